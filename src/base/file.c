@@ -1,0 +1,219 @@
+#define _GNU_SOURCE
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool file_map_open(const char *path, file_map *map, err *e) {
+  *map = (file_map){0};
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ERR(e, "%s: cannot open: %s", path, strerror(errno));
+  struct stat st;
+  void *data = NULL;
+  if (fstat(fd, &st)) {
+    ERR(e, "%s: cannot read its size: %s", path, strerror(errno));
+  } else if (!S_ISREG(st.st_mode)) {
+    ERR(e, "%s: expected a file, found %s", path, S_ISDIR(st.st_mode) ? "a directory" : "something that is no regular file");
+  } else if (st.st_size == 0) {
+    data = (void *)(uintptr_t) "";
+  } else {
+    data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED) {
+      data = NULL;
+      ERR(e, "%s: cannot map %lld bytes: %s", path, (long long)st.st_size, strerror(errno));
+    }
+  }
+  close(fd);
+  if (!data) return false;
+  char *copy = strdup(path);
+  REQUIRE(copy, "out of host memory for a path");
+  *map = (file_map){.path = copy, .data = data, .size = (uint64_t)st.st_size};
+  return true;
+}
+
+void file_unmap(file_map *map) {
+  if (map->data && map->size) munmap((void *)(uintptr_t)map->data, (size_t)map->size);
+  free((void *)(uintptr_t)map->path);
+  *map = (file_map){0};
+}
+
+bool file_read(arena *a, const char *path, uint64_t limit, char **data, uint64_t *size, err *e) {
+  file_map map;
+  TRY(file_map_open(path, &map, e));
+  bool ok = map.size <= limit;
+  if (ok) {
+    *data = arena_strndup(a, (const char *)map.data, (size_t)map.size);
+    if (size) *size = map.size;
+  } else {
+    ERR(e, "%s: expected at most %llu bytes, found %llu", path, (unsigned long long)limit, (unsigned long long)map.size);
+  }
+  file_unmap(&map);
+  return ok;
+}
+
+bool file_writer_open(const char *path, file_writer *w, err *e) {
+  *w = (file_writer){0};
+  size_t length = strlen(path);
+  w->path = strdup(path);
+  w->temporary = malloc(length + 16);
+  REQUIRE(w->path && w->temporary, "out of host memory for a path");
+  snprintf(w->temporary, length + 16, "%s.tmp-XXXXXX", path);
+  int fd = mkostemp(w->temporary, O_CLOEXEC);
+  if (fd < 0) {
+    ERR(e, "%s: cannot create a file beside it: %s", path, strerror(errno));
+    free(w->path), free(w->temporary);
+    *w = (file_writer){0};
+    return false;
+  }
+  fchmod(fd, 0644);
+  w->stream = fdopen(fd, "wb");
+  REQUIRE(w->stream, "fdopen of %s", path);
+  return true;
+}
+
+bool file_write(file_writer *w, const void *data, uint64_t bytes, err *e) {
+  if (bytes && fwrite(data, 1, (size_t)bytes, w->stream) != bytes) return ERR(e, "%s: cannot write: %s", w->path, strerror(errno));
+  return true;
+}
+
+static bool sync_parent(const char *path, err *e) {
+  char *copy = strdup(path);
+  REQUIRE(copy, "out of host memory for a path");
+  char *slash = strrchr(copy, '/');
+  if (slash && slash != copy) *slash = 0;
+  bool ok = dir_sync(!slash ? "." : slash == copy ? "/" : copy, e);
+  free(copy);
+  return ok;
+}
+
+bool file_writer_commit(file_writer *w, err *e) {
+  bool ok = !fflush(w->stream) && !fsync(fileno(w->stream));
+  if (!ok) ERR(e, "%s: cannot write: %s", w->path, strerror(errno));
+  fclose(w->stream);
+  w->stream = NULL;
+  if (ok && rename(w->temporary, w->path)) ok = ERR(e, "%s: cannot rename the finished file: %s", w->path, strerror(errno));
+  if (ok) ok = sync_parent(w->path, e);
+  else unlink(w->temporary);
+  free(w->path), free(w->temporary);
+  *w = (file_writer){0};
+  return ok;
+}
+
+void file_writer_abort(file_writer *w) {
+  if (!w->temporary) return;
+  if (w->stream) fclose(w->stream);
+  unlink(w->temporary);
+  free(w->path), free(w->temporary);
+  *w = (file_writer){0};
+}
+
+bool file_replace(const char *path, const void *data, uint64_t bytes, err *e) {
+  file_writer w;
+  TRY(file_writer_open(path, &w, e));
+  bool ok = file_write(&w, data, bytes, e) && file_writer_commit(&w, e);
+  file_writer_abort(&w);
+  return ok;
+}
+
+bool file_exists(const char *path) {
+  struct stat st;
+  return !stat(path, &st);
+}
+
+bool file_is_dir(const char *path) {
+  struct stat st;
+  return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+bool dir_make(const char *path, err *e) {
+  char *copy = strdup(path);
+  REQUIRE(copy, "out of host memory for a path");
+  bool ok = true;
+  for (char *p = copy + 1; ok; p++) {
+    if (*p && *p != '/') continue;
+    char kept = *p;
+    *p = 0;
+    if (mkdir(copy, 0755) && errno != EEXIST) ok = ERR(e, "%s: cannot create the directory: %s", copy, strerror(errno));
+    *p = kept;
+    if (!kept) break;
+  }
+  if (ok && !file_is_dir(path)) ok = ERR(e, "%s: expected a directory, found a file", path);
+  free(copy);
+  return ok;
+}
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool dir_list(arena *a, const char *path, char ***names, uint64_t *n, err *e) {
+  DIR *dir = opendir(path);
+  if (!dir) return ERR(e, "%s: cannot read the directory: %s", path, strerror(errno));
+  uint64_t capacity = 0;
+  *names = NULL;
+  *n = 0;
+  for (struct dirent *entry; (entry = readdir(dir));) {
+    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+    arena_grow(a, (void **)names, &capacity, *n + 1, sizeof **names);
+    (*names)[(*n)++] = arena_strdup(a, entry->d_name);
+  }
+  closedir(dir);
+  if (*n) qsort(*names, (size_t)*n, sizeof **names, by_name);
+  return true;
+}
+
+bool dir_is_empty(const char *path) {
+  DIR *dir = opendir(path);
+  if (!dir) return !file_exists(path);
+  bool empty = true;
+  for (struct dirent *entry; empty && (entry = readdir(dir));)
+    empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+  closedir(dir);
+  return empty;
+}
+
+bool dir_remove(const char *path, err *e) {
+  arena *a = arena_new("directory listing");
+  char **names;
+  uint64_t n;
+  bool ok = dir_list(a, path, &names, &n, e);
+  for (uint64_t i = 0; ok && i < n; i++) {
+    char *inside = path_join(a, path, names[i]);
+    struct stat st;
+    if (!lstat(inside, &st) && S_ISDIR(st.st_mode)) ok = dir_remove(inside, e);
+    else if (unlink(inside)) ok = ERR(e, "%s: cannot remove: %s", inside, strerror(errno));
+  }
+  if (ok && rmdir(path)) ok = ERR(e, "%s: cannot remove the directory: %s", path, strerror(errno));
+  arena_free(a);
+  return ok;
+}
+
+bool dir_sync(const char *path, err *e) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ERR(e, "%s: cannot open the directory: %s", path, strerror(errno));
+  bool ok = !fsync(fd) || errno == EINVAL; // some file systems cannot sync a directory
+  if (!ok) ERR(e, "%s: cannot flush the directory: %s", path, strerror(errno));
+  close(fd);
+  return ok;
+}
+
+bool dir_rename(const char *from, const char *to, err *e) {
+  if (rename(from, to)) return ERR(e, "%s: cannot rename to %s: %s", from, to, strerror(errno));
+  return sync_parent(to, e);
+}
+
+char *path_join(arena *a, const char *dir, const char *name) {
+  size_t length = strlen(dir);
+  return arena_printf(a, "%s%s%s", dir, length && dir[length - 1] == '/' ? "" : "/", name);
+}
+
+const char *path_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}

@@ -1,0 +1,49 @@
+// How a conversation becomes the text that a model was trained on, with the origin of every byte.
+#ifndef DATA_PROMPT_H
+#define DATA_PROMPT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+
+typedef enum message_role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL } message_role;
+
+typedef struct message {
+  message_role role;
+  const char *content; // UTF-8 without NUL
+  bool train;          // an assistant turn that carries loss
+} message;
+
+typedef enum prompt_kind { PROMPT_ALPACA, PROMPT_CHATML } prompt_kind;
+
+// Chosen once per model. bos/eos: text of the tokens that the format puts around, "" where none.
+typedef struct prompt_style {
+  prompt_kind kind;
+  const char *bos;            // put first where the model's tokenizer adds it
+  const char *end_of_turn;    // the control token that ends an assistant turn: "<|im_end|>", or the EOS for Alpaca
+  const char *default_system; // ChatML templates that add a system message of their own (SmolLM2's, Qwen2.5's); "" none
+} prompt_style;
+
+// From a model's chat template (NULL: none → Alpaca). A template that is ChatML, in the forms that SmolLM2, Qwen2.5 and
+// plain ChatML have it, is recognised by what it renders, not by guessing; any other is refused by name.
+bool prompt_from_template(arena *a, const char *name, const char *chat_template, const char *bos, const char *eos,
+                          prompt_style *style, err *e);
+// The chat template as Jinja, to be written beside adapters and models (Alpaca's own prompt as Jinja too).
+const char *prompt_to_jinja(arena *a, const prompt_style *style);
+
+// One rendered conversation. For every byte: content[i] != 0 where it is a message's content (control tokens are never
+// matched there), target[i] != 0 where it carries loss: a trained assistant turn's content and its end-of-turn token.
+typedef struct rendered {
+  text text;
+  text content, target; // as many bytes as text
+  uint64_t prompt_end;  // bytes before the last assistant turn's content (= length with add_generation_prompt)
+} rendered;
+void rendered_free(rendered *r);
+
+// Alpaca joins several turns as its history does. add_generation_prompt: ends where an answer is to begin.
+bool prompt_render(const prompt_style *style, const message *messages, uint32_t n, bool add_generation_prompt, rendered *out,
+                   err *e);
+// Alpaca's instruction with its input (formats.md 2), for data that has the two apart.
+void prompt_alpaca_user(const char *instruction, const char *input, text *out);
+
+#endif

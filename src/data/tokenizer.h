@@ -1,0 +1,49 @@
+// Text to token ids and back: the BPE tokenizers of tokenizer.json (byte-level, and sentencepiece-style with byte
+// fall-back) and the same from GGUF metadata. Gives exactly the ids of Hugging Face's `tokenizers` library.
+#ifndef DATA_TOKENIZER_H
+#define DATA_TOKENIZER_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "io/gguf.h"
+
+typedef struct tokenizer tokenizer;
+
+typedef struct token {
+  int32_t id;
+  uint32_t begin, end; // the bytes of the input text that it stands for; [0, 0) for one that was added
+} token;
+
+// Grows as needed. Zero-initialise; token_list_free when done.
+typedef struct token_list {
+  token *items;
+  uint64_t n, capacity;
+} token_list;
+void token_list_put(token_list *l, token t);
+void token_list_free(token_list *l);
+
+// A tokenizer.json file. Components that vkift does not know are refused by name, never skipped.
+bool tokenizer_read(arena *a, const char *path, tokenizer **t, err *e);
+bool tokenizer_from_gguf(arena *a, const gguf *g, tokenizer **t, err *e);
+
+// Appends the tokens of text (UTF-8; at most 2^31 bytes). Control tokens ("added tokens" such as <|im_end|>) are matched
+// only where no byte of the match is content: content[i] != 0 marks byte i as content; content NULL means that all of
+// the text is content-free (control tokens match everywhere, as transformers does with plain text). Everything else is
+// tokenised without regard to `content`. add_special: what the tokenizer's own post-processor adds (BOS, say).
+bool tokenizer_encode(const tokenizer *t, const char *text, uint64_t length, const uint8_t *content, bool add_special,
+                      token_list *out, err *e);
+
+// ids to text, as `tokenizers` decodes; skip_special leaves special tokens out. An id outside the vocabulary is an error.
+bool tokenizer_decode(const tokenizer *t, const int32_t *ids, uint64_t n, bool skip_special, text *out, err *e);
+
+uint32_t tokenizer_vocab_size(const tokenizer *t);                 // largest id + 1
+int32_t tokenizer_id(const tokenizer *t, const char *content);     // of a token by its exact content, −1 if there is none
+const char *tokenizer_content(const tokenizer *t, int32_t id);     // as in the vocabulary; NULL if there is none
+bool tokenizer_is_special(const tokenizer *t, int32_t id);         // an added token marked special
+bool tokenizer_is_added(const tokenizer *t, int32_t id);
+// The source from which it was read, to be written beside adapters and exported models: tokenizer.json's bytes. For a
+// GGUF, an equivalent tokenizer.json is made.
+bool tokenizer_to_json(const tokenizer *t, text *out, err *e);
+
+#endif

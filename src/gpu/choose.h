@@ -1,0 +1,40 @@
+// From what a device offers to what vkift uses of it. A pure function: no live device, so it is unit-tested with
+// invented ones.
+#ifndef GPU_CHOOSE_H
+#define GPU_CHOOSE_H
+
+#include "gpu/snapshot.h"
+
+typedef enum gpu_feature {
+  GPU_FEATURE_F16,
+  GPU_FEATURE_STORAGE_16BIT,
+  GPU_FEATURE_SUBGROUP,
+  GPU_FEATURE_COOPMAT,
+  GPU_FEATURE_INTEGER_DOT,
+  GPU_FEATURE_BUFFER_ADDRESS,
+  GPU_FEATURE_MEMORY_BUDGET,
+  GPU_FEATURE_COUNT
+} gpu_feature;
+
+typedef struct gpu_plan {
+  bool on[GPU_FEATURE_COUNT];
+  const char *why_off[GPU_FEATURE_COUNT]; // NULL where on; else one reason: not offered, VKIFT_DISABLE, profile, a quirk
+  uint32_t api_version;                   // to create the instance's use of the device with
+  uint64_t max_binding_bytes;             // of one storage buffer in a dispatch
+  uint64_t max_chunk_bytes;               // of one allocation
+  uint32_t storage_align;
+  uint32_t max_invocations;               // of a workgroup
+  uint32_t max_shared_bytes;
+  uint32_t subgroup_size;
+  double slice_seconds; // how long one submission may run
+  bool is_cpu;          // a software driver: kernels with register tiles instead of shared memory suit it
+} gpu_plan;
+
+const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coopmat", …
+
+// `disable`: value of VKIFT_DISABLE (comma-separated names; NULL none). `profile`: value of VKIFT_DEVICE_PROFILE: NULL,
+// or "floor" (API 1.1, nothing optional, minimum limits), to which ",name=value" can be added or that can be replaced by
+// "name=value,…" to clamp single limits, e.g. "max_binding_bytes=65536". False and *unknown set for an unknown name.
+bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu_plan *plan, const char **unknown);
+
+#endif

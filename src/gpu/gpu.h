@@ -1,0 +1,109 @@
+// The GPU room's public face: what the rest of vkift needs of a Vulkan device, without Vulkan's types. Only files in
+// src/gpu include volk.h.
+//
+//   snapshot (device → plain struct) → choose (snapshot → plan of features and limits) → device
+//   heap: memory in chunks · kernel: pipelines · submit: recordings, slices, waiting
+#ifndef GPU_GPU_H
+#define GPU_GPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "gpu/choose.h"
+#include "gpu/snapshot.h"
+
+typedef struct gpu_device gpu_device;
+
+// --- device ----------------------------------------------------------------------------------------------------------
+
+// Opens the device that `which` names (NULL or "": the best; else an index of `vkift devices` or part of a name).
+// Order: discrete, integrated, virtual, CPU. On failure the message says what was found and what to install.
+bool device_open(arena *a, const char *which, gpu_device **device, err *e);
+void device_close(gpu_device *d); // NULL is fine; frees every object made from it
+const gpu_snapshot *device_snapshot(const gpu_device *d);
+const gpu_plan *device_plan(const gpu_device *d); // chosen features, paths and limits (after profile and VKIFT_DISABLE)
+uint64_t device_bytes(const gpu_device *d);       // device memory allocated through heaps now
+// Messages of the validation layers so far (0 where they are off). Tests fail, and the CLI exits 1, when it is not 0.
+uint32_t device_validation_messages(const gpu_device *d);
+
+// --- memory ----------------------------------------------------------------------------------------------------------
+
+// A piece of a buffer. Owns nothing: it lives as long as its heap.
+typedef struct gpu_slice {
+  struct gpu_buffer *buffer; // NULL: no memory
+  uint64_t offset, bytes;    // offset is a multiple of the plan's storage_align (at most 256)
+} gpu_slice;
+
+typedef struct gpu_heap gpu_heap;
+typedef enum gpu_memory {
+  GPU_MEMORY_DEVICE,  // fast for kernels; the host reaches it by gpu_upload, gpu_download and copies
+  GPU_MEMORY_STAGING, // host-visible and coherent, for copies: gpu_map gives its address
+} gpu_memory;
+
+// Allocates chunks of at most the plan's max_chunk_bytes; one slice never spans chunks. A new heap has no memory.
+gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind);
+// Zero-filled when `kind` is DEVICE. Fails with what was asked for, what is left and what would help.
+bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
+uint64_t heap_bytes(const gpu_heap *h); // allocated from the driver
+void heap_free(gpu_heap *h);            // with all its slices; the device must be idle
+
+void *gpu_map(gpu_slice staging);                        // the host address of a STAGING slice
+gpu_slice gpu_sub(gpu_slice s, uint64_t offset, uint64_t bytes); // a part of a slice; must lie within it
+
+// Blocking transfers, through a staging buffer of a few MiB.
+bool gpu_upload(gpu_device *d, gpu_slice to, const void *data, uint64_t bytes, err *e);
+bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err *e);
+
+// --- kernels ---------------------------------------------------------------------------------------------------------
+
+// A compute pipeline: a shader of shaders/ (by file name without ".comp") with its specialization constants. Its
+// bindings, their direction and the push-constant size are reflected from the SPIR-V. Made on first use, kept until the
+// device closes; a pipeline cache on disk (keyed by device, driver and shaders) makes later starts quick.
+typedef struct gpu_kernel gpu_kernel;
+
+enum { GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
+
+// `spec[i]` is the value of constant_id i. A kernel's workgroup size comes from `layout(local_size_x_id = …)` or is fixed.
+gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
+
+typedef struct kernel_binding {
+  bool used, reads, writes; // from NonReadable / NonWritable: shaders always say readonly or writeonly where it is so
+} kernel_binding;
+typedef struct kernel_info {
+  const char *shader;
+  uint32_t n_bindings, push_bytes;
+  uint32_t local_size[3]; // as specialized
+  kernel_binding bindings[GPU_MAX_BINDINGS];
+} kernel_info;
+const kernel_info *kernel_get_info(const gpu_kernel *k);
+
+// --- recordings ------------------------------------------------------------------------------------------------------
+
+// A list of commands that is recorded once and submitted many times. It is kept as many small command buffers: the
+// first run submits them one by one and times them, later runs group them by time into slices (16 ms where the device
+// drives a display, 100 ms elsewhere). Barriers are the caller's business (graph/record.c); a recording itself starts
+// with a full one.
+typedef struct gpu_recording gpu_recording;
+
+gpu_recording *recording_new(gpu_device *d, const char *name);
+void recording_free(gpu_recording *r); // NULL is fine; must not be running
+
+// Binding i of the kernel gets slices[i] (offset aligned, at most the plan's max_binding_bytes: both are REQUIREd).
+// `groups` are workgroup counts; each is REQUIREd to be at most 65,535 and a dispatch with a zero is left out.
+bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
+                        uint32_t push_bytes, const uint32_t groups[3], err *e);
+void recording_copy(gpu_recording *r, gpu_slice from, gpu_slice to, uint64_t bytes); // transfer
+void recording_fill(gpu_recording *r, gpu_slice to, uint32_t word);                  // transfer; bytes a multiple of 4
+// Everything before (compute and transfer writes) is visible to everything after (compute and transfer accesses).
+void recording_barrier(gpu_recording *r);
+// A place where a long recording may be cut into another command buffer.
+void recording_cut(gpu_recording *r);
+bool recording_end(gpu_recording *r, err *e);
+
+// Submits the recordings in order and waits for them, with a finite time-out. A lost device, a time-out or a slice that
+// did not finish is an error that says so.
+bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e);
+
+#endif

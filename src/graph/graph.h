@@ -1,0 +1,168 @@
+// A training or inference step as a static graph: build → backward → plan → record, then submit again and again.
+//
+// Fences, so that this stays small: static shapes; contiguous tensors of at most four dimensions; no control flow; no
+// automatic fusion (a fused operation is an operation that the model calls); gradients are tensors of the same graph.
+//
+//   build     a model's forward calls operation builders (ops/ops.h), which append nodes
+//   backward  grad.c walks the nodes in reverse and lets each operation append its gradient nodes
+//   plan      plan.c gives every tensor of the graph an offset in one arena, by live range
+//   record    record.c turns nodes into dispatches with exactly the barriers that their reads and writes need
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/dtype.h"
+#include "base/err.h"
+#include "gpu/gpu.h"
+
+enum { TENSOR_MAX_DIMS = 4, NODE_MAX_INPUTS = 10, NODE_MAX_OUTPUTS = 4, GRAPH_NONE = UINT32_MAX };
+
+// How many leading rows (dimension 0) of a tensor hold data in this submission. A recording has a fixed capacity; the
+// live count is data in `graph.counts`: workgroups beyond it leave at once and sums stop there.
+typedef enum tensor_live {
+  LIVE_TOKENS = 0,  // counts[0]: tokens of the packed row
+  LIVE_TARGETS = 1, // counts[1]: target rows
+  LIVE_IDS = 2,     // counts[2]: distinct token ids
+  LIVE_ALL = 255,   // every row
+} tensor_live;
+
+typedef struct node node;
+typedef struct graph graph;
+
+typedef struct tensor {
+  const char *name;
+  uint32_t id; // its place in graph.tensors, or GRAPH_NONE for a persistent one
+  dtype type;
+  uint32_t n_dims, shape[TENSOR_MAX_DIMS]; // shape[0] is the slowest; the last dimension is contiguous
+  tensor_live live;
+  node *producer;    // NULL for persistent tensors
+  bool persistent;   // weights, inputs, state: its memory is bound from outside and outlives the graph
+  bool keep;         // a result that the host reads after a run: its memory is not given to another tensor
+  bool needs_grad;   // something trained lies before it
+  struct tensor *grad_sum; // a trained parameter: the persistent f32 tensor that its gradients are added to
+  gpu_slice memory;
+} tensor;
+
+// One entry of ops.def: what an operation (or one of its gradients) is.
+struct recorder;
+struct backward;
+typedef struct op_desc {
+  const char *name;
+  uint32_t updates; // bit i: input i is written too (accumulated into, or a cache)
+  // Appends the gradient nodes of `n`: reads grad_out(), calls grad_in() or adds to grad_sum. NULL: not differentiable.
+  void (*grad)(struct backward *b, const node *n);
+  // Records the dispatches of `n`.
+  void (*record)(struct recorder *r, const node *n);
+} op_desc;
+
+struct node {
+  const op_desc *op;
+  uint32_t id, n_in, n_out;
+  tensor *in[NODE_MAX_INPUTS]; // an optional input that is absent is NULL
+  tensor *out[NODE_MAX_OUTPUTS];
+  const void *params; // the operation's own struct, in the graph's arena
+  uint32_t segment;   // checkpointing segment, or GRAPH_NONE
+};
+
+struct graph {
+  arena *memory;
+  const char *name;
+  node **nodes;
+  tensor **tensors; // those whose memory the plan gives
+  uint64_t n_nodes, nodes_capacity, n_tensors, tensors_capacity;
+  tensor *counts; // persistent i32 [4], indexed by tensor_live
+  uint32_t segment, n_segments;
+  uint64_t planned_bytes, unplanned_bytes; // after graph_plan: the arena's size; the sum of all tensors
+};
+
+graph *graph_new(arena *a, const char *name, tensor *counts);
+
+// A tensor whose memory comes from outside (set .memory before recording). It may be used in several graphs.
+tensor *tensor_persistent(arena *a, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape);
+// A result of a node; memory comes from the plan.
+tensor *graph_tensor(graph *g, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape);
+// A result shaped, typed and live like `like`.
+tensor *graph_tensor_like(graph *g, const char *name, const tensor *like);
+// Appends a node. `params` is copied. A result needs a gradient when any input does and the operation has a rule.
+node *graph_node(graph *g, const op_desc *op, const void *params, uint64_t params_bytes, uint32_t n_in, tensor *const *in,
+                 uint32_t n_out, tensor *const *out);
+
+uint64_t tensor_elements(const tensor *t);
+uint64_t tensor_bytes(const tensor *t);
+uint32_t tensor_rows(const tensor *t);     // shape[0]
+uint32_t tensor_row_size(const tensor *t); // elements of one row: the product of the other dimensions
+
+// Nodes between begin and end form a segment that backward may recompute instead of keeping (gradient checkpointing).
+void graph_segment_begin(graph *g);
+void graph_segment_end(graph *g);
+
+// --- backward (grad.c) -----------------------------------------------------------------------------------------------
+
+// Appends gradients of `loss` with respect to everything that needs one. `upstream` is the gradient of `loss`, same
+// shape. With `recompute`, what a segment computed is computed again from the segment's inputs just before its backward
+// nodes, so that its own tensors need not live until then.
+void graph_backward(graph *g, tensor *loss, tensor *upstream, bool recompute);
+// After graph_backward: the gradient of a tensor that is no trained parameter, or NULL.
+tensor *graph_gradient(const graph *g, const tensor *t);
+
+// For gradient rules. The gradient of result i of `n`, NULL where nothing depends on it.
+tensor *grad_out(struct backward *b, const node *n, uint32_t i);
+// Whether input i of `n` wants a gradient at all.
+bool grad_wanted(struct backward *b, const node *n, uint32_t i);
+// Hands over the gradient of input i of `n` (not for trained parameters: nodes add to their grad_sum in place).
+// Several are summed with op add, in the order in which they come.
+void grad_in(struct backward *b, const node *n, uint32_t i, tensor *gradient);
+// The tensors of `n` as backward must read them: the recomputed ones where its segment is recomputed.
+tensor *grad_saved_in(struct backward *b, const node *n, uint32_t i);
+tensor *grad_saved_out(struct backward *b, const node *n, uint32_t i);
+graph *grad_graph(struct backward *b);
+
+// --- plan (plan.c) ---------------------------------------------------------------------------------------------------
+
+// Gives every tensor an offset in one arena so that tensors that live at the same time never overlap; sets
+// planned_bytes. `align` is the device's storage alignment.
+void graph_plan(graph *g, uint32_t align);
+// After the plan: memory for all planned tensors out of `slice` (at least planned_bytes).
+void graph_bind(graph *g, gpu_slice slice);
+
+// --- record (record.c) -----------------------------------------------------------------------------------------------
+
+// Records all nodes. Every tensor must have memory.
+bool graph_record(const graph *g, gpu_device *d, gpu_recording *r, err *e);
+
+typedef struct recorder recorder;
+
+// A tensor, or rows [row, row + n_rows) of it, bound to a kernel. n_rows 0: all of it. Rows bound apart from the start
+// must be at a multiple of record_window_rows.
+typedef struct bind {
+  const tensor *t;
+  uint32_t row, n_rows;
+} bind;
+#define BIND(tensor_) ((bind){.t = (tensor_)})
+#define BIND_ROWS(tensor_, row_, n_rows_) ((bind){.t = (tensor_), .row = (row_), .n_rows = (n_rows_)})
+
+// One dispatch. Reads and writes are what the shader declares; the barriers follow from them. A bind whose tensor is
+// NULL (an absent optional input) is bound to some small buffer: the shader must not read it.
+void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
+                     const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z);
+// Fills a tensor with a 32-bit word.
+void record_fill(recorder *r, const tensor *t, uint32_t word);
+// The most rows of `t` that one binding may hold: a multiple of 128, or all rows where they fit.
+uint32_t record_window_rows(const recorder *r, const tensor *t);
+const gpu_plan *record_plan(const recorder *r);
+const tensor *record_counts(const recorder *r);
+
+static inline uint32_t div_up(uint32_t a, uint32_t b) {
+  return a / b + (a % b != 0);
+}
+
+// --- dump (dump.c) ---------------------------------------------------------------------------------------------------
+
+// The nodes, their tensors and where the plan put them, as text, for people.
+void graph_dump(const graph *g, FILE *to);
+
+#endif

@@ -1,0 +1,40 @@
+// JSON from outside, through cJSON, with what cJSON does not check: nesting depth, duplicate keys, invalid UTF-8, text
+// behind the value. Every getter's error names the file, the path of the field, what was expected and what was found.
+#ifndef IO_JSON_H
+#define IO_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct cJSON;
+
+// A parsed document. json_free when done; strings read from it live as long as it does.
+typedef struct json {
+  const char *origin; // file name, or "file:line", for messages; the caller's
+  struct cJSON *root;
+} json;
+
+bool json_parse(const char *origin, const char *text, uint64_t length, json *doc, err *e);
+bool json_read(const char *path, uint64_t limit, json *doc, err *e); // `path` must live as long as doc
+void json_free(json *doc);
+
+// Fields of an object. `where` is the object's path for messages ("" for the root, "model.vocab"). The required forms
+// fail when the field is missing or of another type; the optional ones leave *value as it is when the field is missing
+// or null, and fail on another type. found may be NULL.
+bool json_object(const json *d, const struct cJSON *in, const char *where, const char *key, struct cJSON **value, err *e);
+bool json_array(const json *d, const struct cJSON *in, const char *where, const char *key, struct cJSON **value, err *e);
+bool json_string(const json *d, const struct cJSON *in, const char *where, const char *key, const char **value, err *e);
+bool json_u32(const json *d, const struct cJSON *in, const char *where, const char *key, uint32_t *value, err *e);
+bool json_number(const json *d, const struct cJSON *in, const char *where, const char *key, double *value, err *e);
+bool json_bool(const json *d, const struct cJSON *in, const char *where, const char *key, bool *value, err *e);
+bool json_string_or(const json *d, const struct cJSON *in, const char *where, const char *key, const char **value, err *e);
+bool json_u32_or(const json *d, const struct cJSON *in, const char *where, const char *key, uint32_t *value, err *e);
+bool json_number_or(const json *d, const struct cJSON *in, const char *where, const char *key, double *value, err *e);
+bool json_bool_or(const json *d, const struct cJSON *in, const char *where, const char *key, bool *value, err *e);
+// "a string \"abc\"", "an array of 3", … for messages.
+const char *json_describe(const struct cJSON *value, char buffer[64]);
+
+#endif

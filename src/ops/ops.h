@@ -1,0 +1,76 @@
+// Operation builders: what a model's forward calls. Each appends nodes to the graph and returns its result, which the
+// graph owns. N is the row's capacity in tokens, T the capacity in target rows; formulas and gradients stand in the
+// operation's own file. "any type" means F32, F16 or BF16; everything else is F32 unless said.
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "graph/graph.h"
+
+#define OP(name, backward) extern const op_desc name##_op;
+#include "ops/ops.def"
+#undef OP
+
+// a + b, elementwise; same shapes.
+tensor *op_add(graph *g, tensor *a, tensor *b);
+
+// Token positions sorted by id, made by the host, so that the embedding's gradient is summed in a fixed order without
+// atomics: id ids[i] occurs at positions[starts[i] … starts[i + 1]).
+typedef struct embedding_index {
+  tensor *ids;       // i32 [N], live LIVE_IDS
+  tensor *starts;    // i32 [N + 1]
+  tensor *positions; // i32 [N], ascending within an id
+} embedding_index;
+
+// table[ids[n]]: table [V, D] any type, ids i32 [N] → [N, D]. `index` is needed where the table is trained.
+tensor *op_embedding(graph *g, tensor *table, tensor *ids, const embedding_index *index);
+
+// y = x · rsqrt(mean(x²) + eps) · weight: x [N, D], weight [D] any type → [N, D].
+tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps);
+
+// A low-rank term beside a weight: scale · (x_in Aᵀ) Bᵀ, with A [r, K] and B [M, r] (F32).
+typedef struct lora_term {
+  tensor *x; // the linear's input, or what dropout made of it
+  tensor *a, *b;
+  float scale;
+} lora_term;
+
+// y = x Wᵀ (+ scale · (lora.x Aᵀ) Bᵀ): x [N, K], weight [M, K] any type → [N, M]. `lora` may be NULL.
+tensor *op_linear(graph *g, tensor *x, tensor *weight, const lora_term *lora);
+
+// x with each element zeroed with probability p and the others divided by 1 − p. Random numbers are keyed by (seed,
+// example, epoch, position in the example, module, feature), never by row, so packing and recomputation repeat them.
+// keys: i32 [N, 3] (example, epoch, position in the example).
+tensor *op_dropout(graph *g, tensor *x, tensor *keys, float p, uint64_t seed, uint32_t module);
+
+// Rotary embedding, half-split: for each head with halves (a, b): (a·cos − b·sin, b·cos + a·sin).
+// x [N, heads · head_dim], positions i32 [N], cos and sin [max_position, rotary_dim / 2] from the host; features beyond
+// rotary_dim pass unchanged (rotary_dim ≤ head_dim, both even).
+tensor *op_rotary(graph *g, tensor *x, tensor *positions, tensor *cos, tensor *sin, uint32_t n_heads, uint32_t head_dim);
+
+typedef struct attention_shape {
+  uint32_t n_heads, n_kv_heads, head_dim; // n_heads is a multiple of n_kv_heads; head_dim at most 256
+  float scale;
+} attention_shape;
+
+// softmax(scale · q kᵀ) v over the keys that a token may see. q [N, n_heads · head_dim]; k and v [K, n_kv_heads ·
+// head_dim], of the row itself (K = N) or a cache; ranges i32 [N, 4]: key_begin, key_end (the keys that query n sees),
+// query_begin, query_end (the queries that see key n; used by backward only). Causality, packed examples and sliding
+// windows are all in the ranges. A query whose range is empty gives 0. → [N, n_heads · head_dim]
+tensor *op_attention(graph *g, tensor *q, tensor *k, tensor *v, tensor *ranges, const attention_shape *shape);
+
+// cache[rows[n]] = x[n] for the live rows: cache [C, D] persistent, rows i32 [N], x [N, D]. Rows are distinct.
+void op_cache_write(graph *g, tensor *cache, tensor *rows, tensor *x);
+
+// silu(gate) · up, silu(z) = z / (1 + exp(−z)); same shapes.
+tensor *op_swiglu(graph *g, tensor *gate, tensor *up);
+
+// x[rows[t]]: x [N, D], rows i32 [T] live LIVE_TARGETS (distinct) → [T, D] live LIVE_TARGETS. `inverse` i32 [N]: the t
+// with rows[t] = n, or −1; used by backward.
+tensor *op_gather_rows(graph *g, tensor *x, tensor *rows, tensor *inverse);
+
+// Output head and cross-entropy as one operation: loss[t] = logsumexp_v(h[t]·W[v]) − h[t]·W[ids[t]].
+// h [T, D] live LIVE_TARGETS, weight [V, D] any type, ids i32 [T] → [T]. Works in vocabulary chunks; rows × vocabulary
+// is never held. Its gradient takes an upstream gradient per row.
+tensor *op_head_loss(graph *g, tensor *h, tensor *weight, tensor *ids);
+
+#endif
