@@ -1,0 +1,86 @@
+// Tests of operations: the same case on every lane. The chain of truth is
+//   finite differences in f64 → the f64 reference's backward → the GPU,
+// with a random upstream gradient, prime and off-by-one sizes, memory that starts as NaN, and comparisons that NaN fails.
+//
+// tests/ops/<op>_test.c defines `const op_suite <op>_suite` with its cases. ops_test runs them (tests/ops/main.c), and
+// `ops_test coverage` fails when an operation of ops.def lacks a case it must have.
+#ifndef SUPPORT_OP_TEST_H
+#define SUPPORT_OP_TEST_H
+
+#include "support/test.h"
+
+#include "graph/graph.h"
+#include "ops/ops.h"
+
+// One running case: a fresh arena, graph, heap on the device that all cases share.
+typedef struct op_test {
+  arena *memory;
+  gpu_device *device;
+  gpu_heap *heap;
+  graph *graph;
+  uint32_t counts[4]; // live tokens, targets, ids: set before op_test_run; UINT32_MAX (all rows) by default
+  rng random;
+} op_test;
+
+typedef struct op_case {
+  const char *name;          // "prime sizes, f16 weight"
+  bool backward;             // checks gradients too
+  dtype storage;             // of the weight; F32 where the operation has none
+  void (*run)(op_test *t, const void *shape);
+  const void *shape;
+} op_case;
+
+typedef struct op_suite {
+  const char *name;
+  bool has_weight; // takes a weight of any type: cases for F32, F16 and BF16 must exist
+  const op_case *cases;
+  uint32_t n_cases;
+} op_suite;
+
+// A persistent tensor on the device and its values in f64 as the device sees them (after rounding to its type).
+typedef struct op_value {
+  tensor *t;
+  double *v; // [elements]
+} op_value;
+
+// Values from a normal distribution times `scale`.
+op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape, double scale);
+// Given values (n = product of shape).
+op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape, const double *v);
+tensor *op_test_ints(op_test *t, const char *name, tensor_live live, uint32_t n_dims, const uint32_t *shape, const int32_t *v);
+// Makes a tensor trained: needs_grad, and a grad_sum that starts at `start` everywhere (so that adding, not
+// overwriting, is seen). Returns the grad_sum.
+tensor *op_test_train(op_test *t, op_value *value, double start);
+// Makes an input that wants a gradient without being a parameter: graph_gradient() gives it after backward.
+void op_test_wants_gradient(op_value *value);
+
+// Plans (fills the arena with NaN), records, runs. Asserts that no validation message came.
+void op_test_run(op_test *t);
+// A tensor's values after the run; [elements], from the case's arena. Mark results with tensor->keep before the run.
+double *op_test_read(op_test *t, const tensor *tensor_);
+
+// |got − want| ≤ tolerance · max(1, max |want|) for every element of the first n, and no NaN; prints the worst element.
+void op_test_close(const char *what, const double *got, const double *want, uint64_t n, double tolerance);
+
+// The f64 reference of an operation seen as a function of `n_in` real arrays to one.
+typedef struct op_reference {
+  uint32_t n_in;
+  uint64_t in_size[8], out_size;
+  const void *context;
+  void (*forward)(const void *context, double *const *in, double *out);
+  // Adds to din[i] (zeroed by the caller) the gradient for upstream dout.
+  void (*backward)(const void *context, double *const *in, const double *dout, double *const *din);
+} op_reference;
+
+// Checks backward against central finite differences of forward along random directions (relative error at most 1e-7).
+void op_reference_check(op_test *t, const op_reference *r, double *const *in);
+
+// The usual case, whole: reference checked by finite differences; the graph with result `y` run forward and backward
+// with a random upstream gradient; result and every gradient compared. inputs[i] pairs with reference input i and its
+// gradient is compared where the tensor needs one (a grad_sum is expected to be start + gradient; start as given to
+// op_test_train, here 0.5 by convention). Call after building the forward; live rows: only the first `live_out` elements
+// of y and live elements of gradients are compared: pass in_live[i] = number of leading elements that are live (0: all).
+void op_test_check(op_test *t, const op_reference *r, tensor *y, op_value *inputs, const uint64_t *in_live, uint64_t live_out,
+                   double tolerance);
+
+#endif
