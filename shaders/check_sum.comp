@@ -4,7 +4,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "check.h"
 
-layout(local_size_x_id = 0) in;
+layout(local_size_x = 64, local_size_x_id = 0) in;
 layout(constant_id = 0) const uint THREADS = 64;
 
 layout(push_constant) uniform parameters { check_params p; };
