@@ -77,6 +77,9 @@ struct graph {
   tensor *counts; // persistent i32 [4], indexed by tensor_live
   uint32_t segment, n_segments;
   uint64_t planned_bytes, unplanned_bytes; // after graph_plan: the arena's size; the sum of all tensors
+  tensor **gradients;                      // after graph_backward, by tensor id of the forward
+  uint64_t n_gradients;
+  struct outside_gradient *outside; // gradients of persistent tensors that are no parameters
 };
 
 graph *graph_new(arena *a, const char *name, tensor *counts);
