@@ -29,6 +29,10 @@ static params_region *open_region(params *p, uint32_t blocks, uint64_t max_block
   return r;
 }
 
+static tensor *region_tensor(params *p, const char *name, const params_region *r) {
+  return tensor_persistent(p->memory, name, DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){r->n_blocks, GRAD_BLOCK});
+}
+
 void params_layout(params *p, uint64_t max_chunk_bytes) {
   if (p->n_regions) return;
   uint64_t capacity = 0;
@@ -43,36 +47,34 @@ void params_layout(params *p, uint64_t max_chunk_bytes) {
       if (decay) r->decay_blocks = r->n_blocks;
       p->n_blocks += t->n_blocks;
     }
+  for (uint32_t i = 0; i < p->n_regions; i++) {
+    params_region *r = &p->regions[i];
+    r->weight = region_tensor(p, "weights", r);
+    r->grad = region_tensor(p, "gradients", r);
+    r->m = region_tensor(p, "first moments", r);
+    r->v = region_tensor(p, "second moments", r);
+  }
 }
 
 uint64_t params_bytes(const params *p, bool with_optimizer) {
   return (uint64_t)p->n_blocks * BLOCK_BYTES * (with_optimizer ? 4 : 1);
 }
 
-gpu_slice params_slice(const params *p, const trained *t, const tensor *of_region) {
-  (void)p;
+gpu_slice params_slice(const trained *t, const tensor *of_region) {
   return gpu_sub(of_region->memory, (uint64_t)t->first_block * BLOCK_BYTES, tensor_bytes(t->t));
-}
-
-static bool allocate(params *p, gpu_heap *heap, const char *name, uint32_t blocks, tensor **out, err *e) {
-  *out = tensor_persistent(p->memory, name, DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){blocks, GRAD_BLOCK});
-  return heap_alloc(heap, tensor_bytes(*out), &(*out)->memory, e);
 }
 
 bool params_allocate(params *p, gpu_heap *heap, bool with_optimizer, err *e) {
   for (uint32_t i = 0; i < p->n_regions; i++) {
     params_region *r = &p->regions[i];
-    TRY(allocate(p, heap, "weights", r->n_blocks, &r->weight, e));
-    if (!with_optimizer) continue;
-    TRY(allocate(p, heap, "gradients", r->n_blocks, &r->grad, e));
-    TRY(allocate(p, heap, "first moments", r->n_blocks, &r->m, e));
-    TRY(allocate(p, heap, "second moments", r->n_blocks, &r->v, e));
+    tensor *all[] = {r->weight, r->grad, r->m, r->v};
+    for (int k = 0; k < (with_optimizer ? 4 : 1); k++) TRY(heap_alloc(heap, tensor_bytes(all[k]), &all[k]->memory, e));
   }
   for (uint64_t i = 0; i < p->n; i++) {
     trained *t = &p->items[i];
     const params_region *r = &p->regions[t->region];
-    t->t->memory = params_slice(p, t, r->weight);
-    if (with_optimizer) t->t->grad_sum->memory = params_slice(p, t, r->grad);
+    t->t->memory = params_slice(t, r->weight);
+    if (with_optimizer) t->t->grad_sum->memory = params_slice(t, r->grad);
   }
   return true;
 }

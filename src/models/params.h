@@ -33,12 +33,12 @@ typedef struct params {
 void params_init(params *p, arena *a);
 // Registers a trained tensor: n_dims 1 [shape[0]] or 2. Norms and biases (n_dims 1) take no weight decay.
 tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t *shape);
-// Lays the tensors out in regions; sets their t->memory's place (not yet its buffer) and counts blocks. Idempotent.
+// Lays the tensors out in regions, which get no memory yet. Once all tensors are there.
 void params_layout(params *p, uint64_t max_chunk_bytes);
 // Allocates the regions (zero-filled) and gives the tensors their memory. with_optimizer: also grad, m and v.
 bool params_allocate(params *p, gpu_heap *heap, bool with_optimizer, err *e);
 uint64_t params_bytes(const params *p, bool with_optimizer); // after layout
 // The part of a region's m or v (or weight, grad) that belongs to one tensor.
-gpu_slice params_slice(const params *p, const trained *t, const tensor *of_region);
+gpu_slice params_slice(const trained *t, const tensor *of_region);
 
 #endif
