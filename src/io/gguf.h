@@ -15,9 +15,9 @@ typedef struct gguf_string {
 
 typedef struct gguf_value {
   const char *key;
-  gguf_type type, item_type; // item_type: of an array (arrays of arrays are refused)
+  gguf_type type, item_type; // item_type: of an array (arrays of arrays are refused), else the type
   uint64_t n;                // items of an array, else 1
-  const uint8_t *data;       // the raw items in the file; strings: see `strings`
+  const uint8_t *data;       // the raw items in the file, not aligned; strings: see `strings`
   gguf_string *strings;      // for a string or an array of strings
 } gguf_value;
 
@@ -41,7 +41,8 @@ bool gguf_get_f32(const gguf *g, const char *key, float *value, err *e);
 bool gguf_get_u32_or(const gguf *g, const char *key, uint32_t *value, err *e);
 bool gguf_get_f32_or(const gguf *g, const char *key, float *value, err *e);
 bool gguf_get_bool_or(const gguf *g, const char *key, bool *value, err *e);
-// Item i of an array of integers or floats.
+// Item i of an array, or the value itself (i = 0). int: of integers or bools; an unsigned one above INT64_MAX comes back
+// as INT64_MAX. float: of integers or floats.
 int64_t gguf_int_at(const gguf_value *v, uint64_t i);
 float gguf_float_at(const gguf_value *v, uint64_t i);
 
