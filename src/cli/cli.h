@@ -17,8 +17,8 @@ bool devices_run(int argc, char **argv, err *e);
 bool library_ok(vkift_status status, const vkift_error *error, err *e);
 
 // main.c — Ctrl-C and SIGTERM. From interrupts_catch on the first of them only makes interrupted() true, which is every
-// command's should_stop callback; the second ends the program at once.
-void interrupts_catch(void);
+// command's should_stop callback; the second ends the program at once. in_reads: a wait for a line of stdin ends too.
+void interrupts_catch(bool in_reads);
 bool interrupted(void *unused);
 
 #endif

@@ -36,8 +36,8 @@ bool interrupted(void *unused) {
 }
 
 // SA_RESETHAND: the second Ctrl-C finds the default action and ends the program at once.
-void interrupts_catch(void) {
-  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+void interrupts_catch(bool in_reads) {
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | (in_reads ? 0 : SA_RESTART)};
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
