@@ -155,7 +155,7 @@ void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint
                      const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z);
 // Fills a tensor with a 32-bit word.
 void record_fill(recorder *r, const tensor *t, uint32_t word);
-// The most rows of `t` that one binding may hold: a multiple of 128, or all rows where they fit.
+// The most rows of `t` that one binding may hold: all of them, or a number whose multiples lie at aligned offsets.
 uint32_t record_window_rows(const recorder *r, const tensor *t);
 const gpu_plan *record_plan(const recorder *r);
 const tensor *record_counts(const recorder *r);
