@@ -122,7 +122,7 @@ static bool store_data_mapping(reader *r, const option *o, void *values, const c
     } else {
       static const option weight_option = {
           .name = "weight", .type = OPTION_NUMBER, .most = INFINITY, .rules = OPTION_ABOVE_LEAST};
-      TRY(store_scalar(r, &weight_option, &weight, where, false));
+      TRY(store_scalar(r, &weight_option, &weight, arena_printf(r->memory, "%s: weight", where), false));
     }
   }
   if (!path) return ERR(r->e, "%s: expected a path in this mapping, found none", where);
@@ -158,12 +158,13 @@ static bool note_seen(reader *r, const option *o) {
 }
 
 static bool read_pair(reader *r) {
-  const char *place = arena_printf(r->memory, "%s:%lu: ", r->path, r->line);
+  const char *place = arena_printf(r->memory, "%s:%lu", r->path, r->line);
   const char *key = scalar(r, place);
   if (!key) return false;
   const option_set *in = NULL;
   const option *o = strchr(key, '-') ? NULL : option_find(r->sets, r->n_sets, key, &in);
-  if (!o || (o->rules & OPTION_FLAG_ONLY)) return names_unknown_option(r->sets, r->n_sets, place, key, false, r->e);
+  if (!o || (o->rules & OPTION_FLAG_ONLY))
+    return names_unknown_option(r->sets, r->n_sets, arena_printf(r->memory, "%s: ", place), key, false, r->e);
   TRY(note_seen(r, o));
   TRY(next(r));
   if (is_null(r)) return true;
