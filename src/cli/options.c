@@ -1,7 +1,6 @@
 // Flags: --name value, --name=value, --name and --no-name for booleans; and --help.
 #include "cli/options.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +57,7 @@ static bool read_flag(arena *a, const option_set *sets, size_t n_sets, int argc,
 bool flags_read(arena *a, const option_set *sets, size_t n_sets, const char *positional, int argc, char **argv, flags *f,
                 err *e) {
   *f = (flags){.items = ARENA_ARRAY(a, flag, argc + 1)};
-  for (int i = 0; i < argc; i++)
+  for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
     if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return f->help = true;
   bool words_only = false; // behind "--"
   for (int i = 0; i < argc; i++) {
@@ -153,7 +152,7 @@ static void put_option(text *out, const option *o, const void *defaults) {
   text_puts(&words, o->help);
   text value = {0};
   if (o->unset) text_puts(&value, o->unset);
-  else if (o->type == OPTION_BOOL) text_puts(&value, *((const bool *)defaults + o->offset) ? "on" : "off");
+  else if (o->type == OPTION_BOOL) text_puts(&value, *(const bool *)((const char *)defaults + o->offset) ? "on" : "off");
   else option_format(o, defaults, &value);
   if (value.length) text_printf(&words, " [%s]", value.data);
   put_wrapped(out, words.data, HELP_COLUMN, HELP_COLUMN);
@@ -173,7 +172,7 @@ void options_help(const command_help *help, const option_set *sets, const void *
       put_option(out, o, defaults[s]);
     }
   }
-  text_printf(out, "\nexample\n  %s\n", help->example);
+  text_printf(out, "\nWhat holds by default stands in [brackets].\n\nexample\n  %s\n", help->example);
 }
 
 void options_print_help(const command_help *help, const option_set *sets, const void *const *defaults, size_t n_sets) {

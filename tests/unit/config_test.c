@@ -123,7 +123,7 @@ static void bad_files_are_refused(void **state) {
   refuses("- model\n", ":1: expected lines of the form \"key: value\", found a list");
   refuses("just text\n", "expected lines of the form \"key: value\", found a value");
   refuses("model: m\n---\nmodel: n\n", ":2: expected one YAML document, found another");
-  refuses("model: [a\n", "expected YAML, found a fault at column");
+  refuses("target_modules: [a\n", "expected YAML, found a fault at column");
   refuses("model: \"a\\0b\"\n", "found a NUL byte");
   refuses("model: \xFF\n", "expected YAML");
   refuses("? [a, b]\n: c\n", ":1: expected a value, found a list");
