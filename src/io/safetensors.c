@@ -34,11 +34,13 @@ typedef struct reader {
 
 static bool read_header(reader *r, const file_map *map) {
   if (map->size < 8)
-    return ERR(r->e, "%s: byte 0: expected 8 bytes with the header's length, found a file of %llu", r->path, (unsigned long long)map->size);
+    return ERR(r->e, "%s: byte 0: expected 8 bytes with the header's length, found a file of %llu", r->path,
+               (unsigned long long)map->size);
   uint64_t length = 0;
   for (int i = 0; i < 8; i++) length |= (uint64_t)map->data[i] << 8 * i;
   if (length > HEADER_LIMIT)
-    return ERR(r->e, "%s: byte 0: expected a header of at most %d bytes, found %llu%s", r->path, HEADER_LIMIT, (unsigned long long)length,
+    return ERR(r->e, "%s: byte 0: expected a header of at most %d bytes, found %llu%s", r->path, HEADER_LIMIT,
+               (unsigned long long)length,
                !memcmp(map->data, "PK", 2) || map->data[0] == 0x80 ? " (this looks like a PyTorch pickle)" : "");
   if (length > map->size - 8)
     return ERR(r->e, "%s: byte 0: expected a header within the %llu bytes that follow, found a length of %llu", r->path,
@@ -55,7 +57,8 @@ static bool read_header(reader *r, const file_map *map) {
 static bool check_metadata(reader *r, json_slice value) {
   json_slice key, item;
   char quoted[QUOTE_BYTES];
-  if (*value.data != '{') return ERR(r->e, "%s: __metadata__: expected an object, found %s", r->path, quote(value.data, value.length, quoted));
+  if (*value.data != '{')
+    return ERR(r->e, "%s: __metadata__: expected an object, found %s", r->path, quote(value.data, value.length, quoted));
   while (json_text_member(&value, &key, &item))
     if (*item.data != '"') {
       char name[QUOTE_BYTES];
@@ -76,8 +79,8 @@ static bool read_type(reader *r, const char *name, dtype *type) {
       return true;
     }
   char quoted[QUOTE_BYTES];
-  return ERR(r->e, "%s: %s: expected the dtype F32, F16, BF16 or I32, found %s, which vkift does not read", r->path, r->place.data,
-             quote_string(name, quoted));
+  return ERR(r->e, "%s: %s: expected the dtype F32, F16, BF16 or I32, found %s, which vkift does not read", r->path,
+             r->place.data, quote_string(name, quoted));
 }
 
 // A whole number below 2^53, which a double holds exactly.
@@ -99,7 +102,8 @@ static bool read_fields(reader *r, const json *doc, weight *w) {
   TRY(json_array(doc, doc->root, r->place.data, "shape", &shape, r->e));
   TRY(json_array(doc, doc->root, r->place.data, "data_offsets", &offsets, r->e));
   if (cJSON_GetArraySize(doc->root) != 3)
-    return ERR(r->e, "%s: %s: expected dtype, shape and data_offsets, found %d fields", r->path, r->place.data, cJSON_GetArraySize(doc->root));
+    return ERR(r->e, "%s: %s: expected dtype, shape and data_offsets, found %d fields", r->path, r->place.data,
+               cJSON_GetArraySize(doc->root));
   TRY(read_type(r, type, &w->type));
   int n_dims = cJSON_GetArraySize(shape), n_offsets = cJSON_GetArraySize(offsets);
   if (n_dims > 4) return ERR(r->e, "%s: %s: expected at most 4 dimensions, found %d", r->path, r->place.data, n_dims);
@@ -114,8 +118,8 @@ static bool read_fields(reader *r, const json *doc, weight *w) {
   TRY(read_count(r, "data_offsets", offsets->child, r->data_bytes, &begin));
   TRY(read_count(r, "data_offsets", offsets->child->next, r->data_bytes, &end));
   if (end < begin || end - begin != w->bytes)
-    return ERR(r->e, "%s: %s: data_offsets: expected %llu bytes, as dtype and shape say, found %llu to %llu", r->path, r->place.data,
-               (unsigned long long)w->bytes, (unsigned long long)begin, (unsigned long long)end);
+    return ERR(r->e, "%s: %s: data_offsets: expected %llu bytes, as dtype and shape say, found %llu to %llu", r->path,
+               r->place.data, (unsigned long long)w->bytes, (unsigned long long)begin, (unsigned long long)end);
   w->data = r->data + begin;
   return true;
 }
@@ -167,9 +171,10 @@ static bool check_offsets(reader *r, weights *w) {
   for (uint64_t i = 0; i < w->n; i++) {
     const weight *t = &w->items[i];
     if (t->data != expected)
-      return ERR(r->e, "%s: tensor %s: data_offsets: expected a beginning at %llu, where the tensor before it ends, found %llu (%s)", r->path,
-                 quote_string(t->name, name), (unsigned long long)(expected - r->data), (unsigned long long)(t->data - r->data),
-                 t->data < expected ? "an overlap" : "a hole");
+      return ERR(r->e,
+                 "%s: tensor %s: data_offsets: expected a beginning at %llu, where the tensor before it ends, found %llu (%s)",
+                 r->path, quote_string(t->name, name), (unsigned long long)(expected - r->data),
+                 (unsigned long long)(t->data - r->data), t->data < expected ? "an overlap" : "a hole");
     expected = t->data + t->bytes;
   }
   uint64_t used = (uint64_t)(expected - r->data);
@@ -243,14 +248,14 @@ static bool check_map(const json *doc, const mapping *map, uint64_t n, const wei
   for (uint64_t i = 0, j = 0; i < n || j < w->n;) {
     int order = i == n ? 1 : j == w->n ? -1 : strcmp(map[i].tensor, w->items[j].name);
     if (order < 0)
-      return ERR(e, "%s: weight_map: tensor %s: expected it in %s, found it in no shard", doc->origin, quote_string(map[i].tensor, name),
-                 map[i].shard);
+      return ERR(e, "%s: weight_map: tensor %s: expected it in %s, found it in no shard", doc->origin,
+                 quote_string(map[i].tensor, name), map[i].shard);
     if (order > 0)
-      return ERR(e, "%s: tensor %s: expected only tensors that the weight_map of %s names, found one that it does not", w->items[j].file,
-                 quote_string(w->items[j].name, name), path_name(doc->origin));
+      return ERR(e, "%s: tensor %s: expected only tensors that the weight_map of %s names, found one that it does not",
+                 w->items[j].file, quote_string(w->items[j].name, name), path_name(doc->origin));
     if (strcmp(map[i].shard, path_name(w->items[j].file)))
-      return ERR(e, "%s: weight_map: tensor %s: expected it in %s, found it in %s", doc->origin, quote_string(map[i].tensor, name),
-                 map[i].shard, path_name(w->items[j].file));
+      return ERR(e, "%s: weight_map: tensor %s: expected it in %s, found it in %s", doc->origin,
+                 quote_string(map[i].tensor, name), map[i].shard, path_name(w->items[j].file));
     i++, j++;
   }
   return true;
@@ -286,7 +291,8 @@ bool safetensors_open_model(arena *a, const char *dir, weights *w, err *e) {
   if (file_exists(single)) return safetensors_open(a, single, w, e);
   if (!file_exists(index))
     return ERR(e, "%s: expected model.safetensors, or model.safetensors.index.json and its shards, found %s", dir,
-               file_exists(path_join(a, dir, "pytorch_model.bin")) ? "pytorch_model.bin, a pickle, which vkift does not read" : "neither");
+               file_exists(path_join(a, dir, "pytorch_model.bin")) ? "pytorch_model.bin, a pickle, which vkift does not read"
+                                                                   : "neither");
   json doc;
   bool ok = json_read(index, INDEX_LIMIT, &doc, e) && open_index(a, dir, &doc, w, e);
   json_free(&doc);

@@ -10,7 +10,8 @@
 enum { HEADER_LIMIT = 100000000 };
 
 static const char *type_name(dtype t) {
-  static const char *const names[DTYPE_COUNT] = {[DTYPE_F32] = "F32", [DTYPE_F16] = "F16", [DTYPE_BF16] = "BF16", [DTYPE_I32] = "I32"};
+  static const char *const names[DTYPE_COUNT] = {
+      [DTYPE_F32] = "F32", [DTYPE_F16] = "F16", [DTYPE_BF16] = "BF16", [DTYPE_I32] = "I32"};
   REQUIRE(t < DTYPE_COUNT && names[t], "safetensors has no type for %s", dtype_get(t)->name);
   return names[t];
 }
@@ -20,7 +21,8 @@ static uint64_t tensor_bytes(const safetensors_tensor *t) {
   REQUIRE(t->n_dims <= 4, "%s: %u dimensions", t->name, t->n_dims);
   for (uint32_t d = 0; d < t->n_dims; d++)
     REQUIRE(t->shape[d] && size_mul(elements, t->shape[d], &elements), "%s: dimension %u is %u", t->name, d, t->shape[d]);
-  REQUIRE(size_mul(elements, dtype_get(t->type)->block_bytes, &bytes), "%s: %llu elements", t->name, (unsigned long long)elements);
+  REQUIRE(size_mul(elements, dtype_get(t->type)->block_bytes, &bytes), "%s: %llu elements", t->name,
+          (unsigned long long)elements);
   return bytes;
 }
 
@@ -38,7 +40,8 @@ static void require_unique_names(const safetensors_tensor *tensors, uint64_t n) 
 }
 
 // Returns the bytes of data.
-static uint64_t put_header(text *out, const safetensors_tensor *tensors, uint64_t n, const char *const (*metadata)[2], uint64_t n_metadata) {
+static uint64_t put_header(text *out, const safetensors_tensor *tensors, uint64_t n, const char *const (*metadata)[2],
+                           uint64_t n_metadata) {
   uint64_t at = 0;
   text_putc(out, '{');
   if (n_metadata) {
@@ -99,7 +102,8 @@ bool safetensors_write(safetensors_writer *w, const void *data, uint64_t bytes, 
 
 bool safetensors_commit(safetensors_writer *w, err *e) {
   if (w->written == w->expected) return file_writer_commit(&w->file, e);
-  ERR(e, "%s: expected %llu bytes of data, found %llu written", w->file.path, (unsigned long long)w->expected, (unsigned long long)w->written);
+  ERR(e, "%s: expected %llu bytes of data, found %llu written", w->file.path, (unsigned long long)w->expected,
+      (unsigned long long)w->written);
   safetensors_abort(w);
   return false;
 }

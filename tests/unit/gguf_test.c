@@ -80,8 +80,8 @@ static text example(void) {
   put_string(&t, "a"), put_string(&t, ""), put_string(&t, "\xFF\xFE");
   put_key(&t, "numbers", GGUF_ARRAY), put_u32(&t, GGUF_I16), put_u64(&t, 2), text_put(&t, "\x01\x00\xFF\xFF", 4);
   put_key(&t, "general.alignment", GGUF_U32), put_u32(&t, 16);
-  put_tensor(&t, "w", 3, 2, 0, 0);     // 24 bytes of F32
-  put_tensor(&t, "q", 32, 2, 8, 32);   // 68 bytes of Q8_0
+  put_tensor(&t, "w", 3, 2, 0, 0);   // 24 bytes of F32
+  put_tensor(&t, "q", 32, 2, 8, 32); // 68 bytes of Q8_0
   pad(&t, 16);
   for (int i = 0; i < 32 + 68; i++) text_putc(&t, (char)i);
   return t;
@@ -100,7 +100,8 @@ static void values_of_every_type_are_read(void **state) {
   static const struct {
     const char *key;
     int64_t value;
-  } integers[] = {{"u8", 200}, {"i8", -5}, {"u16", 65535}, {"i16", -2}, {"u32", UINT32_MAX}, {"i32", -7}, {"u64", INT64_MAX}, {"i64", -9}, {"bool", 1}};
+  } integers[] = {{"u8", 200}, {"i8", -5},         {"u16", 65535}, {"i16", -2}, {"u32", UINT32_MAX},
+                  {"i32", -7}, {"u64", INT64_MAX}, {"i64", -9},    {"bool", 1}};
   for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
     assert_int_equal(gguf_int_at(gguf_find(&g, integers[i].key), 0), integers[i].value);
   const char *s;
@@ -148,12 +149,12 @@ static void getters_name_key_expected_and_found(void **state) {
   bool b;
   err e = {0};
   assert_true(gguf_open(a, path, &g, &e));
-#define SAYS(call, what)                                            \
-  do {                                                              \
-    e = (err){0};                                                   \
-    assert_false(call);                                             \
-    assert_non_null(strstr(e.message, "getters.gguf: key "));       \
-    assert_non_null(strstr(e.message, what));                       \
+#define SAYS(call, what)                                      \
+  do {                                                        \
+    e = (err){0};                                             \
+    assert_false(call);                                       \
+    assert_non_null(strstr(e.message, "getters.gguf: key ")); \
+    assert_non_null(strstr(e.message, what));                 \
   } while (0)
   SAYS(gguf_get_u32(&g, "i32", &u, &e), "key i32: expected a whole number from 0 to 4294967295, found the i32 -7");
   SAYS(gguf_get_u32(&g, "u64", &u, &e), "found the u64 18446744073709551615");
@@ -195,9 +196,12 @@ static void bad_headers_are_refused(void **state) {
       {"GGUF\4\0\0\0", 8, "byte 4: header: expected version 2 or 3, found 4"},
       {"GGUF\0\0\0\3", 8, "byte 4: header: expected a little-endian file, found a big-endian one"},
       {"GGUF\3\0\0\0\0\0", 10, "byte 8: header: expected 1 × 8 bytes (number of tensors), found 2 before the end of the file"},
-      {"GGUF\3\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24, "byte 8: header: expected no more tensors than 0 bytes can hold, found 1"},
-      {"GGUF\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0", 24, "byte 16: header: expected no more keys than 0 bytes can hold, found 1099511627776"},
-      {"GGUF\3\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0\0\0\0\0", 24, "expected no more tensors than 0 bytes can hold, found 18446744073709551615"},
+      {"GGUF\3\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24,
+       "byte 8: header: expected no more tensors than 0 bytes can hold, found 1"},
+      {"GGUF\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0", 24,
+       "byte 16: header: expected no more keys than 0 bytes can hold, found 1099511627776"},
+      {"GGUF\3\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0\0\0\0\0", 24,
+       "expected no more tensors than 0 bytes can hold, found 18446744073709551615"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     text t = {0};
@@ -214,12 +218,17 @@ static void bad_values_are_refused(void **state) {
   refuse_value(GGUF_U32, "\0\0\0", 3, "byte 37: key \"k\": expected 1 × 4 bytes (u32), found 3 before the end of the file");
   refuse_value(GGUF_STRING, "\5\0\0\0\0\0\0\0abcd", 12, "byte 45: key \"k\": expected 5 × 1 bytes (a string), found 4");
   refuse_value(GGUF_STRING, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8, "expected 18446744073709551615 × 1 bytes (a string), found 0");
-  refuse_value(GGUF_ARRAY, "\x09\0\0\0\1\0\0\0\0\0\0\0", 12, "byte 37: key \"k\": expected an array of numbers, bools or strings, found an array of arrays");
+  refuse_value(GGUF_ARRAY, "\x09\0\0\0\1\0\0\0\0\0\0\0", 12,
+               "byte 37: key \"k\": expected an array of numbers, bools or strings, found an array of arrays");
   refuse_value(GGUF_ARRAY, "\x0D\0\0\0\1\0\0\0\0\0\0\0", 12, "byte 37: key \"k\": expected a type from 0 to 12, found 13");
-  refuse_value(GGUF_ARRAY, "\x04\0\0\0\0\0\0\0\0\1\0\0", 12, "byte 49: key \"k\": expected 1099511627776 × 4 bytes (u32), found 0");
-  refuse_value(GGUF_ARRAY, "\x04\0\0\0\0\0\0\0\0\0\0\x40", 12, "expected 4611686018427387904 × 4 bytes (u32), found 0"); // 2^62 · 4 = 0 mod 2^64
-  refuse_value(GGUF_ARRAY, "\x08\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20, "expected no more strings than 8 bytes can hold, found 2");
-  refuse_value(GGUF_ARRAY, "\x08\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 20, "byte 57: key \"k\": expected 1 × 1 bytes (a string), found 0");
+  refuse_value(GGUF_ARRAY, "\x04\0\0\0\0\0\0\0\0\1\0\0", 12,
+               "byte 49: key \"k\": expected 1099511627776 × 4 bytes (u32), found 0");
+  refuse_value(GGUF_ARRAY, "\x04\0\0\0\0\0\0\0\0\0\0\x40", 12,
+               "expected 4611686018427387904 × 4 bytes (u32), found 0"); // 2^62 · 4 = 0 mod 2^64
+  refuse_value(GGUF_ARRAY, "\x08\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20,
+               "expected no more strings than 8 bytes can hold, found 2");
+  refuse_value(GGUF_ARRAY, "\x08\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 20,
+               "byte 57: key \"k\": expected 1 × 1 bytes (a string), found 0");
   refuse_value(GGUF_ARRAY, "\x07\0\0\0\3\0\0\0\0\0\0\0\0\1\3", 15, "byte 51: key \"k\": expected a bool as 0 or 1, found 3");
 }
 
@@ -266,7 +275,8 @@ static void bad_alignments_are_refused(void **state) {
   text t = {0};
   put_header(&t, 3, 0, 1);
   put_key(&t, "general.alignment", GGUF_STRING), put_string(&t, "32");
-  bad_files_refuse(open_and_read, "bad.gguf", &t, "key general.alignment: expected a whole number from 0 to 4294967295, found a string \"32\"");
+  bad_files_refuse(open_and_read, "bad.gguf", &t,
+                   "key general.alignment: expected a whole number from 0 to 4294967295, found a string \"32\"");
   text_free(&t);
 }
 
@@ -286,11 +296,16 @@ static void bad_tensors_are_refused(void **state) {
   refuse_tensor(0, 2, 0, 0, "byte 43: tensor \"blk.0.x\": expected a dimension from 1 to 4294967295, found 0");
   refuse_tensor(2, 1ull << 32, 0, 0, "byte 51: tensor \"blk.0.x\": expected a dimension from 1 to 4294967295, found 4294967296");
   refuse_tensor(UINT64_MAX, 2, 0, 0, "found 18446744073709551615");
-  refuse_tensor(1u << 31, 1u << 31, 0, 0, "tensor \"blk.0.x\": expected a size below 2^64 bytes, found the shape [2147483648, 2147483648]");
-  refuse_tensor(1u << 31, (1u << 31) - 1, 0, 0, "expected 18446744065119617024 bytes from offset 0 on, found the end of the file at offset 128");
-  refuse_tensor(33, 2, 8, 0, "tensor \"blk.0.x\": expected rows in blocks of 32 elements, as its quantized type has, found the shape [2, 33]");
+  refuse_tensor(1u << 31, 1u << 31, 0, 0,
+                "tensor \"blk.0.x\": expected a size below 2^64 bytes, found the shape [2147483648, 2147483648]");
+  refuse_tensor(1u << 31, (1u << 31) - 1, 0, 0,
+                "expected 18446744065119617024 bytes from offset 0 on, found the end of the file at offset 128");
+  refuse_tensor(33, 2, 8, 0,
+                "tensor \"blk.0.x\": expected rows in blocks of 32 elements, as its quantized type has, found the shape [2, 33]");
   refuse_tensor(16, 4, 2, 0, "expected rows in blocks of 32 elements");
-  refuse_tensor(256, 1, 12, 0, "byte 59: tensor \"blk.0.x\": expected F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found Q4_K, which vkift does not read");
+  refuse_tensor(
+      256, 1, 12, 0,
+      "byte 59: tensor \"blk.0.x\": expected F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found Q4_K, which vkift does not read");
   refuse_tensor(32, 1, 6, 0, "found Q5_0, which vkift does not read");
   refuse_tensor(256, 1, 10, 0, "found Q2_K, which");
   refuse_tensor(256, 1, 14, 0, "found Q6_K, which");
@@ -328,7 +343,8 @@ static void refuse_pair(const char *first, const char *second, uint64_t offset, 
 static void tensors_that_share_names_or_bytes_are_refused(void **state) {
   (void)state;
   refuse_pair("a", "a", 64, "tensor \"a\": expected each name once, found it again");
-  refuse_pair("a", "b", 32, "byte 160: tensor \"b\": expected data of its own, found that of tensor \"a\", which ends at byte 176");
+  refuse_pair("a", "b", 32,
+              "byte 160: tensor \"b\": expected data of its own, found that of tensor \"a\", which ends at byte 176");
   refuse_pair("a", "b", 0, "expected data of its own");
 }
 
@@ -438,7 +454,8 @@ static void the_hugging_face_form_has_the_same_values(void **state) {
     assert_memory_equal(x->shape, y->shape, sizeof x->shape);
     assert_memory_equal(x->data, y->data, x->bytes);
   }
-  const weight *q = weights_find(&g.weights, "blk.3.attn_q.weight"), *hf_q = weights_find(&hf, "model.layers.3.self_attn.q_proj.weight");
+  const weight *q = weights_find(&g.weights, "blk.3.attn_q.weight"),
+               *hf_q = weights_find(&hf, "model.layers.3.self_attn.q_proj.weight");
   uint64_t row = 64 * sizeof(float); // heads of 8 rows: row 2i + j of a head is the half-split form's row i + 4j
   for (uint64_t head = 0; head < 8; head++)
     for (uint64_t i = 0; i < 4; i++)

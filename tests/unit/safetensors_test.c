@@ -59,7 +59,8 @@ static void bad_headers_are_refused(void **state) {
       {"{\"__metadata__\":{\"x\":1}}", 0, "__metadata__: \"x\": expected a string, found \"1\""},
       {"{\"a\":3}", 0, "tensor \"a\": expected an object of at most 4096 bytes, found \"3\""},
       {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor \"a\".dtype: expected a string, found nothing"},
-      {"{\"a\":{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor \"a\".dtype: expected a string, found the number 7"},
+      {"{\"a\":{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
+       "tensor \"a\".dtype: expected a string, found the number 7"},
       {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, "tensor \"a\".shape: expected an array, found nothing"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "tensor \"a\".data_offsets: expected an array, found nothing"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"packed\":true}}", 8,
@@ -68,25 +69,30 @@ static void bad_headers_are_refused(void **state) {
        "tensor \"a\": expected the dtype F32, F16, BF16 or I32, found \"I64\", which vkift does not read"},
       {"{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[8],\"data_offsets\":[0,8]}}", 8, "found \"F8_E4M3\", which vkift does not read"},
       {"{\"a\":{\"dtype\":\"f32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "found \"f32\", which vkift does not read"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}", 8, "tensor \"a\": expected at most 4 dimensions, found 5"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}", 8,
+       "tensor \"a\": expected at most 4 dimensions, found 5"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0,2],\"data_offsets\":[0,0]}}", 0,
        "tensor \"a\": expected dimensions of at least 1, found the shape [0, 2]"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8,
        "tensor \"a\": shape: expected whole numbers from 0 to 4294967295, found the number -2"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2.5],\"data_offsets\":[0,10]}}", 10, "shape: expected whole numbers from 0 to 4294967295"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2.5],\"data_offsets\":[0,10]}}", 10,
+       "shape: expected whole numbers from 0 to 4294967295"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[\"2\"],\"data_offsets\":[0,8]}}", 8, "found a string \"2\""},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296],\"data_offsets\":[0,8]}}", 8, "found the number 4294967296"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967295,4294967295,3],\"data_offsets\":[0,8]}}", 8,
        "tensor \"a\": expected a size below 2^64 bytes, found the shape [4294967295, 4294967295, 3]"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2147483648,2147483648],\"data_offsets\":[0,0]}}", 0, "expected a size below 2^64 bytes"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2147483648,2147483648],\"data_offsets\":[0,0]}}", 0,
+       "expected a size below 2^64 bytes"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8, "tensor \"a\": expected 2 data_offsets, found 1"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,9]}}", 9,
        "tensor \"a\": data_offsets: expected 8 bytes, as dtype and shape say, found 0 to 9"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "expected 8 bytes, as dtype and shape say, found 8 to 0"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8,
+       "expected 8 bytes, as dtype and shape say, found 8 to 0"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7,
        "tensor \"a\": data_offsets: expected whole numbers from 0 to 7, found the number 8"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[1e300,8]}}", 8, "found the number 1e+300"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, "expected 8 bytes of data, as the header says, found 9"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9,
+       "expected 8 bytes of data, as the header says, found 9"},
       {"{}", 1, "expected 0 bytes of data, as the header says, found 1"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12,
        "tensor \"a\": data_offsets: expected a beginning at 0, where the tensor before it ends, found 4 (a hole)"},
@@ -94,7 +100,8 @@ static void bad_headers_are_refused(void **state) {
        "tensor \"b\": data_offsets: expected a beginning at 24, where the tensor before it ends, found 20 (an overlap)"},
       {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", 24, "(an overlap)"},
       {"{\"\x1b[2J\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "found byte 0x1B"},
-      {"{\"\\u001b[2J\":{\"dtype\":\"X\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor \"\\x1B[2J\""}, // no colours from a file
+      {"{\"\\u001b[2J\":{\"dtype\":\"X\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
+       "tensor \"\\x1B[2J\""}, // no colours from a file
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) refuse(cases[i].header, cases[i].data_bytes, cases[i].message);
 }
@@ -121,7 +128,8 @@ static void bad_lengths_are_refused(void **state) {
   }
   text empty = {0};
   text_puts(&empty, "");
-  bad_files_refuse(open_and_read, "bad.safetensors", &empty, "byte 0: expected 8 bytes with the header's length, found a file of 0");
+  bad_files_refuse(open_and_read, "bad.safetensors", &empty,
+                   "byte 0: expected 8 bytes with the header's length, found a file of 0");
   text_free(&empty);
 }
 
@@ -142,7 +150,8 @@ static void large_headers_are_proportional(void **state) {
   text_putc(&header, '{');
   int n = 200000;
   for (int i = 0; i < n; i++)
-    text_printf(&header, "%s\"t%d\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[%d,%d]}", i ? "," : "", i, 2 * i, 2 * i + 2);
+    text_printf(&header, "%s\"t%d\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[%d,%d]}", i ? "," : "", i, 2 * i,
+                2 * i + 2);
   text_putc(&header, '}');
   text file = file_of(header.data, (uint64_t)n * 2);
   const char *path = test_path(test_directory(), "many.safetensors");
@@ -155,7 +164,8 @@ static void large_headers_are_proportional(void **state) {
   if (!safetensors_open(a, path, &w, &e)) fail_msg("%s", e.message);
   timespec_get(&ended, TIME_UTC);
   print_message("%d tensors, a header of %.0f MB: %.0f ms, %.0f MB\n", n, 1e-6 * (double)header.length,
-                1e3 * (double)(ended.tv_sec - began.tv_sec) + 1e-6 * (double)(ended.tv_nsec - began.tv_nsec), 1e-6 * (double)arena_bytes(a));
+                1e3 * (double)(ended.tv_sec - began.tv_sec) + 1e-6 * (double)(ended.tv_nsec - began.tv_nsec),
+                1e-6 * (double)arena_bytes(a));
   assert_int_equal(w.n, n);
   assert_ptr_equal(weights_find(&w, "t777")->data, w.maps[0].data + 8 + header.length + 2 * 777);
   assert_true(arena_bytes(a) < 2 * header.length);
@@ -175,7 +185,8 @@ static const uint16_t halves[4] = {0x3C00, 0xBC00, 0x0001, 0x7BFF};
 static const int32_t integers[1] = {-7};
 
 static void write_example(const char *path, const char *second_name) {
-  const safetensors_tensor tensors[] = {{"z \"first\"\n", DTYPE_F32, 2, {2, 3}}, {second_name, DTYPE_BF16, 1, {4}}, {"scalar", DTYPE_I32, 0, {0}}};
+  const safetensors_tensor tensors[] = {
+      {"z \"first\"\n", DTYPE_F32, 2, {2, 3}}, {second_name, DTYPE_BF16, 1, {4}}, {"scalar", DTYPE_I32, 0, {0}}};
   const char *const metadata[][2] = {{"format", "pt"}, {"note", "a\tb"}};
   safetensors_writer w;
   err e = {0};
@@ -189,7 +200,8 @@ static void write_example(const char *path, const char *second_name) {
 
 static void what_is_written_is_read_again(void **state) {
   (void)state;
-  const char *path = test_path(test_directory(), "written.safetensors"), *again = test_path(test_directory(), "again.safetensors");
+  const char *path = test_path(test_directory(), "written.safetensors"),
+             *again = test_path(test_directory(), "again.safetensors");
   write_example(path, "m");
   write_example(again, "m");
   arena *a = arena_new("test");
@@ -218,7 +230,9 @@ static void what_is_written_is_read_again(void **state) {
   assert_true(file_read(a, again, 1 << 20, &second, &second_bytes, &e));
   assert_int_equal(first_bytes, second_bytes);
   assert_memory_equal(first, second, first_bytes);
-  assert_memory_equal(first + 8, "{\"__metadata__\":{\"format\":\"pt\",\"note\":\"a\\tb\"},\"z \\\"first\\\"\\n\":{\"dtype\":\"F32\",\"shape\":[2,3],", 80);
+  assert_memory_equal(
+      first + 8,
+      "{\"__metadata__\":{\"format\":\"pt\",\"note\":\"a\\tb\"},\"z \\\"first\\\"\\n\":{\"dtype\":\"F32\",\"shape\":[2,3],", 80);
   weights_close(&w);
   arena_free(a);
 }
@@ -291,7 +305,8 @@ static void shards_are_put_together_as_the_index_says(void **state) {
        "index.json: weight_map: tensor \"a\": expected it in two.safetensors, found it in one.safetensors"},
       {"{\"weight_map\":{\"b\":\"two.safetensors\",\"a\":\"one.safetensors\",\"c\":\"one.safetensors\"}}",
        "index.json: weight_map: tensor \"c\": expected it in one.safetensors, found it in no shard"},
-      {"{\"weight_map\":{\"0\":\"two.safetensors\",\"b\":\"two.safetensors\"}}", "tensor \"0\": expected it in two.safetensors, found it in no shard"},
+      {"{\"weight_map\":{\"0\":\"two.safetensors\",\"b\":\"two.safetensors\"}}",
+       "tensor \"0\": expected it in two.safetensors, found it in no shard"},
       {"{\"weight_map\":{\"c\":\"two.safetensors\"}}",
        "two.safetensors: tensor \"b\": expected only tensors that the weight_map of model.safetensors.index.json names"},
       {"{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"three.safetensors\"}}", "three.safetensors: cannot open"},
@@ -304,7 +319,8 @@ static void shards_are_put_together_as_the_index_says(void **state) {
       {"{\"weight_map\":{}}", "weight_map: expected at least one tensor, found none"},
       {"{\"weight_map\":[]}", "weight_map: expected an object, found an array of 0"},
       {"{}", "weight_map: expected an object, found nothing"},
-      {"{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\",\"a\":\"two.safetensors\"}}", "expected each key once"},
+      {"{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\",\"a\":\"two.safetensors\"}}",
+       "expected each key once"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     test_write(test_path(dir, "model.safetensors.index.json"), cases[i].index, strlen(cases[i].index));
@@ -367,7 +383,8 @@ static void a_real_model_is_read_and_written_again(void **state) {
   err e = {0};
   if (!safetensors_open_model(a, dir, &w, &e)) fail_msg("%s", e.message);
   assert_int_equal(w.n, 47);
-  const weight *embed = weights_find(&w, "model.embed_tokens.weight"), *down = weights_find(&w, "model.layers.4.mlp.down_proj.weight");
+  const weight *embed = weights_find(&w, "model.embed_tokens.weight"),
+               *down = weights_find(&w, "model.layers.4.mlp.down_proj.weight");
   assert_int_equal(embed->type, DTYPE_F32);
   assert_int_equal(embed->shape[0], 512);
   assert_int_equal(embed->shape[1], 64);
