@@ -1,5 +1,6 @@
 // JSON from outside, through cJSON, with what cJSON does not check: the grammar's strictness, nesting depth (at most 128),
-// duplicate keys, NUL characters, invalid UTF-8, text behind the value. Every getter's error names the file, the path of the field, what was expected and what was found.
+// duplicate keys, NUL characters, invalid UTF-8, text behind the value. Every getter's error names the file, the path of
+// the field, what was expected and what was found.
 #ifndef IO_JSON_H
 #define IO_JSON_H
 
