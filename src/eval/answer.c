@@ -15,8 +15,8 @@ typedef struct answering {
   const answer_prompt *prompts;
   uint64_t n_prompts, next;
   const answer_options *options;
-  bool (*end)(const void *model, int32_t id);
-  const void *model;
+  bool (*end)(const void *of, int32_t id);
+  const void *of;
   answer_done *done;
   void *user;
   sequence *slots;
@@ -28,7 +28,7 @@ typedef struct answering {
 // Takes the token that logits give; a finished sequence is handed over and its slot is free again.
 static bool take(answering *w, sequence *s, const float *logits, err *e) {
   const int32_t id = sample_token(logits, w->vocabulary, &w->options->sample, &s->random);
-  const bool ended = w->end(w->model, id);
+  const bool ended = w->end(w->of, id);
   if (!ended) s->ids[s->n++] = id;
   s->busy = !ended && s->n < w->options->max_new_tokens && s->position < w->shape->context;
   return s->busy || w->done(w->user, s->index, s->ids, s->n, e);
@@ -68,9 +68,9 @@ static bool advance(answering *w, bool *any, err *e) {
 }
 
 bool answer_all(generator *g, const generator_options *shape, const answer_prompt *prompts, uint64_t n, const answer_options *options,
-                bool (*end)(const void *model, int32_t id), const void *model, answer_done *done, void *user, err *e) {
+                bool (*end)(const void *of, int32_t id), const void *of, answer_done *done, void *user, err *e) {
   arena *a = arena_new("answers");
-  answering w = {.g = g, .shape = shape, .prompts = prompts, .n_prompts = n, .options = options, .end = end, .model = model, .done = done, .user = user};
+  answering w = {.g = g, .shape = shape, .prompts = prompts, .n_prompts = n, .options = options, .end = end, .of = of, .done = done, .user = user};
   w.slots = ARENA_ARRAY(a, sequence, shape->slots);
   w.feeds = ARENA_ARRAY(a, feed, shape->slots);
   w.logits = ARENA_ARRAY(a, const float *, shape->slots);
