@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "base/text.h"
 
 struct cJSON;
 
@@ -42,5 +43,10 @@ const char *json_describe(const struct cJSON *value, char buffer[64]);
 
 // Writing: a string in quotes, escaped as JSON wants it. Bytes that are not UTF-8 become U+FFFD.
 void json_put_string(text *out, const char *string);
+
+// json_print.c — with two spaces of indentation and a final newline, appended.
+void json_print(const struct cJSON *value, text *out);
+void json_print_string(const char *s, text *out); // with its quotes; UTF-8 stays as it is
+void json_print_number(double v, text *out);      // the shortest that reads back the same; null for NaN and infinities
 
 #endif
