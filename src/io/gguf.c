@@ -16,8 +16,8 @@
 #include "io/quote.h"
 
 enum {
-  NAME_BYTES = 65535,             // of a key (so the specification) or a tensor's name
-  LEAST_KEY = 8 + 1 + 4 + 1,      // bytes that a key takes at least: length, one letter, type, value
+  NAME_BYTES = 65535,        // of a key (so the specification) or a tensor's name
+  LEAST_KEY = 8 + 1 + 4 + 1, // bytes that a key takes at least: length, one letter, type, value
   LEAST_TENSOR = 8 + 1 + 4 + 8 + 4 + 8,
   DEFAULT_ALIGNMENT = 32
 };
@@ -106,9 +106,11 @@ static bool read_header(reader *r, gguf *g, uint64_t *n_tensors) {
   TRY(take_u64(r, "number of keys", &g->n_values));
   uint64_t left = r->size - r->at;
   if (*n_tensors > left / LEAST_TENSOR)
-    return fail(r, 8, "expected no more tensors than %llu bytes can hold, found %llu", (unsigned long long)left, (unsigned long long)*n_tensors);
+    return fail(r, 8, "expected no more tensors than %llu bytes can hold, found %llu", (unsigned long long)left,
+                (unsigned long long)*n_tensors);
   if (g->n_values > left / LEAST_KEY)
-    return fail(r, 16, "expected no more keys than %llu bytes can hold, found %llu", (unsigned long long)left, (unsigned long long)g->n_values);
+    return fail(r, 16, "expected no more keys than %llu bytes can hold, found %llu", (unsigned long long)left,
+                (unsigned long long)g->n_values);
   return true;
 }
 
@@ -128,13 +130,15 @@ static bool read_value(reader *r, gguf_value *v) {
   if (v->type == GGUF_ARRAY) {
     uint64_t at = r->at;
     TRY(take_type(r, &v->item_type));
-    if (v->item_type == GGUF_ARRAY) return fail(r, at, "expected an array of numbers, bools or strings, found an array of arrays");
+    if (v->item_type == GGUF_ARRAY)
+      return fail(r, at, "expected an array of numbers, bools or strings, found an array of arrays");
     TRY(take_u64(r, "an array's length", &v->n));
   }
   if (v->item_type == GGUF_STRING) {
     uint64_t left = r->size - r->at; // each takes the eight bytes of its length at least
     if (v->n > left / 8)
-      return fail(r, r->at, "expected no more strings than %llu bytes can hold, found %llu", (unsigned long long)left, (unsigned long long)v->n);
+      return fail(r, r->at, "expected no more strings than %llu bytes can hold, found %llu", (unsigned long long)left,
+                  (unsigned long long)v->n);
     v->data = r->data + r->at;
     v->strings = ARENA_ARRAY(r->a, gguf_string, v->n);
     for (uint64_t i = 0; i < v->n; i++) TRY(take_string(r, "a string", &v->strings[i]));
@@ -203,9 +207,9 @@ static bool check_overlap(reader *r, const weights *w) {
   for (uint64_t i = 1; i < w->n; i++) {
     const weight *before = &w->items[i - 1], *after = &w->items[i];
     if (before->data + before->bytes > after->data)
-      return ERR(r->e, "%s: byte %llu: tensor %s: expected data of its own, found that of tensor %s, which ends at byte %llu", r->path,
-                 (unsigned long long)(after->data - r->data), quote_string(after->name, second), quote_string(before->name, first),
-                 (unsigned long long)(before->data + before->bytes - r->data));
+      return ERR(r->e, "%s: byte %llu: tensor %s: expected data of its own, found that of tensor %s, which ends at byte %llu",
+                 r->path, (unsigned long long)(after->data - r->data), quote_string(after->name, second),
+                 quote_string(before->name, first), (unsigned long long)(before->data + before->bytes - r->data));
   }
   return true;
 }
@@ -227,8 +231,8 @@ static bool read_tensors(reader *r, gguf *g, uint64_t n) {
     if (offsets[i] % alignment)
       return fail(r, begin, "expected an offset that is a multiple of %u, found %llu", alignment, (unsigned long long)offsets[i]);
     if (offsets[i] > room || t->bytes > room - offsets[i])
-      return fail(r, begin, "expected %llu bytes from offset %llu on, found the end of the file at offset %llu", (unsigned long long)t->bytes,
-                  (unsigned long long)offsets[i], (unsigned long long)room);
+      return fail(r, begin, "expected %llu bytes from offset %llu on, found the end of the file at offset %llu",
+                  (unsigned long long)t->bytes, (unsigned long long)offsets[i], (unsigned long long)room);
     t->data = r->data + begin + offsets[i];
   }
   w->n = n;

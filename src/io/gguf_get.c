@@ -61,6 +61,8 @@ static const char *describe(const gguf_value *v, char buffer[QUOTE_BYTES]) {
     snprintf(buffer, QUOTE_BYTES, "an array of %llu %s", (unsigned long long)v->n, type);
   } else if (v->type == GGUF_STRING) {
     snprintf(buffer, QUOTE_BYTES, "a string %s", quote_short(v->strings->data, v->strings->length, string, sizeof string));
+  } else if (v->type == GGUF_U64) {
+    snprintf(buffer, QUOTE_BYTES, "the u64 %llu", (unsigned long long)gguf_load(v->data, 8));
   } else if (is_integer(v->type) || v->type == GGUF_BOOL) {
     snprintf(buffer, QUOTE_BYTES, "the %s %lld", type, (long long)gguf_int_at(v, 0));
   } else {

@@ -80,10 +80,12 @@ static bool scan_escape(scan *s) {
   uint32_t code, low;
   TRY(scan_hex(s, &code));
   if (code == 0) return fail_found(s, start, "text without NUL characters", "\\u0000");
-  if (code >= 0xDC00 && code < 0xE000) return fail_found(s, start, "a character", "the second half of a surrogate pair without the first");
+  if (code >= 0xDC00 && code < 0xE000)
+    return fail_found(s, start, "a character", "the second half of a surrogate pair without the first");
   if (code < 0xD800 || code >= 0xDC00) return true;
   static const char *const lone = "the first half of a surrogate pair without the second";
-  if (s->length - s->at < 2 || s->text[s->at] != '\\' || s->text[s->at + 1] != 'u') return fail_found(s, start, "a character", lone);
+  if (s->length - s->at < 2 || s->text[s->at] != '\\' || s->text[s->at + 1] != 'u')
+    return fail_found(s, start, "a character", lone);
   s->at += 2;
   TRY(scan_hex(s, &low));
   return (low >= 0xDC00 && low < 0xE000) || fail_found(s, start, "a character", lone);
