@@ -12,6 +12,7 @@
 #include "cli/show.h"
 #include "config/train_options.h"
 #include "config/yaml.h"
+#include "io/json.h"
 
 typedef struct train_flags {
   const char *config, *resume;
@@ -100,16 +101,16 @@ static void on_note(void *user, const char *message) {
 static void print_json(const vkift_train_result *r, double seconds) {
   text out = {0};
   text_puts(&out, "{\"run_dir\": ");
-  json_put_string(&out, r->run_dir, strlen(r->run_dir));
+  json_put_string(&out, r->run_dir);
   text_puts(&out, ", \"output\": ");
-  json_put_string(&out, r->output, strlen(r->output));
+  json_put_string(&out, r->output);
   text_printf(&out, ", \"steps\": %lld, \"total_steps\": %lld, \"bad_steps\": %lld, \"stopped\": %s, \"last_loss\": ",
               (long long)r->steps, (long long)r->total_steps, (long long)r->bad_steps, r->stopped ? "true" : "false");
-  json_put_number(&out, r->last_loss, 9);
+  json_line_put_number(&out, r->last_loss, 9);
   text_puts(&out, ", \"last_eval_loss\": ");
-  json_put_number(&out, r->last_eval_loss, 9);
+  json_line_put_number(&out, r->last_eval_loss, 9);
   text_puts(&out, ", \"seconds\": ");
-  json_put_number(&out, seconds, 6);
+  json_line_put_number(&out, seconds, 6);
   text_putc(&out, '}');
   puts(out.data);
   text_free(&out);
