@@ -68,6 +68,7 @@ says "$WORK/bad.gguf"
 
 # --- a pipe that is full: the result could not be written
 if [ -e /dev/full ]; then
+  # shellcheck disable=SC2317 # expect calls it
   full() { vkift --help >/dev/full; }
   expect 1 full
   says "stdout: cannot write"
