@@ -255,7 +255,7 @@ bool eval_run(int argc, char **argv, err *e) {
   flags f;
   arena *a = arena_new("command line");
   scoring tuned = {.own = &own, .memory = a}, base = tuned;
-  bool ok = flags_read(a, sets, 3, "a run directory", argc, argv, &f, e) && flags_store(a, &f, e);
+  bool ok = flags_read(a, sets, 3, "run directory", argc, argv, &f, e) && flags_store(a, &f, e);
   if (ok && f.help) {
     options_print_help(&help, sets, (const void *const[]){&defaults.source, &defaults, &own_defaults}, 3);
   } else if (ok) {

@@ -197,7 +197,7 @@ bool generate_run(int argc, char **argv, err *e) {
   const option_set sets[] = {{prompt_table, &own}, {source_option_table, &source}, {sampling_table, &s.options}};
   flags f;
   arena *a = arena_new("command line");
-  bool ok = flags_read(a, sets, 3, "a run directory", argc, argv, &f, e) && flags_store(a, &f, e);
+  bool ok = flags_read(a, sets, 3, "run directory", argc, argv, &f, e) && flags_store(a, &f, e);
   if (ok && f.help) {
     options_print_help(&help, sets, (const void *const[]){&own_defaults, &source_defaults, &defaults}, 3);
   } else if (ok) {

@@ -36,7 +36,7 @@ static const command_help help = {
     .about =
         "Finetunes a language model on instruction data and writes a run directory: config.yaml, metrics.jsonl, "
         "checkpoints, and adapter/ or model/. With neither --model nor --data, trains the built-in example.",
-    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl --num-train-epochs 1 --output-dir runs/first",
+    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl --output-dir runs/first",
 };
 
 static bool usage(err *e, const char *message) {
@@ -57,10 +57,13 @@ static bool resume_from(arena *a, const flags *f, const char **config, const cha
   return true;
 }
 
-// Flags win over the file, the file over the defaults.
+// Flags win over the file, the file over the defaults. The flags are stored first and last: first, so that what is wrong
+// with the command line is said before a file is looked for.
 static bool read_options(arena *a, const flags *f, const option_set *sets, size_t n_sets, vkift_train_options *o, err *e) {
   const char *config = flags_value(f, "config"), *run = NULL;
+  TRY(flags_store(a, f, e));
   if (flags_value(f, "resume")) TRY(resume_from(a, f, &config, &run, e));
+  *o = vkift_train_defaults();
   bool model = flags_value(f, "model"), data = flags_value(f, "data");
   if (!config && !model && !data) config = assets_path(a, "train.yaml");
   if (config) TRY(yaml_read(a, config, sets, n_sets, e));
@@ -121,7 +124,7 @@ static void print_result(const vkift_train_result *r, double seconds) {
          show_count(r->total_steps).text, show_time(seconds).text);
   if (isfinite(r->last_loss)) printf("; last loss %.4f", r->last_loss);
   if (isfinite(r->last_eval_loss)) printf("; evaluation loss %.4f", r->last_eval_loss);
-  if (r->bad_steps) printf("; %s steps were not finite and changed nothing", show_count(r->bad_steps).text);
+  if (r->bad_steps) printf("; steps that were not finite and changed nothing: %s", show_count(r->bad_steps).text);
   if (r->stopped) {
     printf("\n\ngo on:\n  vkift train --resume %s\n", r->run_dir);
     return;
