@@ -6,8 +6,6 @@
 
 // White_Space, which is \s in Oniguruma. PCRE2's own \s has U+180E besides.
 #define SPACES "\\t-\\r\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
-// \w in Oniguruma. PCRE2's has \p{No} and \p{Nl}, and lacks \p{M} and most of \p{Pc}.
-#define WORD "\\p{L}\\p{M}\\p{Nd}\\p{Pc}"
 
 enum { PATTERN_BYTES = 1 << 16, MATCH_STEPS = 10 * 1000 * 1000 };
 
@@ -35,9 +33,10 @@ static bool is_hex(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// \p{L}, \P{L}, \p{^L}: general categories as they are, any other name as a script's (which PCRE2 takes by its
-// extensions unless told otherwise).
-static bool property(reader *r) {
+// \p{L}, \P{L}, \p{^L}, for a general category or a script. PCRE2 may know less of Unicode than `tokenizers` does, so a
+// category becomes a class; ASCII letters and digits stand in it by themselves because PCRE2 is faster with these.
+// PCRE2 takes a script by its extensions unless told otherwise.
+static bool property(reader *r, bool in_class) {
   const char *name = r->at + 3, *close = r->at[2] == '{' ? strchr(name, '}') : NULL;
   if (!close) return refuse(r, "a property without braces");
   bool negated = r->at[1] == 'P';
@@ -45,7 +44,11 @@ static bool property(reader *r) {
   size_t n = (size_t)(close - name);
   for (size_t i = 0; i < n; i++)
     if (!is_letter(name[i]) && name[i] != '_') return refuse(r, "a property of an unknown form");
-  text_printf(r->out, "\\%c{%s%.*s}", negated ? 'P' : 'p', n <= 2 ? "" : "sc:", (int)n, name);
+  if (negated && in_class) return refuse(r, "a negated set within a class");
+  const char *common = n == 1 && *name == 'L' ? "a-zA-Z" : n == 1 && *name == 'N' ? "0-9" : "";
+  text_printf(r->out, "%s%s\\p{%s%.*s}", in_class ? "" : negated ? "[^" : "[", common, n <= 2 ? "" : "sc:", (int)n, name);
+  if (n <= 2) regex_put_newer(r->out, name, n);
+  if (!in_class) text_putc(r->out, ']');
   r->at = close + 1;
   return true;
 }
@@ -68,13 +71,13 @@ static bool escape(reader *r, bool in_class, bool *set) {
   char c = r->at[1];
   *set = false;
   if (c == 'x' || c == 'u') return code_point(r);
-  if (c && strchr("sSdDwWpP", c)) {
+  if (c && strchr("sSdDpP", c)) {
     *set = true;
-    if (c == 'p' || c == 'P') return property(r);
-    if (in_class && (c == 'S' || c == 'W')) return refuse(r, "a negated set within a class");
-    if (c == 'd' || c == 'D') text_puts(r->out, c == 'd' ? "\\p{Nd}" : "\\P{Nd}");
-    else text_printf(r->out, "%s%s%s", in_class ? "" : c == 'S' || c == 'W' ? "[^" : "[", c == 's' || c == 'S' ? SPACES : WORD,
-                     in_class ? "" : "]");
+    if (c == 'p' || c == 'P') return property(r, in_class);
+    if (in_class && (c == 'S' || c == 'D')) return refuse(r, "a negated set within a class");
+    text_printf(r->out, "%s%s", in_class ? "" : c == 'S' || c == 'D' ? "[^" : "[", c == 's' || c == 'S' ? SPACES : "\\p{Nd}");
+    if (c == 'd' || c == 'D') regex_put_newer(r->out, "Nd", 2);
+    if (!in_class) text_putc(r->out, ']');
   } else if (c == 'v') {
     text_puts(r->out, "\\x{0B}"); // one character in Oniguruma, a set in PCRE2
   } else if (c && strchr("nrtfae", c)) {

@@ -25,6 +25,8 @@ void regex_work_free(regex_work *w);
 
 bool regex_compile(struct pcre2_real_general_context_8 *memory, const char *source, regex *r, err *e);
 void regex_free(regex *r);
+// pretokenize_unicode.c: members that the category of one or two letters has in Unicode 16.0, for the inside of a class.
+void regex_put_newer(text *out, const char *category, size_t n);
 bool regex_translate(const char *source, text *out, err *e); // the PCRE2 pattern
 
 // The leftmost match in s[from..n) (valid UTF-8) to [*begin, *end); *found false where there is none. An error where

@@ -110,6 +110,9 @@ bool stage_normalizer(stage_reader *r, const cJSON *field) {
 // GPT-2's pattern, which ByteLevel has built in (openai/gpt-2, src/encoder.py).
 static const char byte_level_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
+// Rust's char::is_numeric, which knows Unicode 17.0.
+#define DIGITS_PATTERN "[\\p{N}\\x{11DE0}-\\x{11DE9}\\x{16FF4}-\\x{16FF6}]"
+
 static bool add_split(stage_reader *r, const char *where, const char *pattern, pretokenize_keep keep) {
   pretokenize_step step = {.kind = PRETOKENIZE_SPLIT, .keep = keep};
   ADD_STEP(r, where, &r->t->pretokenizer, step); // first of all, so that tokenizer_free finds the pattern
@@ -178,7 +181,7 @@ static bool read_pre_tokenizer(stage_reader *r, const cJSON *in, const char *whe
   if (!strcmp(type, "Digits")) {
     bool individual;
     TRY(json_bool(r->doc, in, where, "individual_digits", &individual, r->e));
-    return add_split(r, where, individual ? "\\p{N}" : "\\p{N}+", KEEP_ALL);
+    return add_split(r, where, individual ? DIGITS_PATTERN : DIGITS_PATTERN "+", KEEP_ALL);
   }
   if (strcmp(type, "Metaspace") != 0) return unknown(r, where, type);
   pretokenize_step step = {.kind = PRETOKENIZE_METASPACE, .split = true};
