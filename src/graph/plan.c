@@ -13,6 +13,39 @@ typedef struct range {
   uint64_t first, last; // nodes
 } range;
 
+static bool is_needed(const node *n, const bool *read) {
+  if (!n->n_out || n->op->updates) return true;
+  for (uint32_t k = 0; k < n->n_out; k++)
+    if (n->out[k]->keep || read[n->out[k]->id]) return true;
+  return false;
+}
+
+static void remove_unread(graph *g) {
+  bool *read = ARENA_ARRAY(g->memory, bool, g->n_tensors);
+  node **kept = ARENA_ARRAY(g->memory, node *, g->n_nodes);
+  uint64_t first = g->n_nodes, n_tensors = 0;
+  for (uint64_t i = g->n_nodes; i-- > 0;) {
+    node *n = g->nodes[i];
+    if (!is_needed(n, read)) {
+      for (uint32_t k = 0; k < n->n_out; k++) n->out[k]->producer = NULL;
+      continue;
+    }
+    for (uint32_t k = 0; k < n->n_in; k++)
+      if (n->in[k] && n->in[k]->id != GRAPH_NONE) read[n->in[k]->id] = true;
+    kept[--first] = n;
+  }
+  g->nodes = kept + first;
+  g->nodes_capacity = g->n_nodes = g->n_nodes - first;
+  for (uint64_t i = 0; i < g->n_tensors; i++) {
+    tensor *t = g->tensors[i];
+    if (!t->producer) continue;
+    t->id = (uint32_t)n_tensors;
+    g->tensors[n_tensors++] = t;
+  }
+  g->n_tensors = n_tensors;
+  for (uint64_t i = 0; i < g->n_nodes; i++) g->nodes[i]->id = (uint32_t)i;
+}
+
 static int by_size(const void *a, const void *b) {
   const range *x = a, *y = b;
   if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
@@ -49,6 +82,7 @@ static void find_ranges(const graph *g, uint32_t align, range *ranges) {
 }
 
 void graph_plan(graph *g, uint32_t align) {
+  remove_unread(g);
   uint64_t n = g->n_tensors;
   arena *a = arena_new("memory plan");
   range *ranges = ARENA_ARRAY(a, range, n);

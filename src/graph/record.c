@@ -5,6 +5,8 @@
 // read, write after write on overlapping bytes).
 #include "graph/graph.h"
 
+enum { WINDOW_ALIGN = 256 }; // the largest storage-buffer offset alignment that Vulkan allows a device to ask for
+
 typedef struct memory_access {
   const struct gpu_buffer *buffer;
   uint64_t begin, end;
@@ -103,11 +105,13 @@ void record_fill(recorder *r, const tensor *t, uint32_t word) {
 }
 
 uint32_t record_window_rows(const recorder *r, const tensor *t) {
-  uint64_t limit = record_plan(r)->max_binding_bytes, row = tensor_bytes(t) / tensor_rows(t) + 1;
+  const uint64_t limit = record_plan(r)->max_binding_bytes, row = dtype_bytes(t->type, tensor_row_size(t));
   if (tensor_bytes(t) <= limit) return tensor_rows(t);
-  uint64_t rows = limit / row / 128 * 128;
-  REQUIRE(rows, "128 rows of %s (%llu bytes each) do not fit into a binding of %llu bytes", t->name, (unsigned long long)row,
-          (unsigned long long)limit);
+  uint64_t step = 1; // rows from one aligned offset to the next; at most 128, since a row has a whole number of elements
+  while (step * row % WINDOW_ALIGN) step *= 2;
+  const uint64_t rows = limit / row / step * step;
+  REQUIRE(rows, "%llu rows of %s (%llu bytes each) do not fit into a binding of %llu bytes", (unsigned long long)step, t->name,
+          (unsigned long long)row, (unsigned long long)limit);
   return (uint32_t)rows;
 }
 

@@ -1,5 +1,6 @@
-// JSON from outside, through cJSON, with what cJSON does not check: nesting depth, duplicate keys, invalid UTF-8, text
-// behind the value. Every getter's error names the file, the path of the field, what was expected and what was found.
+// JSON from outside, through cJSON, with what cJSON does not check: the grammar's strictness, nesting depth (at most 128),
+// duplicate keys, NUL characters, invalid UTF-8, text behind the value. Every getter's error names the file, the path of
+// the field, what was expected and what was found.
 #ifndef IO_JSON_H
 #define IO_JSON_H
 
@@ -8,6 +9,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/text.h"
+#include "base/text.h"
 
 struct cJSON;
 
@@ -17,7 +20,8 @@ typedef struct json {
   struct cJSON *root;
 } json;
 
-bool json_parse(const char *origin, const char *text, uint64_t length, json *doc, err *e);
+// A UTF-8 byte-order mark before the value is passed over; UTF-16 is refused by name.
+bool json_parse(const char *origin, const char *source, uint64_t length, json *doc, err *e);
 bool json_read(const char *path, uint64_t limit, json *doc, err *e); // `path` must live as long as doc
 void json_free(json *doc);
 
@@ -34,7 +38,15 @@ bool json_string_or(const json *d, const struct cJSON *in, const char *where, co
 bool json_u32_or(const json *d, const struct cJSON *in, const char *where, const char *key, uint32_t *value, err *e);
 bool json_number_or(const json *d, const struct cJSON *in, const char *where, const char *key, double *value, err *e);
 bool json_bool_or(const json *d, const struct cJSON *in, const char *where, const char *key, bool *value, err *e);
-// "a string \"abc\"", "an array of 3", … for messages.
+// "a string \"abc\"", "an array of 3", "nothing" (NULL), … for messages.
 const char *json_describe(const struct cJSON *value, char buffer[64]);
+
+// Writing: a string in quotes, escaped as JSON wants it. Bytes that are not UTF-8 become U+FFFD.
+void json_put_string(text *out, const char *string);
+
+// json_print.c — with two spaces of indentation and a final newline, appended.
+void json_print(const struct cJSON *value, text *out);
+void json_print_string(const char *s, text *out); // with its quotes; UTF-8 stays as it is
+void json_print_number(double v, text *out);      // the shortest that reads back the same; null for NaN and infinities
 
 #endif

@@ -1,6 +1,6 @@
 // grad_norm: norm = sqrt(Σ g²) / targets over all gradients, clip = min(1, max_grad_norm / (norm + 1e-6)) as torch has
 // it, and whether loss and norm are finite. Gradients are sums over tokens, in regions of blocks of 1,024 elements
-// (train/params.h); a tensor's blocks are its own, so that its norm can be had from `squares` too.
+// (models/params.h); a tensor's blocks are its own, so that its norm can be had from `squares` too.
 //   grads[i] [blocks_i, 1024], squares [Σ blocks_i], hyper: struct step_hyper, state: struct step_state
 // Sums have a fixed order: a tree within each block, then a tree over the blocks.
 #include "grad_norm.h"

@@ -75,7 +75,7 @@ tensor *op_head_loss(graph *g, tensor *h, tensor *weight, tensor *ids);
 
 // --- the step ----------------------------------------------------------------------------------------------------------
 // Their scalars live on the device: `hyper` holds a struct step_hyper that the host writes, `state` a struct step_state
-// (shaders/lib/step.h). Trained parameters lie in regions of blocks (train/params.h).
+// (shaders/lib/step.h). Trained parameters lie in regions of blocks (models/params.h).
 
 enum { GRAD_BLOCK = 1024 }; // elements; a parameter begins at a block of its own
 
