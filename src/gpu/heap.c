@@ -24,16 +24,15 @@ gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind) {
 }
 
 static void free_chunk(gpu_device *d, gpu_buffer *c) {
+  if (d->hung) return; // it may still use them
   vkDestroyBuffer(d->handle, c->handle, NULL);
   vkFreeMemory(d->handle, c->memory, NULL); // unmaps too
-  c->handle = VK_NULL_HANDLE;
-  c->memory = VK_NULL_HANDLE;
 }
 
 void heap_free(gpu_heap *h) {
   if (!h) return;
   gpu_device *d = h->device;
-  for (gpu_buffer *c = h->chunks; c && !d->hung; c = c->next) free_chunk(d, c); // a device that hangs may still use them
+  for (gpu_buffer *c = h->chunks; c; c = c->next) free_chunk(d, c);
   if (h->kind == GPU_MEMORY_DEVICE) d->heap_bytes -= h->bytes;
   if (h->next) h->next->previous = h->previous;
   if (h->previous)
@@ -145,15 +144,17 @@ static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, err *e) {
   gpu_device *d = h->device;
   uint64_t roomy = smaller(larger(FIRST_CHUNK, h->bytes), LARGE_CHUNK);
   uint64_t sizes[2] = {larger(bytes, smaller(roomy, d->plan.max_chunk_bytes / SLICE_ALIGN * SLICE_ALIGN)), bytes};
-  gpu_buffer made = {0};
+  gpu_buffer made;
   err failure;
-  for (int i = 0; i < 2 && !made.handle; i++) {
+  bool ok = false;
+  for (int i = 0; i < 2 && !ok; i++) {
     if (i && (sizes[1] == sizes[0] || d->lost)) break;
     failure = (err){0};
-    made.bytes = sizes[i];
-    if (!fill_chunk(h, &made, &failure)) free_chunk(d, &made);
+    made = (gpu_buffer){.bytes = sizes[i]};
+    ok = fill_chunk(h, &made, &failure);
+    if (!ok) free_chunk(d, &made);
   }
-  if (!made.handle) return ERR(e, "%s", failure.message), NULL;
+  if (!ok) return ERR(e, "%s", failure.message), NULL;
   gpu_buffer *c = ARENA_NEW(h->memory, gpu_buffer);
   *c = made;
   c->next = h->chunks;

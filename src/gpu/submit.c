@@ -113,7 +113,8 @@ typedef struct slice {
   uint64_t number;
   recording_part **parts; // [n]
   uint32_t n;
-  double expected; // seconds, of the parts that were measured
+  double expected;          // seconds, of the parts that were measured
+  const char *first, *last; // names of the recordings that it begins and ends in
 } slice;
 
 static void measured(const slice *s, double seconds) {
@@ -133,7 +134,10 @@ static bool flush(slice *s, err *e) {
   for (uint32_t i = 0; i < s->n; i++) q->batch[i] = s->parts[i]->buffer;
   q->batch[s->n] = q->tail;
   double start = clock_seconds();
-  TRY(submit_wait(s->device, q->batch, s->n + 1, s->expected, e));
+  if (!submit_wait(s->device, q->batch, s->n + 1, s->expected, e)) {
+    if (s->first == s->last) return err_prefix(e, "recording %s", s->last);
+    return err_prefix(e, "recordings %s to %s", s->first, s->last);
+  }
   measured(s, clock_seconds() - start);
   s->n = 0;
   s->expected = 0;
@@ -142,9 +146,11 @@ static bool flush(slice *s, err *e) {
 }
 
 // Parts without a measured time run alone; a part twice in a row (a recording given twice) cannot share a slice.
-static bool add(slice *s, recording_part *p, err *e) {
+static bool add(slice *s, const gpu_recording *r, recording_part *p, err *e) {
   bool known = p->seconds >= 0;
   if (s->n && (!known || p->slice == s->number || s->expected + p->seconds > s->device->plan.slice_seconds)) TRY(flush(s, e));
+  if (!s->n) s->first = r->name;
+  s->last = r->name;
   s->parts[s->n++] = p;
   s->expected += known ? p->seconds : 0;
   p->slice = s->number;
@@ -169,6 +175,6 @@ bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e
   slice s = {.device = d, .number = ++q->slice_number, .parts = q->parts};
   for (uint32_t i = 0; i < n; i++)
     for (uint64_t j = 0; j < recordings[i]->n_parts; j++)
-      if (!add(&s, &recordings[i]->parts[j], e)) return err_prefix(e, "recording %s", recordings[i]->name);
+      TRY(add(&s, recordings[i], &recordings[i]->parts[j], e));
   return flush(&s, e);
 }
