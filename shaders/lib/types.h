@@ -3,6 +3,6 @@
 #define LIB_TYPES_H
 #ifndef VULKAN
 #include <stdint.h>
-#include <sys/types.h>
+typedef uint32_t uint;
 #endif
 #endif

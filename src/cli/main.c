@@ -1,2 +1,89 @@
+// vkift: the table of commands. The only place that prints an error and picks the exit status: 0 done, 1 failed, 2 wrong
+// usage.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
-int main(void) { puts("vkift"); return 0; }
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "config/names.h"
+
+typedef struct command {
+  const char *name;
+  bool (*run)(int argc, char **argv, err *e);
+  const char *summary;
+} command;
+
+static const command commands[] = {
+    {"tokenize", tokenize_run, "text to token ids and back"},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+// A signal handler can reach nothing but static storage; this is the one variable of the program.
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int signal_number) {
+  (void)signal_number;
+  stop_asked = 1;
+}
+
+bool interrupted(void *unused) {
+  (void)unused;
+  return stop_asked;
+}
+
+// SA_RESETHAND: the second Ctrl-C finds the default action and ends the program at once.
+void interrupts_catch(bool in_reads) {
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | (in_reads ? 0 : SA_RESTART)};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}
+
+bool library_ok(vkift_status status, const vkift_error *error, err *e) {
+  if (status == VKIFT_OK) return true;
+  e->usage = status == VKIFT_USAGE;
+  return ERR(e, "%s", error->message);
+}
+
+static void print_help(void) {
+  printf("vkift %s: instruction-tunes pretrained language models on any Vulkan device\n\n", vkift_version());
+  puts("usage: vkift COMMAND [options]\n\ncommands");
+  for (int i = 0; i < N_COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+  puts("\nvkift COMMAND --help explains a command and its options; vkift --version prints the version.");
+}
+
+static bool unknown_command(const char *given, err *e) {
+  const char *names[N_COMMANDS + 1] = {0};
+  for (int i = 0; i < N_COMMANDS; i++) names[i] = commands[i].name;
+  const char *nearest = names_nearest(names, given);
+  e->usage = true;
+  if (nearest) return ERR(e, "unknown command '%.100s': did you mean %s?", given, nearest);
+  return ERR(e, "unknown command '%.100s': vkift --help lists them", given);
+}
+
+static bool run(int argc, char **argv, err *e) {
+  const char *word = argc > 1 ? argv[1] : NULL;
+  if (!word) {
+    e->usage = true;
+    return ERR(e, "no command is given: vkift --help lists them");
+  }
+  if (!strcmp(word, "--help") || !strcmp(word, "-h")) return print_help(), true;
+  if (!strcmp(word, "--version")) return printf("vkift %s\n", vkift_version()), true;
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (!strcmp(commands[i].name, word)) return commands[i].run(argc - 2, argv + 2, e);
+  return unknown_command(word, e);
+}
+
+int main(int argc, char **argv) {
+  err e = {0};
+  bool ok = run(argc, argv, &e);
+  if (fflush(stdout) && ok) ok = ERR(&e, "stdout: cannot write: %s", strerror(errno));
+  if (ok) return 0;
+  if (log_stderr_is_terminal()) fputs("\r\033[K", stderr); // what is left of a progress line
+  fprintf(stderr, "vkift: error: %s\n", e.message);
+  return e.usage ? 2 : 1;
+}

@@ -16,16 +16,18 @@ typedef struct message {
 
 typedef enum prompt_kind { PROMPT_ALPACA, PROMPT_CHATML } prompt_kind;
 
-// Chosen once per model. bos/eos: text of the tokens that the format puts around, "" where none.
+// Chosen once per model.
 typedef struct prompt_style {
   prompt_kind kind;
-  const char *bos;            // put first where the model's tokenizer adds it
+  const char *bos;            // ChatML: what the template itself writes first. Alpaca: what the tokenizer adds first
+                              // (mask_added_bos): not part of the rendered text. "" where none
   const char *end_of_turn;    // the control token that ends an assistant turn: "<|im_end|>", or the EOS for Alpaca
   const char *default_system; // ChatML templates that add a system message of their own (SmolLM2's, Qwen2.5's); "" none
 } prompt_style;
 
-// From a model's chat template (NULL: none → Alpaca). A template that is ChatML, in the forms that SmolLM2, Qwen2.5 and
-// plain ChatML have it, is recognised by what it renders, not by guessing; any other is refused by name.
+// From a model's chat template (NULL: none → Alpaca), or from a built-in name in its place ("chatml", "alpaca"). A
+// template that is ChatML, in the forms that SmolLM2, Qwen2.5 and plain ChatML have it, or what prompt_to_jinja wrote, is
+// recognised by what it renders, not by guessing; any other is refused by `name`.
 bool prompt_from_template(arena *a, const char *name, const char *chat_template, const char *bos, const char *eos,
                           prompt_style *style, err *e);
 // The chat template as Jinja, to be written beside adapters and models (Alpaca's own prompt as Jinja too).

@@ -35,6 +35,9 @@ const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coo
 // `disable`: value of VKIFT_DISABLE (comma-separated names; NULL none). `profile`: value of VKIFT_DEVICE_PROFILE: NULL,
 // or "floor" (API 1.1, nothing optional, minimum limits), to which ",name=value" can be added or that can be replaced by
 // "name=value,…" to clamp single limits, e.g. "max_binding_bytes=65536". False and *unknown set for an unknown name.
+// Names: the plan's fields max_binding_bytes, max_chunk_bytes, max_invocations, max_shared_bytes (lowered), storage_align
+// (raised), slice_seconds and is_cpu (set; is_cpu=0 tests the kernels meant for GPUs on a software driver).
 bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu_plan *plan, const char **unknown);
+uint32_t choose_api_version(const char *profile); // the newest Vulkan version that vkift uses: 1.3, with "floor" 1.1
 
 #endif

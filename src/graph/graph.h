@@ -44,6 +44,8 @@ typedef struct tensor {
   bool keep;         // a result that the host reads after a run: its memory is not given to another tensor
   bool needs_grad;   // something trained lies before it
   struct tensor *grad_sum; // a trained parameter: the persistent f32 tensor that its gradients are added to
+  struct tensor *gradient; // set by graph_backward (for tensors of the graph): what has been summed so far
+  struct tensor *saved;    // set by graph_backward: its recomputed copy, which backward reads in its place
   gpu_slice memory;
 } tensor;
 
@@ -77,6 +79,7 @@ struct graph {
   tensor *counts; // persistent i32 [4], indexed by tensor_live
   uint32_t segment, n_segments;
   uint64_t planned_bytes, unplanned_bytes; // after graph_plan: the arena's size; the sum of all tensors
+  struct outside_gradient *outside; // gradients of persistent tensors that are no parameters
 };
 
 graph *graph_new(arena *a, const char *name, tensor *counts);
@@ -124,7 +127,8 @@ graph *grad_graph(struct backward *b);
 // --- plan (plan.c) ---------------------------------------------------------------------------------------------------
 
 // Gives every tensor an offset in one arena so that tensors that live at the same time never overlap; sets
-// planned_bytes. `align` is the device's storage alignment.
+// planned_bytes. `align` is the device's storage alignment. Nodes whose results nothing reads are removed first: a
+// recomputed segment needs less than its forward did.
 void graph_plan(graph *g, uint32_t align);
 // After the plan: memory for all planned tensors out of `slice` (at least planned_bytes).
 void graph_bind(graph *g, gpu_slice slice);
@@ -151,7 +155,7 @@ void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint
                      const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z);
 // Fills a tensor with a 32-bit word.
 void record_fill(recorder *r, const tensor *t, uint32_t word);
-// The most rows of `t` that one binding may hold: a multiple of 128, or all rows where they fit.
+// The most rows of `t` that one binding may hold: all of them, or a number whose multiples lie at aligned offsets.
 uint32_t record_window_rows(const recorder *r, const tensor *t);
 const gpu_plan *record_plan(const recorder *r);
 const tensor *record_counts(const recorder *r);

@@ -5,7 +5,8 @@
 #include "io/weights.h"
 
 typedef enum gguf_type {
-  GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64
+  GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_U64, GGUF_I64,
+  GGUF_F64
 } gguf_type;
 
 typedef struct gguf_string {
@@ -15,9 +16,9 @@ typedef struct gguf_string {
 
 typedef struct gguf_value {
   const char *key;
-  gguf_type type, item_type; // item_type: of an array (arrays of arrays are refused)
+  gguf_type type, item_type; // item_type: of an array (arrays of arrays are refused), else the type
   uint64_t n;                // items of an array, else 1
-  const uint8_t *data;       // the raw items in the file; strings: see `strings`
+  const uint8_t *data;       // the raw items in the file, not aligned; strings: see `strings`
   gguf_string *strings;      // for a string or an array of strings
 } gguf_value;
 
@@ -41,7 +42,8 @@ bool gguf_get_f32(const gguf *g, const char *key, float *value, err *e);
 bool gguf_get_u32_or(const gguf *g, const char *key, uint32_t *value, err *e);
 bool gguf_get_f32_or(const gguf *g, const char *key, float *value, err *e);
 bool gguf_get_bool_or(const gguf *g, const char *key, bool *value, err *e);
-// Item i of an array of integers or floats.
+// Item i of an array, or the value itself (i = 0). int: of integers or bools; an unsigned one above INT64_MAX comes back
+// as INT64_MAX. float: of integers or floats.
 int64_t gguf_int_at(const gguf_value *v, uint64_t i);
 float gguf_float_at(const gguf_value *v, uint64_t i);
 

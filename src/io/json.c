@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -44,7 +45,10 @@ const char *json_describe(const cJSON *value, char buffer[64]) {
     case cJSON_NULL: return "null";
     case cJSON_False: return "false";
     case cJSON_True: return "true";
-    case cJSON_Number: snprintf(buffer, 64, "the number %.17g", value->valuedouble); break;
+    case cJSON_Number:
+      snprintf(buffer, 64, "the number %.15g", value->valuedouble);
+      if (strtod(buffer + 11, NULL) != value->valuedouble) snprintf(buffer, 64, "the number %.17g", value->valuedouble);
+      break;
     case cJSON_String:
       snprintf(buffer, 64, "a string %s", quote_short(value->valuestring, strlen(value->valuestring), string, sizeof string));
       break;
@@ -64,7 +68,8 @@ static bool mismatch(const json *d, const char *where, const char *key, const ch
 }
 
 // The field, or NULL where it is missing (or null, when it is optional).
-static bool field(const json *d, const cJSON *in, const char *where, const char *key, bool optional, const cJSON **found, err *e) {
+static bool field(const json *d, const cJSON *in, const char *where, const char *key, bool optional, const cJSON **found,
+                  err *e) {
   if (!cJSON_IsObject(in)) return mismatch(d, where, NULL, "an object", in, e);
   *found = cJSON_GetObjectItemCaseSensitive(in, key);
   if (optional && cJSON_IsNull(*found)) *found = NULL;
@@ -87,7 +92,8 @@ bool json_array(const json *d, const cJSON *in, const char *where, const char *k
   return true;
 }
 
-static bool get_string(const json *d, const cJSON *in, const char *where, const char *key, bool optional, const char **value, err *e) {
+static bool get_string(const json *d, const cJSON *in, const char *where, const char *key, bool optional, const char **value,
+                       err *e) {
   const cJSON *found = NULL;
   TRY(field(d, in, where, key, optional, &found, e));
   if (!found && optional) return true;

@@ -1,5 +1,6 @@
 // JSON from outside, through cJSON, with what cJSON does not check: the grammar's strictness, nesting depth (at most 128),
-// duplicate keys, NUL characters, invalid UTF-8, text behind the value. Every getter's error names the file, the path of the field, what was expected and what was found.
+// duplicate keys, NUL characters, invalid UTF-8, text behind the value. Every getter's error names the file, the path of
+// the field, what was expected and what was found.
 #ifndef IO_JSON_H
 #define IO_JSON_H
 
@@ -8,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "base/text.h"
 
 struct cJSON;
@@ -41,5 +43,10 @@ const char *json_describe(const struct cJSON *value, char buffer[64]);
 
 // Writing: a string in quotes, escaped as JSON wants it. Bytes that are not UTF-8 become U+FFFD.
 void json_put_string(text *out, const char *string);
+
+// json_print.c — with two spaces of indentation and a final newline, appended.
+void json_print(const struct cJSON *value, text *out);
+void json_print_string(const char *s, text *out); // with its quotes; UTF-8 stays as it is
+void json_print_number(double v, text *out);      // the shortest that reads back the same; null for NaN and infinities
 
 #endif

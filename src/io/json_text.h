@@ -14,8 +14,8 @@ enum {
 
 // The grammar of RFC 8259 to the letter, and beyond it: valid UTF-8, no NUL characters (C strings would end there), no
 // lone surrogates, no key twice in one object (keys are compared as they read after their escapes), at most JSON_DEPTH
-// levels, nothing behind the value. Time is n log n, memory at most five times the text's. A byte-order mark must have
-// been removed. Messages: "origin: line 3, column 14: expected …, found …".
+// levels, nothing behind the value. Time is n log n; memory is taken for the keys alone, a small multiple of their text.
+// A byte-order mark must have been removed. Messages: "origin: line 3, column 14: expected …, found …".
 bool json_text_check(const char *origin, const char *source, uint64_t length, err *e);
 
 typedef struct json_slice {

@@ -11,7 +11,7 @@ typedef struct weight {
   const char *name; // as in the file
   dtype type;
   uint32_t n_dims, shape[4]; // slowest first (GGUF's order is turned round)
-  const uint8_t *data;       // in the mapped file, `bytes` long
+  const uint8_t *data;       // in the mapped file, `bytes` long, not always aligned
   uint64_t bytes;
   const char *file; // for messages
 } weight;
@@ -26,6 +26,11 @@ typedef struct weights {
 
 const weight *weights_find(const weights *w, const char *name); // NULL when there is none
 void weights_close(weights *w);                                 // unmaps the files
+
+// For the readers of formats. weight_size: `bytes` from type and shape, the products checked. weights_sort: by name; a
+// name that occurs twice is refused.
+bool weight_size(weight *w, err *e);
+bool weights_sort(weights *w, err *e);
 
 // safetensors.c — one file, or a directory with model.safetensors or model.safetensors.index.json and its shards. Every
 // rule of formats.md 4 is checked: header length, JSON, types, checked products, contiguous offsets, file end.

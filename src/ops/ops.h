@@ -73,4 +73,22 @@ tensor *op_gather_rows(graph *g, tensor *x, tensor *rows, tensor *inverse);
 // is never held. Its gradient takes an upstream gradient per row.
 tensor *op_head_loss(graph *g, tensor *h, tensor *weight, tensor *ids);
 
+// --- the step ----------------------------------------------------------------------------------------------------------
+// Their scalars live on the device: `hyper` holds a struct step_hyper that the host writes, `state` a struct step_state
+// (shaders/lib/step.h). Trained parameters lie in regions of blocks (models/params.h).
+
+enum { GRAD_BLOCK = 1024 }; // elements; a parameter begins at a block of its own
+
+// state.loss_sum += Σ weights[t] · loss[t] over live rows: loss and weights [T].
+void op_loss_sum(graph *g, tensor *loss, tensor *weights, tensor *state);
+
+// The global norm of all gradients, the clipping factor and the finite check, into state. grads[i] [blocks_i, 1024];
+// squares [Σ blocks_i] gets each block's sum of squares.
+void op_grad_norm(graph *g, tensor *const *grads, uint32_t n, tensor *squares, tensor *hyper, tensor *state);
+
+// One AdamW step on blocks [first_block, first_block + n_blocks) of weight, grad, m, v [blocks, 1024] where state says
+// that the step is finite; grad is set to 0 in any case.
+void op_adamw(graph *g, tensor *weight, tensor *grad, tensor *m, tensor *v, uint32_t first_block, uint32_t n_blocks, bool decay,
+              tensor *hyper, tensor *state);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "support/test.h"
 
+#include "base/rng.h"
 #include "graph/graph.h"
 #include "ops/ops.h"
 

@@ -61,7 +61,8 @@ static void bad_texts_are_refused_with_their_place(void **state) {
       {"\"\xC3\xA9\xC3(\"", "line 1, column 3: expected UTF-8, found byte 0xC3"}, // a column is a character
       {"\"\xED\xA0\x80\"", "expected UTF-8, found byte 0xED"},
       {"\"\xF0\x9F\x98", "expected UTF-8, found byte 0xF0"},
-      {"{\"a\": 1, \"b\": {\"c\": 1,\n\"d\": 2, \"c\": 3}}", "line 2, column 9: expected each key once in an object, found \"c\" again"},
+      {"{\"a\": 1, \"b\": {\"c\": 1,\n\"d\": 2, \"c\": 3}}",
+       "line 2, column 9: expected each key once in an object, found \"c\" again"},
       {"{\"a\": 1, \"\\u0061\": 2}", "line 1, column 10: expected each key once in an object"},
       {"{\"\": 1, \"\": 2}", "expected each key once in an object, found \"\" again"},
       {"\xFF\xFE[\0]\0", "expected JSON in UTF-8, found UTF-16"},
@@ -117,7 +118,8 @@ static void nesting_has_a_limit(void **state) {
     err e = {0};
     bool ok = json_parse("deep.json", t.data, t.length, &doc, &e);
     assert_int_equal(ok, depth == JSON_DEPTH);
-    if (!ok) assert_string_equal(e.message, "deep.json: line 1, column 129: expected at most 128 levels of nesting, found a deeper one");
+    if (!ok)
+      assert_string_equal(e.message, "deep.json: line 1, column 129: expected at most 128 levels of nesting, found a deeper one");
     json_free(&doc);
     text_free(&t);
   }
@@ -138,8 +140,9 @@ static json good(const char *source) {
 
 static void good_texts_are_read(void **state) {
   (void)state;
-  json doc = good("\xEF\xBB\xBF {\"o\": {\"x\": []}, \"s\": \"a\\n\\u20ac\\ud83d\\ude00\\/\", \"u\": 4294967295, \"e\": 1e3, \"n\": -0.25,"
-                  "\"t\": true, \"f\": false, \"z\": null, \"A\": 1, \"a\": 2} \n");
+  json doc = good(
+      "\xEF\xBB\xBF {\"o\": {\"x\": []}, \"s\": \"a\\n\\u20ac\\ud83d\\ude00\\/\", \"u\": 4294967295, \"e\": 1e3, \"n\": -0.25,"
+      "\"t\": true, \"f\": false, \"z\": null, \"A\": 1, \"a\": 2} \n");
   err e = {0};
   struct cJSON *o, *x;
   const char *s = NULL;
@@ -171,8 +174,9 @@ static void good_texts_are_read(void **state) {
 
 static void getters_name_file_field_expected_and_found(void **state) {
   (void)state;
-  json doc = good("{\"a\": {\"s\": \"text\", \"big\": 4294967296, \"half\": 0.5, \"minus\": -1, \"huge\": 1e400, \"list\": [1, 2],"
-                  "\"z\": null}}");
+  json doc = good(
+      "{\"a\": {\"s\": \"text\", \"big\": 4294967296, \"half\": 0.5, \"minus\": -1, \"huge\": 1e400, \"list\": [1, 2],"
+      "\"z\": null}}");
   struct cJSON *a, *c;
   uint32_t u;
   double n;
@@ -180,18 +184,22 @@ static void getters_name_file_field_expected_and_found(void **state) {
   const char *s;
   err e = {0};
   assert_true(json_object(&doc, doc.root, "", "a", &a, &e));
-#define SAYS(call, what)                                                   \
-  do {                                                                     \
-    e = (err){0};                                                          \
-    assert_false(call);                                                    \
-    assert_string_equal(e.message, what);                                  \
+#define SAYS(call, what)                  \
+  do {                                    \
+    e = (err){0};                         \
+    assert_false(call);                   \
+    assert_string_equal(e.message, what); \
   } while (0)
-  SAYS(json_u32(&doc, a, "a", "s", &u, &e), "good.json: a.s: expected a whole number from 0 to 4294967295, found a string \"text\"");
+  SAYS(json_u32(&doc, a, "a", "s", &u, &e),
+       "good.json: a.s: expected a whole number from 0 to 4294967295, found a string \"text\"");
   SAYS(json_u32(&doc, a, "a", "big", &u, &e),
        "good.json: a.big: expected a whole number from 0 to 4294967295, found the number 4294967296");
-  SAYS(json_u32_or(&doc, a, "a", "half", &u, &e), "good.json: a.half: expected a whole number from 0 to 4294967295, found the number 0.5");
-  SAYS(json_u32(&doc, a, "a", "minus", &u, &e), "good.json: a.minus: expected a whole number from 0 to 4294967295, found the number -1");
-  SAYS(json_u32(&doc, a, "a", "missing", &u, &e), "good.json: a.missing: expected a whole number from 0 to 4294967295, found nothing");
+  SAYS(json_u32_or(&doc, a, "a", "half", &u, &e),
+       "good.json: a.half: expected a whole number from 0 to 4294967295, found the number 0.5");
+  SAYS(json_u32(&doc, a, "a", "minus", &u, &e),
+       "good.json: a.minus: expected a whole number from 0 to 4294967295, found the number -1");
+  SAYS(json_u32(&doc, a, "a", "missing", &u, &e),
+       "good.json: a.missing: expected a whole number from 0 to 4294967295, found nothing");
   SAYS(json_number(&doc, a, "a", "huge", &n, &e), "good.json: a.huge: expected a finite number, found the number inf");
   SAYS(json_number_or(&doc, a, "a", "list", &n, &e), "good.json: a.list: expected a finite number, found an array of 2");
   SAYS(json_bool(&doc, a, "a", "list", &b, &e), "good.json: a.list: expected true or false, found an array of 2");
@@ -225,7 +233,8 @@ static void a_vocabulary_of_300000_is_quick_and_its_duplicate_found(void **state
   t.length = without;
   text_puts(&t, ",\n\"token 7\": 0}}}");
   assert_false(json_parse("vocab.json", t.data, t.length, &doc, &e));
-  assert_string_equal(e.message, "vocab.json: line 300001, column 1: expected each key once in an object, found \"token 7\" again");
+  assert_string_equal(e.message,
+                      "vocab.json: line 300001, column 1: expected each key once in an object, found \"token 7\" again");
   text_free(&t);
 }
 
@@ -268,7 +277,8 @@ static void files_have_a_limit(void **state) {
 // The walk without a tree sees what cJSON sees.
 static void members_are_walked_as_cjson_reads_them(void **state) {
   (void)state;
-  const char *source = " { \"a\" : [1, {\"x\": \"}\"}] , \"b\\\"\\\\\":\"],{\\\\\", \"\\u00e9\": -1.5e3 ,\"\":{}, \"z\" : null } ";
+  const char *source =
+      " { \"a\" : [1, {\"x\": \"}\"}] , \"b\\\"\\\\\":\"],{\\\\\", \"\\u00e9\": -1.5e3 ,\"\":{}, \"z\" : null } ";
   json doc = good(source);
   json_slice at = {source, strlen(source)}, key, value;
   text name = {0};
@@ -299,8 +309,12 @@ static void strings_are_written_as_they_are_read(void **state) {
   assert_string_equal(doc.root->valuestring, "a\"b\\c\n\t\r\b\f\x01\x7F/\xE2\x82\xAC\xF0\x9F\x98\x80");
   json_free(&doc);
   text_clear(&t);
-  json_put_string(&t, "a\xFF" "b\xE2\x82");
-  assert_string_equal(t.data, "\"a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  json_put_string(&t,
+                  "a\xFF"
+                  "b\xE2\x82");
+  assert_string_equal(t.data,
+                      "\"a\xEF\xBF\xBD"
+                      "b\xEF\xBF\xBD\xEF\xBF\xBD\"");
   text_free(&t);
 }
 

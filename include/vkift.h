@@ -1,0 +1,374 @@
+// libvkift: instruction-tunes pretrained language models on any Vulkan device. This is the whole public interface; the
+// command `vkift` is one client of it.
+//
+// Status.  Every function that can fail returns a vkift_status and, when it is not VKIFT_OK, has filled the caller's
+//   vkift_error with one paragraph for a person: which file, which place, what was expected, what was found. Nothing is
+//   printed by the library but notes to stderr where no `note` callback is given.
+// Options. A struct per task, made by its …_defaults() function and then changed: so a field that later versions add has
+//   its default in programs that do not know it. NULL strings and empty arrays mean "not given". Strings are UTF-8, end
+//   with NUL, belong to the caller and must live until the call returns (or the object that was opened is closed).
+// Results. Anything of variable size is handed to a callback and lives until that callback returns. The few functions
+//   that return memory say so; it is released with vkift_free().
+// Threads. An object is used by one thread at a time; different objects may be used by different threads. Callbacks run
+//   on the thread that made the call.
+// Units.   Seconds, bytes, tokens, natural logarithms.
+#ifndef VKIFT_H
+#define VKIFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// --- general ---------------------------------------------------------------------------------------------------------
+
+typedef enum vkift_status {
+  VKIFT_OK = 0,
+  VKIFT_FAILED = 1, // a file, a device or the system: the input was understood but could not be served
+  VKIFT_USAGE = 2,  // the options contradict each other or are out of range
+} vkift_status;
+
+// Zero-initialise. `message` has no final newline.
+typedef struct vkift_error {
+  vkift_status status;
+  char message[1500];
+} vkift_error;
+
+const char *vkift_version(void); // "0.1.0"
+void vkift_free(void *memory);   // what a vkift function returned; NULL is fine
+
+typedef enum vkift_tristate { VKIFT_AUTO, VKIFT_ON, VKIFT_OFF } vkift_tristate;
+
+// A list of strings.
+typedef struct vkift_strings {
+  const char *const *items;
+  size_t n;
+} vkift_strings;
+
+// --- models ----------------------------------------------------------------------------------------------------------
+
+// How weights that are not trained are kept on the device. Trained ones always have float32 masters.
+typedef enum vkift_weight_type { VKIFT_WEIGHT_AUTO, VKIFT_WEIGHT_F32, VKIFT_WEIGHT_F16, VKIFT_WEIGHT_BF16 } vkift_weight_type;
+
+// What to load: a run directory that vkift_train wrote (its model and what it trained), or a model and perhaps an
+// adapter. The zero value names nothing.
+typedef struct vkift_source {
+  const char *run;           // a run directory; then `model` and `adapter` stay NULL
+  const char *model;         // a Hugging Face directory (config.json, *.safetensors, tokenizer.json) or a GGUF file
+  const char *adapter;       // a PEFT LoRA directory for `model`
+  bool base;                 // of a run: the model that it started from, without what it trained
+  const char *chat_template; // a Jinja file, or the built-in "alpaca" or "chatml"; NULL: the run's, the model's, else Alpaca's
+  vkift_weight_type weight_dtype;
+  const char *device; // an index of vkift_devices, or part of a name; NULL: the best
+} vkift_source;
+
+// --- training --------------------------------------------------------------------------------------------------------
+
+typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM } vkift_objective; // loss on answers; loss on every token
+typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL } vkift_method;
+typedef enum vkift_init { VKIFT_INIT_PRETRAINED, VKIFT_INIT_RANDOM } vkift_init;
+typedef enum vkift_schedule { VKIFT_COSINE, VKIFT_LINEAR, VKIFT_CONSTANT } vkift_schedule;
+typedef enum vkift_optim { VKIFT_ADAMW } vkift_optim;
+typedef enum vkift_train_on { VKIFT_TRAIN_ON_ALL, VKIFT_TRAIN_ON_LAST } vkift_train_on; // assistant turns that carry loss
+
+// Forms of instruction data; AUTO recognises the form from the first example.
+typedef enum vkift_data_format {
+  VKIFT_DATA_AUTO,
+  VKIFT_DATA_ALPACA,            // {"instruction", "input"?, "output", "system"?, "history"?}
+  VKIFT_DATA_MESSAGES,          // {"messages": [{"role", "content"}]}
+  VKIFT_DATA_PROMPT_COMPLETION, // {"prompt", "completion"}
+  VKIFT_DATA_TEXT,              // {"text"}
+  VKIFT_DATA_TOKENS,            // {"input_ids", "labels"}
+} vkift_data_format;
+
+// What happens to an example of more than max_length tokens. DEFAULT: dropped and counted; `text` is split.
+typedef enum vkift_excess {
+  VKIFT_EXCESS_DEFAULT,
+  VKIFT_EXCESS_DROP,
+  VKIFT_EXCESS_TRUNCATE,
+  VKIFT_EXCESS_SPLIT,
+  VKIFT_EXCESS_ERROR,
+} vkift_excess;
+
+// A data file (JSON Lines or a JSON array), or a directory with train.jsonl, valid.jsonl and test.jsonl.
+typedef struct vkift_data {
+  const char *path;
+  double weight; // its examples are seen this many times an epoch, relative to the others
+} vkift_data;
+
+typedef struct vkift_data_list {
+  const vkift_data *items;
+  size_t n;
+} vkift_data_list;
+
+// Make with vkift_train_defaults(). The default is given where it is not the zero value.
+typedef struct vkift_train_options {
+  // what to train, and on what
+  const char *model;    // required: a Hugging Face directory or a GGUF file
+  vkift_init init;      // RANDOM: only config.json and tokenizer.json of `model` are read; needs method FULL
+  const char *adapter;  // go on from this PEFT adapter
+  vkift_data_list data; // required
+  vkift_data_format data_format;
+  const char *chat_template; // a Jinja file, or "alpaca" or "chatml"; NULL: the model's, else Alpaca's
+  vkift_train_on train_on;
+  bool skip_bad_examples; // count and skip a bad line of data instead of failing
+  const char *eval_data;  // scored during training
+  double eval_split;      // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
+
+  // how
+  vkift_objective objective;
+  vkift_method method;
+  double learning_rate; // 0: 2e-4 for LoRA, 2e-5 for full training
+  vkift_schedule lr_scheduler_type;
+  double warmup_ratio;        // 0.03 of all steps, rounded up
+  int64_t warmup_steps;       // −1: by warmup_ratio
+  double num_train_epochs;    // 3
+  int64_t max_steps;          // 0: by num_train_epochs
+  int64_t batch_size;         // 16 examples a step, whatever the micro-batching
+  int64_t micro_batch_tokens; // tokens in one packed forward and backward; 0: chosen by the memory plan
+  int64_t max_length;         // tokens of one example; 0: min(2048, the model's context)
+  vkift_excess excess_length;
+  bool packing;         // true: several examples share a row, none sees another
+  bool shuffle;         // true: a new seeded order each epoch
+  double weight_decay;  // of matrices, the embedding included; never of norms or biases
+  double max_grad_norm; // 1: gradients are scaled by min(1, max_grad_norm / (norm + 1e-6)); 0: never
+  vkift_optim optim;
+  double adam_beta1, adam_beta2, adam_epsilon; // 0.9, 0.999, 1e-8
+
+  // LoRA: W + s·B·A with s = lora_alpha / lora_r, or lora_alpha / √lora_r with use_rslora
+  int64_t lora_r;      // 16
+  double lora_alpha;   // 32
+  double lora_dropout; // 0 ≤ p < 1
+  bool use_rslora;
+  vkift_strings target_modules; // empty: the seven projections of every layer ("all-linear")
+
+  // memory and device
+  vkift_tristate gradient_checkpointing;
+  vkift_weight_type weight_dtype;
+  const char *device;
+  int64_t seed; // 42
+
+  // the run directory
+  const char *output_dir;   // NULL: runs/<date-time>; never an existing directory with something in it unless `resume`
+  bool resume;              // go on from the newest good checkpoint in output_dir
+  int64_t logging_steps;    // 1: every how many steps `step` is called and metrics.jsonl gets a line
+  int64_t eval_steps;       // 0: once an epoch
+  int64_t save_steps;       // 0: once an epoch
+  int64_t save_total_limit; // 2: checkpoints that are kept
+  int64_t max_bad_steps;    // 5 steps in a row whose loss or gradient is not finite end the run
+  bool log_tensor_norms;    // also write the gradient norm of every trained tensor to metrics.jsonl
+} vkift_train_options;
+
+vkift_train_options vkift_train_defaults(void);
+
+typedef struct vkift_step {
+  int64_t step, total_steps; // 1-based
+  double epoch;              // data seen, in epochs
+  double loss;               // mean over the step's target tokens; NaN or infinite in a bad step
+  double grad_norm;          // before clipping
+  double learning_rate;
+  int64_t tokens, target_tokens; // of this step: all tokens computed, and those that carry loss
+  double seconds, target_tokens_per_second, seconds_left;
+  uint64_t device_bytes; // allocated on the device
+  bool bad;              // loss or gradient was not finite: the weights stayed as they were
+} vkift_step;
+
+typedef struct vkift_eval_point {
+  int64_t step;
+  double loss; // mean over target tokens
+  int64_t examples, target_tokens;
+} vkift_eval_point;
+
+// Any of them may be NULL. `user` is handed through.
+typedef struct vkift_train_events {
+  void *user;
+  void (*step)(void *user, const vkift_step *step);
+  void (*evaluation)(void *user, const vkift_eval_point *point);
+  void (*note)(void *user, const char *message); // one line about what was found or chosen
+  bool (*should_stop)(void *user); // asked between steps; true: save a checkpoint and return VKIFT_OK with `stopped`
+} vkift_train_events;
+
+typedef struct vkift_train_result {
+  char run_dir[4096]; // where everything was written
+  char output[4096];  // run_dir/adapter or run_dir/model; "" when stopped before the end
+  int64_t steps, total_steps, bad_steps;
+  double last_loss, last_eval_loss; // NaN where there is none
+  bool stopped;                     // by should_stop
+} vkift_train_result;
+
+// Trains. events and result may be NULL. On failure, checkpoints that were already written stay usable.
+vkift_status vkift_train(const vkift_train_options *options, const vkift_train_events *events, vkift_train_result *result,
+                         vkift_error *error);
+
+// --- generation ------------------------------------------------------------------------------------------------------
+
+typedef enum vkift_role { VKIFT_SYSTEM, VKIFT_USER, VKIFT_ASSISTANT } vkift_role;
+
+typedef struct vkift_message {
+  vkift_role role;
+  const char *content;
+} vkift_message;
+
+// Make with vkift_generate_defaults().
+typedef struct vkift_generate_options {
+  bool raw;               // continue the last message's content as it is: no template, control tokens are matched in it
+  int64_t max_new_tokens; // 128
+  double temperature;     // 0: always the most likely token
+  double top_p;           // 1; 0 < top_p ≤ 1
+  int64_t seed;           // 42
+  void *user;             // handed to the callbacks
+  void (*text)(void *user, const char *bytes, size_t length); // the answer as it grows, in whole UTF-8 characters
+  bool (*should_stop)(void *user);                            // asked after each token
+} vkift_generate_options;
+
+vkift_generate_options vkift_generate_defaults(void);
+
+typedef enum vkift_finish { VKIFT_FINISH_END, VKIFT_FINISH_LENGTH, VKIFT_FINISH_STOPPED } vkift_finish;
+
+typedef struct vkift_generate_result {
+  int64_t prompt_tokens, new_tokens;
+  double prompt_seconds, new_seconds;
+  vkift_finish finish; // the end-of-turn token; max_new_tokens or the model's context; should_stop
+} vkift_generate_result;
+
+// A model that is loaded once and asked many times.
+typedef struct vkift_generator vkift_generator;
+
+vkift_status vkift_generator_open(const vkift_source *source, vkift_generator **generator, vkift_error *error);
+void vkift_generator_close(vkift_generator *generator); // NULL is fine
+
+// Answers a conversation that ends with a message of the user (or, with `raw`, continues one message). result may be
+// NULL. What an earlier call has in common with this one is not computed again.
+vkift_status vkift_generate(vkift_generator *generator, const vkift_message *messages, size_t n,
+                            const vkift_generate_options *options, vkift_generate_result *result, vkift_error *error);
+
+// --- evaluation ------------------------------------------------------------------------------------------------------
+
+// Make with vkift_eval_defaults().
+typedef struct vkift_eval_options {
+  vkift_source source;
+  const char
+      *data; // a file, or a directory whose test.jsonl is taken; NULL: the run's evaluation data, else its data's test part
+  vkift_data_format data_format;
+  vkift_objective objective;
+  vkift_train_on train_on;
+  bool skip_bad_examples;
+  int64_t max_length; // 0: the run's, else min(2048, the model's context)
+  vkift_excess excess_length;
+  int64_t micro_batch_tokens; // 0: chosen
+  bool accuracy;              // also answer each example greedily and compare with its own answer
+  int64_t max_new_tokens;     // 128, of such an answer
+} vkift_eval_options;
+
+vkift_eval_options vkift_eval_defaults(void);
+
+// One scored example, in the order of the data.
+typedef struct vkift_scored {
+  int64_t index; // 0-based
+  const char *file;
+  int64_t line; // 1-based
+  const char *task, *cluster;
+  size_t n;
+  const int32_t *input_ids; // [n]
+  const float *nll;         // [n]: −log p(input_ids[i] | those before); NaN where no token is predicted. input_ids[0] never is.
+                            // Tokens without loss are scored too
+  const bool *target;       // [n]: whether the token carries loss
+  double loss;              // mean nll over the targets
+  const char *answer, *expected; // with `accuracy`; else NULL
+  bool correct;                  // answer equals expected, white space at both ends aside
+} vkift_scored;
+
+// With `accuracy`: the examples of one cluster (rows without one form the cluster ""), ordered by name.
+typedef struct vkift_cluster_score {
+  const char *cluster;
+  int64_t examples, correct;
+  const char *frequent_answer; // the answer that the data gives most often, and how often: what a constant would score
+  int64_t frequent;
+} vkift_cluster_score;
+
+typedef struct vkift_eval_events {
+  void *user;
+  void (*example)(void *user, const vkift_scored *scored);
+  void (*cluster)(void *user, const vkift_cluster_score *score); // after the last example
+  void (*progress)(void *user, int64_t done, int64_t examples);
+  void (*note)(void *user, const char *message);
+  bool (*should_stop)(void *user); // true ends with VKIFT_FAILED
+} vkift_eval_events;
+
+typedef struct vkift_eval_result {
+  double loss;       // mean nll over all target tokens
+  double perplexity; // e^loss
+  int64_t examples, tokens, target_tokens;
+  int64_t correct; // with `accuracy`
+  double seconds;
+} vkift_eval_result;
+
+// events and result may be NULL.
+vkift_status vkift_eval(const vkift_eval_options *options, const vkift_eval_events *events, vkift_eval_result *result,
+                        vkift_error *error);
+
+// --- export ----------------------------------------------------------------------------------------------------------
+
+// Make with vkift_export_defaults().
+typedef struct vkift_export_options {
+  vkift_source source;    // weight_dtype: the type of the written weights; AUTO: as the base model's file has them
+  bool merge;             // add the adapter to the weights, and write a Hugging Face model directory
+  const char *output_dir; // required; never an existing directory with something in it
+} vkift_export_options;
+
+vkift_export_options vkift_export_defaults(void);
+
+vkift_status vkift_export(const vkift_export_options *options, vkift_error *error);
+
+// --- tokens ----------------------------------------------------------------------------------------------------------
+
+typedef struct vkift_tokenizer vkift_tokenizer;
+
+// `path`: a tokenizer.json, a directory with one, or a GGUF file.
+vkift_status vkift_tokenizer_open(const char *path, vkift_tokenizer **tokenizer, vkift_error *error);
+void vkift_tokenizer_close(vkift_tokenizer *tokenizer); // NULL is fine
+
+// text[length] (UTF-8) to ids, control tokens in it matched. add_special: also what the tokenizer puts around a text
+// (a BOS, say). *ids is released with vkift_free.
+vkift_status vkift_tokenizer_encode(const vkift_tokenizer *tokenizer, const char *text, size_t length, bool add_special,
+                                    int32_t **ids, size_t *n, vkift_error *error);
+// ids to text. skip_special leaves special tokens out. *text ends with a NUL that *length does not count; released with
+// vkift_free.
+vkift_status vkift_tokenizer_decode(const vkift_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
+                                    char **text, size_t *length, vkift_error *error);
+
+// --- devices ---------------------------------------------------------------------------------------------------------
+
+// A faster path beyond Vulkan 1.1's floor, and whether vkift takes it on this device.
+typedef struct vkift_device_feature {
+  const char *name; // as in VKIFT_DISABLE: "f16", "coopmat", …
+  bool on;
+  const char *why_off; // NULL when on
+} vkift_device_feature;
+
+typedef struct vkift_device {
+  int64_t index;                    // what `device` options take
+  const char *name, *kind, *driver; // kind: "discrete", "integrated", "virtual", "cpu" or "other"
+  const char *api_version;          // of Vulkan, "1.3.305"
+  uint64_t memory_bytes;            // of the largest device-local heap
+  uint64_t max_binding_bytes;       // of one storage buffer in a dispatch
+  uint64_t max_chunk_bytes;         // of one allocation
+  int64_t subgroup_size, max_invocations, max_shared_bytes;
+  bool best; // the one that is taken when none is named
+  const vkift_device_feature *features;
+  size_t n_features;
+  const char *check; // with `check`: "" when every known-answer check passed, else what went wrong; without: NULL
+} vkift_device;
+
+// Calls device() for every Vulkan device, best first as they are numbered. check: also run the known-answer checks on
+// each; a check that fails makes the call fail after all devices were reported.
+vkift_status vkift_devices(bool check, void (*device)(void *user, const vkift_device *device), void *user, vkift_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,18 @@
+// y = a + b, elementwise over live rows.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "add.h"
+
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform PARAMS { add_params p; };
+layout(std430, binding = 0) readonly buffer A { float a[]; };
+layout(std430, binding = 1) readonly buffer B { float b[]; };
+layout(std430, binding = 2) readonly buffer COUNTS { uint counts[]; };
+layout(std430, binding = 3) writeonly buffer Y { float y[]; };
+#include "lib/grid.glsl"
+#include "lib/live.glsl"
+
+void main() {
+  uint i = grid_index();
+  if (i < live_rows(p.rows, p.live) * p.row_size) y[i] = a[i] + b[i];
+}

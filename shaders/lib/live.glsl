@@ -1,0 +1,7 @@
+// Live rows: how many leading rows of a tensor hold data in this submission (tensor_live in src/graph/graph.h).
+// The includer declares: layout(std430, binding = …) readonly buffer COUNTS { uint counts[]; };   (or int)
+const uint LIVE_ALL = 255;
+
+uint live_rows(uint rows, uint live) {
+  return live == LIVE_ALL ? rows : min(rows, uint(counts[live]));
+}

@@ -1,0 +1,23 @@
+// With s = sigmoid(gate): dgate = dy · up · s · (1 + gate · (1 − s)), dup = dy · gate · s. Elementwise over live rows.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "swiglu.h"
+
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform PARAMS { swiglu_params p; };
+layout(std430, binding = 0) readonly buffer GATE { float gate[]; };
+layout(std430, binding = 1) readonly buffer UP { float up[]; };
+layout(std430, binding = 2) readonly buffer DY { float dy[]; };
+layout(std430, binding = 3) readonly buffer COUNTS { uint counts[]; };
+layout(std430, binding = 4) writeonly buffer DGATE { float dgate[]; };
+layout(std430, binding = 5) writeonly buffer DUP { float dup[]; };
+#include "lib/grid.glsl"
+#include "lib/live.glsl"
+
+void main() {
+  uint i = grid_index();
+  if (i >= live_rows(p.rows, p.live) * p.row_size) return;
+  float g = gate[i], s = 1.0 / (1.0 + exp(-g));
+  dgate[i] = dy[i] * up[i] * s * (1.0 + g * (1.0 - s));
+  dup[i] = dy[i] * g * s;
+}

@@ -1,0 +1,45 @@
+// The defaults of the public option structs: the one place where their numbers stand. Fields that are not named are zero.
+#include <stdlib.h>
+
+#include "vkift.h"
+
+const char *vkift_version(void) {
+  return VKIFT_VERSION;
+}
+
+void vkift_free(void *memory) {
+  free(memory);
+}
+
+vkift_train_options vkift_train_defaults(void) {
+  return (vkift_train_options){
+      .warmup_ratio = 0.03,
+      .warmup_steps = -1,
+      .num_train_epochs = 3,
+      .batch_size = 16,
+      .packing = true,
+      .shuffle = true,
+      .max_grad_norm = 1,
+      .adam_beta1 = 0.9,
+      .adam_beta2 = 0.999,
+      .adam_epsilon = 1e-8,
+      .lora_r = 16,
+      .lora_alpha = 32,
+      .seed = 42,
+      .logging_steps = 1,
+      .save_total_limit = 2,
+      .max_bad_steps = 5,
+  };
+}
+
+vkift_generate_options vkift_generate_defaults(void) {
+  return (vkift_generate_options){.max_new_tokens = 128, .top_p = 1, .seed = 42};
+}
+
+vkift_eval_options vkift_eval_defaults(void) {
+  return (vkift_eval_options){.max_new_tokens = 128};
+}
+
+vkift_export_options vkift_export_defaults(void) {
+  return (vkift_export_options){0};
+}

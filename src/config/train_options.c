@@ -1,0 +1,172 @@
+// The options of training: names, ranges, defaults' words and help, in the order in which --help and config.yaml have them.
+#include "config/train_options.h"
+
+#include <math.h>
+
+#include "base/file.h"
+#include "config/yaml.h"
+
+const char *const objective_names[] = {"sft", "lm", NULL};
+const char *const method_names[] = {"lora", "full", NULL};
+const char *const data_format_names[] = {"auto", "alpaca", "messages", "prompt-completion", "text", "tokens", NULL};
+const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
+const char *const train_on_names[] = {"all", "last", NULL};
+const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
+static const char *const init_names[] = {"pretrained", "random", NULL};
+static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
+static const char *const optim_names[] = {"adamw", NULL};
+static const char *const tristate_names[] = {"auto", "on", "off", NULL};
+static const char *const template_names[] = {"alpaca", "chatml", NULL};
+
+#define AT(field) .offset = offsetof(vkift_train_options, field)
+#define RANGE(from, to) .least = (from), .most = (to)
+
+const option train_option_table[] = {
+#define GROUP .group = "Model and data"
+    {"model", OPTION_PATH, AT(model), GROUP, .unset = "with neither --model nor --data, the built-in example",
+     .help = "what to train: a Hugging Face directory or a GGUF file"},
+    {"init", OPTION_ENUM, AT(init), GROUP, .names = init_names,
+     .help = "random: fresh weights; of the model only config.json and tokenizer.json are read (needs method full)"},
+    {"adapter", OPTION_PATH, AT(adapter), GROUP, .unset = "none", .value = "DIR", .help = "go on from this PEFT adapter"},
+    {"data", OPTION_DATA, AT(data), GROUP, .unset = "none",
+     .help = "JSONL or JSON file, or a directory with train.jsonl; a final :number is its weight; may be repeated"},
+    {"data_format", OPTION_ENUM, AT(data_format), GROUP, .names = data_format_names,
+     .help = "auto: recognised from the first example"},
+    {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names, .unset = "the model's, else alpaca",
+     .value = "FILE|NAME", .help = "a Jinja file, or the built-in alpaca or chatml"},
+    {"train_on", OPTION_ENUM, AT(train_on), GROUP, .names = train_on_names, .help = "which assistant turns carry loss"},
+    {"skip_bad_examples", OPTION_BOOL, AT(skip_bad_examples), GROUP,
+     .help = "count and skip a bad line of data instead of stopping before the first step"},
+    {"eval_data", OPTION_PATH, AT(eval_data), GROUP, .unset = "none", .help = "scored during training; same forms as data"},
+    {"eval_split", OPTION_NUMBER, AT(eval_split), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST, .value = "SHARE",
+     .help = "share of the training data that is scored instead of trained on"},
+#undef GROUP
+#define GROUP .group = "Method"
+    {"objective", OPTION_ENUM, AT(objective), GROUP, .names = objective_names,
+     .help = "sft: loss on answers only; lm: on every token"},
+    {"method", OPTION_ENUM, AT(method), GROUP, .names = method_names,
+     .help = "lora: small matrices beside frozen weights; full: all weights"},
+    {"lora_r", OPTION_INTEGER, AT(lora_r), GROUP, RANGE(1, 1024), .help = "rank of the LoRA matrices"},
+    {"lora_alpha", OPTION_NUMBER, AT(lora_alpha), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+     .help = "the update is scaled by alpha / r"},
+    {"lora_dropout", OPTION_NUMBER, AT(lora_dropout), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
+     .help = "share of a LoRA input set to zero in training"},
+    {"use_rslora", OPTION_BOOL, AT(use_rslora), GROUP, .help = "scale by alpha / sqrt(r) instead"},
+    {"target_modules", OPTION_LIST, AT(target_modules), GROUP, .unset = "all-linear", .value = "NAMES",
+     .help = "layers that get LoRA, with commas between: q_proj,v_proj; all-linear: the seven projections"},
+#undef GROUP
+#define GROUP .group = "Optimisation"
+    {"learning_rate", OPTION_NUMBER, AT(learning_rate), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+     .unset = "2e-4 for lora, 2e-5 for full", .help = "peak of the schedule"},
+    {"lr_scheduler_type", OPTION_ENUM, AT(lr_scheduler_type), GROUP, .names = schedule_names,
+     .help = "shape of the learning rate after the warm-up"},
+    {"warmup_ratio", OPTION_NUMBER, AT(warmup_ratio), GROUP, RANGE(0, 1),
+     .help = "share of the steps in which the learning rate rises"},
+    {"warmup_steps", OPTION_INTEGER, AT(warmup_steps), GROUP, RANGE(0, INFINITY), .unset = "by warmup_ratio",
+     .help = "steps in which it rises; wins over warmup_ratio"},
+    {"num_train_epochs", OPTION_NUMBER, AT(num_train_epochs), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+     .help = "passes over the data"},
+    {"max_steps", OPTION_INTEGER, AT(max_steps), GROUP, RANGE(1, INFINITY), .unset = "by num_train_epochs",
+     .help = "optimizer steps; wins over num_train_epochs"},
+    {"batch_size", OPTION_INTEGER, AT(batch_size), GROUP, RANGE(1, 1 << 20),
+     .help = "examples per optimizer step, whatever the micro-batching"},
+    {"weight_decay", OPTION_NUMBER, AT(weight_decay), GROUP, RANGE(0, INFINITY),
+     .help = "of matrices, the embedding included; never of norms or biases"},
+    {"max_grad_norm", OPTION_NUMBER, AT(max_grad_norm), GROUP, RANGE(0, INFINITY),
+     .help = "clip the gradient's global norm; 0: never"},
+    {"optim", OPTION_ENUM, AT(optim), GROUP, .names = optim_names, .help = "the optimizer"},
+    {"adam_beta1", OPTION_NUMBER, AT(adam_beta1), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
+     .help = "decay of the mean of gradients"},
+    {"adam_beta2", OPTION_NUMBER, AT(adam_beta2), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
+     .help = "decay of the mean of their squares"},
+    {"adam_epsilon", OPTION_NUMBER, AT(adam_epsilon), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+     .help = "added to the denominator"},
+    {"shuffle", OPTION_BOOL, AT(shuffle), GROUP, .help = "a new seeded order each epoch; off: the order of the files"},
+    {"seed", OPTION_INTEGER, AT(seed), GROUP, RANGE(0, INFINITY),
+     .help = "of every random choice: the same seed on the same driver gives the same bits"},
+#undef GROUP
+#define GROUP .group = "Length, memory and device"
+    {"max_length", OPTION_INTEGER, AT(max_length), GROUP, RANGE(2, 1 << 24),
+     .unset = "2048, or the model's context where that is shorter", .help = "tokens of one example"},
+    {"excess_length", OPTION_ENUM, AT(excess_length), GROUP, .names = excess_names,
+     .help = "longer examples; default: drop and count them, split plain text"},
+    {"packing", OPTION_BOOL, AT(packing), GROUP, .help = "several examples share a row without padding; none sees another"},
+    {"micro_batch_tokens", OPTION_INTEGER, AT(micro_batch_tokens), GROUP, RANGE(1, 1 << 24), .unset = "chosen by the memory plan",
+     .help = "tokens in one forward and backward"},
+    {"gradient_checkpointing", OPTION_ENUM, AT(gradient_checkpointing), GROUP, .names = tristate_names,
+     .help = "keep fewer activations and compute them again; auto: the memory plan decides"},
+    {"weight_dtype", OPTION_ENUM, AT(weight_dtype), GROUP, .names = weight_type_names,
+     .help = "of frozen weights on the device; auto: as in the model's file"},
+    {"device", OPTION_TEXT, AT(device), GROUP, .unset = "the best", .value = "DEVICE",
+     .help = "an index that `vkift devices` prints, or part of a name"},
+#undef GROUP
+#define GROUP .group = "Run directory"
+    {"output_dir", OPTION_PATH, AT(output_dir), GROUP, .unset = "runs/<date-time>", .rules = OPTION_NOT_RECORDED, .value = "DIR",
+     .help = "where everything is written; never a directory with something in it, unless --resume"},
+    {"logging_steps", OPTION_INTEGER, AT(logging_steps), GROUP, RANGE(1, INFINITY),
+     .help = "a line of metrics.jsonl every so many steps"},
+    {"eval_steps", OPTION_INTEGER, AT(eval_steps), GROUP, RANGE(1, INFINITY), .unset = "once an epoch",
+     .help = "score the evaluation data every so many steps"},
+    {"save_steps", OPTION_INTEGER, AT(save_steps), GROUP, RANGE(1, INFINITY), .unset = "once an epoch",
+     .help = "write a checkpoint every so many steps"},
+    {"save_total_limit", OPTION_INTEGER, AT(save_total_limit), GROUP, RANGE(1, INFINITY), .help = "checkpoints that are kept"},
+    {"max_bad_steps", OPTION_INTEGER, AT(max_bad_steps), GROUP, RANGE(1, INFINITY),
+     .help = "stop after so many steps in a row whose loss or gradient is not finite"},
+    {"log_tensor_norms", OPTION_BOOL, AT(log_tensor_norms), GROUP,
+     .help = "write each trained tensor's gradient norm to metrics.jsonl too"},
+#undef GROUP
+    {0},
+};
+
+#undef AT
+#define AT(field) .offset = offsetof(vkift_source, field)
+#define GROUP .group = "Model"
+
+const option source_option_table[] = {
+    {"model", OPTION_PATH, AT(model), GROUP, .unset = "the run's", .help = "a Hugging Face directory or a GGUF file"},
+    {"adapter", OPTION_PATH, AT(adapter), GROUP, .unset = "none", .value = "DIR", .help = "a PEFT LoRA adapter for the model"},
+    {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names,
+     .unset = "the run's or the model's, else alpaca", .value = "FILE|NAME",
+     .help = "a Jinja file, or the built-in alpaca or chatml"},
+    {"weight_dtype", OPTION_ENUM, AT(weight_dtype), GROUP, .names = weight_type_names,
+     .help = "of the weights; auto: as in the model's file"},
+    {"device", OPTION_TEXT, AT(device), GROUP, .unset = "the best", .value = "DEVICE",
+     .help = "an index that `vkift devices` prints, or part of a name"},
+    {0},
+};
+
+bool train_options_check(const vkift_train_options *o, err *e) {
+  vkift_train_options defaults = vkift_train_defaults();
+  bool ok = option_check(train_option_table, o, &defaults, e);
+  for (size_t i = 0; ok && i < o->data.n; i++) {
+    const vkift_data *d = &o->data.items[i];
+    if (!d->path || !(d->weight > 0) || !isfinite(d->weight))
+      ok = ERR(e, "data %zu: expected a path and a weight above 0", i + 1);
+  }
+  if (ok && !o->model) ok = ERR(e, "no model is given: model names a Hugging Face directory or a GGUF file");
+  if (ok && !o->data.n) ok = ERR(e, "no data is given: data names a JSONL or JSON file, or a directory with train.jsonl");
+  if (ok && o->init == VKIFT_INIT_RANDOM && o->method != VKIFT_FULL)
+    ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
+  if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)
+    ok = ERR(e, "init random and adapter contradict each other: an adapter belongs to trained weights");
+  if (ok && o->adapter && o->method != VKIFT_LORA)
+    ok = ERR(e, "adapter needs method lora: to train all weights, merge it first with `vkift export --merge`");
+  if (ok && o->eval_data && o->eval_split > 0) ok = ERR(e, "eval_data and eval_split contradict each other: give one of them");
+  if (!ok) e->usage = true;
+  return ok;
+}
+
+bool train_options_write(const char *path, const vkift_train_options *options, err *e) {
+  vkift_train_options defaults = vkift_train_defaults();
+  text yaml = {0};
+  text_printf(&yaml, "# vkift %s: `vkift train --config` with this file repeats the run.\n\n", vkift_version());
+  bool ok = yaml_write(train_option_table, options, &defaults, &yaml, e) && file_replace(path, yaml.data, yaml.length, e);
+  text_free(&yaml);
+  return ok;
+}
+
+bool train_options_read(arena *a, const char *path, vkift_train_options *options, err *e) {
+  *options = vkift_train_defaults();
+  option_set set = {train_option_table, options};
+  return yaml_read(a, path, &set, 1, e);
+}

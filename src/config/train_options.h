@@ -1,0 +1,22 @@
+// The options of training: their table, and the config.yaml of a run.
+#ifndef CONFIG_TRAIN_OPTIONS_H
+#define CONFIG_TRAIN_OPTIONS_H
+
+#include "config/option.h"
+#include "vkift.h"
+
+extern const option train_option_table[];  // of vkift_train_options
+extern const option source_option_table[]; // of vkift_source
+
+// What values of enums are called, NULL at the end.
+extern const char *const objective_names[],
+    *const method_names[], *const data_format_names[], *const excess_names[], *const train_on_names[], *const weight_type_names[];
+
+// Ranges, and options that contradict each other. A failure is wrong usage.
+bool train_options_check(const vkift_train_options *options, err *e);
+
+// A run's config.yaml: written whole or not at all, and read back into defaults, with strings in the arena.
+bool train_options_write(const char *path, const vkift_train_options *options, err *e);
+bool train_options_read(arena *a, const char *path, vkift_train_options *options, err *e);
+
+#endif

@@ -1,0 +1,27 @@
+// From rendered text to token ids, and which of them carry loss.
+#ifndef DATA_MASK_H
+#define DATA_MASK_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "data/prompt.h"
+#include "data/tokenizer.h"
+
+typedef struct masked {
+  int32_t *ids;    // [n]
+  uint8_t *target; // [n]: 1 where the token carries loss. A token across the border of a target counts by its last byte
+  uint32_t n;
+  uint32_t prompt_n; // tokens before the last answer; all of them where the text ends with the generation prompt
+} masked;
+
+// What training and generation both feed to the model. Content never becomes a control token. Alpaca has in front what
+// the tokenizer itself adds (BOS); ChatML has only what its template writes.
+bool mask_encode(arena *a, const tokenizer *t, const prompt_style *style, const rendered *r, masked *out, err *e);
+
+// Plain text, of which every token carries loss, with what the tokenizer adds and with `eos` (−1: none) at its end.
+bool mask_encode_text(arena *a, const tokenizer *t, const char *plain, int32_t eos, masked *out, err *e);
+
+// The text of the token that the tokenizer puts in front of any text, "" where there is none: an Alpaca style's bos.
+const char *mask_added_bos(const tokenizer *t);
+
+#endif

@@ -1,0 +1,34 @@
+// Losses of examples under a model: the forward and the head over target rows, without gradients.
+#ifndef EVAL_SCORE_H
+#define EVAL_SCORE_H
+
+#include "models/batch.h"
+
+typedef struct score {
+  const batch *batch;
+  graph *graph;
+  tensor *loss; // f32 [T], kept: a loss for each target row
+  gpu_recording *recording;
+  gpu_slice staging; // f32 [T]: the losses on the host
+  gpu_device *device;
+} score;
+
+// Builds and plans the graph; score.graph->planned_bytes says what memory it needs.
+score *score_new(arena *a, const model *m, const batch *b, uint32_t align);
+// Gives it memory (shared with other graphs that do not run at the same time) and records it.
+bool score_record(score *s, gpu_device *d, gpu_slice activations, gpu_heap *staging, err *e);
+void score_free(score *s); // NULL is fine
+// Runs one row that is in `slot` of the batch. The losses of its target rows lie at *losses until the next call.
+bool score_run(score *s, uint32_t slot, const float **losses, err *e);
+
+// Mean loss over all targets of a data set, weighted as in training; NaN and 0 targets where it has none.
+typedef struct score_total {
+  double loss;
+  uint64_t n_targets, n_examples, n_tokens;
+} score_total;
+// Examples are packed in their own order into rows of about the batch's capacity. `each` (may be NULL) gets each
+// example's losses [n_targets], in the data's order; returning false stops with an error.
+typedef bool score_each(void *user, const example *x, const float *losses, err *e);
+bool score_dataset(score *s, batch *b, const dataset *set, score_each *each, void *user, score_total *total, err *e);
+
+#endif

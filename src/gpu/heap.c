@@ -1,0 +1,189 @@
+// Memory. A heap is a list of chunks, each one buffer bound to one allocation, from which slices are cut one behind the
+// other; nothing is given back before the whole heap is. Why chunks: one allocation may be limited to 1 GiB, and the
+// number of allocations to 4,096.
+#include <stdio.h>
+#include <string.h>
+
+#include "gpu/internal.h"
+
+enum {
+  MIB = 1 << 20,
+  FIRST_CHUNK = 1 * MIB, // small heaps stay small; chunks then double with the heap
+  LARGE_CHUNK = 64 * MIB,
+  SLICE_ALIGN = 256, // the largest storage offset alignment that Vulkan allows
+};
+
+gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind) {
+  arena *memory = arena_new("gpu heap");
+  gpu_heap *h = ARENA_NEW(memory, gpu_heap);
+  *h = (gpu_heap){.memory = memory, .device = d, .name = arena_strdup(memory, name), .kind = kind, .next = d->heaps};
+  if (h->next) h->next->previous = h;
+  d->heaps = h;
+  return h;
+}
+
+static void free_chunk(gpu_device *d, gpu_buffer *c) {
+  if (c->handle) vkDestroyBuffer(d->handle, c->handle, NULL);
+  if (c->memory) vkFreeMemory(d->handle, c->memory, NULL); // unmaps too
+  *c = (gpu_buffer){0};
+}
+
+void heap_free(gpu_heap *h) {
+  if (!h) return;
+  gpu_device *d = h->device;
+  for (gpu_buffer *c = h->chunks; c; c = c->next) {
+    VkBuffer handle = c->handle;
+    VkDeviceMemory memory = c->memory;
+    vkDestroyBuffer(d->handle, handle, NULL);
+    vkFreeMemory(d->handle, memory, NULL);
+  }
+  if (h->kind == GPU_MEMORY_DEVICE) d->heap_bytes -= h->bytes;
+  if (h->next) h->next->previous = h->previous;
+  if (h->previous)
+    h->previous->next = h->next;
+  else
+    d->heaps = h->next;
+  arena_free(h->memory);
+}
+
+uint64_t heap_bytes(const gpu_heap *h) {
+  return h->bytes;
+}
+
+// --- chunks ----------------------------------------------------------------------------------------------------------
+
+// The first memory type that has `need`, if possible with `wish` too and without `avoid`. Drivers list faster ones first.
+static uint32_t memory_type(const gpu_device *d, uint32_t allowed, VkMemoryPropertyFlags need, VkMemoryPropertyFlags wish,
+                            VkMemoryPropertyFlags avoid) {
+  const VkMemoryPropertyFlags with[] = {need | wish, need | wish, need}, without[] = {avoid, 0, 0};
+  for (int round = 0; round < 3; round++) {
+    for (uint32_t i = 0; i < d->memory_types.memoryTypeCount; i++) {
+      VkMemoryPropertyFlags flags = d->memory_types.memoryTypes[i].propertyFlags;
+      if ((allowed >> i & 1) && (flags & with[round]) == with[round] && !(flags & without[round])) return i;
+    }
+  }
+  return UINT32_MAX;
+}
+
+// Staging memory is read by the host as often as it is written, and reading memory that the host does not cache is very
+// slow, so cached memory is wished for; not in the device's own small window of host-visible memory.
+static uint32_t memory_type_of(const gpu_device *d, gpu_memory kind, uint32_t allowed) {
+  if (kind == GPU_MEMORY_DEVICE)
+    return memory_type(d, allowed, 0, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
+  return memory_type(d, allowed, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+                     VK_MEMORY_PROPERTY_HOST_CACHED_BIT, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+}
+
+static double mib(uint64_t bytes) {
+  return (double)bytes / MIB;
+}
+
+static bool out_of_memory(const gpu_heap *h, uint64_t bytes, err *e) {
+  const gpu_device *d = h->device;
+  if (h->kind == GPU_MEMORY_STAGING)
+    return ERR(e, "out of host-visible memory: %.1f MiB more for %s could not be allocated on %s", mib(bytes), h->name,
+               d->snapshot.name);
+  uint64_t size, budget = snapshot_budget(d->physical, d->plan.on[GPU_FEATURE_MEMORY_BUDGET], &size);
+  char left[64] = "";
+  if (budget) snprintf(left, sizeof left, ", about %.0f MiB of it free now", mib(budget));
+  return ERR(e, "out of device memory: %.1f MiB more for %s could not be allocated on %s, which has %.0f MiB%s; this process "
+                "holds %.1f MiB. A shorter row (--max-length), checkpointing, LoRA or a smaller model need less; other programs "
+                "may hold memory too",
+             mib(bytes), h->name, d->snapshot.name, mib(size), left, mib(d->heap_bytes));
+}
+
+static bool zero_fill(gpu_device *d, const gpu_buffer *c, err *e) {
+  TRY(submit_begin_transfer(d, e));
+  vkCmdFillBuffer(d->queue.transfer, c->handle, 0, VK_WHOLE_SIZE, 0);
+  return submit_transfer(d, e);
+}
+
+static bool fill_chunk(gpu_heap *h, gpu_buffer *c, err *e) {
+  gpu_device *d = h->device;
+  VkBufferCreateInfo buffer = {
+      .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+      .size = c->bytes,
+      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+  VkMemoryRequirements requirements;
+  VkResult result = vkCreateBuffer(d->handle, &buffer, NULL, &c->handle);
+  if (result == VK_SUCCESS) {
+    vkGetBufferMemoryRequirements(d->handle, c->handle, &requirements);
+    uint32_t type = memory_type_of(d, h->kind, requirements.memoryTypeBits);
+    if (type == UINT32_MAX) return ERR(e, "%s has no memory type for %s", d->snapshot.name, h->name);
+    VkMemoryAllocateInfo allocation = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = requirements.size, .memoryTypeIndex = type};
+    result = vkAllocateMemory(d->handle, &allocation, NULL, &c->memory);
+  }
+  if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_TOO_MANY_OBJECTS)
+    return out_of_memory(h, c->bytes, e);
+  TRY(instance_check(result, "vkAllocateMemory", __FILE__, __LINE__, e));
+  TRY(VK(vkBindBufferMemory(d->handle, c->handle, c->memory, 0)));
+  if (h->kind == GPU_MEMORY_DEVICE) return zero_fill(d, c, e);
+  void *mapped;
+  TRY(VK(vkMapMemory(d->handle, c->memory, 0, VK_WHOLE_SIZE, 0, &mapped)));
+  c->mapped = mapped;
+  memset(mapped, 0, (size_t)c->bytes);
+  return true;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+// A chunk with room for at least `bytes`; where a roomy one does not fit any more, one that holds just that.
+static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, err *e) {
+  gpu_device *d = h->device;
+  uint64_t roomy = smaller(larger(FIRST_CHUNK, h->bytes), LARGE_CHUNK);
+  uint64_t sizes[2] = {larger(bytes, smaller(roomy, d->plan.max_chunk_bytes / SLICE_ALIGN * SLICE_ALIGN)), bytes};
+  gpu_buffer made = {0};
+  err failure;
+  for (int i = 0; i < 2 && !made.handle; i++) {
+    if (i && sizes[1] == sizes[0]) break;
+    failure = (err){0};
+    made.bytes = sizes[i];
+    if (!fill_chunk(h, &made, &failure)) free_chunk(d, &made);
+  }
+  if (!made.handle) return ERR(e, "%s", failure.message), NULL;
+  gpu_buffer *c = ARENA_NEW(h->memory, gpu_buffer);
+  *c = made;
+  c->next = h->chunks;
+  h->chunks = c;
+  h->bytes += c->bytes;
+  if (h->kind == GPU_MEMORY_DEVICE) d->heap_bytes += c->bytes;
+  return c;
+}
+
+// --- slices ----------------------------------------------------------------------------------------------------------
+
+bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e) {
+  uint64_t limit = h->device->plan.max_chunk_bytes;
+  *slice = (gpu_slice){0};
+  if (!bytes) return true;
+  if (bytes > limit || bytes > UINT64_MAX / 2)
+    return ERR(e, "%s: %.1f MiB in one piece; %s allows %.1f MiB in one allocation", h->name, mib(bytes),
+               h->device->snapshot.name, mib(limit));
+  uint64_t need = (bytes + SLICE_ALIGN - 1) / SLICE_ALIGN * SLICE_ALIGN;
+  if (need > limit) need = (bytes + 3) / 4 * 4;
+  gpu_buffer *c = h->chunks;
+  while (c && c->bytes - c->used < need) c = c->next;
+  if (!c) c = add_chunk(h, need, e);
+  if (!c) return false;
+  *slice = (gpu_slice){.buffer = c, .offset = c->used, .bytes = bytes};
+  c->used += need;
+  return true;
+}
+
+void *gpu_map(gpu_slice staging) {
+  REQUIRE(staging.buffer && staging.buffer->mapped, "mapping a slice that is not in staging memory");
+  return staging.buffer->mapped + staging.offset;
+}
+
+gpu_slice gpu_sub(gpu_slice s, uint64_t offset, uint64_t bytes) {
+  REQUIRE(offset <= s.bytes && bytes <= s.bytes - offset, "bytes %llu + %llu of a slice of %llu", (unsigned long long)offset,
+          (unsigned long long)bytes, (unsigned long long)s.bytes);
+  return (gpu_slice){.buffer = s.buffer, .offset = s.offset + offset, .bytes = bytes};
+}

@@ -1,0 +1,155 @@
+// What the files of this room share. Vulkan's types stay behind this door.
+#ifndef GPU_INTERNAL_H
+#define GPU_INTERNAL_H
+
+#include <stdatomic.h>
+#include <volk.h>
+
+#include "gpu/gpu.h"
+
+// --- errors (instance.c) ---------------------------------------------------------------------------------------------
+
+// Runs a Vulkan call; anything but VK_SUCCESS becomes an error with the call's text and place. For use as TRY(VK(…)).
+#define VK(call) instance_check((call), #call, __FILE__, __LINE__, e)
+bool instance_check(VkResult result, const char *call, const char *file, int line, err *e);
+
+// --- instance and the devices that it shows (instance.c) -------------------------------------------------------------
+
+typedef struct gpu_instance {
+  VkInstance handle;
+  VkDebugUtilsMessengerEXT messenger; // VK_NULL_HANDLE without validation
+  atomic_uint messages;               // of validation, warnings and errors
+  uint32_t n_devices, n_unusable;     // n_unusable: left out because they are below Vulkan 1.1 or cannot compute
+  VkPhysicalDevice *devices;          // in the order of `vkift devices`
+  gpu_snapshot *snapshots;            // of the same devices
+} gpu_instance;
+
+bool instance_open(arena *a, gpu_instance *instance, err *e);
+void instance_close(gpu_instance *instance); // a zeroed one is fine
+
+// --- snapshot (snapshot.c) -------------------------------------------------------------------------------------------
+
+// False for a device that vkift cannot use at all: below Vulkan 1.1, or without compute.
+bool snapshot_take(VkPhysicalDevice device, gpu_snapshot *s);
+bool snapshot_has_extension(const VkExtensionProperties *list, uint32_t n, const char *name);
+// Budget and size of the largest device-local heap now; budget 0 where the driver does not tell.
+uint64_t snapshot_budget(VkPhysicalDevice device, bool has_budget, uint64_t *heap_bytes);
+
+// --- quirks (quirks.c) -----------------------------------------------------------------------------------------------
+
+// Why a feature must stay off with this driver, or NULL.
+const char *quirk_reason(const gpu_snapshot *s, gpu_feature f);
+
+// --- reflection (reflect.c) ------------------------------------------------------------------------------------------
+
+typedef struct reflection {
+  uint32_t n_bindings, push_bytes, shared_bytes;
+  uint32_t local_size[3];
+  kernel_binding bindings[GPU_MAX_BINDINGS];
+} reflection;
+
+// Reads a compute shader's interface, with the specialization constants given.
+bool reflect(const uint32_t *words, size_t bytes, const uint32_t *spec, uint32_t n_spec, reflection *r, err *e);
+
+// --- device ----------------------------------------------------------------------------------------------------------
+
+typedef struct gpu_buffer { // one chunk of a heap
+  struct gpu_buffer *next;
+  VkBuffer handle;
+  VkDeviceMemory memory;
+  uint64_t bytes, used;
+  uint8_t *mapped; // STAGING only
+} gpu_buffer;
+
+struct gpu_heap {
+  arena *memory;
+  gpu_device *device;
+  const char *name;
+  gpu_memory kind;
+  gpu_buffer *chunks;
+  uint64_t bytes;
+  gpu_heap *next, *previous; // in device->heaps
+};
+
+struct gpu_kernel {
+  kernel_info info;
+  uint64_t key;
+  VkShaderModule module;
+  VkDescriptorSetLayout set_layout;
+  VkPipelineLayout layout;
+  VkPipeline pipeline;
+  uint32_t n_spec, spec[GPU_MAX_SPEC];
+};
+
+// One submission in flight at a time: a fence, and a word that the last command of each slice sets.
+typedef struct gpu_queue {
+  VkQueue handle;
+  VkFence fence;
+  VkCommandPool pool;
+  VkCommandBuffer tail, transfer; // tail: waits for all before it and sets the word; transfer: rerecorded at will
+  gpu_slice status, staging;
+  VkCommandBuffer *batch;         // [batch_capacity] of the slice being put together
+  struct recording_part **parts; // [batch_capacity] the same slice's parts
+  uint64_t batch_capacity, slice_number;
+} gpu_queue;
+
+struct gpu_device {
+  arena *memory;
+  gpu_instance instance;
+  gpu_snapshot snapshot;
+  gpu_plan plan;
+  VkPhysicalDevice physical;
+  VkDevice handle;
+  VkPhysicalDeviceMemoryProperties memory_types;
+  gpu_queue queue;
+  gpu_heap *heaps, *own_heap; // own_heap: staging and status
+  uint64_t heap_bytes;        // of DEVICE heaps
+  gpu_recording *recordings;
+  gpu_kernel **kernels; // open addressing, n_kernels of kernel_capacity (a power of two)
+  uint64_t n_kernels, kernel_capacity;
+  VkPipelineCache pipeline_cache;
+  bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
+};
+
+// --- kernels (kernel.c) ----------------------------------------------------------------------------------------------
+
+void kernel_free_all(gpu_device *d);
+
+// --- command buffers (recording.c) -----------------------------------------------------------------------------------
+
+typedef struct recording_part { // one command buffer
+  VkCommandBuffer buffer;
+  double seconds; // measured; below 0: not yet
+  uint64_t slice; // the last slice it was put in
+} recording_part;
+
+struct gpu_recording {
+  arena *memory;
+  gpu_device *device;
+  const char *name;
+  VkCommandPool pool;
+  recording_part *parts;
+  uint64_t n_parts, part_capacity;
+  uint32_t n_commands, n_sets; // in the open part; in the newest descriptor pool
+  bool open, ended;
+  err failure; // the first failure of a call that cannot report one; recording_end does
+  VkDescriptorPool *pools;
+  uint64_t n_pools, pool_capacity;
+  VkPipeline bound;
+  gpu_recording *next, *previous; // in device->recordings
+};
+
+// Everything before (compute and transfer) is visible to everything after, and to the host where `host`.
+void recording_full_barrier(VkCommandBuffer buffer, bool host);
+
+// --- submission (submit.c) -------------------------------------------------------------------------------------------
+
+bool submit_open(gpu_device *d, err *e);
+void submit_close(gpu_device *d);
+// Runs command buffers and waits. `expected` seconds lengthen the time-out.
+bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, double expected, err *e);
+// A command buffer for a blocking transfer: begun with a full barrier; submit_transfer ends, runs and waits for it.
+bool submit_begin_transfer(gpu_device *d, err *e);
+bool submit_transfer(gpu_device *d, err *e);
+
+#endif

@@ -1,0 +1,152 @@
+// Kernels: compute pipelines made on first use from the embedded shaders and kept in a hash table by shader and
+// specialization constants.
+#include <string.h>
+#include <xxhash.h>
+
+#include "gpu/internal.h"
+#include "gpu/shader_table.h"
+
+// --- the table -------------------------------------------------------------------------------------------------------
+
+static uint64_t key_of(const char *shader, const uint32_t *spec, uint32_t n_spec) {
+  uint64_t seed = XXH64(shader, strlen(shader), n_spec);
+  return n_spec ? XXH64(spec, n_spec * sizeof *spec, seed) : seed;
+}
+
+static bool is_it(const gpu_kernel *k, uint64_t key, const char *shader, const uint32_t *spec, uint32_t n_spec) {
+  return k->key == key && k->n_spec == n_spec && !strcmp(k->info.shader, shader) &&
+         (!n_spec || !memcmp(k->spec, spec, n_spec * sizeof *spec));
+}
+
+static gpu_kernel *find(const gpu_device *d, uint64_t key, const char *shader, const uint32_t *spec, uint32_t n_spec) {
+  uint64_t mask = d->kernel_capacity - 1;
+  if (!d->kernel_capacity) return NULL;
+  for (uint64_t i = key & mask; d->kernels[i]; i = (i + 1) & mask)
+    if (is_it(d->kernels[i], key, shader, spec, n_spec)) return d->kernels[i];
+  return NULL;
+}
+
+static void place(gpu_kernel **kernels, uint64_t capacity, gpu_kernel *k) {
+  uint64_t i = k->key & (capacity - 1);
+  while (kernels[i]) i = (i + 1) & (capacity - 1);
+  kernels[i] = k;
+}
+
+static void remember(gpu_device *d, gpu_kernel *k) {
+  if (2 * (d->n_kernels + 1) > d->kernel_capacity) { // at most half full
+    uint64_t grown = d->kernel_capacity ? 2 * d->kernel_capacity : 64;
+    gpu_kernel **kernels = ARENA_ARRAY(d->memory, gpu_kernel *, grown);
+    for (uint64_t i = 0; i < d->kernel_capacity; i++)
+      if (d->kernels[i]) place(kernels, grown, d->kernels[i]);
+    d->kernels = kernels;
+    d->kernel_capacity = grown;
+  }
+  place(d->kernels, d->kernel_capacity, k);
+  d->n_kernels++;
+}
+
+// --- making one ------------------------------------------------------------------------------------------------------
+
+static const shader_code *shader_named(const char *name) {
+  for (const shader_code *s = shader_table; s->name; s++)
+    if (!strcmp(s->name, name)) return s;
+  return NULL;
+}
+
+// What the interface says against what the device (or the profile) allows.
+static bool check_limits(const gpu_plan *plan, const reflection *r, err *e) {
+  uint64_t invocations = (uint64_t)r->local_size[0] * r->local_size[1] * r->local_size[2];
+  if (!invocations || invocations > plan->max_invocations)
+    return ERR(e, "a workgroup of %u x %u x %u invocations; the device allows 1 to %u", r->local_size[0], r->local_size[1],
+               r->local_size[2], plan->max_invocations);
+  if (r->shared_bytes > plan->max_shared_bytes)
+    return ERR(e, "%u bytes of shared memory; the device allows %u", r->shared_bytes, plan->max_shared_bytes);
+  return true;
+}
+
+static bool make_layout(gpu_device *d, gpu_kernel *k, err *e) {
+  VkDescriptorSetLayoutBinding bindings[GPU_MAX_BINDINGS];
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < k->info.n_bindings; i++) {
+    if (!k->info.bindings[i].used) continue;
+    bindings[n++] = (VkDescriptorSetLayoutBinding){.binding = i,
+                                                   .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                                   .descriptorCount = 1,
+                                                   .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+  }
+  VkDescriptorSetLayoutCreateInfo set = {
+      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = n, .pBindings = bindings};
+  TRY(VK(vkCreateDescriptorSetLayout(d->handle, &set, NULL, &k->set_layout)));
+  VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = k->info.push_bytes};
+  VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                       .setLayoutCount = 1,
+                                       .pSetLayouts = &k->set_layout,
+                                       .pushConstantRangeCount = k->info.push_bytes ? 1 : 0,
+                                       .pPushConstantRanges = &push};
+  return VK(vkCreatePipelineLayout(d->handle, &layout, NULL, &k->layout));
+}
+
+static bool make_pipeline(gpu_device *d, gpu_kernel *k, const shader_code *code, err *e) {
+  VkShaderModuleCreateInfo module = {
+      .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = code->bytes, .pCode = code->words};
+  TRY(VK(vkCreateShaderModule(d->handle, &module, NULL, &k->module)));
+  VkSpecializationMapEntry entries[GPU_MAX_SPEC];
+  for (uint32_t i = 0; i < k->n_spec; i++)
+    entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
+  VkSpecializationInfo spec = {
+      .mapEntryCount = k->n_spec, .pMapEntries = entries, .dataSize = k->n_spec * sizeof *k->spec, .pData = k->spec};
+  VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+                                      .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                                                .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                                                .module = k->module,
+                                                .pName = "main",
+                                                .pSpecializationInfo = &spec},
+                                      .layout = k->layout};
+  return VK(vkCreateComputePipelines(d->handle, d->pipeline_cache, 1, &info, NULL, &k->pipeline));
+}
+
+static void free_one(gpu_device *d, gpu_kernel *k) {
+  vkDestroyPipeline(d->handle, k->pipeline, NULL);
+  vkDestroyPipelineLayout(d->handle, k->layout, NULL);
+  vkDestroyDescriptorSetLayout(d->handle, k->set_layout, NULL);
+  vkDestroyShaderModule(d->handle, k->module, NULL);
+}
+
+static gpu_kernel *make(gpu_device *d, const shader_code *code, const uint32_t *spec, uint32_t n_spec, err *e) {
+  reflection r;
+  if (!reflect(code->words, code->bytes, spec, n_spec, &r, e) || !check_limits(&d->plan, &r, e)) return NULL;
+  gpu_kernel *k = ARENA_NEW(d->memory, gpu_kernel);
+  k->key = key_of(code->name, spec, n_spec);
+  k->n_spec = n_spec;
+  if (n_spec) memcpy(k->spec, spec, n_spec * sizeof *spec);
+  k->info = (kernel_info){.shader = code->name, .n_bindings = r.n_bindings, .push_bytes = r.push_bytes};
+  memcpy(k->info.local_size, r.local_size, sizeof r.local_size);
+  memcpy(k->info.bindings, r.bindings, sizeof r.bindings);
+  if (make_layout(d, k, e) && make_pipeline(d, k, code, e)) return k;
+  free_one(d, k);
+  return NULL;
+}
+
+gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e) {
+  REQUIRE(n_spec <= GPU_MAX_SPEC, "shader %s: %u specialization constants", shader, n_spec);
+  gpu_kernel *k = find(d, key_of(shader, spec, n_spec), shader, spec, n_spec);
+  if (k) return k;
+  const shader_code *code = shader_named(shader);
+  REQUIRE(code, "no shader %s", shader);
+  k = make(d, code, spec, n_spec, e);
+  if (k)
+    remember(d, k);
+  else
+    err_prefix(e, "shader %s", shader);
+  return k;
+}
+
+const kernel_info *kernel_get_info(const gpu_kernel *k) {
+  return &k->info;
+}
+
+void kernel_free_all(gpu_device *d) {
+  for (uint64_t i = 0; i < d->kernel_capacity; i++)
+    if (d->kernels[i]) free_one(d, d->kernels[i]);
+  d->n_kernels = d->kernel_capacity = 0;
+}

@@ -1,0 +1,128 @@
+// From nodes to dispatches, with exactly the barriers that their reads and writes need.
+//
+// What each dispatch reads and writes is declared by its shader (reflection). A list holds every access since the last
+// barrier; a barrier is recorded only when the next access conflicts with one of them (read after write, write after
+// read, write after write on overlapping bytes).
+#include "graph/graph.h"
+
+enum { WINDOW_ALIGN = 256 }; // the largest storage-buffer offset alignment that Vulkan allows a device to ask for
+
+typedef struct memory_access {
+  const struct gpu_buffer *buffer;
+  uint64_t begin, end;
+  bool write;
+} memory_access;
+
+struct recorder {
+  const graph *g;
+  const node *node;
+  gpu_device *device;
+  gpu_recording *recording;
+  arena *memory;
+  memory_access *accesses;
+  uint64_t n_accesses, capacity;
+  err *e;
+  bool failed;
+};
+
+const gpu_plan *record_plan(const recorder *r) {
+  return device_plan(r->device);
+}
+
+const tensor *record_counts(const recorder *r) {
+  return r->g->counts;
+}
+
+static bool conflicts(const recorder *r, gpu_slice s, bool write) {
+  for (uint64_t i = 0; i < r->n_accesses; i++) {
+    const memory_access *a = &r->accesses[i];
+    if (a->buffer == s.buffer && (a->write || write) && a->begin < s.offset + s.bytes && s.offset < a->end) return true;
+  }
+  return false;
+}
+
+static void remember(recorder *r, gpu_slice s, bool write) {
+  arena_grow(r->memory, (void **)&r->accesses, &r->capacity, r->n_accesses + 1, sizeof *r->accesses);
+  r->accesses[r->n_accesses++] = (memory_access){s.buffer, s.offset, s.offset + s.bytes, write};
+}
+
+static void barrier(recorder *r) {
+  recording_barrier(r->recording);
+  r->n_accesses = 0;
+}
+
+static gpu_slice bound_slice(const recorder *r, const bind *b) {
+  const tensor *t = b->t;
+  REQUIRE(t->memory.buffer, "%s of node %s in graph %s has no memory", t->name, r->node->op->name, r->g->name);
+  if (!b->n_rows) return t->memory;
+  REQUIRE(b->row + b->n_rows <= tensor_rows(t), "rows %u…%u of %s", b->row, b->row + b->n_rows, t->name);
+  uint64_t begin = dtype_bytes(t->type, (uint64_t)b->row * tensor_row_size(t));
+  uint64_t end = (dtype_bytes(t->type, (uint64_t)(b->row + b->n_rows) * tensor_row_size(t)) + 3) / 4 * 4;
+  return gpu_sub(t->memory, begin, end - begin);
+}
+
+// Whether the node may have this tensor written: its results, and inputs that it updates.
+static bool may_write(const node *n, const tensor *t) {
+  for (uint32_t i = 0; i < n->n_out; i++)
+    if (n->out[i] == t) return true;
+  for (uint32_t i = 0; i < n->n_in; i++)
+    if (n->in[i] == t && (n->op->updates >> i & 1)) return true;
+  return false;
+}
+
+void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
+                     const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z) {
+  if (r->failed) return;
+  gpu_kernel *kernel = kernel_get(r->device, shader, spec, n_spec, r->e);
+  if (!kernel) {
+    r->failed = true;
+    return;
+  }
+  const kernel_info *info = kernel_get_info(kernel);
+  REQUIRE(info->n_bindings <= n_binds, "%s has %u bindings, node %s gives %u", shader, info->n_bindings, r->node->op->name, n_binds);
+  gpu_slice slices[GPU_MAX_BINDINGS] = {{0}};
+  bool needs_barrier = false;
+  for (uint32_t i = 0; i < n_binds; i++) {
+    bind b = binds[i].t ? binds[i] : BIND(r->g->counts); // an absent input: bound to something, never read
+    slices[i] = bound_slice(r, &b);
+    if (!binds[i].t) continue;
+    bool write = info->bindings[i].writes;
+    REQUIRE(!write || may_write(r->node, b.t), "%s writes %s, which node %s does not declare", shader, b.t->name, r->node->op->name);
+    needs_barrier |= conflicts(r, slices[i], write);
+  }
+  if (needs_barrier) barrier(r);
+  for (uint32_t i = 0; i < n_binds; i++)
+    if (binds[i].t && (info->bindings[i].reads || info->bindings[i].writes)) remember(r, slices[i], info->bindings[i].writes);
+  uint32_t groups[3] = {groups_x, groups_y, groups_z};
+  r->failed = !recording_dispatch(r->recording, kernel, slices, info->n_bindings, push, push_bytes, groups, r->e);
+}
+
+void record_fill(recorder *r, const tensor *t, uint32_t word) {
+  REQUIRE(may_write(r->node, t), "node %s does not declare that it writes %s", r->node->op->name, t->name);
+  if (conflicts(r, t->memory, true)) barrier(r);
+  remember(r, t->memory, true);
+  recording_fill(r->recording, t->memory, word);
+}
+
+uint32_t record_window_rows(const recorder *r, const tensor *t) {
+  const uint64_t limit = record_plan(r)->max_binding_bytes, row = dtype_bytes(t->type, tensor_row_size(t));
+  if (tensor_bytes(t) <= limit) return tensor_rows(t);
+  uint64_t step = 1; // rows from one aligned offset to the next; at most 128, since a row has a whole number of elements
+  while (step * row % WINDOW_ALIGN) step *= 2;
+  const uint64_t rows = limit / row / step * step;
+  REQUIRE(rows, "%llu rows of %s (%llu bytes each) do not fit into a binding of %llu bytes", (unsigned long long)step, t->name,
+          (unsigned long long)row, (unsigned long long)limit);
+  return (uint32_t)rows;
+}
+
+bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
+  recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
+  for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
+    r.node = g->nodes[i];
+    r.node->op->record(&r, r.node);
+    if (r.failed) err_prefix(e, "graph %s, node %llu (%s)", g->name, (unsigned long long)i, r.node->op->name);
+    recording_cut(recording);
+  }
+  arena_free(r.memory);
+  return !r.failed;
+}

@@ -1,0 +1,110 @@
+#include "models/batch.h"
+
+enum { PART_ALIGN = 256 };
+
+// The parts of a row's memory: where the tensor, the host pointer of a slot and the elements are.
+typedef struct part {
+  tensor **t;
+  size_t host; // offset of the pointer within packed_row
+  uint32_t n_dims, shape[2];
+  dtype type;
+  tensor_live live;
+  const char *name;
+} part;
+
+enum { N_PARTS = 12 };
+
+static void list_parts(batch *b, part out[N_PARTS]) {
+  const uint32_t n = b->limits.tokens, t = b->limits.targets;
+  model_inputs *in = &b->in;
+#define HOST(field) offsetof(packed_row, field)
+  const part parts[N_PARTS] = {
+      {&in->counts, HOST(counts), 1, {4}, DTYPE_I32, LIVE_ALL, "counts"},
+      {&in->tokens, HOST(tokens), 1, {n}, DTYPE_I32, LIVE_TOKENS, "tokens"},
+      {&in->positions, HOST(positions), 1, {n}, DTYPE_I32, LIVE_TOKENS, "positions"},
+      {&in->ranges, HOST(key_ranges), 2, {n, 4}, DTYPE_I32, LIVE_TOKENS, "ranges"},
+      {&in->rng_keys, HOST(rng_keys), 2, {n, 3}, DTYPE_I32, LIVE_TOKENS, "rng_keys"},
+      {&b->target_rows, HOST(target_rows), 1, {t}, DTYPE_I32, LIVE_TARGETS, "target_rows"},
+      {&b->target_ids, HOST(target_ids), 1, {t}, DTYPE_I32, LIVE_TARGETS, "target_ids"},
+      {&b->target_weights, HOST(target_weights), 1, {t}, DTYPE_F32, LIVE_TARGETS, "target_weights"},
+      {&b->inverse, HOST(inverse), 1, {n}, DTYPE_I32, LIVE_TOKENS, "inverse"},
+      {&in->index.ids, HOST(embed_ids), 1, {n}, DTYPE_I32, LIVE_IDS, "embed_ids"},
+      {&in->index.starts, HOST(embed_starts), 1, {n + 1}, DTYPE_I32, LIVE_ALL, "embed_starts"},
+      {&in->index.positions, HOST(embed_positions), 1, {n}, DTYPE_I32, LIVE_ALL, "embed_positions"},
+  };
+#undef HOST
+  for (int i = 0; i < N_PARTS; i++) out[i] = parts[i];
+}
+
+static uint64_t part_bytes(const part *p) {
+  return (tensor_bytes(*p->t) + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
+}
+
+batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n_positions) {
+  batch *b = ARENA_NEW(a, batch);
+  b->limits = *limits;
+  if (!b->limits.targets) b->limits.targets = limits->tokens;
+  b->window = m->config.sliding_window;
+  part parts[N_PARTS];
+  list_parts(b, parts);
+  for (int i = 0; i < N_PARTS; i++) {
+    *parts[i].t = tensor_persistent(a, parts[i].name, parts[i].type, parts[i].live, parts[i].n_dims, parts[i].shape);
+    b->bytes += part_bytes(&parts[i]);
+  }
+  const uint32_t rotary[] = {n_positions, m->config.head_dim / 2};
+  b->in.cos = tensor_persistent(a, "cos", DTYPE_F32, LIVE_ALL, 2, rotary);
+  b->in.sin = tensor_persistent(a, "sin", DTYPE_F32, LIVE_ALL, 2, rotary);
+  return b;
+}
+
+uint64_t batch_bytes(const batch *b) {
+  return b->bytes + 2 * tensor_bytes(b->in.cos);
+}
+
+static void place(batch *b, const gpu_slice *slots, gpu_slice device) {
+  part parts[N_PARTS];
+  list_parts(b, parts);
+  uint64_t offset = 0;
+  for (int i = 0; i < N_PARTS; i++) {
+    (*parts[i].t)->memory = gpu_sub(device, offset, tensor_bytes(*parts[i].t));
+    for (int s = 0; s < BATCH_SLOTS; s++) {
+      void *host = (char *)gpu_map(slots[s]) + offset;
+      *(void **)((char *)&b->host[s] + parts[i].host) = host; // all members are pointers of one representation
+    }
+    offset += part_bytes(&parts[i]);
+  }
+}
+
+static bool upload_rotary(batch *b, const model *m, gpu_device *d, gpu_heap *heap, err *e) {
+  tensor *tables[] = {b->in.cos, b->in.sin};
+  const uint64_t n = tensor_elements(b->in.cos);
+  arena *scratch = arena_new("rotary tables");
+  float *values[] = {ARENA_ARRAY(scratch, float, n), ARENA_ARRAY(scratch, float, n)};
+  model_rotary_tables(&m->config, tensor_rows(b->in.cos), values[0], values[1]);
+  bool ok = true;
+  for (int i = 0; ok && i < 2; i++)
+    ok = heap_alloc(heap, tensor_bytes(tables[i]), &tables[i]->memory, e) && gpu_upload(d, tables[i]->memory, values[i], n * 4, e);
+  arena_free(scratch);
+  return ok;
+}
+
+bool batch_allocate(batch *b, const model *m, gpu_device *d, gpu_heap *device, gpu_heap *staging, err *e) {
+  gpu_slice slots[BATCH_SLOTS];
+  TRY(heap_alloc(device, b->bytes, &b->memory, e));
+  for (int s = 0; s < BATCH_SLOTS; s++) {
+    TRY(heap_alloc(staging, b->bytes, &slots[s], e));
+    b->upload[s] = recording_new(d, "batch upload");
+    recording_copy(b->upload[s], slots[s], b->memory, b->bytes);
+    TRY(recording_end(b->upload[s], e));
+  }
+  place(b, slots, b->memory);
+  return upload_rotary(b, m, d, device, e);
+}
+
+void batch_free(batch *b) {
+  for (int s = 0; s < BATCH_SLOTS; s++) recording_free(b->upload[s]);
+}
+
+void batch_put(batch *b, uint32_t slot, const pack_row *row, uint64_t epoch) {
+  pack_fill(row, &b->limits, b->window, (uint32_t)epoch, &b->host[slot]);
+}

@@ -1,0 +1,32 @@
+// One packed row on its way to the device: fixed device buffers that every recording reads, and a ring of host slots that
+// small recordings copy into them.
+#ifndef MODELS_BATCH_H
+#define MODELS_BATCH_H
+
+#include "data/pack.h"
+#include "models/model.h"
+
+enum { BATCH_SLOTS = 8 };
+
+typedef struct batch {
+  pack_limits limits;
+  uint32_t window;                             // sliding window of the model's attention, 0: none
+  model_inputs in;                             // what the forward reads
+  tensor *target_rows, *target_ids, *inverse;  // i32 [T], [T], [N]
+  tensor *target_weights;                      // f32 [T]: each row's share in the loss; the upstream gradient of the head
+  packed_row host[BATCH_SLOTS];                // where the host writes
+  gpu_recording *upload[BATCH_SLOTS];          // copies a slot to the device
+  gpu_slice memory;
+  uint64_t bytes;
+} batch;
+
+// Declares the tensors of a row with the given capacities, and the rotary tables of positions [0, n_positions).
+batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n_positions);
+// Device memory that batch_allocate takes.
+uint64_t batch_bytes(const batch *b);
+bool batch_allocate(batch *b, const model *m, gpu_device *d, gpu_heap *device, gpu_heap *staging, err *e);
+void batch_free(batch *b); // its recordings; memory goes with the heaps
+// Writes a row into a slot; the caller runs upload[slot] before what reads it.
+void batch_put(batch *b, uint32_t slot, const pack_row *row, uint64_t epoch);
+
+#endif

@@ -1,0 +1,44 @@
+#include "models/load.h"
+
+// Trained tensors are f32 masters: 16-bit ones would lose updates of 2e-5.
+static dtype frozen_type(const model_param *p, load_type type) {
+  if (type == LOAD_F16) return DTYPE_F16;
+  if (type == LOAD_BF16) return DTYPE_BF16;
+  const bool half = p->source && (p->source->type == DTYPE_F16 || p->source->type == DTYPE_BF16);
+  return type == LOAD_AUTO && half ? p->source->type : DTYPE_F32;
+}
+
+void load_declare(arena *a, model *m, params *train, load_type type) {
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    model_param *p = &m->params[i];
+    p->t = train ? params_add(train, p->name, p->n_dims, p->shape)
+                   : tensor_persistent(a, p->name, frozen_type(p, type), LIVE_ALL, p->n_dims, p->shape);
+  }
+}
+
+uint64_t load_frozen_bytes(const model *m) {
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < m->n_params; i++)
+    if (!m->params[i].t->needs_grad) bytes += tensor_bytes(m->params[i].t);
+  return bytes;
+}
+
+bool load_upload(model *m, gpu_device *d, gpu_heap *heap, uint64_t seed, err *e) {
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    const model_param *p = &m->params[i];
+    if (!p->t->needs_grad) TRY(heap_alloc(heap, tensor_bytes(p->t), &p->t->memory, e));
+    arena *scratch = arena_new("weight on its way to the device");
+    const uint64_t n = tensor_elements(p->t);
+    float *values = ARENA_ARRAY(scratch, float, n);
+    model_read_param(m, p, seed, values);
+    void *stored = values;
+    if (p->t->type != DTYPE_F32) {
+      stored = arena_alloc(scratch, tensor_bytes(p->t));
+      dtype_from_f32(p->t->type, values, stored, n);
+    }
+    const bool ok = gpu_upload(d, p->t->memory, stored, dtype_bytes(p->t->type, n), e);
+    arena_free(scratch);
+    if (!ok) return err_prefix(e, "%s: tensor %s", m->path, p->name);
+  }
+  return true;
+}

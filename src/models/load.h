@@ -1,0 +1,18 @@
+// From files to the device: a model's weights, frozen or trained, and its adapter.
+#ifndef MODELS_LOAD_H
+#define MODELS_LOAD_H
+
+#include "models/model.h"
+#include "models/params.h"
+
+typedef enum load_type { LOAD_AUTO, LOAD_F32, LOAD_F16, LOAD_BF16 } load_type;
+
+// Declares the device tensors: with `train` (may be NULL) each parameter is registered there, else it is frozen and
+// kept in `type` (AUTO: the file's 16-bit type, or f32). No memory yet.
+void load_declare(arena *a, model *m, params *train, load_type type);
+// Bytes of the frozen parameters.
+uint64_t load_frozen_bytes(const model *m);
+// Allocates the frozen parameters and uploads all parameters (those of `train` must have memory).
+bool load_upload(model *m, gpu_device *d, gpu_heap *heap, uint64_t seed, err *e);
+
+#endif

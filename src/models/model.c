@@ -1,0 +1,300 @@
+// Opening a model: which kind of file, which family, and whether every parameter is there as the config says.
+#include "models/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/file.h"
+
+enum { JSON_LIMIT = 1 << 20, TOKENIZER_CONFIG_LIMIT = 16 << 20 };
+
+static const model_family *const families[] = {
+#define FAMILY(name) &name##_family,
+#include "models/models.def"
+#undef FAMILY
+};
+enum { N_FAMILIES = sizeof families / sizeof *families };
+
+// --- checks that every family shares -----------------------------------------------------------------------------------
+
+// Bounds that no real model passes; they keep every product of two of them within 64 bits.
+static bool check_config(const char *file, model_config *c, err *e) {
+  if (!c->head_dim && c->n_heads) c->head_dim = c->hidden_size / c->n_heads;
+  const struct {
+    const char *name;
+    uint32_t value, most;
+  } rows[] = {{"vocabulary size", c->vocab_size, 1 << 20},   {"hidden size", c->hidden_size, 1 << 16},
+              {"intermediate size", c->intermediate_size, 1 << 18}, {"number of layers", c->n_layers, 1 << 10},
+              {"number of attention heads", c->n_heads, 1 << 10},   {"number of key-value heads", c->n_kv_heads, 1 << 10},
+              {"head size", c->head_dim, 256},                      {"number of positions", c->max_positions, 1u << 31}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (rows[i].value < 1 || rows[i].value > rows[i].most)
+      return ERR(e, "%s: %s: expected 1 to %u, found %u", file, rows[i].name, rows[i].most, rows[i].value);
+  if (c->n_heads % c->n_kv_heads)
+    return ERR(e, "%s: expected attention heads to be a multiple of key-value heads, found %u and %u", file, c->n_heads, c->n_kv_heads);
+  if (c->head_dim % 2) return ERR(e, "%s: head size: expected an even number (rotary embedding), found %u", file, c->head_dim);
+  if (!(c->rms_norm_eps > 0 && c->rms_norm_eps < 1)) return ERR(e, "%s: rms_norm_eps: expected a small positive number, found %g", file, c->rms_norm_eps);
+  if (!(c->rope_theta >= 1 && c->rope_theta < 1e12)) return ERR(e, "%s: rope_theta: expected 1 to 1e12, found %g", file, c->rope_theta);
+  if (c->scaling != ROPE_PLAIN && !(c->rope_factor >= 1 && c->rope_factor <= 1e4))
+    return ERR(e, "%s: rope_scaling.factor: expected 1 to 10000, found %g", file, c->rope_factor);
+  if (c->scaling == ROPE_LLAMA3 && !(c->rope_low_freq_factor > 0 && c->rope_high_freq_factor > c->rope_low_freq_factor && c->rope_original_positions))
+    return ERR(e, "%s: rope_scaling: expected 0 < low_freq_factor < high_freq_factor, found %g and %g", file, c->rope_low_freq_factor,
+               c->rope_high_freq_factor);
+  return true;
+}
+
+static void shape_text(const uint32_t *shape, uint32_t n, char out[64]) {
+  int used = snprintf(out, 64, "[");
+  for (uint32_t i = 0; i < n && used < 60; i++) used += snprintf(out + used, (size_t)(64 - used), "%s%u", i ? ", " : "", shape[i]);
+  snprintf(out + used, (size_t)(64 - used), "]");
+}
+
+static bool find_source(const model *m, const weights *w, model_param *p, err *e) {
+  const char *name = m->is_gguf ? p->gguf_name : p->name;
+  p->source = weights_find(w, name);
+  if (!p->source) return ERR(e, "%s: tensor %s: expected by the config, found none of that name", m->path, name);
+  if (p->source->n_dims != p->n_dims || memcmp(p->source->shape, p->shape, p->n_dims * sizeof *p->shape)) {
+    char want[64], found[64];
+    shape_text(p->shape, p->n_dims, want);
+    shape_text(p->source->shape, p->source->n_dims, found);
+    return ERR(e, "%s: tensor %s: expected shape %s, found %s", p->source->file, name, want, found);
+  }
+  return true;
+}
+
+static bool find_sources(model *m, err *e) {
+  const weights *w = m->is_gguf ? &m->gguf.weights : &m->weights;
+  uint64_t used = 0;
+  for (uint32_t i = 0; i < m->n_params; i++, used++) TRY(find_source(m, w, &m->params[i], e));
+  for (uint64_t i = 0; used != w->n && i < w->n; i++) {
+    const char *name = w->items[i].name, *dot = strrchr(name, '.');
+    bool known = dot && !strcmp(dot, ".inv_freq"); // rotary tables that old exports carry
+    known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
+    for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
+    if (!known) return ERR(e, "%s: tensor %s: not known to the %s family: leaving it out would change the result", w->items[i].file, name, m->family->name);
+  }
+  return true;
+}
+
+static bool list_params(arena *a, model *m, bool random, err *e) {
+  m->family->list_params(a, m);
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    const model_param *p = &m->params[i];
+    m->n_parameters += (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
+  }
+  return random || find_sources(m, e);
+}
+
+static bool check_vocabulary(const model *m, err *e) {
+  uint32_t n = tokenizer_vocab_size(m->tokenizer);
+  if (n > m->config.vocab_size)
+    return ERR(e, "%s: the tokenizer has ids up to %u, the model's vocabulary only %u", m->path, n - 1, m->config.vocab_size);
+  return true;
+}
+
+static void set_token_texts(model *m) {
+  const char *bos = m->config.bos_id >= 0 ? tokenizer_content(m->tokenizer, m->config.bos_id) : NULL;
+  if (!*m->bos_text && bos) m->bos_text = bos;
+  const char *eos = m->config.n_eos ? tokenizer_content(m->tokenizer, m->config.eos_ids[0]) : NULL;
+  if (!*m->eos_text && eos) m->eos_text = eos;
+}
+
+static void add_eos(model_config *c, int32_t id) {
+  for (uint32_t i = 0; i < c->n_eos; i++)
+    if (c->eos_ids[i] == id) return;
+  if (id >= 0 && c->n_eos < MODEL_MAX_EOS) c->eos_ids[c->n_eos++] = id;
+}
+
+// --- Hugging Face directory ----------------------------------------------------------------------------------------------
+
+// bos_token_id and eos_token_id of config.json or generation_config.json: a number, a list, or null.
+static bool read_token_ids(const json *d, model_config *c, err *e) {
+  const cJSON *bos = cJSON_GetObjectItemCaseSensitive(d->root, "bos_token_id");
+  uint32_t id;
+  if (cJSON_IsNumber(bos)) {
+    TRY(json_u32(d, d->root, "", "bos_token_id", &id, e));
+    if (id < c->vocab_size) c->bos_id = (int32_t)id;
+  }
+  const cJSON *eos = cJSON_GetObjectItemCaseSensitive(d->root, "eos_token_id");
+  const cJSON *first = cJSON_IsArray(eos) ? eos->child : eos;
+  for (const cJSON *v = first; v; v = cJSON_IsArray(eos) ? v->next : NULL) {
+    if (cJSON_IsNull(v)) continue;
+    if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble < c->vocab_size) || v->valuedouble != floor(v->valuedouble))
+      return ERR(e, "%s: eos_token_id: expected token ids below %u", d->origin, c->vocab_size);
+    add_eos(c, (int32_t)v->valuedouble);
+  }
+  return true;
+}
+
+// "bos_token": "<s>" or {"content": "<s>", …}
+static bool read_token_text(arena *a, const json *d, const char *key, const char **out, err *e) {
+  const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, key);
+  if (cJSON_IsObject(v)) {
+    const char *content;
+    TRY(json_string(d, v, key, "content", &content, e));
+    *out = arena_strdup(a, content);
+    return true;
+  }
+  const char *content = NULL;
+  TRY(json_string_or(d, d->root, "", key, &content, e));
+  if (content) *out = arena_strdup(a, content);
+  return true;
+}
+
+// A string, or a list of {name, template} of which "default" is taken.
+static bool read_chat_template(arena *a, const json *d, model *m, err *e) {
+  const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, "chat_template");
+  if (cJSON_IsArray(v)) {
+    for (const cJSON *item = v->child; item; item = item->next) {
+      const char *name, *source;
+      TRY(json_string(d, item, "chat_template", "name", &name, e));
+      TRY(json_string(d, item, "chat_template", "template", &source, e));
+      if (!strcmp(name, "default")) m->chat_template = arena_strdup(a, source);
+    }
+    return true;
+  }
+  const char *source = NULL;
+  TRY(json_string_or(d, d->root, "", "chat_template", &source, e));
+  if (source) m->chat_template = arena_strdup(a, source);
+  return true;
+}
+
+static bool read_tokenizer_files(arena *a, model *m, err *e) {
+  TRY(tokenizer_read(a, path_join(a, m->path, "tokenizer.json"), &m->tokenizer, e));
+  const char *config = path_join(a, m->path, "tokenizer_config.json");
+  if (file_exists(config)) {
+    json d;
+    TRY(json_read(config, TOKENIZER_CONFIG_LIMIT, &d, e));
+    bool ok = read_token_text(a, &d, "bos_token", &m->bos_text, e) && read_token_text(a, &d, "eos_token", &m->eos_text, e) &&
+              read_chat_template(a, &d, m, e);
+    json_free(&d);
+    if (!ok) return false;
+  }
+  const char *jinja = path_join(a, m->path, "chat_template.jinja");
+  if (file_exists(jinja)) {
+    char *source;
+    TRY(file_read(a, jinja, JSON_LIMIT, &source, NULL, e));
+    m->chat_template = source;
+  }
+  if (*m->eos_text) add_eos(&m->config, tokenizer_id(m->tokenizer, m->eos_text));
+  return true;
+}
+
+static bool pick_family_hf(const json *d, model *m, err *e) {
+  cJSON *list;
+  TRY(json_array(d, d->root, "", "architectures", &list, e));
+  const char *name = list->child && cJSON_IsString(list->child) ? list->child->valuestring : "none";
+  for (int i = 0; i < N_FAMILIES; i++)
+    if (families[i]->matches_hf(name)) m->family = families[i];
+  if (m->family) return true;
+  return ERR(e, "%s: architectures: expected LlamaForCausalLM or MistralForCausalLM, found %s: that family is not supported yet", d->origin, name);
+}
+
+static bool read_hf_config(arena *a, model *m, err *e) {
+  const char *path = path_join(a, m->path, "config.json"), *generation = path_join(a, m->path, "generation_config.json");
+  json d;
+  TRY(json_read(path, JSON_LIMIT, &d, e));
+  bool ok = pick_family_hf(&d, m, e) && m->family->config_from_hf(&d, &m->config, e) && check_config(path, &m->config, e) &&
+            read_token_ids(&d, &m->config, e);
+  json_free(&d);
+  if (!ok || !file_exists(generation)) return ok;
+  TRY(json_read(generation, JSON_LIMIT, &d, e));
+  ok = read_token_ids(&d, &m->config, e);
+  json_free(&d);
+  return ok;
+}
+
+static bool open_hf(arena *a, model *m, bool random, err *e) {
+  if (!file_exists(path_join(a, m->path, "config.json")))
+    return ERR(e, "%s: expected a model directory with config.json, tokenizer.json and model.safetensors, found no config.json", m->path);
+  TRY(read_hf_config(a, m, e));
+  TRY(read_tokenizer_files(a, m, e));
+  set_token_texts(m);
+  TRY(check_vocabulary(m, e));
+  if (!random) TRY(safetensors_open_model(a, m->path, &m->weights, e));
+  return list_params(a, m, random, e);
+}
+
+// --- GGUF ----------------------------------------------------------------------------------------------------------------
+
+static bool open_gguf(arena *a, model *m, bool random, err *e) {
+  const char *architecture;
+  TRY(gguf_open(a, m->path, &m->gguf, e));
+  m->is_gguf = true;
+  TRY(gguf_get_string(a, &m->gguf, "general.architecture", &architecture, e));
+  for (int i = 0; i < N_FAMILIES; i++)
+    if (families[i]->matches_gguf(architecture)) m->family = families[i];
+  if (!m->family) return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
+  TRY(m->family->config_from_gguf(&m->gguf, &m->config, e));
+  TRY(check_config(m->path, &m->config, e));
+  TRY(tokenizer_from_gguf(a, &m->gguf, &m->tokenizer, e));
+  uint32_t bos = UINT32_MAX, eos = UINT32_MAX, eot = UINT32_MAX;
+  TRY(gguf_get_u32_or(&m->gguf, "tokenizer.ggml.bos_token_id", &bos, e));
+  TRY(gguf_get_u32_or(&m->gguf, "tokenizer.ggml.eos_token_id", &eos, e));
+  TRY(gguf_get_u32_or(&m->gguf, "tokenizer.ggml.eot_token_id", &eot, e));
+  if (bos < m->config.vocab_size) m->config.bos_id = (int32_t)bos;
+  if (eos < m->config.vocab_size) add_eos(&m->config, (int32_t)eos);
+  if (eot < m->config.vocab_size) add_eos(&m->config, (int32_t)eot);
+  if (gguf_find(&m->gguf, "tokenizer.chat_template")) TRY(gguf_get_string(a, &m->gguf, "tokenizer.chat_template", &m->chat_template, e));
+  set_token_texts(m);
+  TRY(check_vocabulary(m, e));
+  return list_params(a, m, random, e);
+}
+
+// --- public --------------------------------------------------------------------------------------------------------------
+
+// "org/name" is what other tools take; here it must be on disk.
+static bool no_such_path(const char *path, err *e) {
+  const char *slash = strchr(path, '/');
+  bool hub = slash && slash != path && slash[1] && !strchr(slash + 1, '/') && path[0] != '.' && path[0] != '~';
+  if (!hub) return ERR(e, "%s: no such file or directory (expected a Hugging Face model directory or a GGUF file)", path);
+  return ERR(e,
+             "%s: no such directory. vkift does not download models. If this is a model on the Hugging Face hub, fetch config.json, "
+             "generation_config.json, model.safetensors (with its index and shards, if it has any), tokenizer.json and "
+             "tokenizer_config.json into a directory, for instance by: huggingface-cli download %s --local-dir %s",
+             path, path, path_name(path));
+}
+
+bool model_open(arena *a, const char *path, bool random, model **out, err *e) {
+  if (!file_exists(path)) return no_such_path(path, e);
+  model *m = ARENA_NEW(a, model);
+  m->path = arena_strdup(a, path);
+  m->bos_text = m->eos_text = "";
+  m->config.bos_id = -1;
+  bool ok = file_is_dir(path) ? open_hf(a, m, random, e) : open_gguf(a, m, random, e);
+  if (!ok) {
+    model_close(m);
+    return false;
+  }
+  *out = m;
+  return true;
+}
+
+void model_close(model *m) {
+  if (!m) return;
+  if (m->is_gguf) gguf_close(&m->gguf);
+  weights_close(&m->weights);
+}
+
+model_param *model_find(const model *m, const char *name) {
+  for (uint32_t i = 0; i < m->n_params; i++)
+    if (!strcmp(m->params[i].name, name)) return &m->params[i];
+  return NULL;
+}
+
+model_param *model_head(const model *m) {
+  model_param *head = model_find(m, "lm_head.weight");
+  return head ? head : model_find(m, "model.embed_tokens.weight");
+}
+
+bool model_is_eos(const model *m, int32_t id) {
+  for (uint32_t i = 0; i < m->config.n_eos; i++)
+    if (m->config.eos_ids[i] == id) return true;
+  return false;
+}
+
+tensor *model_build(const model_forward *f) {
+  return f->m->family->build(f);
+}

@@ -1,0 +1,80 @@
+#include "models/params.h"
+
+void params_init(params *p, arena *a) {
+  *p = (params){.memory = a};
+}
+
+tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t *shape) {
+  tensor *t = tensor_persistent(p->memory, name, DTYPE_F32, LIVE_ALL, n_dims, shape);
+  t->needs_grad = true;
+  t->grad_sum = tensor_persistent(p->memory, arena_printf(p->memory, "gradient of %s", name), DTYPE_F32, LIVE_ALL, n_dims, shape);
+  arena_grow(p->memory, (void **)&p->items, &p->capacity, p->n + 1, sizeof *p->items);
+  const uint64_t elements = tensor_elements(t), blocks = (elements + GRAD_BLOCK - 1) / GRAD_BLOCK;
+  REQUIRE(blocks < UINT32_MAX, "%s has %llu elements", name, (unsigned long long)elements);
+  p->items[p->n++] = (trained){.name = name, .t = t, .decay = n_dims > 1, .n_blocks = (uint32_t)blocks};
+  p->n_elements += elements;
+  return t;
+}
+
+enum { BLOCK_BYTES = GRAD_BLOCK * 4 };
+
+static params_region *open_region(params *p, uint32_t blocks, uint64_t max_blocks, uint64_t *capacity) {
+  params_region *r = p->n_regions ? &p->regions[p->n_regions - 1] : NULL;
+  if (r && r->n_blocks + (uint64_t)blocks <= max_blocks) return r;
+  uint64_t room = *capacity;
+  arena_grow(p->memory, (void **)&p->regions, &room, p->n_regions + 1, sizeof *p->regions);
+  *capacity = room;
+  r = &p->regions[p->n_regions++];
+  *r = (params_region){0};
+  return r;
+}
+
+static tensor *region_tensor(params *p, const char *name, const params_region *r) {
+  return tensor_persistent(p->memory, name, DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){r->n_blocks, GRAD_BLOCK});
+}
+
+void params_layout(params *p, uint64_t max_chunk_bytes) {
+  if (p->n_regions) return;
+  uint64_t capacity = 0;
+  for (int decay = 1; decay >= 0; decay--)
+    for (uint64_t i = 0; i < p->n; i++) {
+      trained *t = &p->items[i];
+      if (t->decay != decay) continue;
+      params_region *r = open_region(p, t->n_blocks, max_chunk_bytes / BLOCK_BYTES, &capacity);
+      t->region = p->n_regions - 1;
+      t->first_block = r->n_blocks;
+      r->n_blocks += t->n_blocks;
+      if (decay) r->decay_blocks = r->n_blocks;
+      p->n_blocks += t->n_blocks;
+    }
+  for (uint32_t i = 0; i < p->n_regions; i++) {
+    params_region *r = &p->regions[i];
+    r->weight = region_tensor(p, "weights", r);
+    r->grad = region_tensor(p, "gradients", r);
+    r->m = region_tensor(p, "first moments", r);
+    r->v = region_tensor(p, "second moments", r);
+  }
+}
+
+uint64_t params_bytes(const params *p, bool with_optimizer) {
+  return (uint64_t)p->n_blocks * BLOCK_BYTES * (with_optimizer ? 4 : 1);
+}
+
+gpu_slice params_slice(const trained *t, const tensor *of_region) {
+  return gpu_sub(of_region->memory, (uint64_t)t->first_block * BLOCK_BYTES, tensor_bytes(t->t));
+}
+
+bool params_allocate(params *p, gpu_heap *heap, bool with_optimizer, err *e) {
+  for (uint32_t i = 0; i < p->n_regions; i++) {
+    params_region *r = &p->regions[i];
+    tensor *all[] = {r->weight, r->grad, r->m, r->v};
+    for (int k = 0; k < (with_optimizer ? 4 : 1); k++) TRY(heap_alloc(heap, tensor_bytes(all[k]), &all[k]->memory, e));
+  }
+  for (uint64_t i = 0; i < p->n; i++) {
+    trained *t = &p->items[i];
+    const params_region *r = &p->regions[t->region];
+    t->t->memory = params_slice(t, r->weight);
+    if (with_optimizer) t->t->grad_sum->memory = params_slice(t, r->grad);
+  }
+  return true;
+}

@@ -1,0 +1,44 @@
+// What trains: f32 master weights with their gradient sums and optimizer state, in regions.
+//
+// A region is one piece of memory in each of four parallel tensors (weight, grad, m, v), cut into blocks of GRAD_BLOCK
+// elements; every trained tensor begins at a block of its own. So the optimizer steps over all tensors at once, and a
+// tensor's gradient norm is the sum over its blocks. Tensors that weight decay applies to come first in a region.
+#ifndef MODELS_PARAMS_H
+#define MODELS_PARAMS_H
+
+#include "graph/graph.h"
+#include "ops/ops.h"
+
+typedef struct trained {
+  const char *name; // under which it is saved and its norm is logged: Hugging Face's or PEFT's
+  tensor *t;        // the master weight: needs_grad, with a grad_sum
+  bool decay;       // a matrix: weight decay applies
+  uint32_t region, first_block, n_blocks; // first_block within the region
+} trained;
+
+typedef struct params_region {
+  tensor *weight, *grad, *m, *v; // [n_blocks, GRAD_BLOCK]
+  uint32_t n_blocks, decay_blocks; // the first decay_blocks take weight decay
+} params_region;
+
+typedef struct params {
+  arena *memory;
+  trained *items;
+  uint64_t n, capacity;
+  params_region *regions;
+  uint32_t n_regions, n_blocks; // n_blocks of all regions together
+  uint64_t n_elements;          // trained numbers, without the padding to blocks
+} params;
+
+void params_init(params *p, arena *a);
+// Registers a trained tensor: n_dims 1 [shape[0]] or 2. Norms and biases (n_dims 1) take no weight decay.
+tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t *shape);
+// Lays the tensors out in regions, which get no memory yet. Once all tensors are there.
+void params_layout(params *p, uint64_t max_chunk_bytes);
+// Allocates the regions (zero-filled) and gives the tensors their memory. with_optimizer: also grad, m and v.
+bool params_allocate(params *p, gpu_heap *heap, bool with_optimizer, err *e);
+uint64_t params_bytes(const params *p, bool with_optimizer); // after layout
+// The part of a region's m or v (or weight, grad) that belongs to one tensor.
+gpu_slice params_slice(const trained *t, const tensor *of_region);
+
+#endif

@@ -1,0 +1,159 @@
+#include "models/save.h"
+
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/file.h"
+#include "io/json.h"
+
+static bool write_json(const char *dir, const char *name, const cJSON *o, err *e) {
+  arena *a = arena_new("path");
+  text out = {0};
+  json_print(o, &out);
+  const bool ok = file_replace(path_join(a, dir, name), out.data, out.length, e);
+  text_free(&out);
+  arena_free(a);
+  return ok;
+}
+
+static bool write_text(const char *dir, const char *name, const char *data, size_t length, err *e) {
+  arena *a = arena_new("path");
+  const bool ok = file_replace(path_join(a, dir, name), data, length, e);
+  arena_free(a);
+  return ok;
+}
+
+// The model's own JSON file as an object to change, or an empty one where it has none.
+static bool read_own(const model *m, const char *name, cJSON **out, err *e) {
+  *out = NULL;
+  arena *a = arena_new("path");
+  const char *path = path_join(a, m->path, name);
+  bool ok = true;
+  if (!m->is_gguf && file_exists(path)) {
+    json d;
+    ok = json_read(path, 16 << 20, &d, e);
+    if (ok) *out = cJSON_Duplicate(d.root, true);
+    if (ok) json_free(&d);
+  }
+  arena_free(a);
+  if (ok && !cJSON_IsObject(*out)) {
+    cJSON_Delete(*out);
+    *out = cJSON_CreateObject();
+  }
+  return ok;
+}
+
+static void set(cJSON *o, const char *key, cJSON *value) {
+  if (cJSON_GetObjectItemCaseSensitive(o, key)) cJSON_ReplaceItemInObjectCaseSensitive(o, key, value);
+  else cJSON_AddItemToObject(o, key, value);
+}
+
+static cJSON *token_map(const model *m, const prompt_style *prompt, cJSON *o) {
+  if (*m->bos_text) set(o, "bos_token", cJSON_CreateString(m->bos_text));
+  set(o, "eos_token", cJSON_CreateString(*prompt->end_of_turn ? prompt->end_of_turn : m->eos_text));
+  return o;
+}
+
+static bool write_tokenizer_config(const model *m, const prompt_style *prompt, const char *jinja, const char *dir, err *e) {
+  cJSON *o;
+  TRY(read_own(m, "tokenizer_config.json", &o, e));
+  token_map(m, prompt, o);
+  set(o, "chat_template", cJSON_CreateString(jinja));
+  if (!cJSON_GetObjectItemCaseSensitive(o, "tokenizer_class")) set(o, "tokenizer_class", cJSON_CreateString("PreTrainedTokenizerFast"));
+  if (!cJSON_GetObjectItemCaseSensitive(o, "model_max_length")) set(o, "model_max_length", cJSON_CreateNumber(m->config.max_positions));
+  if (!cJSON_GetObjectItemCaseSensitive(o, "clean_up_tokenization_spaces")) set(o, "clean_up_tokenization_spaces", cJSON_CreateFalse());
+  const bool ok = write_json(dir, "tokenizer_config.json", o, e);
+  cJSON_Delete(o);
+  return ok;
+}
+
+bool save_tokenizer(const model *m, const prompt_style *prompt, const char *dir, err *e) {
+  arena *a = arena_new("tokenizer files");
+  const char *jinja = prompt_to_jinja(a, prompt);
+  text source = {0};
+  cJSON *map = NULL;
+  bool ok = tokenizer_to_json(m->tokenizer, &source, e) && write_text(dir, "tokenizer.json", source.data, source.length, e) &&
+            write_tokenizer_config(m, prompt, jinja, dir, e) && write_text(dir, "chat_template.jinja", jinja, strlen(jinja), e) &&
+            read_own(m, "special_tokens_map.json", &map, e) && write_json(dir, "special_tokens_map.json", token_map(m, prompt, map), e);
+  cJSON_Delete(map);
+  text_free(&source);
+  arena_free(a);
+  return ok;
+}
+
+dtype save_type(const model_param *p, dtype forced) {
+  if (forced != DTYPE_COUNT) return forced;
+  const bool half = p->source && (p->source->type == DTYPE_F16 || p->source->type == DTYPE_BF16);
+  return half ? p->source->type : DTYPE_F32;
+}
+
+// The token that ends a turn first, then the model's other ends.
+static bool write_generation_config(const model *m, const prompt_style *prompt, const char *dir, err *e) {
+  cJSON *o;
+  TRY(read_own(m, "generation_config.json", &o, e));
+  cJSON *list = cJSON_CreateArray();
+  const int32_t end = tokenizer_id(m->tokenizer, prompt->end_of_turn);
+  if (end >= 0) cJSON_AddItemToArray(list, cJSON_CreateNumber(end));
+  for (uint32_t i = 0; i < m->config.n_eos; i++)
+    if (m->config.eos_ids[i] != end) cJSON_AddItemToArray(list, cJSON_CreateNumber(m->config.eos_ids[i]));
+  if (m->config.bos_id >= 0) set(o, "bos_token_id", cJSON_CreateNumber(m->config.bos_id));
+  set(o, "eos_token_id", list);
+  const bool ok = write_json(dir, "generation_config.json", o, e);
+  cJSON_Delete(o);
+  return ok;
+}
+
+static const char *torch_type(dtype t) {
+  return t == DTYPE_F16 ? "float16" : t == DTYPE_BF16 ? "bfloat16" : "float32";
+}
+
+static bool write_config(const model *m, const prompt_style *prompt, dtype written, const char *dir, err *e) {
+  arena *a = arena_new("config.json");
+  const char *source;
+  json d = {0};
+  bool ok = model_config_json(a, m, &source, e) && json_parse("config.json", source, strlen(source), &d, e);
+  if (ok) {
+    const int32_t end = tokenizer_id(m->tokenizer, prompt->end_of_turn);
+    if (end >= 0) set(d.root, "eos_token_id", cJSON_CreateNumber(end));
+    const char *key = cJSON_GetObjectItemCaseSensitive(d.root, "dtype") ? "dtype" : "torch_dtype"; // transformers 5, 4
+    set(d.root, key, cJSON_CreateString(torch_type(written)));
+    ok = write_json(dir, "config.json", d.root, e);
+    json_free(&d);
+  }
+  arena_free(a);
+  return ok;
+}
+
+static bool write_weights(const model *m, const char *dir, dtype forced, save_values *values, void *user, err *e) {
+  arena *a = arena_new("weights file");
+  safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, m->n_params);
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    const model_param *p = &m->params[i];
+    rows[i] = (safetensors_tensor){p->name, save_type(p, forced), p->n_dims, {p->shape[0], p->shape[1]}};
+  }
+  static const char *const metadata[][2] = {{"format", "pt"}};
+  safetensors_writer w;
+  bool ok = safetensors_create(path_join(a, dir, "model.safetensors"), rows, m->n_params, metadata, 1, &w, e);
+  const bool open = ok;
+  for (uint32_t i = 0; ok && i < m->n_params; i++) {
+    const model_param *p = &m->params[i];
+    const uint64_t n = (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
+    arena *scratch = arena_new("weight on its way to a file");
+    float *f = ARENA_ARRAY(scratch, float, n);
+    void *stored = arena_alloc(scratch, dtype_bytes(rows[i].type, n));
+    ok = values(user, p, f, e);
+    if (ok) dtype_from_f32(rows[i].type, f, stored, n);
+    ok = ok && safetensors_write(&w, stored, dtype_bytes(rows[i].type, n), e);
+    arena_free(scratch);
+  }
+  if (ok) ok = safetensors_commit(&w, e);
+  else if (open) safetensors_abort(&w);
+  arena_free(a);
+  return ok;
+}
+
+bool save_model(const model *m, const prompt_style *prompt, const char *dir, dtype forced, save_values *values, void *user, err *e) {
+  return write_weights(m, dir, forced, values, user, e) && write_config(m, prompt, save_type(&m->params[0], forced), dir, e) &&
+         write_generation_config(m, prompt, dir, e) && save_tokenizer(m, prompt, dir, e);
+}

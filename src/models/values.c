@@ -1,0 +1,115 @@
+// A model's numbers on the host: parameters in Hugging Face's layout, rotary tables, a config.json for GGUF models.
+#include <math.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "models/model.h"
+
+static uint64_t elements_of(const model_param *p) {
+  return (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
+}
+
+// A stream of its own for each parameter, so that adding one changes no other.
+static void initialise(const model *m, const model_param *p, uint64_t seed, float *out) {
+  const uint64_t n = elements_of(p);
+  rng r = rng_new(seed + (uint64_t)(p - m->params) * 0x9E3779B97F4A7C15u, RNG_INIT);
+  for (uint64_t i = 0; i < n; i++) out[i] = p->role == PARAM_NORM ? 1.0f : (float)(rng_normal(&r) * m->config.initializer_range);
+}
+
+// GGUF's Llama converter interleaves the rows of q and k for its rotary kernel: within a head of size d, row 2i + j of
+// the file is row i + j · d/2 of Hugging Face's half-split form (j = 0, 1).
+static void undo_interleave(float *rows, uint32_t n_rows, uint32_t dim, uint32_t heads) {
+  const uint32_t head = n_rows / heads;
+  arena *a = arena_new("row order");
+  float *copy = ARENA_ARRAY(a, float, (uint64_t)head * dim);
+  for (uint32_t h = 0; h < heads; h++) {
+    float *first = rows + (uint64_t)h * head * dim;
+    memcpy(copy, first, (size_t)head * dim * sizeof *copy);
+    for (uint32_t i = 0; i < head; i++)
+      memcpy(first + (uint64_t)(i / 2 + i % 2 * (head / 2)) * dim, copy + (uint64_t)i * dim, dim * sizeof *copy);
+  }
+  arena_free(a);
+}
+
+void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out) {
+  if (!p->source) {
+    initialise(m, p, seed, out);
+    return;
+  }
+  dtype_to_f32(p->source->type, p->source->data, out, elements_of(p));
+  if (m->is_gguf && p->gguf_rotary_heads) undo_interleave(out, p->shape[0], p->shape[1], p->gguf_rotary_heads);
+}
+
+// The frequency of pair i, θ^(−2i/d), with Llama 3's smoothing between long and short wave lengths
+// (transformers, modeling_rope_utils: llama3).
+static double frequency(const model_config *c, uint32_t i) {
+  const double f = pow(c->rope_theta, -2.0 * i / c->head_dim);
+  if (c->scaling == ROPE_PLAIN) return f;
+  if (c->scaling == ROPE_LINEAR) return f / c->rope_factor;
+  const double wave = 2 * 3.14159265358979323846 / f, n = c->rope_original_positions;
+  const double low_wave = n / c->rope_low_freq_factor, high_wave = n / c->rope_high_freq_factor;
+  if (wave < high_wave) return f;
+  if (wave > low_wave) return f / c->rope_factor;
+  const double smooth = (n / wave - c->rope_low_freq_factor) / (c->rope_high_freq_factor - c->rope_low_freq_factor);
+  return (1 - smooth) * f / c->rope_factor + smooth * f;
+}
+
+void model_rotary_tables(const model_config *c, uint32_t n, float *cos_table, float *sin_table) {
+  const uint32_t half = c->head_dim / 2;
+  for (uint32_t i = 0; i < half; i++) {
+    const double f = frequency(c, i);
+    for (uint32_t p = 0; p < n; p++) {
+      cos_table[(uint64_t)p * half + i] = (float)cos(p * f);
+      sin_table[(uint64_t)p * half + i] = (float)sin(p * f);
+    }
+  }
+}
+
+static const char *made_config(arena *a, const model *m) {
+  const model_config *c = &m->config;
+  cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "architectures");
+  cJSON_AddItemToArray(list, cJSON_CreateString(m->family->hf_architecture));
+  cJSON_AddStringToObject(o, "model_type", m->family->hf_model_type);
+  const struct {
+    const char *key;
+    double value;
+  } numbers[] = {{"vocab_size", c->vocab_size},
+                 {"hidden_size", c->hidden_size},
+                 {"intermediate_size", c->intermediate_size},
+                 {"num_hidden_layers", c->n_layers},
+                 {"num_attention_heads", c->n_heads},
+                 {"num_key_value_heads", c->n_kv_heads},
+                 {"head_dim", c->head_dim},
+                 {"max_position_embeddings", c->max_positions},
+                 {"rms_norm_eps", c->rms_norm_eps},
+                 {"rope_theta", c->rope_theta},
+                 {"initializer_range", c->initializer_range}};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) cJSON_AddNumberToObject(o, numbers[i].key, numbers[i].value);
+  cJSON_AddStringToObject(o, "hidden_act", "silu");
+  cJSON_AddBoolToObject(o, "attention_bias", false);
+  cJSON_AddBoolToObject(o, "mlp_bias", false);
+  cJSON_AddBoolToObject(o, "tie_word_embeddings", c->tie_embeddings);
+  if (c->bos_id >= 0) cJSON_AddNumberToObject(o, "bos_token_id", c->bos_id);
+  if (c->n_eos) cJSON_AddNumberToObject(o, "eos_token_id", c->eos_ids[0]);
+  cJSON_AddStringToObject(o, "torch_dtype", "float32");
+  char *printed = cJSON_Print(o);
+  REQUIRE(printed, "out of host memory for config.json");
+  const char *copy = arena_printf(a, "%s\n", printed);
+  cJSON_free(printed);
+  cJSON_Delete(o);
+  return copy;
+}
+
+bool model_config_json(arena *a, const model *m, const char **out, err *e) {
+  if (m->is_gguf) {
+    *out = made_config(a, m);
+    return true;
+  }
+  char *original;
+  TRY(file_read(a, path_join(a, m->path, "config.json"), 1 << 20, &original, NULL, e));
+  *out = original;
+  return true;
+}

@@ -1,0 +1,17 @@
+#include "ops/op.h"
+
+void record_grid(uint64_t n, uint32_t groups[2]) {
+  const uint64_t most = 65535;
+  REQUIRE(n <= most * most, "%llu workgroups", (unsigned long long)n);
+  groups[1] = (uint32_t)((n + most - 1) / most);
+  groups[0] = groups[1] > 1 ? (uint32_t)((n + groups[1] - 1) / groups[1]) : (uint32_t)n;
+}
+
+void record_elements(recorder *r, const char *shader, const bind *binds, uint32_t n_binds, const void *push, uint32_t push_bytes,
+                     uint64_t n, uint32_t per) {
+  const uint32_t spec[] = {ELEMENTS_LOCAL};
+  const uint64_t per_group = (uint64_t)ELEMENTS_LOCAL * per;
+  uint32_t groups[2];
+  record_grid((n + per_group - 1) / per_group, groups);
+  record_dispatch(r, shader, spec, 1, binds, n_binds, push, push_bytes, groups[0], groups[1], 1);
+}

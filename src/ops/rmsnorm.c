@@ -1,0 +1,86 @@
+// rmsnorm: y = x · rstd · w with rstd[n] = 1 / sqrt(mean_i(x[n][i]²) + eps). x, y [N, D], w [D], rstd [N] (saved).
+// Backward: dx = rstd · (w·dy − x · rstd² · mean_i(w·dy·x)); dw = Σ_n dy · x · rstd, summed in chunks of rows, then
+// over the chunks, so that long rows keep many invocations busy and the order of the sum is fixed.
+#include "rmsnorm.h"
+#include "ops/op.h"
+
+enum { DW_CHUNK_ROWS = 64 };
+
+static struct rmsnorm_params params_of(const node *n, const tensor *x) {
+  struct rmsnorm_params p = *(const struct rmsnorm_params *)n->params;
+  p.rows = tensor_rows(x), p.dim = tensor_row_size(x), p.live = x->live;
+  return p;
+}
+
+// One subgroup on software drivers, where a workgroup barrier is a switch between coroutines.
+static uint32_t local_size(const recorder *r, uint32_t dim) {
+  uint32_t size = record_plan(r)->is_cpu ? 8 : 32;
+  while (!record_plan(r)->is_cpu && size < 256 && size * 4 < dim) size *= 2;
+  return size;
+}
+
+static void record_rows(recorder *r, const char *shader, const struct rmsnorm_params *p, dtype weight, const bind *binds,
+                        uint32_t n_binds) {
+  const uint32_t spec[] = {local_size(r, p->dim), weight};
+  uint32_t groups[2];
+  record_grid(p->rows, groups);
+  record_dispatch(r, shader, spec, 2, binds, n_binds, p, sizeof *p, groups[0], groups[1], 1);
+}
+
+// in: x, w, rstd, dy; out: dx
+static void rmsnorm_bwd_record(recorder *r, const node *n) {
+  const tensor *x = n->in[0], *w = n->in[1];
+  const struct rmsnorm_params p = params_of(n, x);
+  const bind binds[] = {BIND(x), BIND(w), BIND(n->in[2]), BIND(n->in[3]), BIND(record_counts(r)), BIND(n->out[0])};
+  record_rows(r, "rmsnorm_bwd", &p, w->type, binds, 6);
+}
+
+static const op_desc rmsnorm_bwd_op = {.name = "rmsnorm_bwd", .record = rmsnorm_bwd_record};
+
+// in: x, rstd, dy, the weight's grad_sum (updated); out: partial [chunks, D]
+static void rmsnorm_dw_record(recorder *r, const node *n) {
+  const tensor *x = n->in[0], *partial = n->out[0];
+  struct rmsnorm_params p = params_of(n, x);
+  const uint32_t spec[] = {ELEMENTS_LOCAL}, groups = div_up(p.dim, ELEMENTS_LOCAL);
+  p.chunk = DW_CHUNK_ROWS;
+  const bind parts[] = {BIND(x), BIND(n->in[1]), BIND(n->in[2]), BIND(record_counts(r)), BIND(partial)};
+  record_dispatch(r, "rmsnorm_dw", spec, 1, parts, 5, &p, sizeof p, groups, tensor_rows(partial), 1);
+  p.rows = tensor_rows(partial);
+  const bind sum[] = {BIND(partial), BIND(n->in[3])};
+  record_dispatch(r, "rmsnorm_dw_sum", spec, 1, sum, 2, &p, sizeof p, groups, 1, 1);
+}
+
+static const op_desc rmsnorm_dw_op = {.name = "rmsnorm_dw", .updates = 1 << 3, .record = rmsnorm_dw_record};
+
+static void rmsnorm_grad(struct backward *b, const node *n) {
+  graph *g = grad_graph(b);
+  tensor *x = grad_saved_in(b, n, 0), *w = n->in[1], *rstd = grad_saved_out(b, n, 1), *dy = grad_out(b, n, 0);
+  if (grad_wanted(b, n, 0)) {
+    tensor *dx = graph_tensor_like(g, "dx", x);
+    graph_node(g, &rmsnorm_bwd_op, n->params, sizeof(struct rmsnorm_params), 4, (tensor *[]){x, w, rstd, dy}, 1, &dx);
+    grad_in(b, n, 0, dx);
+  }
+  if (grad_wanted(b, n, 1)) {
+    uint32_t shape[] = {div_up(tensor_rows(x), DW_CHUNK_ROWS), tensor_row_size(x)};
+    tensor *partial = graph_tensor(g, "rmsnorm_dw", DTYPE_F32, LIVE_ALL, 2, shape);
+    graph_node(g, &rmsnorm_dw_op, n->params, sizeof(struct rmsnorm_params), 4, (tensor *[]){x, rstd, dy, w->grad_sum}, 1, &partial);
+  }
+}
+
+static void rmsnorm_record(recorder *r, const node *n) {
+  const tensor *x = n->in[0], *w = n->in[1];
+  const struct rmsnorm_params p = params_of(n, x);
+  const bind binds[] = {BIND(x), BIND(w), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
+  record_rows(r, "rmsnorm_fwd", &p, w->type, binds, 5);
+}
+
+const op_desc rmsnorm_op = {.name = "rmsnorm", .grad = rmsnorm_grad, .record = rmsnorm_record};
+
+tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps) {
+  REQUIRE(tensor_row_size(x) == tensor_elements(weight), "rmsnorm of %s with %s", x->name, weight->name);
+  const struct rmsnorm_params p = {.eps = eps};
+  uint32_t rows = tensor_rows(x);
+  tensor *out[] = {graph_tensor_like(g, "rmsnorm", x), graph_tensor(g, "rstd", DTYPE_F32, x->live, 1, &rows)};
+  graph_node(g, &rmsnorm_op, &p, sizeof p, 2, (tensor *[]){x, weight}, 2, out);
+  return out[0];
+}

@@ -1,0 +1,146 @@
+#include "train/step.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SCALAR_WORDS = 16 }; // room for either struct
+
+static tensor *scalars(arena *a, const char *name) {
+  return tensor_persistent(a, name, DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){SCALAR_WORDS});
+}
+
+static void build_micro(step *s, const model *m, const step_options *o) {
+  batch *b = s->batch;
+  graph *g = s->micro;
+  const model_forward f = {.g = g, .m = m, .in = &b->in, .lora_dropout = o->lora_dropout, .seed = o->seed};
+  tensor *h = op_gather_rows(g, model_build(&f), b->target_rows, b->inverse);
+  tensor *loss = op_head_loss(g, h, model_head(m)->t, b->target_ids);
+  op_loss_sum(g, loss, b->target_weights, s->state);
+  graph_backward(g, loss, b->target_weights, o->recompute);
+}
+
+static void build_update(step *s, arena *a) {
+  graph *g = s->update;
+  const params *p = s->params;
+  tensor **grads = ARENA_ARRAY(a, tensor *, p->n_regions);
+  for (uint32_t i = 0; i < p->n_regions; i++) grads[i] = p->regions[i].grad;
+  op_grad_norm(g, grads, p->n_regions, s->squares, s->hyper, s->state);
+  for (uint32_t i = 0; i < p->n_regions; i++) {
+    const params_region *r = &p->regions[i];
+    const uint32_t rest = r->n_blocks - r->decay_blocks;
+    if (r->decay_blocks) op_adamw(g, r->weight, r->grad, r->m, r->v, 0, r->decay_blocks, true, s->hyper, s->state);
+    if (rest) op_adamw(g, r->weight, r->grad, r->m, r->v, r->decay_blocks, rest, false, s->hyper, s->state);
+  }
+}
+
+step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, uint32_t align) {
+  step *s = ARENA_NEW(a, step);
+  s->batch = b;
+  s->params = p;
+  s->hyper = scalars(a, "hyper");
+  s->state = scalars(a, "state");
+  s->squares = tensor_persistent(a, "squares", DTYPE_F32, LIVE_ALL, 1, &p->n_blocks);
+  s->micro = graph_new(a, "micro", b->in.counts);
+  s->update = graph_new(a, "update", b->in.counts);
+  build_micro(s, m, options);
+  build_update(s, a);
+  graph_plan(s->micro, align);
+  graph_plan(s->update, align);
+  return s;
+}
+
+uint64_t step_activation_bytes(const step *s) {
+  return s->micro->planned_bytes > s->update->planned_bytes ? s->micro->planned_bytes : s->update->planned_bytes;
+}
+
+uint64_t step_state_bytes(const step *s) {
+  return tensor_bytes(s->hyper) + tensor_bytes(s->state) + tensor_bytes(s->squares);
+}
+
+static bool record_update(step *s, err *e) {
+  s->send_hyper = recording_new(s->device, "hyper");
+  recording_copy(s->send_hyper, s->host_hyper, s->hyper->memory, sizeof(struct step_hyper));
+  TRY(recording_end(s->send_hyper, e));
+  s->update_recording = recording_new(s->device, "update");
+  TRY(graph_record(s->update, s->device, s->update_recording, e));
+  recording_barrier(s->update_recording);
+  recording_copy(s->update_recording, s->state->memory, s->host_state, tensor_bytes(s->state));
+  recording_copy(s->update_recording, s->squares->memory, s->host_squares, tensor_bytes(s->squares));
+  return recording_end(s->update_recording, e);
+}
+
+bool step_record(step *s, gpu_device *d, gpu_slice activations, gpu_heap *device, gpu_heap *staging, err *e) {
+  s->device = d;
+  tensor *own[] = {s->hyper, s->state, s->squares};
+  gpu_slice *host[] = {&s->host_hyper, &s->host_state, &s->host_squares};
+  for (int i = 0; i < 3; i++) {
+    TRY(heap_alloc(device, tensor_bytes(own[i]), &own[i]->memory, e));
+    TRY(heap_alloc(staging, tensor_bytes(own[i]), host[i], e));
+  }
+  graph_bind(s->micro, activations);
+  graph_bind(s->update, activations);
+  s->micro_recording = recording_new(d, "micro");
+  TRY(graph_record(s->micro, d, s->micro_recording, e));
+  TRY(recording_end(s->micro_recording, e));
+  return record_update(s, e);
+}
+
+void step_free(step *s) {
+  if (!s) return;
+  recording_free(s->micro_recording);
+  recording_free(s->send_hyper);
+  recording_free(s->update_recording);
+}
+
+// Up to BATCH_SLOTS rows, and with `update` the end of the step, as one run.
+static bool run_rows(step *s, const pack_row *rows, uint32_t n, uint64_t epoch, bool update, err *e) {
+  gpu_recording *list[2 * BATCH_SLOTS + 2];
+  uint32_t n_list = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    batch_put(s->batch, i, &rows[i], epoch);
+    list[n_list++] = s->batch->upload[i];
+    list[n_list++] = s->micro_recording;
+  }
+  if (update) {
+    list[n_list++] = s->send_hyper;
+    list[n_list++] = s->update_recording;
+  }
+  return gpu_run(s->device, list, n_list, e);
+}
+
+static bool run_all(step *s, const pack_row *rows, uint32_t n_rows, uint64_t epoch, bool update, err *e) {
+  for (uint32_t i = 0; i < n_rows; i += BATCH_SLOTS) {
+    const uint32_t n = n_rows - i < BATCH_SLOTS ? n_rows - i : BATCH_SLOTS;
+    TRY(run_rows(s, rows + i, n, epoch, update && i + n == n_rows, e));
+  }
+  return true;
+}
+
+bool step_run(step *s, const pack_row *rows, uint32_t n_rows, uint64_t epoch, const struct step_hyper *hyper, err *e) {
+  memcpy(gpu_map(s->host_hyper), hyper, sizeof *hyper);
+  return run_all(s, rows, n_rows, epoch, true, e);
+}
+
+bool step_gradients(step *s, const pack_row *rows, uint32_t n_rows, uint64_t epoch, err *e) {
+  return run_all(s, rows, n_rows, epoch, false, e);
+}
+
+struct step_state step_result(const step *s) {
+  struct step_state state;
+  memcpy(&state, gpu_map(s->host_state), sizeof state);
+  return state;
+}
+
+double step_tensor_norm(const step *s, const trained *t, const struct step_hyper *hyper) {
+  const float *squares = gpu_map(s->host_squares);
+  uint32_t first = t->first_block;
+  for (uint32_t i = 0; i < t->region; i++) first += s->params->regions[i].n_blocks;
+  double sum = 0;
+  for (uint32_t i = 0; i < t->n_blocks; i++) sum += squares[first + i];
+  return sqrt(sum) * hyper->inverse_targets;
+}
+
+bool step_set_applied(step *s, uint32_t applied, err *e) {
+  const struct step_state state = {.applied = applied};
+  return gpu_upload(s->device, s->state->memory, &state, sizeof state, e);
+}

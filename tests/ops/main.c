@@ -1,0 +1,90 @@
+// ops_test OPERATION: all cases of one operation on the device that VKIFT_DEVICE names, or the best.
+// ops_test coverage:  every operation of ops.def has the cases that it must have (no device needed).
+#include "support/op_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OP(name, backward) extern const op_suite name##_suite;
+#include "ops/ops.def"
+#undef OP
+
+enum { NO_BACKWARD, HAS_BACKWARD };
+typedef struct listed_op {
+  const op_suite *suite;
+  int backward;
+} listed_op;
+static const listed_op listed[] = {
+#define OP(name, backward) {&name##_suite, backward},
+#include "ops/ops.def"
+#undef OP
+};
+enum { N_LISTED = sizeof listed / sizeof *listed };
+
+static gpu_device *device;
+static const op_case *current;
+
+static void run_case(void **state) {
+  const op_case *c = *state;
+  arena *a = arena_new("operation test");
+  op_test t = {.memory = a, .device = device, .counts = {UINT32_MAX, UINT32_MAX, UINT32_MAX, 0}};
+  t.random = rng_new((uint64_t)(c - current) + 1, RNG_TEST);
+  t.heap = heap_new(device, "operation test", GPU_MEMORY_DEVICE);
+  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  err e = {0};
+  if (!heap_alloc(t.heap, 16, &counts->memory, &e)) fail_msg("%s", e.message);
+  t.graph = graph_new(a, c->name, counts);
+  c->run(&t, c->shape);
+  heap_free(t.heap);
+  arena_free(a);
+}
+
+static const op_case *find(const op_suite *s, bool backward, dtype storage) {
+  for (uint32_t i = 0; i < s->n_cases; i++)
+    if (s->cases[i].backward >= backward && s->cases[i].storage == storage) return &s->cases[i];
+  return NULL;
+}
+
+static void every_operation_is_covered(void **state) {
+  (void)state;
+  for (int i = 0; i < N_LISTED; i++) {
+    const op_suite *s = listed[i].suite;
+    const dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
+    for (int k = 0; k < (s->has_weight ? 3 : 1); k++) {
+      if (!find(s, false, types[k])) fail_msg("operation %s has no case with storage %s", s->name, dtype_get(types[k])->name);
+      if (listed[i].backward == HAS_BACKWARD && !find(s, true, types[k]))
+        fail_msg("operation %s has no backward case with storage %s", s->name, dtype_get(types[k])->name);
+    }
+  }
+}
+
+static int run_suite(const op_suite *s) {
+  struct CMUnitTest *tests = calloc(s->n_cases, sizeof *tests);
+  current = s->cases;
+  for (uint32_t i = 0; i < s->n_cases; i++)
+    tests[i] = (struct CMUnitTest){.name = s->cases[i].name, .test_func = run_case, .initial_state = (void *)(uintptr_t)&s->cases[i]};
+  int failed = _cmocka_run_group_tests(s->name, tests, s->n_cases, NULL, NULL);
+  free(tests);
+  return failed;
+}
+
+int main(int argc, char **argv) {
+  const char *name = argc > 1 ? argv[1] : "coverage";
+  if (!strcmp(name, "coverage")) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_operation_is_covered)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+  }
+  const op_suite *suite = NULL;
+  for (int i = 0; i < N_LISTED; i++)
+    if (!strcmp(name, listed[i].suite->name)) suite = listed[i].suite;
+  if (!suite) return fprintf(stderr, "ops_test: ops.def has no operation %s\n", name), 2;
+  arena *a = arena_new("device");
+  err e = {0};
+  if (!device_open(a, getenv("VKIFT_DEVICE"), &device, &e)) return fprintf(stderr, "ops_test: %s\n", e.message), 1;
+  int failed = run_suite(suite);
+  if (device_validation_messages(device)) failed = 1;
+  device_close(device);
+  arena_free(a);
+  return failed;
+}

@@ -1,0 +1,43 @@
+#include "support/op_test.h"
+
+#include <math.h>
+
+typedef struct shape {
+  uint32_t rows, dim, live;
+  double scale;
+} shape;
+
+static void forward(const void *context, double *const *in, double *out) {
+  const shape *s = context;
+  for (uint32_t i = 0; i < s->rows * s->dim; i++) out[i] = in[0][i] / (1 + exp(-in[0][i])) * in[1][i];
+}
+
+static void backward(const void *context, double *const *in, const double *dy, double *const *din) {
+  const shape *s = context;
+  for (uint32_t i = 0; i < s->rows * s->dim; i++) {
+    double z = in[0][i], sigmoid = 1 / (1 + exp(-z));
+    din[0][i] += dy[i] * in[1][i] * sigmoid * (1 + z * (1 - sigmoid));
+    din[1][i] += dy[i] * z * sigmoid;
+  }
+}
+
+static void run(op_test *t, const void *context) {
+  const shape *s = context;
+  const uint32_t dims[] = {s->rows, s->dim};
+  const uint64_t n = (uint64_t)s->rows * s->dim, live[] = {s->live * s->dim, s->live * s->dim};
+  t->counts[LIVE_TOKENS] = s->live;
+  op_value in[] = {op_test_random(t, "gate", DTYPE_F32, LIVE_TOKENS, 2, dims, s->scale),
+                   op_test_random(t, "up", DTYPE_F32, LIVE_TOKENS, 2, dims, 1)};
+  op_test_wants_gradient(&in[0]);
+  op_test_wants_gradient(&in[1]);
+  const op_reference r = {.n_in = 2, .in_size = {n, n}, .out_size = n, .context = s, .forward = forward, .backward = backward};
+  op_test_check(t, &r, op_swiglu(t->graph, in[0].t, in[1].t), in, live, (uint64_t)s->live * s->dim, 2e-6);
+}
+
+static const op_case cases[] = {
+    {.name = "one element", .backward = true, .run = run, .shape = &(shape){1, 1, 1, 1}},
+    {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){31, 67, 31, 1}},
+    {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){65, 33, 13, 1}},
+    {.name = "large gates", .backward = true, .run = run, .shape = &(shape){17, 19, 17, 60}},
+};
+const op_suite swiglu_suite = {.name = "swiglu", .cases = cases, .n_cases = sizeof cases / sizeof *cases};
