@@ -17,6 +17,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"devices", devices_run, "the GPUs found, what vkift uses of them, and a known-answer check"},
     {"tokenize", tokenize_run, "text to token ids and back"},
 };
 

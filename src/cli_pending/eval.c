@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/show.h"
 #include "config/train_options.h"
+#include "io/json.h"
 
 typedef struct eval_flags {
   bool json, per_token, compare_base;
@@ -73,28 +74,28 @@ typedef struct scoring {
 static void print_example(const vkift_scored *x) {
   text out = {0};
   text_printf(&out, "{\"index\": %lld, \"file\": ", (long long)x->index);
-  json_put_string(&out, x->file, strlen(x->file));
+  json_put_string(&out, x->file);
   text_printf(&out, ", \"line\": %lld, \"task\": ", (long long)x->line);
-  json_put_string(&out, x->task, strlen(x->task));
+  json_put_string(&out, x->task);
   text_puts(&out, ", \"cluster\": ");
-  json_put_string(&out, x->cluster, strlen(x->cluster));
+  json_put_string(&out, x->cluster);
   text_puts(&out, ", \"loss\": ");
-  json_put_number(&out, x->loss, 9);
+  json_line_put_number(&out, x->loss, 9);
   text_puts(&out, ", \"input_ids\": ");
-  json_put_ids(&out, x->input_ids, x->n);
+  json_line_put_ids(&out, x->input_ids, x->n);
   text_puts(&out, ", \"nll\": [");
   for (size_t i = 0; i < x->n; i++) {
     if (i) text_puts(&out, ", ");
-    json_put_number(&out, (double)x->nll[i], 9);
+    json_line_put_number(&out, (double)x->nll[i], 9);
   }
   text_puts(&out, "], \"target\": [");
   for (size_t i = 0; i < x->n; i++) text_puts(&out, x->target[i] ? i ? ", 1" : "1" : i ? ", 0" : "0");
   text_putc(&out, ']');
   if (x->answer) {
     text_puts(&out, ", \"answer\": ");
-    json_put_string(&out, x->answer, strlen(x->answer));
+    json_put_string(&out, x->answer);
     text_puts(&out, ", \"expected\": ");
-    json_put_string(&out, x->expected, strlen(x->expected));
+    json_put_string(&out, x->expected);
     text_printf(&out, ", \"correct\": %s", x->correct ? "true" : "false");
   }
   text_putc(&out, '}');
@@ -139,23 +140,23 @@ static bool score(const vkift_eval_options *o, scoring *s, err *e) {
 
 static void put_scoring(text *out, const scoring *s, bool accuracy) {
   text_puts(out, "{\"loss\": ");
-  json_put_number(out, s->result.loss, 12);
+  json_line_put_number(out, s->result.loss, 12);
   text_puts(out, ", \"perplexity\": ");
-  json_put_number(out, s->result.perplexity, 12);
+  json_line_put_number(out, s->result.perplexity, 12);
   text_printf(out,
               ", \"examples\": %lld, \"tokens\": %lld, \"target_tokens\": %lld, \"seconds\": ", (long long)s->result.examples,
               (long long)s->result.tokens, (long long)s->result.target_tokens);
-  json_put_number(out, s->result.seconds, 6);
+  json_line_put_number(out, s->result.seconds, 6);
   if (accuracy) {
     text_printf(out, ", \"correct\": %lld, \"clusters\": [", (long long)s->result.correct);
     for (uint64_t i = 0; i < s->n; i++) {
       const cluster_row *c = &s->clusters[i];
       text_puts(out, i ? ", {\"cluster\": " : "{\"cluster\": ");
-      json_put_string(out, c->name, strlen(c->name));
+      json_put_string(out, c->name);
       text_printf(out,
                   ", \"examples\": %lld, \"correct\": %lld, \"frequent\": %lld, \"frequent_answer\": ", (long long)c->examples,
                   (long long)c->correct, (long long)c->frequent);
-      json_put_string(out, c->frequent_answer, strlen(c->frequent_answer));
+      json_put_string(out, c->frequent_answer);
       text_putc(out, '}');
     }
     text_putc(out, ']');
@@ -254,7 +255,7 @@ bool eval_run(int argc, char **argv, err *e) {
   flags f;
   arena *a = arena_new("command line");
   scoring tuned = {.own = &own, .memory = a}, base = tuned;
-  bool ok = flags_read(a, sets, 3, "a run directory", argc, argv, &f, e) && flags_store(a, &f, e);
+  bool ok = flags_read(a, sets, 3, "run directory", argc, argv, &f, e) && flags_store(a, &f, e);
   if (ok && f.help) {
     options_print_help(&help, sets, (const void *const[]){&defaults.source, &defaults, &own_defaults}, 3);
   } else if (ok) {

@@ -39,7 +39,7 @@ bool export_run(int argc, char **argv, err *e) {
   const option_set sets[] = {{export_table, &o}, {source_option_table, &o.source}};
   flags f;
   arena *a = arena_new("command line");
-  bool ok = flags_read(a, sets, 2, "a run directory", argc, argv, &f, e) && flags_store(a, &f, e);
+  bool ok = flags_read(a, sets, 2, "run directory", argc, argv, &f, e) && flags_store(a, &f, e);
   if (ok && f.help) {
     options_print_help(&help, sets, (const void *const[]){&defaults, &defaults.source}, 2);
   } else if (ok) {

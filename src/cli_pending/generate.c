@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/show.h"
 #include "config/train_options.h"
+#include "io/json.h"
 
 typedef struct generate_flags {
   const char *prompt, *prompt_file, *system;
@@ -75,9 +76,9 @@ static void print_json(const session *s, const char *prompt, const vkift_generat
   static const char *const finish_names[] = {"end", "length", "stopped"};
   text out = {0};
   text_puts(&out, "{\"prompt\": ");
-  json_put_string(&out, prompt, strlen(prompt));
+  json_put_string(&out, prompt);
   text_puts(&out, ", \"answer\": ");
-  json_put_string(&out, s->answer.data, s->answer.length);
+  json_line_put_string(&out, s->answer.data, s->answer.length);
   text_printf(&out, ", \"prompt_tokens\": %lld, \"new_tokens\": %lld, \"finish\": \"%s\"}", (long long)r->prompt_tokens,
               (long long)r->new_tokens, finish_names[r->finish]);
   puts(out.data);
@@ -196,7 +197,7 @@ bool generate_run(int argc, char **argv, err *e) {
   const option_set sets[] = {{prompt_table, &own}, {source_option_table, &source}, {sampling_table, &s.options}};
   flags f;
   arena *a = arena_new("command line");
-  bool ok = flags_read(a, sets, 3, "a run directory", argc, argv, &f, e) && flags_store(a, &f, e);
+  bool ok = flags_read(a, sets, 3, "run directory", argc, argv, &f, e) && flags_store(a, &f, e);
   if (ok && f.help) {
     options_print_help(&help, sets, (const void *const[]){&own_defaults, &source_defaults, &defaults}, 3);
   } else if (ok) {

@@ -12,6 +12,7 @@
 #include "cli/show.h"
 #include "config/train_options.h"
 #include "config/yaml.h"
+#include "io/json.h"
 
 typedef struct train_flags {
   const char *config, *resume;
@@ -35,7 +36,7 @@ static const command_help help = {
     .about =
         "Finetunes a language model on instruction data and writes a run directory: config.yaml, metrics.jsonl, "
         "checkpoints, and adapter/ or model/. With neither --model nor --data, trains the built-in example.",
-    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl --num-train-epochs 1 --output-dir runs/first",
+    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl --output-dir runs/first",
 };
 
 static bool usage(err *e, const char *message) {
@@ -56,10 +57,13 @@ static bool resume_from(arena *a, const flags *f, const char **config, const cha
   return true;
 }
 
-// Flags win over the file, the file over the defaults.
+// Flags win over the file, the file over the defaults. The flags are stored first and last: first, so that what is wrong
+// with the command line is said before a file is looked for.
 static bool read_options(arena *a, const flags *f, const option_set *sets, size_t n_sets, vkift_train_options *o, err *e) {
   const char *config = flags_value(f, "config"), *run = NULL;
+  TRY(flags_store(a, f, e));
   if (flags_value(f, "resume")) TRY(resume_from(a, f, &config, &run, e));
+  *o = vkift_train_defaults();
   bool model = flags_value(f, "model"), data = flags_value(f, "data");
   if (!config && !model && !data) config = assets_path(a, "train.yaml");
   if (config) TRY(yaml_read(a, config, sets, n_sets, e));
@@ -100,16 +104,16 @@ static void on_note(void *user, const char *message) {
 static void print_json(const vkift_train_result *r, double seconds) {
   text out = {0};
   text_puts(&out, "{\"run_dir\": ");
-  json_put_string(&out, r->run_dir, strlen(r->run_dir));
+  json_put_string(&out, r->run_dir);
   text_puts(&out, ", \"output\": ");
-  json_put_string(&out, r->output, strlen(r->output));
+  json_put_string(&out, r->output);
   text_printf(&out, ", \"steps\": %lld, \"total_steps\": %lld, \"bad_steps\": %lld, \"stopped\": %s, \"last_loss\": ",
               (long long)r->steps, (long long)r->total_steps, (long long)r->bad_steps, r->stopped ? "true" : "false");
-  json_put_number(&out, r->last_loss, 9);
+  json_line_put_number(&out, r->last_loss, 9);
   text_puts(&out, ", \"last_eval_loss\": ");
-  json_put_number(&out, r->last_eval_loss, 9);
+  json_line_put_number(&out, r->last_eval_loss, 9);
   text_puts(&out, ", \"seconds\": ");
-  json_put_number(&out, seconds, 6);
+  json_line_put_number(&out, seconds, 6);
   text_putc(&out, '}');
   puts(out.data);
   text_free(&out);
@@ -120,7 +124,7 @@ static void print_result(const vkift_train_result *r, double seconds) {
          show_count(r->total_steps).text, show_time(seconds).text);
   if (isfinite(r->last_loss)) printf("; last loss %.4f", r->last_loss);
   if (isfinite(r->last_eval_loss)) printf("; evaluation loss %.4f", r->last_eval_loss);
-  if (r->bad_steps) printf("; %s steps were not finite and changed nothing", show_count(r->bad_steps).text);
+  if (r->bad_steps) printf("; steps that were not finite and changed nothing: %s", show_count(r->bad_steps).text);
   if (r->stopped) {
     printf("\n\ngo on:\n  vkift train --resume %s\n", r->run_dir);
     return;

@@ -1,7 +1,7 @@
 // LoRA adapters: made, read and written as PEFT has them (formats.md: adapter_config.json and
 // adapter_model.safetensors).
-#ifndef TRAIN_ADAPTER_H
-#define TRAIN_ADAPTER_H
+#ifndef MODELS_ADAPTER_H
+#define MODELS_ADAPTER_H
 
 #include "models/model.h"
 #include "models/params.h"

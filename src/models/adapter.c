@@ -1,4 +1,4 @@
-#include "train/adapter.h"
+#include "models/adapter.h"
 
 #include <math.h>
 #include <string.h>

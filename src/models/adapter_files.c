@@ -5,7 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "io/json.h"
-#include "train/adapter.h"
+#include "models/adapter.h"
 
 enum { CONFIG_LIMIT = 1 << 20 };
 
