@@ -71,7 +71,10 @@ bool cache_open(gpu_device *d, err *e) {
                                     .initialDataSize = data ? (size_t)bytes : 0,
                                     .pInitialData = data};
   VkResult result = vkCreatePipelineCache(d->handle, &info, NULL, &d->pipeline_cache);
-  d->cache_bytes = data ? bytes : 0;
+  // What the driver makes of the file, not the file's size, says later whether it grew: SwiftShader repeats its header.
+  size_t held = 0;
+  if (data && result == VK_SUCCESS) vkGetPipelineCacheData(d->handle, d->pipeline_cache, &held, NULL);
+  d->cache_bytes = held;
   arena_free(memory);
   return instance_check(result, "vkCreatePipelineCache", __FILE__, __LINE__, e);
 }

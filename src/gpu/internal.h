@@ -125,7 +125,7 @@ struct gpu_device {
   gpu_kernel **kernels; // open addressing, n_kernels of kernel_capacity (a power of two)
   uint64_t n_kernels, kernel_capacity;
   VkPipelineCache pipeline_cache;
-  uint64_t cache_bytes; // of the pipeline cache when it was opened
+  uint64_t cache_bytes; // of the pipeline cache when it was opened from a file; 0 without one
   bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 

@@ -3,24 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/rng.h"
-#include "data/mask.h"
 
-enum { DEFAULT_MAX_LENGTH = 2048, TEMPLATE_LIMIT = 1 << 20 };
-
-bool corpus_prompt(arena *a, const model *m, const char *chat_template, prompt_style *style, err *e) {
-  const char *name = m->path, *source = m->chat_template;
-  if (chat_template) {
-    name = source = chat_template;
-    if (file_exists(chat_template)) {
-      char *content;
-      TRY(file_read(a, chat_template, TEMPLATE_LIMIT, &content, NULL, e));
-      source = content;
-    }
-  }
-  return prompt_from_template(a, name, source, mask_added_bos(m->tokenizer), m->eos_text, style, e);
-}
+enum { DEFAULT_MAX_LENGTH = 2048 };
 
 static data_format format_of(vkift_data_format f) {
   switch (f) {

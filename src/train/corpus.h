@@ -12,8 +12,6 @@ typedef struct corpus {
   uint32_t longest;    // example that is there
 } corpus;
 
-// The prompt of a run: --chat-template (a file or a built-in name), else the model's own template, else Alpaca's.
-bool corpus_prompt(arena *a, const model *m, const char *chat_template, prompt_style *style, err *e);
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e);
 // One sentence of counts for the person at the terminal.
 void corpus_describe(const corpus *c, text *out);

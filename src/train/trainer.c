@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/train_options.h"
 #include "data/loader.h"
+#include "models/prompt_choice.h"
 #include "models/save.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
@@ -36,13 +37,13 @@ typedef struct trainer {
   uint64_t saved_step;
 } trainer;
 
-static void note(const trainer *t, const char *message) {
-  if (t->events && t->events->note) t->events->note(t->events->user, message);
-  else log_note("%s", message);
+static void note(const trainer *t, const char *line) {
+  if (t->events && t->events->note) t->events->note(t->events->user, line);
+  else log_note("%s", line);
 }
 
-static void note_for_checkpoint(void *user, const char *message) {
-  note(user, message);
+static void note_for_checkpoint(void *user, const char *line) {
+  note(user, line);
 }
 
 // --- start -------------------------------------------------------------------------------------------------------------
@@ -140,21 +141,21 @@ static bool start(trainer *t, err *e) {
   TRY(train_options_check(o, e));
   TRY(open_run_dir(t, e));
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
-  TRY(corpus_prompt(t->memory, t->model, o->chat_template, &t->prompt, e));
+  TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
   TRY(corpus_read(t->memory, t->model, &t->prompt, o, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
   say_device(t);
-  text message = {0};
-  corpus_describe(&t->corpus, &message);
-  note(t, message.data);
-  text_clear(&message);
+  text line = {0};
+  corpus_describe(&t->corpus, &line);
+  note(t, line.data);
+  text_clear(&line);
 
   char *checkpoint = NULL;
   setup_choice choice;
   bool ok = !o->resume || find_checkpoint(t, &checkpoint, &choice, e);
-  ok = ok && setup_open(t->memory, t->model, t->device, &t->corpus, o, checkpoint ? &choice : NULL, &t->setup, &message, e);
-  if (ok) note(t, message.data);
-  text_free(&message);
+  ok = ok && setup_open(t->memory, t->model, t->device, &t->corpus, o, checkpoint ? &choice : NULL, &t->setup, &line, e);
+  if (ok) note(t, line.data);
+  text_free(&line);
   if (!ok) return false;
   fill_defaults(t);
   plan_steps(t);

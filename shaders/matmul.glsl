@@ -1,0 +1,49 @@
+// What all matrix products share: bindings, loads of four consecutive elements, the store of a result.
+// The three products differ in how their operands are stored (N activation rows, as in src/ops/matmul.h):
+//
+//            a stored     b stored     contiguous along
+//   NT       [m, k]       [n, k]       k, k     forward: y = x Wᵀ
+//   NN       [m, k]       [k, n]       k, n     input gradient: dx = dy W
+//   TN       [k, m]       [k, n]       m, n     weight gradient: dW = dyᵀ x
+//
+// a is F32; b is a weight of any type, or an activation (F32).
+#extension GL_EXT_control_flow_attributes : require
+#include "matmul_params.h"
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint ROWS = 8;     // of out, for one invocation
+layout(constant_id = 2) const uint COLS = 1;     // columns or groups of four columns, for one invocation
+#define WEIGHT_ID 3
+#define WEIGHT_BINDING 2
+layout(constant_id = 4) const bool VEC4 = false; // all offsets, strides and contiguous dimensions are multiples of 4
+
+layout(push_constant) uniform PARAMS { matmul_params p; };
+layout(std430, binding = 0) readonly buffer COUNTS { uint counts[]; };
+layout(std430, binding = 1) readonly buffer A { float a[]; };
+layout(std430, binding = 1) readonly buffer A_QUADS { vec4 a_quads[]; };
+layout(std430, binding = 3) buffer OUT { float result[]; };
+#include "lib/live.glsl"
+#include "lib/weight.glsl"
+
+// Elements at … at + 3 of a; those from the `left`-th on are 0 (with VEC4: at is a multiple of 4, and left at least 4).
+vec4 a_load(uint at, uint left) {
+  if (VEC4) return a_quads[at / 4];
+  vec4 v = vec4(0.0);
+  [[unroll]] for (uint c = 0; c < 4; c++)
+    if (c < left) v[c] = a[at + c];
+  return v;
+}
+
+vec4 b_load(uint at, uint left) {
+  if (VEC4) return weight_at4(at / 4);
+  vec4 v = vec4(0.0);
+  [[unroll]] for (uint c = 0; c < 4; c++)
+    if (c < left) v[c] = weight_at(at + c);
+  return v;
+}
+
+void store(uint row, uint col, float sum) {
+  const uint at = p.out_offset + row * p.out_stride + col;
+  const float y = p.alpha * sum;
+  result[at] = p.accumulate != 0 ? result[at] + y : y;
+}

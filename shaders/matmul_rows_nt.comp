@@ -1,0 +1,34 @@
+// out = a bᵀ without shared memory, for CPU devices: an invocation computes ROWS rows of COLS columns, which lie a
+// workgroup apart. Neighbouring lanes hold neighbouring columns, so loads of a are uniform.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "matmul.glsl"
+
+void main() {
+  const uint rows = live_rows(p.rows, p.live), lanes = gl_WorkGroupSize.x;
+  const uint row = gl_WorkGroupID.y * ROWS;
+  if (row >= rows) return;
+  const uint col = gl_WorkGroupID.x * lanes * COLS + gl_LocalInvocationID.x;
+
+  // Rows and columns beyond the end repeat the last one and are not stored: no test in the loop.
+  uint a_at[ROWS], b_at[COLS];
+  [[unroll]] for (uint i = 0; i < ROWS; i++) a_at[i] = p.a_offset + min(row + i, rows - 1) * p.a_stride;
+  [[unroll]] for (uint j = 0; j < COLS; j++) b_at[j] = min(col + j * lanes, p.cols - 1) * p.b_stride;
+
+  float sum[ROWS * COLS];
+  [[unroll]] for (uint i = 0; i < ROWS * COLS; i++) sum[i] = 0.0;
+  for (uint k = 0; k < p.depth; k += 4) {
+    const uint left = p.depth - k;
+    vec4 b[COLS];
+    [[unroll]] for (uint j = 0; j < COLS; j++) b[j] = b_load(b_at[j] + k, left);
+    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+      const vec4 x = a_load(a_at[i] + k, left);
+      [[unroll]] for (uint j = 0; j < COLS; j++)
+        [[unroll]] for (uint c = 0; c < 4; c++) sum[i * COLS + j] = fma(x[c], b[j][c], sum[i * COLS + j]);
+    }
+  }
+
+  [[unroll]] for (uint j = 0; j < COLS; j++)
+    [[unroll]] for (uint i = 0; i < ROWS; i++)
+      if (row + i < rows && col + j * lanes < p.cols) store(row + i, col + j * lanes, sum[i * COLS + j]);
+}

@@ -1,0 +1,84 @@
+#include "ops/matmul.h"
+
+#include "matmul_params.h"
+
+enum { CPU_LANES = 8, GPU_LANES = 64, FEW_ROWS = 8, TILE = 64, TILE_INVOCATIONS = 256 };
+
+// Whether all loads may take four elements at once.
+static bool has_quads(const matmul *m, const struct matmul_params *p) {
+  const uint32_t a_width = m->product == MATMUL_TN ? m->rows : m->depth;
+  const uint32_t b_width = m->product == MATMUL_NT ? m->depth : m->cols;
+  return (a_width | b_width | p->a_offset | p->a_stride | p->b_stride) % 4 == 0;
+}
+
+static struct matmul_params params_of(const matmul *m) {
+  const uint32_t a_width = m->product == MATMUL_TN ? m->rows : m->depth;
+  const uint32_t b_width = m->product == MATMUL_NT ? m->depth : m->cols;
+  return (struct matmul_params){
+      .rows = m->rows,
+      .cols = m->cols,
+      .depth = m->depth,
+      .a_offset = m->a_offset,
+      .a_stride = m->a_stride ? m->a_stride : a_width,
+      .b_stride = m->b_stride ? m->b_stride : b_width,
+      .out_offset = m->out_offset,
+      .out_stride = m->out_stride ? m->out_stride : m->cols,
+      .live = m->live,
+      .accumulate = m->accumulate,
+      .alpha = m->alpha,
+  };
+}
+
+static uint32_t power_of_two_for(uint32_t n, uint32_t most) {
+  uint32_t p = 1;
+  while (p < n && p < most) p *= 2;
+  return p;
+}
+
+// 48 to 64 sums an invocation: on lavapipe 25.0 more run up to a fifth faster, but a driver's compiler then takes five
+// seconds a kernel instead of two.
+matmul_variant matmul_rows_variant(const matmul *m, uint32_t lanes) {
+  static const char *const shaders[] = {"matmul_rows_nt", "matmul_rows_nn", "matmul_rows_tn"};
+  const struct matmul_params p = params_of(m);
+  const bool quads = has_quads(m, &p), nt = m->product == MATMUL_NT;
+  const uint32_t per_col = nt ? 1 : 4, groups_of_lanes = div_up(m->cols, per_col * lanes);
+  matmul_variant v = {.shader = shaders[m->product], .lanes = lanes};
+  if (m->product == MATMUL_TN) {
+    v.rows = m->rows <= 4 || !quads ? 4 : 8;
+  } else {
+    v.rows = power_of_two_for(m->rows, 4);
+    if (m->rows > 4 && quads) v.rows = 6;
+  }
+  // Loads element by element make long code: fewer of them.
+  v.cols = nt ? (groups_of_lanes == 1 ? 1 : groups_of_lanes <= 4 || !quads ? 4 : 8) : groups_of_lanes == 1 || !quads ? 1 : 2;
+  v.group_rows = v.rows;
+  v.group_cols = v.cols * per_col * lanes;
+  return v;
+}
+
+matmul_variant matmul_tile_variant(void) {
+  return (matmul_variant){
+      .shader = "matmul_tile", .lanes = TILE_INVOCATIONS, .rows = 1, .cols = 1, .group_rows = TILE, .group_cols = TILE};
+}
+
+matmul_variant matmul_choose(const gpu_plan *plan, const matmul *m) {
+  if (plan->is_cpu) return matmul_rows_variant(m, CPU_LANES);
+  // Decoding reads the whole weight for a few rows: a tile would be almost empty.
+  if (m->product == MATMUL_NT && m->rows <= FEW_ROWS) return matmul_rows_variant(m, GPU_LANES);
+  return matmul_tile_variant();
+}
+
+void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v) {
+  const struct matmul_params p = params_of(m);
+  REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s", m->a.t->name,
+          m->b.t->name);
+  const uint32_t spec[] = {v->lanes, v->rows, v->cols, m->b.t->type, has_quads(m, &p), m->product};
+  const bind binds[] = {BIND(record_counts(r)), m->a, m->b, m->out};
+  record_dispatch(r, v->shader, spec, 6, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols),
+                  div_up(m->rows, v->group_rows), 1);
+}
+
+void matmul_record(recorder *r, const matmul *m) {
+  const matmul_variant v = matmul_choose(record_plan(r), m);
+  matmul_record_variant(r, m, &v);
+}

@@ -1,0 +1,45 @@
+// Matrix products, recorded by operations: out[m][n] (+)= alpha · Σ_k a(m, k) · b(k, n).
+//
+//   product      a stored    b stored    in linear                       live count limits
+//   MATMUL_NT    [m, k]      [n, k]      y = x Wᵀ                        m
+//   MATMUL_NN    [m, k]      [k, n]      dx = dy W                       m
+//   MATMUL_TN    [k, m]      [k, n]      dW = dyᵀ x, a sum over tokens   k
+//
+// a and out are F32; b is F32, F16 or BF16. A weight larger than one binding is given in windows of rows by the caller:
+// windows of columns of out (NT), of the sum (NN, in order, accumulating), of rows of out (TN).
+#ifndef OPS_MATMUL_H
+#define OPS_MATMUL_H
+
+#include "graph/graph.h"
+
+typedef enum matmul_product { MATMUL_NT, MATMUL_NN, MATMUL_TN } matmul_product; // numbered as in matmul_tile.comp
+
+typedef struct matmul {
+  matmul_product product;
+  bind a, b, out;
+  uint32_t rows, cols, depth; // m, n, k
+  uint32_t a_offset;          // elements before a's first one: a window of its columns
+  uint32_t out_offset;        // the same of out
+  uint32_t a_stride, b_stride, out_stride; // elements from one stored row to the next; 0: rows lie side by side
+  tensor_live live;
+  float alpha;
+  bool accumulate; // adds to out
+} matmul;
+
+// A kernel with its constants. Each workgroup computes group_rows × group_cols of out.
+typedef struct matmul_variant {
+  const char *shader;
+  uint32_t lanes, rows, cols; // workgroup size; rows and columns (or groups of four) of one invocation
+  uint32_t group_rows, group_cols;
+} matmul_variant;
+
+// The families that a product can be computed with.
+matmul_variant matmul_rows_variant(const matmul *m, uint32_t lanes); // registers only
+matmul_variant matmul_tile_variant(void);                            // tiles in shared memory
+// The one that suits the device and the shape.
+matmul_variant matmul_choose(const gpu_plan *plan, const matmul *m);
+
+void matmul_record(recorder *r, const matmul *m);
+void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v);
+
+#endif
