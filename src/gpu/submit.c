@@ -88,8 +88,8 @@ bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, doub
   TRY(instance_check(result, "vkQueueSubmit", __FILE__, __LINE__, e));
   TRY(wait(d, expected + (d->plan.is_cpu ? TIMEOUT_SECONDS_CPU : TIMEOUT_SECONDS), e));
   TRY(VK(vkResetFences(d->handle, 1, &d->queue.fence)));
-  if (*status != SLICE_DONE) return lose(d, e, "the device was lost: it reports success, but the last command of a slice did not run");
-  return true;
+  if (*status == SLICE_DONE) return true;
+  return lose(d, e, "the device was lost: it reports success, but the last command of a slice did not run");
 }
 
 bool submit_begin_transfer(gpu_device *d, err *e) {
