@@ -67,7 +67,9 @@ void bpe_finish(bpe *m) {
   uint8_t *made = ARENA_ARRAY(scratch, uint8_t, BPE_MAX_IDS); // by a merge
   for (uint64_t i = 0; i <= m->merge_mask; i++)
     if (m->merges[i].pair != BPE_FREE) made[m->merges[i].result] = 1;
-  m->cut_at_metaspace = !m->byte_level && tokenizer_map_get(&m->words, METASPACE, 3) >= 0;
+  // Where unknown characters are left out, their neighbours merge: then what stands behind another is not known here.
+  bool none_left_out = m->fallback || m->unk >= 0;
+  m->cut_at_metaspace = none_left_out && !m->byte_level && tokenizer_map_get(&m->words, METASPACE, 3) >= 0;
   for (uint64_t i = 0; i <= m->words.mask; i++) {
     const map_entry *entry = &m->words.entries[i];
     if (entry->key && made[entry->id] && has_inner_metaspace(entry->key, entry->length)) m->cut_at_metaspace = false;

@@ -14,8 +14,8 @@ static void read_all(const weights *w) {
     bytes += w->items[i].bytes;
   }
   uint64_t size = w->maps[0].size;
-  REQUIRE(size >= 8 + bytes && size - 8 - bytes <= 100000000, "%llu bytes of tensors in a file of %llu", (unsigned long long)bytes,
-          (unsigned long long)size);
+  REQUIRE(size >= 8 + bytes && size - 8 - bytes <= 100000000, "%llu bytes of tensors in a file of %llu",
+          (unsigned long long)bytes, (unsigned long long)size);
 }
 
 // The header's length has two bytes here, since nearly any of eight would lie beyond the file.
