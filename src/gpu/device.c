@@ -171,7 +171,7 @@ static bool open_picked(gpu_device *d, const char *which, err *e) {
   d->physical = d->instance.devices[picked];
   d->snapshot = d->instance.snapshots[picked];
   TRY(device_choose(&d->snapshot, &d->plan, e));
-  if (!create(d, e) || !submit_open(d, e) || !cache_open(d, e)) return err_prefix(e, "%s", d->snapshot.name);
+  if (!create(d, e) || !cache_open(d, e)) return err_prefix(e, "%s", d->snapshot.name);
   return true;
 }
 
@@ -189,10 +189,10 @@ bool device_open(arena *a, const char *which, gpu_device **device, err *e) {
 
 void device_close(gpu_device *d) {
   if (!d) return;
-  // A device that hangs still uses its objects: nothing may be freed, and waiting for it would take forever.
+  // Every submission is waited for, so the device is idle, unless it hangs: then it may still use its objects, nothing may
+  // be freed, and waiting would take forever.
   if (d->hung) return;
   if (d->handle) {
-    vkDeviceWaitIdle(d->handle);
     while (d->recordings) recording_free(d->recordings);
     cache_close(d);
     kernel_free_all(d);
