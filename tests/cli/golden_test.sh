@@ -3,7 +3,7 @@
 # tensor's gradient, and 20 optimizer steps.
 . "$(dirname "$0")/lib.sh"
 need_shared_data
-here=$(dirname "$0")
+here=$SOURCE_DIR/tests/cli
 model=$DATA/models/stories260K
 golden=$DATA/golden/model/stories260K.json
 python3 "$here/golden.py" data "$golden" "$WORK" || exit 1
