@@ -33,7 +33,7 @@ static bool pick(const gpu_instance *instance, const char *which, uint32_t *pick
   text found = {0};
   for (uint32_t i = 0; i < instance->n_devices; i++)
     text_printf(&found, "%s%u %s", i ? ", " : "", i, instance->snapshots[i].name);
-  ERR(e, "no device \"%s\"; there are: %s", which, found.data);
+  err_set(e, "no device \"%s\"; there are: %s", which, found.data);
   text_free(&found);
   return false;
 }
@@ -45,11 +45,12 @@ bool device_choose(const gpu_snapshot *s, gpu_plan *plan, err *e) {
   text names = {0};
   for (gpu_feature f = 0; f < GPU_FEATURE_COUNT; f++) text_printf(&names, "%s%s", f ? ", " : "", gpu_feature_name(f));
   if (in_disable)
-    ERR(e, "VKIFT_DISABLE: unknown name \"%.*s\"; known are %s", (int)strcspn(unknown, ","), unknown, names.data);
+    err_set(e, "VKIFT_DISABLE: unknown name \"%.*s\"; known are %s", (int)strcspn(unknown, ","), unknown, names.data);
   else
-    ERR(e, "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, max_invocations, "
-           "max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds or is_cpu, each with =NUMBER",
-        (int)strcspn(unknown, ","), unknown);
+    err_set(e, "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, "
+               "max_invocations, max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds or is_cpu, each "
+               "with =NUMBER",
+            (int)strcspn(unknown, ","), unknown);
   text_free(&names);
   return false;
 }

@@ -23,7 +23,7 @@ static void put_vocab(text *out) {
                  "\"<|endoftext|>\":259,\"<|im_start|>\":260,\"<|im_end|>\":261");
 }
 
-static void put_json(bool adds_bos, text *out) {
+void byte_tokenizer_json(bool adds_bos, text *out) {
   text_puts(out, "{\"version\":\"1.0\",\"added_tokens\":[");
   const char *const added[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
   for (int i = 0; i < 3; i++)
@@ -47,7 +47,7 @@ static void put_json(bool adds_bos, text *out) {
 
 tokenizer *byte_tokenizer(arena *a, bool adds_bos) {
   text source = {0};
-  put_json(adds_bos, &source);
+  byte_tokenizer_json(adds_bos, &source);
   int fd = memfd_create("tokenizer.json", MFD_CLOEXEC); // the reader takes a path: a file in memory has one
   REQUIRE(fd >= 0 && write(fd, source.data, source.length) == (ssize_t)source.length,
           "a file of %zu bytes in memory", source.length);

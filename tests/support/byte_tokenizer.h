@@ -10,5 +10,7 @@ enum { BYTE_TH = 256, BYTE_THE, BYTE_NEWLINES, BYTE_EOS, BYTE_IM_START, BYTE_IM_
 
 // adds_bos: the post-processor puts <|endoftext|> in front. tokenizer_free when done.
 tokenizer *byte_tokenizer(arena *a, bool adds_bos);
+// Its tokenizer.json.
+void byte_tokenizer_json(bool adds_bos, text *out);
 
 #endif
