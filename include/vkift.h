@@ -342,29 +342,27 @@ vkift_status vkift_tokenizer_decode(const vkift_tokenizer *tokenizer, const int3
 
 // --- devices ---------------------------------------------------------------------------------------------------------
 
-// A faster path beyond Vulkan 1.1's floor, and whether vkift takes it on this device.
-typedef struct vkift_device_feature {
-  const char *name; // as in VKIFT_DISABLE: "f16", "coopmat", …
-  bool on;
-  const char *why_off; // NULL when on
-} vkift_device_feature;
+// A small kernel with a known answer, run on the device.
+typedef struct vkift_device_check {
+  const char *what;
+  bool ok, skipped;
+  const char *found; // what was wrong, or why it was skipped; "" when ok
+} vkift_device_check;
 
 typedef struct vkift_device {
-  int64_t index;                    // what `device` options take
-  const char *name, *kind, *driver; // kind: "discrete", "integrated", "virtual", "cpu" or "other"
-  const char *api_version;          // of Vulkan, "1.3.305"
-  uint64_t memory_bytes;            // of the largest device-local heap
-  uint64_t max_binding_bytes;       // of one storage buffer in a dispatch
-  uint64_t max_chunk_bytes;         // of one allocation
-  int64_t subgroup_size, max_invocations, max_shared_bytes;
-  bool best; // the one that is taken when none is named
-  const vkift_device_feature *features;
-  size_t n_features;
-  const char *check; // with `check`: "" when every known-answer check passed, else what went wrong; without: NULL
+  int64_t index; // what `device` options take; 0 is taken when none is named
+  const char *name;
+  const char *kind; // "discrete", "integrated", "virtual", "cpu" or "other"
+  uint64_t memory_bytes;
+  const char *report;               // what it offers, which limits and faster paths vkift uses, and why one is off: lines of text
+  const char *json;                 // the same as one JSON object
+  const char *advice;               // where only a software driver was found: why, and what would help. Else NULL
+  const vkift_device_check *checks; // NULL without `check`
+  size_t n_checks;
 } vkift_device;
 
-// Calls device() for every Vulkan device, best first as they are numbered. check: also run the known-answer checks on
-// each; a check that fails makes the call fail after all devices were reported.
+// Calls device() for every Vulkan device, best first. check: also run the known-answer checks on each; when one fails,
+// so does the call, after all devices were reported. No device at all is a failure that says what to install.
 vkift_status vkift_devices(bool check, void (*device)(void *user, const vkift_device *device), void *user, vkift_error *error);
 
 #ifdef __cplusplus

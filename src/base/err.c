@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool err_set(err *e, const char *format, ...) {
-  if (!e || e->failed) return false;
+void err_set(err *e, const char *format, ...) {
+  if (!e || e->failed) return;
   va_list args;
   va_start(args, format);
   vsnprintf(e->message, sizeof e->message, format, args);
   va_end(args);
   e->failed = true;
-  return false;
 }
 
 bool err_prefix(err *e, const char *format, ...) {

@@ -14,12 +14,12 @@ typedef struct err {
   char message[1500]; // one paragraph, no final newline; names file, place, expected and found
 } err;
 
-// Stores a message and returns false, so that callers can write: return ERR(e, "…"). The first message wins: what
-// happens while cleaning up after a failure never hides its cause. `e` may be NULL.
+// Stores a message; callers write: return ERR(e, "…"). The first message wins: what happens while cleaning up after a
+// failure never hides its cause. `e` may be NULL.
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-bool err_set(err *e, const char *format, ...);
+void err_set(err *e, const char *format, ...);
 
 // Puts "prefix: " before a message that is already set (a file's name, say). Returns false.
 #if defined(__GNUC__)
@@ -27,7 +27,11 @@ __attribute__((format(printf, 2, 3)))
 #endif
 bool err_prefix(err *e, const char *format, ...);
 
-#define ERR(e, ...) err_set((e), __VA_ARGS__)
+// The value false is in sight of the compiler, which then knows what a failed function did not fill in.
+static inline bool err_false(void) {
+  return false;
+}
+#define ERR(e, ...) (err_set((e), __VA_ARGS__), err_false())
 
 // Forward a failure: out of the function, or to its one cleanup label.
 #define TRY(call)                                                                                                      \

@@ -123,7 +123,7 @@ bool json_line_ids(arena *a, const char *where, const char *line, size_t length,
   return at_end(&c);
 }
 
-void json_put_string(text *out, const char *bytes, size_t length) {
+void json_line_put_string(text *out, const char *bytes, size_t length) {
   text_putc(out, '"');
   for (size_t i = 0; i < length;) {
     unsigned char b = (unsigned char)bytes[i];
@@ -138,13 +138,13 @@ void json_put_string(text *out, const char *bytes, size_t length) {
   text_putc(out, '"');
 }
 
-void json_put_ids(text *out, const int32_t *ids, size_t n) {
+void json_line_put_ids(text *out, const int32_t *ids, size_t n) {
   text_putc(out, '[');
   for (size_t i = 0; i < n; i++) text_printf(out, "%s%d", i ? ", " : "", (int)ids[i]);
   text_putc(out, ']');
 }
 
-void json_put_number(text *out, double value, int digits) {
+void json_line_put_number(text *out, double value, int digits) {
   if (isfinite(value)) text_printf(out, "%.*g", digits, value);
   else text_puts(out, "null");
 }

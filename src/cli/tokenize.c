@@ -44,7 +44,7 @@ static bool encode(const tokenize_options *o, const vkift_tokenizer *t, const ch
   int32_t *ids = NULL;
   size_t n = 0;
   if (!library_ok(vkift_tokenizer_encode(t, bytes, length, o->special, &ids, &n, &error), &error, e)) return false;
-  if (o->jsonl) json_put_ids(out, ids, n);
+  if (o->jsonl) json_line_put_ids(out, ids, n);
   else
     for (size_t i = 0; i < n; i++) text_printf(out, "%s%d", i ? " " : "", (int)ids[i]);
   text_putc(out, '\n');
@@ -58,7 +58,7 @@ static bool decode(const tokenize_options *o, const vkift_tokenizer *t, const in
   size_t length = 0;
   if (!library_ok(vkift_tokenizer_decode(t, ids, n, !o->special, &bytes, &length, &error), &error, e)) return false;
   if (o->jsonl) {
-    json_put_string(out, bytes, length);
+    json_line_put_string(out, bytes, length);
     text_putc(out, '\n');
   } else {
     text_put(out, bytes, length);
@@ -75,6 +75,7 @@ static bool run_lines(const tokenize_options *o, const vkift_tokenizer *t, err *
   bool ok = true;
   text in = {0}, out = {0};
   for (unsigned long number = 1; ok && (length = getline(&line, &capacity, stdin)) >= 0; number++) {
+    if (length && line[length - 1] == '\n') length--;
     char where[40];
     snprintf(where, sizeof where, "stdin:%lu", number);
     text_clear(&in), text_clear(&out);

@@ -110,7 +110,8 @@ typedef struct scanner {
   const char *at, *end;
   bool line_start; // nothing but what was dropped stands between here and the start of a line
   text *out;
-  bool brace; // the last byte written is a "{" of literal text: a second one would read as a tag
+  bool brace;         // the last byte written is a "{" of literal text: a second one would read as a tag
+  bool in_generation; // between {% generation %} and its end
 } scanner;
 
 static bool is_space(char c) {
@@ -204,6 +205,7 @@ static bool put_term(scanner *s, term *t) {
 
 static bool read_token(scanner *s, term *t) {
   char c = *s->at, before = t->body.length ? t->body.data[t->body.length - 1] : 0;
+  if (strchr("{}%", c)) return false; // in no template of the table, and could read as the end of a tag
   t->tokens++;
   if (c == '\'' || c == '"') {
     t->strings++;
@@ -217,10 +219,24 @@ static bool read_token(scanner *s, term *t) {
     if (is_word(before) || before == '\'') text_putc(&t->body, ' ');
     while (s->at < s->end && is_word(*s->at)) text_putc(&t->body, *s->at++);
   } else if (!(c == '[' && (is_word(before) || before == ']' || before == ')') && read_subscript(s, &t->body))) {
+    if (before && is_space(s->at[-1]) && !is_word(before) && before != '\'') text_putc(&t->body, ' '); // "= =" is not "=="
     text_putc(&t->body, c);
     s->at++;
   }
   return true;
+}
+
+static bool put_statement(scanner *s, const term *t) {
+  // {% generation %} marks the assistant's text for trainers and writes nothing.
+  bool begins = !strcmp(t->body.data, "generation"), ends = !strcmp(t->body.data, "endgeneration");
+  if (begins || ends) {
+    bool fits = s->in_generation == ends;
+    s->in_generation = begins;
+    return fits;
+  }
+  text_printf(s->out, "{%%%s%%}", t->body.data);
+  s->brace = false;
+  return !t->ambiguous;
 }
 
 // The inside of a {{ }} (its terms, which + joins, become text and tags of their own) or of a {% %}, up to its end.
@@ -239,18 +255,14 @@ static bool read_tag(scanner *s, bool statement) {
       s->at++;
       ok = put_term(s, &t);
     } else {
-      depth += strchr("([", *s->at) ? 1 : strchr(")]", *s->at) ? -1 : 0;
+      const char *token = s->at;
       ok = read_token(s, &t);
+      if (s->at == token + 1) depth += strchr("([", *token) ? 1 : strchr(")]", *token) ? -1 : 0; // no ['name']
     }
   }
   ok = ok && closed && t.tokens;
   if (ok && !statement) ok = put_term(s, &t);
-  if (ok && statement) ok = !t.ambiguous;
-  // {% generation %} marks the assistant's text for trainers and writes nothing.
-  if (ok && statement && strcmp(t.body.data, "generation") && strcmp(t.body.data, "endgeneration")) {
-    text_printf(s->out, "{%%%s%%}", t.body.data);
-    s->brace = false;
-  }
+  if (ok && statement) ok = put_statement(s, &t);
   text_free(&t.body), text_free(&t.literal);
   return ok;
 }
@@ -295,7 +307,7 @@ static bool canonical(const char *source, size_t length, text *out) {
     if (!(kind == '#' ? read_comment(&s) : read_tag(&s, kind == '%'))) return false;
     end_tag(&s, kind != '{');
   }
-  return true;
+  return !s.in_generation;
 }
 
 bool prompt_canonical(const char *jinja, text *out) {

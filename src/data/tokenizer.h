@@ -26,6 +26,8 @@ void token_list_free(token_list *l);
 // A tokenizer.json file. Components that vkift does not know are refused by name, never skipped.
 bool tokenizer_read(arena *a, const char *path, tokenizer **t, err *e);
 bool tokenizer_from_gguf(arena *a, const gguf *g, tokenizer **t, err *e);
+// Releases what does not lie in the arena: compiled patterns. NULL is fine. Call it before the arena is freed.
+void tokenizer_free(tokenizer *t);
 
 // Appends the tokens of text (UTF-8; at most 2^31 bytes). Control tokens ("added tokens" such as <|im_end|>) are matched
 // only where no byte of the match is content: content[i] != 0 marks byte i as content; content NULL means that all of

@@ -23,8 +23,8 @@ const char *gpu_feature_name(gpu_feature f) {
   return f < GPU_FEATURE_COUNT ? names[f] : "?";
 }
 
-static bool same(const char *name, const char *text, size_t length) {
-  return strlen(name) == length && !memcmp(name, text, length);
+static bool same(const char *name, const char *word, size_t length) {
+  return strlen(name) == length && !memcmp(name, word, length);
 }
 
 static bool offered(const gpu_snapshot *s, gpu_feature f) {
@@ -80,10 +80,10 @@ static void apply_floor(gpu_plan *plan) {
 }
 
 // "name=value", `n` characters long.
-static bool apply_limit(gpu_plan *plan, const char *text, size_t n) {
-  const char *equals = memchr(text, '=', n);
+static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
+  const char *equals = memchr(word, '=', n);
   if (!equals) return false;
-  size_t length = (size_t)(equals - text);
+  size_t length = (size_t)(equals - word);
   char digits[32], *end;
   size_t value_length = n - length - 1;
   if (!value_length || value_length >= sizeof digits || equals[1] < '0' || equals[1] > '9') return false;
@@ -93,17 +93,17 @@ static bool apply_limit(gpu_plan *plan, const char *text, size_t n) {
   if (*end || !(value >= 0) || value > 9e15) return false;
 
   uint64_t whole = (uint64_t)value;
-  if (same("is_cpu", text, length) && whole <= 1) return plan->is_cpu = whole, true;
+  if (same("is_cpu", word, length) && whole <= 1) return plan->is_cpu = whole, true;
   if (!(value > 0)) return false;
-  if (same("slice_seconds", text, length)) return plan->slice_seconds = value, true;
+  if (same("slice_seconds", word, length)) return plan->slice_seconds = value, true;
   if (!whole) return false;
-  if (same("max_binding_bytes", text, length)) return plan->max_binding_bytes = least(plan->max_binding_bytes, whole), true;
-  if (same("max_chunk_bytes", text, length)) return plan->max_chunk_bytes = least(plan->max_chunk_bytes, whole), true;
-  if (same("max_invocations", text, length))
+  if (same("max_binding_bytes", word, length)) return plan->max_binding_bytes = least(plan->max_binding_bytes, whole), true;
+  if (same("max_chunk_bytes", word, length)) return plan->max_chunk_bytes = least(plan->max_chunk_bytes, whole), true;
+  if (same("max_invocations", word, length))
     return plan->max_invocations = (uint32_t)least(plan->max_invocations, whole), true;
-  if (same("max_shared_bytes", text, length))
+  if (same("max_shared_bytes", word, length))
     return plan->max_shared_bytes = (uint32_t)least(plan->max_shared_bytes, whole), true;
-  if (same("storage_align", text, length) && whole <= 256 && !(whole & (whole - 1))) {
+  if (same("storage_align", word, length) && whole <= 256 && !(whole & (whole - 1))) {
     if (whole > plan->storage_align) plan->storage_align = (uint32_t)whole;
     return true;
   }

@@ -1,7 +1,10 @@
 // Opening a device: which one, with which features, and closing it with all that was made from it.
 #define _GNU_SOURCE
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "gpu/internal.h"
@@ -18,7 +21,6 @@ static bool no_device(const gpu_instance *instance, err *e) {
 
 static bool pick(const gpu_instance *instance, const char *which, uint32_t *picked, err *e) {
   if (!instance->n_devices) return no_device(instance, e);
-  *picked = 0;
   if (!which || !*which) return true;
   char *end;
   unsigned long index = strtoul(which, &end, 10);
@@ -31,25 +33,61 @@ static bool pick(const gpu_instance *instance, const char *which, uint32_t *pick
   text found = {0};
   for (uint32_t i = 0; i < instance->n_devices; i++)
     text_printf(&found, "%s%u %s", i ? ", " : "", i, instance->snapshots[i].name);
-  ERR(e, "no device \"%s\"; there are: %s", which, found.data);
+  err_set(e, "no device \"%s\"; there are: %s", which, found.data);
   text_free(&found);
   return false;
 }
 
-static bool make_plan(gpu_device *d, err *e) {
+bool device_choose(const gpu_snapshot *s, gpu_plan *plan, err *e) {
   const char *disable = getenv("VKIFT_DISABLE"), *profile = getenv("VKIFT_DEVICE_PROFILE"), *unknown = NULL;
-  if (choose(&d->snapshot, disable, profile, &d->plan, &unknown)) return true;
+  if (choose(s, disable, profile, plan, &unknown)) return true;
   bool in_disable = disable && unknown >= disable && unknown < disable + strlen(disable);
   text names = {0};
   for (gpu_feature f = 0; f < GPU_FEATURE_COUNT; f++) text_printf(&names, "%s%s", f ? ", " : "", gpu_feature_name(f));
   if (in_disable)
-    ERR(e, "VKIFT_DISABLE: unknown name \"%.*s\"; known are %s", (int)strcspn(unknown, ","), unknown, names.data);
+    err_set(e, "VKIFT_DISABLE: unknown name \"%.*s\"; known are %s", (int)strcspn(unknown, ","), unknown, names.data);
   else
-    ERR(e, "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, max_invocations, "
-           "max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds or is_cpu, each with =NUMBER",
-        (int)strcspn(unknown, ","), unknown);
+    err_set(e, "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, "
+               "max_invocations, max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds or is_cpu, each "
+               "with =NUMBER",
+            (int)strcspn(unknown, ","), unknown);
   text_free(&names);
   return false;
+}
+
+// Names the first render node of the kernel that this user cannot open; NULL: there is none, or *n are open to us.
+static const char *closed_node(char path[64], int *n) {
+  *n = 0;
+  DIR *dir = opendir("/dev/dri");
+  if (!dir) return NULL;
+  const char *closed = NULL;
+  for (struct dirent *entry; (entry = readdir(dir));) {
+    if (strncmp(entry->d_name, "renderD", 7)) continue;
+    snprintf(path, 64, "/dev/dri/%.40s", entry->d_name);
+    if (access(path, R_OK | W_OK)) {
+      closed = path;
+      break;
+    }
+    ++*n;
+  }
+  closedir(dir);
+  return closed;
+}
+
+const char *device_cpu_reason(char buffer[256]) {
+  char path[64];
+  int n_open;
+  const char *closed = closed_node(path, &n_open);
+  if (closed)
+    snprintf(buffer, 256, "%s exists but may not be opened: join its group (`sudo usermod -aG render $USER`) and log in again",
+             closed);
+  else if (!n_open)
+    snprintf(buffer, 256, "no GPU was found: the kernel offers no /dev/dri/renderD* (no GPU, its kernel driver not loaded, or "
+                          "a container without it)");
+  else
+    snprintf(buffer, 256, "the kernel offers a GPU, but no Vulkan driver serves it: on Debian `apt install "
+                          "mesa-vulkan-drivers`, for NVIDIA cards NVIDIA's own driver");
+  return buffer;
 }
 
 // --- creation --------------------------------------------------------------------------------------------------------
@@ -128,13 +166,13 @@ static bool create(gpu_device *d, err *e) {
 }
 
 static bool open_picked(gpu_device *d, const char *which, err *e) {
-  uint32_t picked;
+  uint32_t picked = 0;
   TRY(instance_open(d->memory, &d->instance, e));
   TRY(pick(&d->instance, which, &picked, e));
   d->physical = d->instance.devices[picked];
   d->snapshot = d->instance.snapshots[picked];
-  TRY(make_plan(d, e));
-  if (!create(d, e) || !submit_open(d, e)) return err_prefix(e, "%s", d->snapshot.name);
+  TRY(device_choose(&d->snapshot, &d->plan, e));
+  if (!create(d, e) || !cache_open(d, e)) return err_prefix(e, "%s", d->snapshot.name);
   return true;
 }
 
@@ -152,11 +190,12 @@ bool device_open(arena *a, const char *which, gpu_device **device, err *e) {
 
 void device_close(gpu_device *d) {
   if (!d) return;
-  // A device that hangs still uses its objects: nothing may be freed, and waiting for it would take forever.
+  // Every submission is waited for, so the device is idle, unless it hangs: then it may still use its objects, nothing may
+  // be freed, and waiting would take forever.
   if (d->hung) return;
   if (d->handle) {
-    vkDeviceWaitIdle(d->handle);
     while (d->recordings) recording_free(d->recordings);
+    cache_close(d);
     kernel_free_all(d);
     submit_close(d);
     while (d->heaps) heap_free(d->heaps);

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "gpu/choose.h"
 #include "gpu/snapshot.h"
 
@@ -22,10 +23,17 @@ typedef struct gpu_device gpu_device;
 // Order: discrete, integrated, virtual, CPU. On failure the message says what was found and what to install.
 bool device_open(arena *a, const char *which, gpu_device **device, err *e);
 void device_close(gpu_device *d); // NULL is fine; frees every object made from it
+// The devices that vkift could open, in the order of `vkift devices`. *n may be 0.
+bool device_list(arena *a, gpu_snapshot **list, uint32_t *n, err *e);
+// choose() with the environment's VKIFT_DISABLE and VKIFT_DEVICE_PROFILE.
+bool device_choose(const gpu_snapshot *s, gpu_plan *plan, err *e);
+// Why only a software driver was found, and what would help: one sentence, written to `buffer`.
+const char *device_cpu_reason(char buffer[256]);
 const gpu_snapshot *device_snapshot(const gpu_device *d);
 const gpu_plan *device_plan(const gpu_device *d); // chosen features, paths and limits (after profile and VKIFT_DISABLE)
 uint64_t device_bytes(const gpu_device *d);       // device memory allocated through heaps now
-// Messages of the validation layers so far (0 where they are off). Tests fail, and the CLI exits 1, when it is not 0.
+// Messages of the validation layers so far (0 where they are off), also after device_close, which may bring some. Tests
+// fail, and the CLI exits 1, when it is not 0.
 uint32_t device_validation_messages(const gpu_device *d);
 
 // --- memory ----------------------------------------------------------------------------------------------------------
@@ -105,5 +113,19 @@ bool recording_end(gpu_recording *r, err *e);
 // Submits the recordings in order and waits for them, with a finite time-out. A lost device, a time-out or a slice that
 // did not finish is an error that says so.
 bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e);
+
+// --- for people (report.c, check.c) ----------------------------------------------------------------------------------
+
+// What a device offers, which limits and features vkift uses, and why a feature is off: lines of text, or a JSON object.
+void device_report(const gpu_snapshot *s, const gpu_plan *plan, bool json, text *out);
+
+// Small kernels with known answers, run on the device.
+enum { DEVICE_CHECKS = 7 };
+typedef struct device_check_row {
+  const char *what;
+  bool skipped, ok;
+  char found[200]; // why it was skipped, or what was wrong
+} device_check_row;
+bool device_check(gpu_device *d, device_check_row rows[DEVICE_CHECKS]); // true: no row failed
 
 #endif

@@ -10,6 +10,7 @@ enum {
   MIB = 1 << 20,
   FIRST_CHUNK = 1 * MIB, // small heaps stay small; chunks then double with the heap
   LARGE_CHUNK = 64 * MIB,
+  RESERVE = 64 * MIB, // of the budget, for what the driver itself needs
   SLICE_ALIGN = 256, // the largest storage offset alignment that Vulkan allows
 };
 
@@ -23,20 +24,15 @@ gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind) {
 }
 
 static void free_chunk(gpu_device *d, gpu_buffer *c) {
-  if (c->handle) vkDestroyBuffer(d->handle, c->handle, NULL);
-  if (c->memory) vkFreeMemory(d->handle, c->memory, NULL); // unmaps too
-  *c = (gpu_buffer){0};
+  if (d->hung) return; // it may still use them
+  vkDestroyBuffer(d->handle, c->handle, NULL);
+  vkFreeMemory(d->handle, c->memory, NULL); // unmaps too
 }
 
 void heap_free(gpu_heap *h) {
   if (!h) return;
   gpu_device *d = h->device;
-  for (gpu_buffer *c = h->chunks; c; c = c->next) {
-    VkBuffer handle = c->handle;
-    VkDeviceMemory memory = c->memory;
-    vkDestroyBuffer(d->handle, handle, NULL);
-    vkFreeMemory(d->handle, memory, NULL);
-  }
+  for (gpu_buffer *c = h->chunks; c; c = c->next) free_chunk(d, c);
   if (h->kind == GPU_MEMORY_DEVICE) d->heap_bytes -= h->bytes;
   if (h->next) h->next->previous = h->previous;
   if (h->previous)
@@ -78,18 +74,24 @@ static double mib(uint64_t bytes) {
   return (double)bytes / MIB;
 }
 
+// What the driver says is free now; 0 where it does not say.
+static uint64_t budget_left(const gpu_device *d, uint64_t *heap_size) {
+  return snapshot_budget(d->physical, d->plan.on[GPU_FEATURE_MEMORY_BUDGET], heap_size);
+}
+
 static bool out_of_memory(const gpu_heap *h, uint64_t bytes, err *e) {
   const gpu_device *d = h->device;
   if (h->kind == GPU_MEMORY_STAGING)
     return ERR(e, "out of host-visible memory: %.1f MiB more for %s could not be allocated on %s", mib(bytes), h->name,
                d->snapshot.name);
-  uint64_t size, budget = snapshot_budget(d->physical, d->plan.on[GPU_FEATURE_MEMORY_BUDGET], &size);
+  uint64_t size, budget = budget_left(d, &size);
   char left[64] = "";
-  if (budget) snprintf(left, sizeof left, ", about %.0f MiB of it free now", mib(budget));
-  return ERR(e, "out of device memory: %.1f MiB more for %s could not be allocated on %s, which has %.0f MiB%s; this process "
-                "holds %.1f MiB. A shorter row (--max-length), checkpointing, LoRA or a smaller model need less; other programs "
-                "may hold memory too",
-             mib(bytes), h->name, d->snapshot.name, mib(size), left, mib(d->heap_bytes));
+  if (budget) snprintf(left, sizeof left, ", %.0f MiB of it free now", mib(budget));
+  return ERR(e, "out of device memory: %.1f MiB more for %s do not fit on %s, which has %.0f MiB%s; this process holds %.1f "
+                "MiB. What needs less: a shorter row (--max-length), checkpointing, LoRA, a smaller model; other programs "
+                "may hold device memory too%s",
+             mib(bytes), h->name, d->snapshot.name, mib(size), left, mib(d->heap_bytes),
+             budget ? " (VKIFT_DISABLE=memory_budget allocates without asking what is free)" : "");
 }
 
 static bool zero_fill(gpu_device *d, const gpu_buffer *c, err *e) {
@@ -100,6 +102,9 @@ static bool zero_fill(gpu_device *d, const gpu_buffer *c, err *e) {
 
 static bool fill_chunk(gpu_heap *h, gpu_buffer *c, err *e) {
   gpu_device *d = h->device;
+  // Some drivers hand out more than there is and lose the device when it is used, so the budget is asked first.
+  uint64_t size, budget = h->kind == GPU_MEMORY_DEVICE ? budget_left(d, &size) : 0;
+  if (budget && c->bytes + RESERVE > budget) return out_of_memory(h, c->bytes, e);
   VkBufferCreateInfo buffer = {
       .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
       .size = c->bytes,
@@ -139,15 +144,20 @@ static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, err *e) {
   gpu_device *d = h->device;
   uint64_t roomy = smaller(larger(FIRST_CHUNK, h->bytes), LARGE_CHUNK);
   uint64_t sizes[2] = {larger(bytes, smaller(roomy, d->plan.max_chunk_bytes / SLICE_ALIGN * SLICE_ALIGN)), bytes};
-  gpu_buffer made = {0};
+  gpu_buffer made;
   err failure;
-  for (int i = 0; i < 2 && !made.handle; i++) {
-    if (i && sizes[1] == sizes[0]) break;
+  bool ok = false;
+  for (int i = 0; i < 2 && !ok; i++) {
+    if (i && (sizes[1] == sizes[0] || d->lost)) break;
     failure = (err){0};
-    made.bytes = sizes[i];
-    if (!fill_chunk(h, &made, &failure)) free_chunk(d, &made);
+    made = (gpu_buffer){.bytes = sizes[i]};
+    ok = fill_chunk(h, &made, &failure);
+    if (!ok) free_chunk(d, &made);
   }
-  if (!made.handle) return ERR(e, "%s", failure.message), NULL;
+  if (!ok) {
+    err_set(e, "%s", failure.message);
+    return NULL;
+  }
   gpu_buffer *c = ARENA_NEW(h->memory, gpu_buffer);
   *c = made;
   c->next = h->chunks;

@@ -12,7 +12,7 @@ static const char *result_text(VkResult result) {
     case VK_ERROR_OUT_OF_HOST_MEMORY: return "out of host memory";
     case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "out of device memory";
     case VK_ERROR_INITIALIZATION_FAILED: return "initialization failed";
-    case VK_ERROR_DEVICE_LOST: return "device lost: the driver or the system's watchdog reset it; start again (a new process is needed)";
+    case VK_ERROR_DEVICE_LOST: return "device lost (the driver or the system's watchdog reset it); a new process is needed";
     case VK_ERROR_MEMORY_MAP_FAILED: return "mapping memory failed";
     case VK_ERROR_LAYER_NOT_PRESENT: return "a layer is not installed";
     case VK_ERROR_EXTENSION_NOT_PRESENT: return "an extension is not there";
@@ -34,7 +34,7 @@ bool instance_check(VkResult result, const char *call, const char *file, int lin
 
 // --- creation --------------------------------------------------------------------------------------------------------
 
-static bool create(gpu_instance *instance, err *e) {
+static bool create(arena *a, gpu_instance *instance, err *e) {
   if (volkInitialize() != VK_SUCCESS)
     return ERR(e, "the Vulkan loader (libvulkan.so.1) was not found; install it and a driver: on Debian "
                   "`apt install libvulkan1 mesa-vulkan-drivers`, for NVIDIA cards also NVIDIA's own driver");
@@ -43,14 +43,22 @@ static bool create(gpu_instance *instance, err *e) {
   VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                    .pApplicationName = "vkift",
                                    .apiVersion = choose_api_version(getenv("VKIFT_DEVICE_PROFILE"))};
-  VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
+  validation_setting v;
+  TRY(validation_setup(a, instance, &v, e));
+  VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                               .pNext = v.chain,
+                               .pApplicationInfo = &application,
+                               .enabledLayerCount = v.n_layers,
+                               .ppEnabledLayerNames = v.layers,
+                               .enabledExtensionCount = v.n_extensions,
+                               .ppEnabledExtensionNames = v.extensions};
   VkResult result = vkCreateInstance(&info, NULL, &instance->handle);
   if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
     return ERR(e, "the Vulkan loader found no driver; install one: on Debian `apt install mesa-vulkan-drivers` (AMD, Intel, "
                   "and a software driver that needs no GPU), for NVIDIA cards NVIDIA's own driver");
   TRY(instance_check(result, "vkCreateInstance", __FILE__, __LINE__, e));
   volkLoadInstance(instance->handle);
-  return true;
+  return validation_listen(instance, &v, e);
 }
 
 // --- devices ---------------------------------------------------------------------------------------------------------
@@ -97,12 +105,23 @@ static bool find_devices(arena *a, gpu_instance *instance, err *e) {
 
 bool instance_open(arena *a, gpu_instance *instance, err *e) {
   *instance = (gpu_instance){0};
-  if (create(instance, e) && find_devices(a, instance, e)) return true;
+  if (create(a, instance, e) && find_devices(a, instance, e)) return true;
   instance_close(instance);
   return false;
 }
 
+bool device_list(arena *a, gpu_snapshot **list, uint32_t *n, err *e) {
+  gpu_instance instance;
+  TRY(instance_open(a, &instance, e));
+  *list = instance.snapshots;
+  *n = instance.n_devices;
+  instance_close(&instance);
+  return true;
+}
+
 void instance_close(gpu_instance *instance) {
-  if (instance->handle) vkDestroyInstance(instance->handle, NULL);
-  *instance = (gpu_instance){0};
+  if (!instance->handle) return;
+  validation_stop(instance);
+  vkDestroyInstance(instance->handle, NULL);
+  instance->handle = VK_NULL_HANDLE;
 }

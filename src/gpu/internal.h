@@ -27,6 +27,23 @@ typedef struct gpu_instance {
 bool instance_open(arena *a, gpu_instance *instance, err *e);
 void instance_close(gpu_instance *instance); // a zeroed one is fine
 
+// --- validation (validation.c) ---------------------------------------------------------------------------------------
+
+// What creating the instance needs for it. Points into itself: must stay where it is until the instance exists.
+typedef struct validation_setting {
+  const char *layers[1], *extensions[2];
+  uint32_t n_layers, n_extensions;
+  const void *chain; // for VkInstanceCreateInfo.pNext
+  bool listens;
+  VkValidationFeatureEnableEXT sync;
+  VkValidationFeaturesEXT features;
+  VkDebugUtilsMessengerCreateInfoEXT messenger;
+} validation_setting;
+
+bool validation_setup(arena *a, gpu_instance *instance, validation_setting *v, err *e);
+bool validation_listen(gpu_instance *instance, validation_setting *v, err *e);
+void validation_stop(gpu_instance *instance);
+
 // --- snapshot (snapshot.c) -------------------------------------------------------------------------------------------
 
 // False for a device that vkift cannot use at all: below Vulkan 1.1, or without compute.
@@ -84,9 +101,11 @@ struct gpu_kernel {
 // One submission in flight at a time: a fence, and a word that the last command of each slice sets.
 typedef struct gpu_queue {
   VkQueue handle;
+  bool ready; // the rest was made
   VkFence fence;
   VkCommandPool pool;
   VkCommandBuffer tail, transfer; // tail: waits for all before it and sets the word; transfer: rerecorded at will
+  gpu_heap *heap; // STAGING, of these two
   gpu_slice status, staging;
   VkCommandBuffer *batch;         // [batch_capacity] of the slice being put together
   struct recording_part **parts; // [batch_capacity] the same slice's parts
@@ -102,18 +121,26 @@ struct gpu_device {
   VkDevice handle;
   VkPhysicalDeviceMemoryProperties memory_types;
   gpu_queue queue;
-  gpu_heap *heaps, *own_heap; // own_heap: staging and status
+  gpu_heap *heaps;
   uint64_t heap_bytes;        // of DEVICE heaps
   gpu_recording *recordings;
   gpu_kernel **kernels; // open addressing, n_kernels of kernel_capacity (a power of two)
   uint64_t n_kernels, kernel_capacity;
   VkPipelineCache pipeline_cache;
+  uint64_t cache_bytes; // of the pipeline cache when it was opened from a file; 0 without one
   bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 
 // --- kernels (kernel.c) ----------------------------------------------------------------------------------------------
 
 void kernel_free_all(gpu_device *d);
+
+// --- the pipeline cache on disk (cache.c) ----------------------------------------------------------------------------
+
+// Where it is kept: VKIFT_CACHE_DIR, $XDG_CACHE_HOME/vkift or ~/.cache/vkift; NULL without any of them.
+char *cache_path(arena *a, const gpu_snapshot *s);
+bool cache_open(gpu_device *d, err *e); // no file, or a bad one, is an empty cache
+void cache_close(gpu_device *d);        // writes it if it grew; failing to is no error
 
 // --- command buffers (recording.c) -----------------------------------------------------------------------------------
 
@@ -144,7 +171,8 @@ void recording_full_barrier(VkCommandBuffer buffer, bool host);
 
 // --- submission (submit.c) -------------------------------------------------------------------------------------------
 
-bool submit_open(gpu_device *d, err *e);
+// What submitting needs is made at the first submission: drivers that only compile (RADV's null hardware) lack all of it.
+bool submit_ready(gpu_device *d, err *e);
 void submit_close(gpu_device *d);
 // Runs command buffers and waits. `expected` seconds lengthen the time-out.
 bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, double expected, err *e);

@@ -1,5 +1,7 @@
 // Asks a Vulkan device about itself.
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gpu/internal.h"
@@ -133,6 +135,37 @@ static void take_features(VkPhysicalDevice device, const VkExtensionProperties *
 #endif
 }
 
+// --- the screen ------------------------------------------------------------------------------------------------------
+
+// Whether a connector of the kernel's device major:minor (a /dev/dri/card*) has a screen connected.
+static bool drives_screen(int64_t major, int64_t minor) {
+  char path[400], status[32] = "";
+  snprintf(path, sizeof path, "/sys/dev/char/%lld:%lld", (long long)major, (long long)minor);
+  DIR *dir = opendir(path);
+  if (!dir) return false;
+  bool connected = false;
+  for (struct dirent *entry; !connected && (entry = readdir(dir));) {
+    if (strncmp(entry->d_name, "card", 4)) continue;
+    snprintf(path, sizeof path, "/sys/dev/char/%lld:%lld/%s/status", (long long)major, (long long)minor, entry->d_name);
+    FILE *f = fopen(path, "r");
+    if (!f) continue;
+    connected = fgets(status, sizeof status, f) && !strncmp(status, "connected", 9);
+    fclose(f);
+  }
+  closedir(dir);
+  return connected;
+}
+
+// Without a way to ask, a GPU of a machine with a running desktop is taken to draw it.
+static bool may_display(VkPhysicalDevice device, bool has_drm, gpu_kind kind) {
+  if (kind == GPU_KIND_CPU) return false;
+  if (!has_drm) return getenv("DISPLAY") || getenv("WAYLAND_DISPLAY");
+  VkPhysicalDeviceDrmPropertiesEXT drm = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRM_PROPERTIES_EXT};
+  VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &drm};
+  vkGetPhysicalDeviceProperties2(device, &all);
+  return drm.hasPrimary && drives_screen(drm.primaryMajor, drm.primaryMinor);
+}
+
 bool snapshot_take(VkPhysicalDevice device, gpu_snapshot *s) {
   *s = (gpu_snapshot){0};
   VkPhysicalDeviceProperties properties;
@@ -153,6 +186,7 @@ bool snapshot_take(VkPhysicalDevice device, gpu_snapshot *s) {
   s->memory_budget = snapshot_has_extension(list, n, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   take_properties(device, s);
   take_features(device, list, n, s);
+  s->display = may_display(device, snapshot_has_extension(list, n, VK_EXT_PHYSICAL_DEVICE_DRM_EXTENSION_NAME), s->kind);
   arena_free(memory);
 
   s->device_budget_bytes = snapshot_budget(device, s->memory_budget, &s->device_heap_bytes);

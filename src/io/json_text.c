@@ -203,9 +203,10 @@ static bool same_key(scan *s, const seen_key *a, const seen_key *b) {
 // An object's keys, from `first` on, are all seen. Keys of equal hash are compared with their neighbour alone: of three
 // that are equal two are neighbours, and unequal keys of one hash do not occur in honest files.
 static bool close_object(scan *s, uint64_t first) {
-  seen_key *k = s->keys + first;
   uint64_t n = s->n_keys - first;
-  if (n > 1) qsort(k, (size_t)n, sizeof *k, by_hash);
+  if (!n) return true;
+  seen_key *k = s->keys + first;
+  qsort(k, (size_t)n, sizeof *k, by_hash);
   for (uint64_t i = 1; i < n; i++)
     if (k[i].hash == k[i - 1].hash && same_key(s, &k[i - 1], &k[i])) {
       char key[QUOTE_BYTES], found[QUOTE_BYTES + 16];

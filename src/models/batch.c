@@ -1,5 +1,7 @@
 #include "models/batch.h"
 
+#include "models/load.h"
+
 enum { PART_ALIGN = 256 };
 
 // The parts of a row's memory: where the tensor, the host pointer of a slot and the elements are.
@@ -75,19 +77,6 @@ static void place(batch *b, const gpu_slice *slots, gpu_slice device) {
   }
 }
 
-static bool upload_rotary(batch *b, const model *m, gpu_device *d, gpu_heap *heap, err *e) {
-  tensor *tables[] = {b->in.cos, b->in.sin};
-  const uint64_t n = tensor_elements(b->in.cos);
-  arena *scratch = arena_new("rotary tables");
-  float *values[] = {ARENA_ARRAY(scratch, float, n), ARENA_ARRAY(scratch, float, n)};
-  model_rotary_tables(&m->config, tensor_rows(b->in.cos), values[0], values[1]);
-  bool ok = true;
-  for (int i = 0; ok && i < 2; i++)
-    ok = heap_alloc(heap, tensor_bytes(tables[i]), &tables[i]->memory, e) && gpu_upload(d, tables[i]->memory, values[i], n * 4, e);
-  arena_free(scratch);
-  return ok;
-}
-
 bool batch_allocate(batch *b, const model *m, gpu_device *d, gpu_heap *device, gpu_heap *staging, err *e) {
   gpu_slice slots[BATCH_SLOTS];
   TRY(heap_alloc(device, b->bytes, &b->memory, e));
@@ -98,7 +87,7 @@ bool batch_allocate(batch *b, const model *m, gpu_device *d, gpu_heap *device, g
     TRY(recording_end(b->upload[s], e));
   }
   place(b, slots, b->memory);
-  return upload_rotary(b, m, d, device, e);
+  return load_rotary(m, b->in.cos, b->in.sin, d, device, e);
 }
 
 void batch_free(batch *b) {

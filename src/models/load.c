@@ -42,3 +42,16 @@ bool load_upload(model *m, gpu_device *d, gpu_heap *heap, uint64_t seed, err *e)
   }
   return true;
 }
+
+bool load_rotary(const model *m, tensor *cos, tensor *sin, gpu_device *d, gpu_heap *heap, err *e) {
+  tensor *tables[] = {cos, sin};
+  const uint64_t n = tensor_elements(cos);
+  arena *scratch = arena_new("rotary tables");
+  float *values[] = {ARENA_ARRAY(scratch, float, n), ARENA_ARRAY(scratch, float, n)};
+  model_rotary_tables(&m->config, tensor_rows(cos), values[0], values[1]);
+  bool ok = true;
+  for (int i = 0; ok && i < 2; i++)
+    ok = heap_alloc(heap, tensor_bytes(tables[i]), &tables[i]->memory, e) && gpu_upload(d, tables[i]->memory, values[i], n * 4, e);
+  arena_free(scratch);
+  return ok;
+}

@@ -14,5 +14,7 @@ void load_declare(arena *a, model *m, params *train, load_type type);
 uint64_t load_frozen_bytes(const model *m);
 // Allocates the frozen parameters and uploads all parameters (those of `train` must have memory).
 bool load_upload(model *m, gpu_device *d, gpu_heap *heap, uint64_t seed, err *e);
+// Allocates and fills the rotary tables cos and sin, f32 [positions, head_dim / 2].
+bool load_rotary(const model *m, tensor *cos, tensor *sin, gpu_device *d, gpu_heap *heap, err *e);
 
 #endif

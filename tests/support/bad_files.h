@@ -15,6 +15,9 @@ void bad_files_cut(bad_files_open open, const char *name, const text *good, size
 // `n` copies of a good file with one byte changed: taken or refused with a message. Returns how many were refused.
 int bad_files_mutate(bad_files_open open, const char *name, const text *good, int n);
 
+// Reads every byte, for the openers.
+void bad_files_touch(const void *data, uint64_t bytes);
+
 // Building: little-endian numbers.
 void put_u32(text *t, uint32_t x);
 void put_u64(text *t, uint64_t x);

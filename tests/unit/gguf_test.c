@@ -13,16 +13,14 @@ static bool open_and_read(const char *path, err *e) {
   arena *a = arena_new("test");
   gguf g;
   bool ok = gguf_open(a, path, &g, e);
-  volatile unsigned sum = 0;
   for (uint64_t i = 0; ok && i < g.n_values; i++) {
     const gguf_value *v = &g.values[i];
     for (uint64_t j = 0; j < v->n; j++) {
-      if (v->item_type != GGUF_STRING) sum += (unsigned)(gguf_float_at(v, j) > 0);
-      for (uint64_t b = 0; v->strings && b < v->strings[j].length; b++) sum += (unsigned char)v->strings[j].data[b];
+      if (v->strings) bad_files_touch(v->strings[j].data, v->strings[j].length);
+      else gguf_float_at(v, j);
     }
   }
-  for (uint64_t i = 0; ok && i < g.weights.n; i++)
-    for (uint64_t b = 0; b < g.weights.items[i].bytes; b++) sum += g.weights.items[i].data[b];
+  for (uint64_t i = 0; ok && i < g.weights.n; i++) bad_files_touch(g.weights.items[i].data, g.weights.items[i].bytes);
   if (ok) gguf_close(&g);
   arena_free(a);
   return ok;
@@ -503,7 +501,7 @@ static void a_vocabulary_without_tensors_is_a_good_file(void **state) {
   arena_free(a);
 }
 
-// A real file, cut at many places and changed in its header.
+// A real file, cut at many places and changed at some.
 static void a_real_file_cut_and_changed(void **state) {
   (void)state;
   arena *a = arena_new("test");
@@ -514,16 +512,7 @@ static void a_real_file_cut_and_changed(void **state) {
   text good = {0};
   text_put(&good, data, size);
   bad_files_cut(open_and_read, "cut.gguf", &good, 997);
-  for (int i = 0; i < 300; i++) { // every byte of the fixed header and the first keys
-    text changed = {0};
-    text_put(&changed, data, size);
-    changed.data[i] = (char)~changed.data[i];
-    const char *path = test_path(test_directory(), "changed.gguf");
-    test_write(path, changed.data, changed.length);
-    e = (err){0};
-    if (!open_and_read(path, &e)) assert_true(e.failed);
-    text_free(&changed);
-  }
+  bad_files_mutate(open_and_read, "changed.gguf", &good, 100);
   text_free(&good);
   arena_free(a);
 }

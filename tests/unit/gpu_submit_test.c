@@ -1,4 +1,5 @@
 // Recordings on a live device: dispatches, copies, fills, barriers, cuts, and that running again gives the same again.
+#define _GNU_SOURCE
 #include "support/test.h"
 
 #include <math.h>
@@ -32,8 +33,8 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
   fixture *f = *state;
-  uint32_t messages = device_validation_messages(f->device);
   device_close(f->device);
+  uint32_t messages = device_validation_messages(f->device);
   arena_free(f->memory);
   return messages ? -1 : 0;
 }
@@ -184,5 +185,14 @@ int main(void) {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, new_heap, free_heap)
   const struct CMUnitTest tests[] = {CASE(test_upload_download), CASE(test_chain), CASE(test_two_recordings), CASE(test_empty),
                                      CASE(test_kernel_twice)};
-  return cmocka_run_group_tests(tests, setup, teardown);
+  // As the device is; on the floor; every part a slice of its own; all in one slice.
+  const char *const profiles[] = {NULL, "floor", "slice_seconds=1e-9,storage_align=256", "slice_seconds=1000"};
+  const char *outer = getenv("VKIFT_DEVICE_PROFILE");
+  int failed = 0;
+  for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++) {
+    if (i && outer) break;
+    if (profiles[i]) setenv("VKIFT_DEVICE_PROFILE", profiles[i], true);
+    failed += cmocka_run_group_tests_name(profiles[i] ? profiles[i] : "the device itself", tests, setup, teardown);
+  }
+  return failed;
 }

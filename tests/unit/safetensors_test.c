@@ -12,9 +12,7 @@ static bool open_and_read(const char *path, err *e) {
   arena *a = arena_new("test");
   weights w;
   bool ok = safetensors_open(a, path, &w, e);
-  volatile unsigned sum = 0;
-  for (uint64_t i = 0; ok && i < w.n; i++)
-    for (uint64_t b = 0; b < w.items[i].bytes; b++) sum += w.items[i].data[b];
+  for (uint64_t i = 0; ok && i < w.n; i++) bad_files_touch(w.items[i].data, w.items[i].bytes);
   if (ok) weights_close(&w);
   arena_free(a);
   return ok;

@@ -1,0 +1,23 @@
+// y = x · scale where the element's random word reaches the threshold, else 0. The backward is the same map of dy.
+// One Philox block serves four features: counter (example, epoch, position, feature / 4). One invocation a block.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "dropout.h"
+
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform PARAMS { dropout_params p; };
+layout(std430, binding = 0) readonly buffer X { float x[]; };
+layout(std430, binding = 1) readonly buffer KEYS { uint keys[]; };
+layout(std430, binding = 2) readonly buffer COUNTS { uint counts[]; };
+layout(std430, binding = 3) writeonly buffer Y { float y[]; };
+#include "lib/grid.glsl"
+#include "lib/live.glsl"
+#include "lib/philox.glsl"
+
+void main() {
+  uint blocks = (p.row_size + 3) / 4, n = grid_index() / blocks, first = grid_index() % blocks * 4;
+  if (n >= live_rows(p.rows, p.live)) return;
+  uvec4 words = philox(uvec2(p.key_low, p.key_high), uvec4(keys[3 * n], keys[3 * n + 1], keys[3 * n + 2], first / 4));
+  uint n_features = min(4, p.row_size - first), at = n * p.row_size + first;
+  for (uint i = 0; i < n_features; i++) y[at + i] = words[i] >= p.threshold ? x[at + i] * p.scale : 0.0;
+}

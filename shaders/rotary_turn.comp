@@ -1,0 +1,32 @@
+// Each head's pairs (a, b) = (x[j], x[j + rotary_dim / 2]) become (a·cos − sign·b·sin, b·cos + sign·a·sin); features from
+// rotary_dim on are copied. One invocation a pair.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "rotary.h"
+
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform PARAMS { rotary_params p; };
+layout(std430, binding = 0) readonly buffer X { float x[]; };
+layout(std430, binding = 1) readonly buffer POSITIONS { uint positions[]; };
+layout(std430, binding = 2) readonly buffer COSINES { float cosines[]; };
+layout(std430, binding = 3) readonly buffer SINES { float sines[]; };
+layout(std430, binding = 4) readonly buffer COUNTS { uint counts[]; };
+layout(std430, binding = 5) writeonly buffer Y { float y[]; };
+#include "lib/grid.glsl"
+#include "lib/live.glsl"
+
+void main() {
+  uint pairs = p.head_dim / 2, turning = p.rotary_dim / 2;
+  uint head = grid_index() / pairs, j = grid_index() % pairs, n = head / p.n_heads; // head: of all rows
+  if (n >= live_rows(p.rows, p.live)) return;
+  if (j < turning) {
+    uint a = head * p.head_dim + j, b = a + turning, angle = positions[n] * turning + j;
+    float c = cosines[angle], s = p.sign * sines[angle];
+    y[a] = x[a] * c - x[b] * s;
+    y[b] = x[b] * c + x[a] * s;
+  } else {
+    uint a = head * p.head_dim + 2 * j; // rotary_dim + 2 (j − rotary_dim / 2)
+    y[a] = x[a];
+    y[a + 1] = x[a + 1];
+  }
+}

@@ -1,0 +1,160 @@
+// vkift train: options to vkift_train, its events to a progress line, and what to do next.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/assets.h"
+#include "cli/cli.h"
+#include "cli/json_line.h"
+#include "cli/options.h"
+#include "cli/show.h"
+#include "config/train_options.h"
+#include "config/yaml.h"
+#include "io/json.h"
+
+typedef struct train_flags {
+  const char *config, *resume;
+  bool json;
+} train_flags;
+
+#define GROUP .group = "This command"
+static const option train_flag_table[] = {
+    {"config", OPTION_PATH, offsetof(train_flags, config), .rules = OPTION_FLAG_ONLY, GROUP, .unset = "none", .value = "FILE",
+     .help = "YAML file whose keys are these options with underscores; flags win over it"},
+    {"resume", OPTION_PATH, offsetof(train_flags, resume), .rules = OPTION_FLAG_ONLY | OPTION_OPTIONAL_VALUE, GROUP,
+     .unset = "off", .value = "RUN",
+     .help = "go on from the newest good checkpoint of a run directory (by default --output-dir), as its config.yaml says"},
+    {"json", OPTION_BOOL, offsetof(train_flags, json), .rules = OPTION_FLAG_ONLY, GROUP,
+     .help = "print the result as one JSON object"},
+    {0},
+};
+
+static const command_help help = {
+    .usage = "vkift train [--config FILE] [--model PATH --data PATH[:WEIGHT]] [options]",
+    .about =
+        "Finetunes a language model on instruction data and writes a run directory: config.yaml, metrics.jsonl, "
+        "checkpoints, and adapter/ or model/. With neither --model nor --data, trains the built-in example.",
+    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl --output-dir runs/first",
+};
+
+static bool usage(err *e, const char *message) {
+  e->usage = true;
+  return ERR(e, "%s", message);
+}
+
+// A run directory is resumed with the options in its config.yaml.
+static bool resume_from(arena *a, const flags *f, const char **config, const char **run, err *e) {
+  const char *named = flags_value(f, "resume"), *output = flags_value(f, "output_dir");
+  *run = named && *named ? named : output;
+  if (!*run) return usage(e, "--resume: which run? Name its directory: --resume RUN");
+  if (named && *named && output && strcmp(named, output))
+    return usage(e, "--resume RUN and --output-dir name different directories");
+  if (!file_is_dir(*run))
+    return ERR(e, "%s: expected a run directory to resume, found %s", *run, file_exists(*run) ? "a file" : "nothing");
+  if (!*config) *config = path_join(a, *run, "config.yaml");
+  return true;
+}
+
+// Flags win over the file, the file over the defaults. The flags are stored first and last: first, so that what is wrong
+// with the command line is said before a file is looked for.
+static bool read_options(arena *a, const flags *f, const option_set *sets, size_t n_sets, vkift_train_options *o, err *e) {
+  const char *config = flags_value(f, "config"), *run = NULL;
+  TRY(flags_store(a, f, e));
+  if (flags_value(f, "resume")) TRY(resume_from(a, f, &config, &run, e));
+  *o = vkift_train_defaults();
+  bool model = flags_value(f, "model"), data = flags_value(f, "data");
+  if (!config && !model && !data) config = assets_path(a, "train.yaml");
+  if (config) TRY(yaml_read(a, config, sets, n_sets, e));
+  TRY(flags_store(a, f, e));
+  if (run) {
+    o->output_dir = run;
+    o->resume = true;
+  }
+  if (!o->model)
+    return usage(
+        e, "--model is missing: a Hugging Face directory or a GGUF file (or leave out --data too, for the built-in example)");
+  if (!o->data.n)
+    return usage(
+        e,
+        "--data is missing: a JSONL file, or a directory with train.jsonl (or leave out --model too, for the built-in example)");
+  return true;
+}
+
+static void on_step(void *user, const vkift_step *s) {
+  (void)user;
+  if (s->bad) log_warn("step %lld: loss or gradient is not finite; the weights stay as they were", (long long)s->step);
+  log_progress(s->step == s->total_steps, "step %lld/%lld  loss %.4f  lr %.2e  %s target tokens/s  %s left", (long long)s->step,
+               (long long)s->total_steps, s->loss, s->learning_rate, show_count((int64_t)s->target_tokens_per_second).text,
+               show_time(s->seconds_left).text);
+}
+
+static void on_evaluation(void *user, const vkift_eval_point *p) {
+  (void)user;
+  log_note("step %lld: evaluation loss %.4f (%s examples, %s target tokens)", (long long)p->step, p->loss,
+           show_count(p->examples).text, show_count(p->target_tokens).text);
+}
+
+static void on_note(void *user, const char *message) {
+  (void)user;
+  log_note("%s", message);
+}
+
+static void print_json(const vkift_train_result *r, double seconds) {
+  text out = {0};
+  text_puts(&out, "{\"run_dir\": ");
+  json_put_string(&out, r->run_dir);
+  text_puts(&out, ", \"output\": ");
+  json_put_string(&out, r->output);
+  text_printf(&out, ", \"steps\": %lld, \"total_steps\": %lld, \"bad_steps\": %lld, \"stopped\": %s, \"last_loss\": ",
+              (long long)r->steps, (long long)r->total_steps, (long long)r->bad_steps, r->stopped ? "true" : "false");
+  json_line_put_number(&out, r->last_loss, 9);
+  text_puts(&out, ", \"last_eval_loss\": ");
+  json_line_put_number(&out, r->last_eval_loss, 9);
+  text_puts(&out, ", \"seconds\": ");
+  json_line_put_number(&out, seconds, 6);
+  text_putc(&out, '}');
+  puts(out.data);
+  text_free(&out);
+}
+
+static void print_result(const vkift_train_result *r, double seconds) {
+  printf("%s %s of %s steps in %s", r->stopped ? "stopped after" : "trained", show_count(r->steps).text,
+         show_count(r->total_steps).text, show_time(seconds).text);
+  if (isfinite(r->last_loss)) printf("; last loss %.4f", r->last_loss);
+  if (isfinite(r->last_eval_loss)) printf("; evaluation loss %.4f", r->last_eval_loss);
+  if (r->bad_steps) printf("; steps that were not finite and changed nothing: %s", show_count(r->bad_steps).text);
+  if (r->stopped) {
+    printf("\n\ngo on:\n  vkift train --resume %s\n", r->run_dir);
+    return;
+  }
+  printf("\nwritten: %s\n\nnext:\n  vkift generate %s --chat\n  vkift eval %s\n  vkift export --merge %s --output-dir DIR\n",
+         r->output, r->run_dir, r->run_dir, r->run_dir);
+}
+
+bool train_run(int argc, char **argv, err *e) {
+  vkift_train_options o = vkift_train_defaults();
+  const vkift_train_options defaults = o;
+  train_flags own = {0};
+  const train_flags own_defaults = {0};
+  const option_set sets[] = {{train_option_table, &o}, {train_flag_table, &own}};
+  flags f;
+  arena *a = arena_new("command line");
+  bool ok = flags_read(a, sets, 2, NULL, argc, argv, &f, e);
+  if (ok && f.help) {
+    options_print_help(&help, sets, (const void *const[]){&defaults, &own_defaults}, 2);
+  } else if (ok) {
+    interrupts_catch(false);
+    const vkift_train_events events = {.step = on_step, .evaluation = on_evaluation, .note = on_note, .should_stop = interrupted};
+    vkift_train_result result = {0};
+    vkift_error error = {0};
+    double start = clock_seconds();
+    ok = read_options(a, &f, sets, 2, &o, e) && library_ok(vkift_train(&o, &events, &result, &error), &error, e);
+    if (ok && result.stopped) log_note("stopped by a signal; the checkpoint of step %lld is kept", (long long)result.steps);
+    if (ok && own.json) print_json(&result, clock_seconds() - start);
+    else if (ok) print_result(&result, clock_seconds() - start);
+  }
+  arena_free(a);
+  return ok;
+}

@@ -1,0 +1,155 @@
+#include "eval/evaluation.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "eval/accuracy.h"
+#include "eval/loaded.h"
+#include "eval/score.h"
+#include "train/corpus.h"
+
+enum { DEFAULT_CAPACITY = 1024, CAPACITY_STEP = 64 };
+
+typedef struct evaluation {
+  arena *memory;
+  const vkift_eval_options *options;
+  const vkift_eval_events *events;
+  loaded loaded;
+  dataset data;   // as the examples are
+  dataset scored; // the same with a target on every token, where losses per token are wanted
+  uint32_t longest;
+  accuracy accuracy;
+  double loss_sum, weights_sum;
+  uint64_t done;
+  float *nll; // [longest]
+  bool *target;
+} evaluation;
+
+// --- data --------------------------------------------------------------------------------------------------------------
+
+// Without --data, what the run itself evaluated on.
+static bool read_run_data(evaluation *v, err *e) {
+  vkift_train_options *o = &v->loaded.run;
+  corpus c;
+  if (!v->loaded.is_run || (!o->eval_data && o->eval_split == 0)) {
+    e->usage = true;
+    return ERR(e, "which data? Give --data PATH%s", v->loaded.is_run ? ": the run was trained without --eval-data or --eval-split" : "");
+  }
+  TRY(corpus_read(v->memory, v->loaded.model, &v->loaded.prompt, o, &c, e));
+  v->data = c.eval;
+  return true;
+}
+
+static bool read_data(evaluation *v, err *e) {
+  const vkift_eval_options *o = v->options;
+  const model *m = v->loaded.model;
+  if (!o->data) {
+    TRY(read_run_data(v, e));
+  } else {
+    const uint32_t context = m->config.max_positions, usual = context < 2048 ? context : 2048;
+    const int64_t of_run = v->loaded.is_run ? v->loaded.run.max_length : 0;
+    const uint32_t most = o->max_length ? (uint32_t)o->max_length : of_run ? (uint32_t)of_run : usual;
+    if (most > context) return ERR(e, "max_length: expected at most %u (the model's context), found %u", context, most);
+    const dataset_options options =
+        corpus_options(m, &v->loaded.prompt, o->objective, o->data_format, o->train_on, o->excess_length, most, o->skip_bad_examples);
+    char *file;
+    TRY(dataset_path(v->memory, o->data, "test", &file, e));
+    TRY(dataset_read(v->memory, file, &options, &v->data, e));
+  }
+  for (uint64_t i = 0; i < v->data.n; i++)
+    if (v->longest < v->data.items[i].n) v->longest = v->data.items[i].n;
+  return v->data.n ? true : ERR(e, "expected examples to score, found none");
+}
+
+// Every token but the first is predicted.
+static void score_every_token(evaluation *v) {
+  v->scored = v->data;
+  v->scored.items = ARENA_ARRAY(v->memory, example, v->data.n);
+  uint8_t *all = ARENA_ARRAY(v->memory, uint8_t, v->longest);
+  for (uint32_t i = 1; i < v->longest; i++) all[i] = 1;
+  for (uint64_t i = 0; i < v->data.n; i++) {
+    v->scored.items[i] = v->data.items[i];
+    v->scored.items[i].target = all;
+    v->scored.items[i].n_targets = v->data.items[i].n - 1;
+  }
+}
+
+// --- scoring -----------------------------------------------------------------------------------------------------------
+
+static void hand_over(evaluation *v, const example *x, const float *losses, double loss) {
+  v->nll[0] = NAN;
+  v->target[0] = false;
+  for (uint32_t i = 1; i < x->n; i++) v->nll[i] = losses[i - 1], v->target[i] = x->target[i];
+  const accuracy_row *answer = v->options->accuracy ? &v->accuracy.rows[v->done] : NULL;
+  const vkift_scored scored = {.index = (int64_t)v->done, .file = x->file, .line = x->line, .task = x->task, .cluster = x->cluster, .n = x->n,
+                               .input_ids = x->ids, .nll = v->nll, .target = v->target, .loss = loss,
+                               .answer = answer ? answer->answer : NULL, .expected = answer ? x->answer : NULL, .correct = answer && answer->correct};
+  v->events->example(v->events->user, &scored);
+}
+
+// `of_score` is the example as it was scored; its losses cover that one's targets.
+static bool one_example(void *user, const example *of_score, const float *losses, err *e) {
+  evaluation *v = user;
+  const example *x = &v->data.items[v->done];
+  const bool every = of_score->target != x->target;
+  double sum = 0;
+  for (uint32_t i = 1, k = 0; i < x->n; i++) {
+    const uint32_t at = every ? i - 1 : k;
+    if (x->target[i]) sum += losses[at], k++;
+  }
+  v->loss_sum += (double)x->weight * sum;
+  v->weights_sum += (double)x->weight * x->n_targets;
+  if (v->events->example) hand_over(v, x, losses, x->n_targets ? sum / x->n_targets : NAN);
+  v->done++;
+  if (v->events->progress) v->events->progress(v->events->user, (int64_t)v->done, (int64_t)v->data.n);
+  if (v->events->should_stop && v->events->should_stop(v->events->user)) return ERR(e, "stopped after %llu examples", (unsigned long long)v->done);
+  return true;
+}
+
+static bool run_scores(evaluation *v, err *e) {
+  const model *m = v->loaded.model;
+  gpu_device *d = v->loaded.device;
+  uint64_t want = v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY;
+  if (want < v->longest) want = v->longest;
+  const pack_limits limits = {.tokens = (uint32_t)((want + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP)};
+  batch *b = batch_new(v->memory, m, &limits, v->longest);
+  score *s = score_new(v->memory, m, b, device_plan(d)->storage_align);
+  gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE), *staging = heap_new(d, "host side of evaluation", GPU_MEMORY_STAGING);
+  gpu_slice activations;
+  score_total total;
+  const dataset *set = v->events->example ? &v->scored : &v->data;
+  const bool ok = batch_allocate(b, m, d, heap, staging, e) && heap_alloc(heap, s->graph->planned_bytes, &activations, e) &&
+                  score_record(s, d, activations, staging, e) && score_dataset(s, b, set, one_example, v, &total, e);
+  score_free(s);
+  batch_free(b);
+  heap_free(heap);
+  heap_free(staging);
+  return ok;
+}
+
+static void fill_result(const evaluation *v, double seconds, vkift_eval_result *r) {
+  const double loss = v->weights_sum > 0 ? v->loss_sum / v->weights_sum : NAN;
+  *r = (vkift_eval_result){.loss = loss, .perplexity = exp(loss), .examples = (int64_t)v->data.n, .correct = (int64_t)v->accuracy.n_correct, .seconds = seconds};
+  for (uint64_t i = 0; i < v->data.n; i++) r->tokens += v->data.items[i].n, r->target_tokens += v->data.items[i].n_targets;
+}
+
+bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *events, vkift_eval_result *result, err *e) {
+  arena *a = arena_new("evaluation");
+  evaluation *v = ARENA_NEW(a, evaluation);
+  *v = (evaluation){.memory = a, .options = options, .events = events};
+  const double start = clock_seconds();
+  bool ok = loaded_open(a, &options->source, &v->loaded, e) && read_data(v, e);
+  if (ok) {
+    v->nll = ARENA_ARRAY(a, float, v->longest);
+    v->target = ARENA_ARRAY(a, bool, v->longest);
+    if (events->example) score_every_token(v);
+    if (options->accuracy) ok = accuracy_measure(a, &v->loaded, &v->data, (uint32_t)options->max_new_tokens, &v->accuracy, e);
+  }
+  ok = ok && run_scores(v, e);
+  if (ok && options->accuracy && events->cluster) accuracy_report(a, &v->data, &v->accuracy, events);
+  if (ok && result) fill_result(v, clock_seconds() - start, result);
+  loaded_close(&v->loaded);
+  arena_free(a);
+  return ok;
+}

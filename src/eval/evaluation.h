@@ -1,0 +1,10 @@
+// Scoring a model on a data set: loss and perplexity, per token where asked, and right answers per cluster.
+#ifndef EVAL_EVALUATION_H
+#define EVAL_EVALUATION_H
+
+#include "base/err.h"
+#include "vkift.h"
+
+bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *events, vkift_eval_result *result, err *e);
+
+#endif

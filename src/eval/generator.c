@@ -1,0 +1,204 @@
+#include "eval/generator.h"
+
+#include <string.h>
+
+#include "models/load.h"
+
+// One forward with a capacity: its inputs, graph and recording.
+typedef struct pass {
+  uint32_t capacity, n_last; // tokens; sequences whose logits it gives
+  model_inputs in;
+  tensor *last;   // i32 [n_last]: the rows of the sequences' last tokens
+  tensor *logits; // [n_last, V]
+  graph *graph;
+  gpu_slice host_in, device_in, host_logits;
+  gpu_recording *recording;
+} pass;
+
+struct generator {
+  const model *model;
+  gpu_device *device;
+  generator_options options;
+  tensor **cache_k, **cache_v; // per layer [slots · context, kv]
+  tensor *cos, *sin;
+  pass prefill, decode;
+  float *logits; // [slots, vocabulary]: a feed may take several submissions
+};
+
+static uint32_t kv_size(const model *m) {
+  return m->config.n_kv_heads * m->config.head_dim;
+}
+
+generator_options generator_fit(const model *m, const gpu_device *d, uint32_t slots, uint32_t context) {
+  const uint64_t rows = device_plan(d)->max_binding_bytes / 4 / kv_size(m);
+  if (context > rows) context = (uint32_t)rows;
+  if ((uint64_t)slots * context > rows) slots = (uint32_t)(rows / context);
+  return (generator_options){.slots = slots, .context = context, .prefill_tokens = 256};
+}
+
+// --- inputs --------------------------------------------------------------------------------------------------------------
+
+// Host and device hold the same arrays one after the other, so that one copy moves them.
+enum { INPUT_COUNTS, INPUT_TOKENS, INPUT_POSITIONS, INPUT_RANGES, INPUT_CACHE_ROWS, INPUT_LAST, N_INPUTS };
+enum { INPUT_ALIGN = 256 };
+
+static void list_inputs(pass *p, tensor **out[N_INPUTS]) {
+  tensor **const all[N_INPUTS] = {&p->in.counts, &p->in.tokens, &p->in.positions, &p->in.ranges, &p->in.cache_rows, &p->last};
+  memcpy(out, all, sizeof all);
+}
+
+static uint64_t input_bytes(const tensor *t) {
+  return (tensor_bytes(t) + INPUT_ALIGN - 1) / INPUT_ALIGN * INPUT_ALIGN;
+}
+
+static void declare_inputs(arena *a, pass *p) {
+  const uint32_t n = p->capacity;
+  p->in.counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  p->in.tokens = tensor_persistent(a, "tokens", DTYPE_I32, LIVE_TOKENS, 1, &n);
+  p->in.positions = tensor_persistent(a, "positions", DTYPE_I32, LIVE_TOKENS, 1, &n);
+  p->in.ranges = tensor_persistent(a, "ranges", DTYPE_I32, LIVE_TOKENS, 2, (uint32_t[]){n, 4});
+  p->in.cache_rows = tensor_persistent(a, "cache_rows", DTYPE_I32, LIVE_TOKENS, 1, &n);
+  p->last = tensor_persistent(a, "last", DTYPE_I32, LIVE_TARGETS, 1, &p->n_last);
+}
+
+static bool allocate_inputs(pass *p, gpu_heap *heap, gpu_heap *staging, err *e) {
+  tensor **inputs[N_INPUTS];
+  uint64_t bytes = 0, offset = 0;
+  list_inputs(p, inputs);
+  for (int i = 0; i < N_INPUTS; i++) bytes += input_bytes(*inputs[i]);
+  TRY(heap_alloc(heap, bytes, &p->device_in, e) && heap_alloc(staging, bytes, &p->host_in, e));
+  for (int i = 0; i < N_INPUTS; i++) {
+    (*inputs[i])->memory = gpu_sub(p->device_in, offset, tensor_bytes(*inputs[i]));
+    offset += input_bytes(*inputs[i]);
+  }
+  return heap_alloc(staging, tensor_bytes(p->logits), &p->host_logits, e);
+}
+
+static int32_t *host_input(pass *p, int which) {
+  tensor **inputs[N_INPUTS];
+  list_inputs(p, inputs);
+  uint64_t offset = 0;
+  for (int i = 0; i < which; i++) offset += input_bytes(*inputs[i]);
+  return (int32_t *)(void *)((char *)gpu_map(p->host_in) + offset);
+}
+
+// --- building --------------------------------------------------------------------------------------------------------------
+
+static void build(arena *a, generator *g, pass *p, uint32_t capacity) {
+  p->capacity = capacity;
+  p->n_last = g->options.slots;
+  declare_inputs(a, p);
+  p->in.cos = g->cos;
+  p->in.sin = g->sin;
+  p->in.cache_k = g->cache_k;
+  p->in.cache_v = g->cache_v;
+  p->graph = graph_new(a, capacity > g->options.slots ? "prefill" : "decode", p->in.counts);
+  const model_forward f = {.g = p->graph, .m = g->model, .in = &p->in};
+  tensor *h = op_gather_rows(p->graph, model_build(&f), p->last, NULL);
+  p->logits = op_linear(p->graph, h, model_head(g->model)->t, NULL);
+  p->logits->keep = true;
+  graph_plan(p->graph, device_plan(g->device)->storage_align);
+}
+
+static bool record(generator *g, pass *p, gpu_slice activations, err *e) {
+  graph_bind(p->graph, activations);
+  p->recording = recording_new(g->device, p->graph->name);
+  recording_copy(p->recording, p->host_in, p->device_in, p->device_in.bytes);
+  recording_barrier(p->recording);
+  TRY(graph_record(p->graph, g->device, p->recording, e));
+  recording_barrier(p->recording);
+  recording_copy(p->recording, p->logits->memory, p->host_logits, tensor_bytes(p->logits));
+  return recording_end(p->recording, e);
+}
+
+static bool allocate_cache(generator *g, gpu_heap *heap, err *e) {
+  for (uint32_t l = 0; l < g->model->config.n_layers; l++) {
+    TRY(heap_alloc(heap, tensor_bytes(g->cache_k[l]), &g->cache_k[l]->memory, e));
+    TRY(heap_alloc(heap, tensor_bytes(g->cache_v[l]), &g->cache_v[l]->memory, e));
+  }
+  return true;
+}
+
+static void declare_cache(arena *a, generator *g) {
+  const uint32_t n = g->model->config.n_layers, shape[] = {g->options.slots * g->options.context, kv_size(g->model)};
+  const uint32_t rotary[] = {g->options.context, g->model->config.head_dim / 2};
+  g->cache_k = ARENA_ARRAY(a, tensor *, n);
+  g->cache_v = ARENA_ARRAY(a, tensor *, n);
+  for (uint32_t l = 0; l < n; l++) {
+    g->cache_k[l] = tensor_persistent(a, "cache_k", DTYPE_F32, LIVE_ALL, 2, shape);
+    g->cache_v[l] = tensor_persistent(a, "cache_v", DTYPE_F32, LIVE_ALL, 2, shape);
+  }
+  g->cos = tensor_persistent(a, "cos", DTYPE_F32, LIVE_ALL, 2, rotary);
+  g->sin = tensor_persistent(a, "sin", DTYPE_F32, LIVE_ALL, 2, rotary);
+}
+
+bool generator_new(arena *a, const model *m, gpu_device *d, gpu_heap *heap, gpu_heap *staging, const generator_options *options,
+                   generator **out, err *e) {
+  generator *g = ARENA_NEW(a, generator);
+  *g = (generator){.model = m, .device = d, .options = *options};
+  *out = g;
+  g->logits = ARENA_ARRAY(a, float, (uint64_t)options->slots * m->config.vocab_size);
+  declare_cache(a, g);
+  build(a, g, &g->prefill, options->prefill_tokens > options->slots ? options->prefill_tokens : options->slots + 1);
+  build(a, g, &g->decode, options->slots);
+  const uint64_t a_bytes = g->prefill.graph->planned_bytes, b_bytes = g->decode.graph->planned_bytes;
+  gpu_slice activations;
+  return allocate_cache(g, heap, e) && load_rotary(m, g->cos, g->sin, d, heap, e) &&
+         allocate_inputs(&g->prefill, heap, staging, e) && allocate_inputs(&g->decode, heap, staging, e) &&
+         heap_alloc(heap, a_bytes > b_bytes ? a_bytes : b_bytes, &activations, e) && record(g, &g->prefill, activations, e) &&
+         record(g, &g->decode, activations, e);
+}
+
+void generator_free(generator *g) {
+  if (!g) return;
+  recording_free(g->prefill.recording);
+  recording_free(g->decode.recording);
+}
+
+// --- feeding -------------------------------------------------------------------------------------------------------------
+
+// One token of a sequence as row `row` of a pass.
+static void put_token(const generator *g, pass *p, uint32_t row, uint32_t slot, uint32_t position, int32_t id) {
+  const uint32_t first = slot * g->options.context, window = g->model->config.sliding_window;
+  REQUIRE(position < g->options.context, "position %u of a slot of %u tokens", position, g->options.context);
+  int32_t *range = host_input(p, INPUT_RANGES) + 4 * (uint64_t)row;
+  host_input(p, INPUT_TOKENS)[row] = id;
+  host_input(p, INPUT_POSITIONS)[row] = (int32_t)position;
+  host_input(p, INPUT_CACHE_ROWS)[row] = (int32_t)(first + position);
+  range[0] = (int32_t)(first + (window && position + 1 > window ? position + 1 - window : 0));
+  range[1] = (int32_t)(first + position + 1);
+  range[2] = range[3] = 0;
+}
+
+bool generator_feed(generator *g, const feed *pieces, uint32_t n, const float **logits, err *e) {
+  const uint64_t vocabulary = g->model->config.vocab_size;
+  uint32_t piece = 0, done = 0; // done: tokens of `piece` that are in
+  REQUIRE(n <= g->options.slots, "%u sequences in %u slots", n, g->options.slots);
+  bool single = true;
+  for (uint32_t i = 0; i < n; i++) single &= pieces[i].n == 1;
+  pass *p = single ? &g->decode : &g->prefill;
+  while (piece < n) {
+    uint32_t rows = 0, ended = 0;
+    const uint64_t first_ended = piece;
+    while (piece < n && rows < p->capacity) {
+      const feed *f = &pieces[piece];
+      put_token(g, p, rows++, f->slot, f->position + done, f->ids[done]);
+      if (++done < f->n) continue;
+      host_input(p, INPUT_LAST)[ended++] = (int32_t)rows - 1;
+      piece++;
+      done = 0;
+    }
+    int32_t *counts = host_input(p, INPUT_COUNTS);
+    counts[LIVE_TOKENS] = (int32_t)rows;
+    counts[LIVE_TARGETS] = (int32_t)ended;
+    counts[LIVE_IDS] = counts[3] = 0;
+    TRY(gpu_run(g->device, &p->recording, 1, e));
+    memcpy(g->logits + first_ended * vocabulary, gpu_map(p->host_logits), ended * vocabulary * sizeof(float));
+  }
+  for (uint32_t i = 0; i < n; i++) logits[i] = g->logits + i * vocabulary;
+  return true;
+}
+
+uint32_t generator_vocabulary(const generator *g) {
+  return g->model->config.vocab_size;
+}

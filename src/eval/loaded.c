@@ -1,0 +1,76 @@
+#include "eval/loaded.h"
+
+#include "base/file.h"
+#include "config/train_options.h"
+#include "models/load.h"
+#include "models/prompt_choice.h"
+
+static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e) {
+  const char *config = path_join(a, source->run, "config.yaml");
+  if (!file_exists(config)) return ERR(e, "%s: expected a run directory that vkift train wrote, found no config.yaml in it", source->run);
+  l->run = vkift_train_defaults();
+  TRY(train_options_read(a, config, &l->run, e));
+  l->is_run = true;
+  *model_path = l->run.model;
+  *adapter_path = NULL;
+  if (source->base) {
+    if (l->run.init == VKIFT_INIT_RANDOM) return ERR(e, "%s: the run began with random weights: it has no base model", source->run);
+    *adapter_path = l->run.adapter;
+    return true;
+  }
+  const bool full = l->run.method == VKIFT_FULL;
+  const char *output = path_join(a, source->run, full ? "model" : "adapter");
+  if (!file_is_dir(output))
+    return ERR(e, "%s: the run has not ended: no %s in it (go on with it: vkift train --resume %s)", source->run, path_name(output), source->run);
+  if (full) *model_path = output;
+  else *adapter_path = output;
+  return true;
+}
+
+bool loaded_resolve(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e) {
+  if (source->run) return resolve_run(a, source, l, model_path, adapter_path, e);
+  *model_path = source->model;
+  *adapter_path = source->adapter;
+  if (source->model) return true;
+  e->usage = true;
+  return ERR(e, "which model? Name a run directory, or give --model PATH");
+}
+
+bool loaded_prompt(arena *a, const vkift_source *source, const char *adapter_path, loaded *l, err *e) {
+  const char *template = source->chat_template;
+  if (!template && l->is_run && !source->base) template = l->run.chat_template;
+  if (!template && adapter_path) {
+    const char *own = path_join(a, adapter_path, "chat_template.jinja");
+    if (file_exists(own)) template = own;
+  }
+  return prompt_choose(a, l->model, template, &l->prompt, e);
+}
+
+static bool load_adapter(arena *a, loaded *l, const char *path, err *e) {
+  adapter_config c;
+  return adapter_read_config(a, path, &c, e) && adapter_declare(a, l->model, &c, NULL, &l->adapter, e) &&
+         adapter_upload(l->adapter, path, 0, l->device, l->heap, e);
+}
+
+bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
+  *l = (loaded){0};
+  const char *model_path, *adapter_path;
+  TRY(loaded_resolve(a, source, l, &model_path, &adapter_path, e));
+  TRY(model_open(a, model_path, false, &l->model, e));
+  TRY(loaded_prompt(a, source, adapter_path, l, e));
+  TRY(device_open(a, source->device, &l->device, e));
+  l->heap = heap_new(l->device, "model", GPU_MEMORY_DEVICE);
+  l->staging = heap_new(l->device, "host side of the model", GPU_MEMORY_STAGING);
+  const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO, [VKIFT_WEIGHT_F32] = LOAD_F32, [VKIFT_WEIGHT_F16] = LOAD_F16, [VKIFT_WEIGHT_BF16] = LOAD_BF16};
+  load_declare(a, l->model, NULL, types[source->weight_dtype]);
+  TRY(load_upload(l->model, l->device, l->heap, 0, e));
+  return !adapter_path || load_adapter(a, l, adapter_path, e);
+}
+
+void loaded_close(loaded *l) {
+  if (l->heap) heap_free(l->heap);
+  if (l->staging) heap_free(l->staging);
+  device_close(l->device);
+  model_close(l->model);
+  *l = (loaded){0};
+}

@@ -1,0 +1,28 @@
+// A model ready to be asked: from a run directory, or a model and perhaps an adapter, on a device.
+#ifndef EVAL_LOADED_H
+#define EVAL_LOADED_H
+
+#include "data/prompt.h"
+#include "models/adapter.h"
+#include "models/model.h"
+#include "vkift.h"
+
+typedef struct loaded {
+  model *model;
+  adapter *adapter; // NULL: none
+  prompt_style prompt;
+  gpu_device *device;
+  gpu_heap *heap, *staging;
+  vkift_train_options run; // of a run directory: its config.yaml
+  bool is_run;
+} loaded;
+
+// Where a vkift_source's parts are: `model` and `adapter` (NULL: none), with the run's options where it names a run.
+bool loaded_resolve(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e);
+// The prompt: --chat-template, else what the run or the adapter was trained with, else the model's, else Alpaca's.
+bool loaded_prompt(arena *a, const vkift_source *source, const char *adapter_path, loaded *l, err *e);
+// All of it: opens the device and uploads weights and adapter.
+bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e);
+void loaded_close(loaded *l);
+
+#endif

@@ -1,0 +1,82 @@
+// W' = W + s · B A, computed in f32 on the host, one parameter at a time.
+#include "eval/merge.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "eval/loaded.h"
+#include "models/save.h"
+
+typedef struct merging {
+  loaded loaded;
+  weights file; // the adapter's tensors
+  float scale;
+} merging;
+
+// [rows, cols] values of one of the adapter's tensors.
+static bool read_tensor(const merging *w, arena *a, const char *name, const tensor *like, float **out, err *e) {
+  const weight *x = weights_find(&w->file, name);
+  if (!x) return ERR(e, "tensor %s: expected in the adapter, found none of that name", name);
+  if (x->n_dims != 2 || x->shape[0] != like->shape[0] || x->shape[1] != like->shape[1])
+    return ERR(e, "%s: tensor %s: expected shape [%u, %u] for this model, found [%u, %u]", x->file, name, like->shape[0], like->shape[1],
+               x->shape[0], x->n_dims > 1 ? x->shape[1] : 1);
+  *out = ARENA_ARRAY(a, float, tensor_elements(like));
+  dtype_to_f32(x->type, x->data, *out, tensor_elements(like));
+  return true;
+}
+
+static bool add_term(const merging *w, const model_param *p, float *out, err *e) {
+  arena *scratch = arena_new("merged weight");
+  float *a, *b;
+  const model_lora *l = p->lora;
+  const uint32_t r = l->a->shape[0], in = p->shape[1];
+  const bool ok = read_tensor(w, scratch, l->a->name, l->a, &a, e) && read_tensor(w, scratch, l->b->name, l->b, &b, e);
+  for (uint32_t i = 0; ok && i < p->shape[0]; i++)
+    for (uint32_t k = 0; k < r; k++) {
+      const float factor = w->scale * b[(uint64_t)i * r + k];
+      for (uint32_t j = 0; j < in; j++) out[(uint64_t)i * in + j] += factor * a[(uint64_t)k * in + j];
+    }
+  arena_free(scratch);
+  return ok;
+}
+
+static bool merged_values(void *user, const model_param *p, float *out, err *e) {
+  const merging *w = user;
+  model_read_param(w->loaded.model, p, 0, out);
+  return !p->lora || add_term(w, p, out, e);
+}
+
+static bool open_adapter(arena *a, merging *w, const char *path, err *e) {
+  adapter_config c;
+  TRY(adapter_read_config(a, path, &c, e));
+  w->scale = (float)adapter_scale(&c);
+  TRY(adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e));
+  return safetensors_open(a, path_join(a, path, "adapter_model.safetensors"), &w->file, e);
+}
+
+static bool write_beside(arena *a, merging *w, const char *dir, vkift_weight_type type, err *e) {
+  static const dtype types[] = {[VKIFT_WEIGHT_AUTO] = DTYPE_COUNT, [VKIFT_WEIGHT_F32] = DTYPE_F32, [VKIFT_WEIGHT_F16] = DTYPE_F16, [VKIFT_WEIGHT_BF16] = DTYPE_BF16};
+  const char *beside = arena_printf(a, "%s.tmp", dir);
+  TRY(!file_exists(beside) || dir_remove(beside, e));
+  TRY(dir_make(beside, e));
+  TRY(save_model(w->loaded.model, &w->loaded.prompt, beside, types[type], merged_values, w, e));
+  return dir_sync(beside, e) && dir_rename(beside, dir, e);
+}
+
+bool merge_run(const vkift_export_options *o, err *e) {
+  if (!o->output_dir || !o->merge) {
+    e->usage = true;
+    return ERR(e, !o->output_dir ? "--output-dir is missing: where to write the model" : "say what to export: --merge writes the model with its adapter merged");
+  }
+  if (!dir_is_empty(o->output_dir)) return ERR(e, "%s: expected a new or empty directory, found something in it", o->output_dir);
+  arena *a = arena_new("export");
+  merging w = {0};
+  const char *model_path, *adapter_path;
+  bool ok = loaded_resolve(a, &o->source, &w.loaded, &model_path, &adapter_path, e) && model_open(a, model_path, false, &w.loaded.model, e) &&
+            loaded_prompt(a, &o->source, adapter_path, &w.loaded, e) && (!adapter_path || open_adapter(a, &w, adapter_path, e)) &&
+            write_beside(a, &w, o->output_dir, o->source.weight_dtype, e);
+  weights_close(&w.file);
+  loaded_close(&w.loaded);
+  arena_free(a);
+  return ok;
+}

@@ -1,0 +1,111 @@
+#include "models/adapter.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+
+static const char *const all_linear[] = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+enum { N_ALL_LINEAR = 7 };
+
+double adapter_scale(const adapter_config *c) {
+  return c->rslora ? c->alpha / sqrt(c->r) : c->alpha / c->r;
+}
+
+static bool is_target(const adapter_config *c, const model_param *p) {
+  if (p->role != PARAM_LINEAR) return false;
+  for (uint32_t i = 0; i < c->n_targets; i++)
+    if (!strcmp(c->targets[i], p->module)) return true;
+  return false;
+}
+
+static bool check_targets(const model *m, const adapter_config *c, err *e) {
+  for (uint32_t i = 0; i < c->n_targets; i++) {
+    bool found = false;
+    for (uint32_t k = 0; !found && k < m->n_params; k++)
+      found = m->params[k].role == PARAM_LINEAR && !strcmp(m->params[k].module, c->targets[i]);
+    if (!found)
+      return ERR(e, "target_modules: expected linear layers of the model (q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj), found \"%s\"",
+                 c->targets[i]);
+  }
+  return true;
+}
+
+bool adapter_declare(arena *a, model *m, const adapter_config *config, params *train, adapter **out, err *e) {
+  adapter *ad = ARENA_NEW(a, adapter);
+  ad->config = *config;
+  if (!config->n_targets) ad->config.targets = all_linear, ad->config.n_targets = N_ALL_LINEAR;
+  TRY(check_targets(m, &ad->config, e));
+  ad->entries = ARENA_ARRAY(a, adapter_entry, m->n_params);
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    model_param *p = &m->params[i];
+    if (!is_target(&ad->config, p)) continue;
+    adapter_entry *x = &ad->entries[ad->n];
+    const int path = (int)(strlen(p->name) - strlen(".weight"));
+    const uint32_t shape_a[] = {config->r, p->shape[1]}, shape_b[] = {p->shape[0], config->r};
+    x->param = p;
+    x->a_name = arena_printf(a, "base_model.model.%.*s.lora_A.weight", path, p->name);
+    x->b_name = arena_printf(a, "base_model.model.%.*s.lora_B.weight", path, p->name);
+    x->a = train ? params_add(train, x->a_name, 2, shape_a) : tensor_persistent(a, x->a_name, DTYPE_F32, LIVE_ALL, 2, shape_a);
+    x->b = train ? params_add(train, x->b_name, 2, shape_b) : tensor_persistent(a, x->b_name, DTYPE_F32, LIVE_ALL, 2, shape_b);
+    p->lora = ARENA_NEW(a, model_lora);
+    *p->lora = (model_lora){.a = x->a, .b = x->b, .scale = (float)adapter_scale(config), .module = ad->n++};
+  }
+  *out = ad;
+  return true;
+}
+
+// PEFT's own start: kaiming_uniform with a = √5, which is uniform in ±1/√in.
+static void fresh_a(const tensor *t, uint32_t module, uint64_t seed, float *out) {
+  const double bound = 1 / sqrt(t->shape[1]);
+  rng r = rng_new(seed + module * 0x9E3779B97F4A7C15u, RNG_INIT);
+  for (uint64_t i = 0; i < tensor_elements(t); i++) out[i] = (float)((2 * rng_uniform(&r) - 1) * bound);
+}
+
+static bool check_weight(const char *dir, const weights *w, const char *name, const tensor *t, const struct weight **found, err *e) {
+  *found = weights_find(w, name);
+  if (!*found) return ERR(e, "%s: tensor %s: expected by the adapter's configuration, found none of that name", dir, name);
+  const struct weight *x = *found;
+  if (x->n_dims == 2 && x->shape[0] == t->shape[0] && x->shape[1] == t->shape[1]) return true;
+  return ERR(e, "%s: tensor %s: expected shape [%u, %u] for this model, found [%u, %u]", x->file, name, t->shape[0], t->shape[1], x->shape[0],
+             x->n_dims > 1 ? x->shape[1] : 1);
+}
+
+static bool put_tensor(const tensor *t, const char *dir, const weights *w, uint32_t module, uint64_t seed, bool is_a, gpu_device *d, err *e) {
+  arena *scratch = arena_new("adapter tensor");
+  const uint64_t n = tensor_elements(t);
+  float *values = ARENA_ARRAY(scratch, float, n); // zeros: a fresh B
+  const struct weight *source;
+  bool ok = true;
+  if (dir) {
+    ok = check_weight(dir, w, t->name, t, &source, e);
+    if (ok) dtype_to_f32(source->type, source->data, values, n);
+  } else if (is_a) {
+    fresh_a(t, module, seed, values);
+  }
+  ok = ok && gpu_upload(d, t->memory, values, n * 4, e);
+  arena_free(scratch);
+  return ok;
+}
+
+bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_device *d, gpu_heap *heap, err *e) {
+  arena *a = arena_new("adapter file");
+  weights w = {0};
+  bool ok = !dir || safetensors_open(a, path_join(a, dir, "adapter_model.safetensors"), &w, e);
+  if (ok && dir && w.n > 2 * (uint64_t)ad->n)
+    for (uint64_t i = 0; ok && i < w.n; i++) { // more keys than the adapter has: which one is it?
+      bool known = false;
+      for (uint32_t k = 0; !known && k < ad->n; k++) known = !strcmp(w.items[i].name, ad->entries[k].a_name) || !strcmp(w.items[i].name, ad->entries[k].b_name);
+      if (!known) ok = ERR(e, "%s: tensor %s: belongs to no target module of this model", w.items[i].file, w.items[i].name);
+    }
+  for (uint32_t i = 0; ok && i < ad->n; i++) {
+    tensor *both[] = {ad->entries[i].a, ad->entries[i].b};
+    for (int k = 0; ok && k < 2; k++) {
+      if (!both[k]->memory.buffer) ok = heap_alloc(heap, tensor_bytes(both[k]), &both[k]->memory, e);
+      ok = ok && put_tensor(both[k], dir, &w, i, seed, k == 0, d, e);
+    }
+  }
+  weights_close(&w);
+  arena_free(a);
+  return ok;
+}

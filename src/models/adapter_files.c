@@ -1,0 +1,139 @@
+// PEFT's two files: adapter_config.json and adapter_model.safetensors.
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "io/json.h"
+#include "models/adapter.h"
+
+enum { CONFIG_LIMIT = 1 << 20 };
+
+// --- reading ---------------------------------------------------------------------------------------------------------
+
+// Settings that change the result and that vkift does not have: only their neutral values are taken.
+static bool refuse_what_we_lack(const json *d, err *e) {
+  char found[64];
+  const char *off[] = {"use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"};
+  for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
+    bool on = false;
+    TRY(json_bool_or(d, d->root, "", off[i], &on, e));
+    if (on) return ERR(e, "%s: %s: expected false, found true: not supported", d->origin, off[i]);
+  }
+  const char *empty[] = {"rank_pattern", "alpha_pattern", "modules_to_save", "layers_to_transform", "layer_replication", "exclude_modules",
+                         "target_parameters", "trainable_token_indices"};
+  for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, empty[i]);
+    if (v && !cJSON_IsNull(v) && (v->child || !(cJSON_IsObject(v) || cJSON_IsArray(v))))
+      return ERR(e, "%s: %s: expected null or empty, found %s: not supported", d->origin, empty[i], json_describe(v, found));
+  }
+  const char *bias = "none", *type = "";
+  TRY(json_string(d, d->root, "", "peft_type", &type, e));
+  TRY(json_string_or(d, d->root, "", "bias", &bias, e));
+  if (strcmp(type, "LORA")) return ERR(e, "%s: peft_type: expected LORA, found %s", d->origin, type);
+  if (strcmp(bias, "none")) return ERR(e, "%s: bias: expected none, found %s", d->origin, bias);
+  return true;
+}
+
+static bool read_targets(arena *a, const json *d, adapter_config *c, err *e) {
+  const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, "target_modules");
+  if (cJSON_IsString(v) && !strcmp(v->valuestring, "all-linear")) return true;
+  char found[64];
+  if (!cJSON_IsArray(v) || !v->child)
+    return ERR(e, "%s: target_modules: expected a list of module names, found %s", d->origin, v ? json_describe(v, found) : "nothing");
+  const char **list = ARENA_ARRAY(a, const char *, cJSON_GetArraySize(v));
+  for (const cJSON *item = v->child; item; item = item->next) {
+    if (!cJSON_IsString(item)) return ERR(e, "%s: target_modules: expected names, found %s", d->origin, json_describe(item, found));
+    list[c->n_targets++] = arena_strdup(a, item->valuestring);
+  }
+  c->targets = list;
+  return true;
+}
+
+bool adapter_read_config(arena *a, const char *dir, adapter_config *c, err *e) {
+  json d;
+  const char *path = path_join(a, dir, "adapter_config.json");
+  if (!file_exists(path)) return ERR(e, "%s: expected a PEFT adapter directory, found no adapter_config.json in it", dir);
+  TRY(json_read(path, CONFIG_LIMIT, &d, e));
+  *c = (adapter_config){0};
+  bool ok = refuse_what_we_lack(&d, e) && json_u32(&d, d.root, "", "r", &c->r, e) && json_number(&d, d.root, "", "lora_alpha", &c->alpha, e) &&
+            json_number_or(&d, d.root, "", "lora_dropout", &c->dropout, e) && json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) &&
+            read_targets(a, &d, c, e);
+  if (ok && (c->r < 1 || c->r > 4096)) ok = ERR(e, "%s: r: expected 1 to 4096, found %u", path, c->r);
+  if (ok && !(c->dropout >= 0 && c->dropout < 1)) ok = ERR(e, "%s: lora_dropout: expected 0 to below 1, found %g", path, c->dropout);
+  json_free(&d);
+  return ok;
+}
+
+// --- writing ---------------------------------------------------------------------------------------------------------
+
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Keys in the order of the alphabet, as PEFT writes them.
+static bool write_config(const adapter *ad, const char *path, const char *base_name, err *e) {
+  const adapter_config *c = &ad->config;
+  cJSON *o = cJSON_CreateObject();
+  cJSON_AddItemToObject(o, "alpha_pattern", cJSON_CreateObject());
+  cJSON_AddStringToObject(o, "base_model_name_or_path", base_name);
+  cJSON_AddStringToObject(o, "bias", "none");
+  cJSON_AddBoolToObject(o, "fan_in_fan_out", false);
+  cJSON_AddBoolToObject(o, "inference_mode", true);
+  cJSON_AddBoolToObject(o, "init_lora_weights", true);
+  cJSON_AddNumberToObject(o, "lora_alpha", c->alpha);
+  cJSON_AddNumberToObject(o, "lora_dropout", c->dropout);
+  cJSON_AddNullToObject(o, "modules_to_save");
+  cJSON_AddStringToObject(o, "peft_type", "LORA");
+  cJSON_AddNumberToObject(o, "r", c->r);
+  cJSON_AddItemToObject(o, "rank_pattern", cJSON_CreateObject());
+  const char **targets = malloc(c->n_targets * sizeof *targets);
+  REQUIRE(targets, "out of host memory for adapter_config.json");
+  memcpy(targets, c->targets, c->n_targets * sizeof *targets);
+  qsort(targets, c->n_targets, sizeof *targets, by_text);
+  cJSON_AddItemToObject(o, "target_modules", cJSON_CreateStringArray(targets, (int)c->n_targets));
+  free(targets);
+  cJSON_AddStringToObject(o, "task_type", "CAUSAL_LM");
+  cJSON_AddBoolToObject(o, "use_dora", false);
+  cJSON_AddBoolToObject(o, "use_rslora", c->rslora);
+  text out = {0};
+  json_print(o, &out);
+  cJSON_Delete(o);
+  const bool ok = file_replace(path, out.data, out.length, e);
+  text_free(&out);
+  return ok;
+}
+
+static int by_tensor_name(const void *a, const void *b) {
+  return strcmp((*(tensor *const *)a)->name, (*(tensor *const *)b)->name);
+}
+
+static bool write_weights(const adapter *ad, arena *a, const char *path, gpu_device *d, err *e) {
+  const uint64_t n = 2 * (uint64_t)ad->n;
+  tensor **list = ARENA_ARRAY(a, tensor *, n);
+  safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, n);
+  for (uint32_t i = 0; i < ad->n; i++) list[2 * i] = ad->entries[i].a, list[2 * i + 1] = ad->entries[i].b;
+  qsort(list, (size_t)n, sizeof *list, by_tensor_name);
+  for (uint64_t i = 0; i < n; i++) rows[i] = (safetensors_tensor){list[i]->name, DTYPE_F32, 2, {list[i]->shape[0], list[i]->shape[1]}};
+  static const char *const metadata[][2] = {{"format", "pt"}};
+  safetensors_writer w;
+  TRY(safetensors_create(path, rows, n, metadata, 1, &w, e));
+  bool ok = true;
+  for (uint64_t i = 0; ok && i < n; i++) {
+    arena *scratch = arena_new("adapter tensor");
+    void *values = arena_alloc(scratch, tensor_bytes(list[i]));
+    ok = gpu_download(d, list[i]->memory, values, tensor_bytes(list[i]), e) && safetensors_write(&w, values, tensor_bytes(list[i]), e);
+    arena_free(scratch);
+  }
+  if (ok) return safetensors_commit(&w, e);
+  safetensors_abort(&w);
+  return false;
+}
+
+bool adapter_write(const adapter *ad, const char *dir, const char *base_name, gpu_device *d, err *e) {
+  arena *a = arena_new("adapter files");
+  const bool ok = write_weights(ad, a, path_join(a, dir, "adapter_model.safetensors"), d, e) &&
+                  write_config(ad, path_join(a, dir, "adapter_config.json"), base_name, e);
+  arena_free(a);
+  return ok;
+}

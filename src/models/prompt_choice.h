@@ -1,0 +1,11 @@
+// Which prompt a model is asked with.
+#ifndef MODELS_PROMPT_CHOICE_H
+#define MODELS_PROMPT_CHOICE_H
+
+#include "data/prompt.h"
+#include "models/model.h"
+
+// `chat_template`: a Jinja file or a built-in name ("alpaca", "chatml"); NULL: the model's own template, else Alpaca's.
+bool prompt_choose(arena *a, const model *m, const char *chat_template, prompt_style *style, err *e);
+
+#endif

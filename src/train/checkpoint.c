@@ -1,0 +1,258 @@
+#include "train/checkpoint.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+#include <xxhash.h>
+
+#include "base/file.h"
+#include "io/json.h"
+#include "io/weights.h"
+
+static const char *const files[] = {"state.json", "state.safetensors"};
+enum { N_FILES = 2, VERSION = 1, JSON_LIMIT = 1 << 16 };
+
+// --- tensors -----------------------------------------------------------------------------------------------------------
+
+enum { N_PARTS = 3 };
+static const char *const part_names[N_PARTS] = {"weight", "m", "v"};
+
+static gpu_slice part_slice(const params *p, const trained *t, int part) {
+  const params_region *r = &p->regions[t->region];
+  const tensor *all[N_PARTS] = {r->weight, r->m, r->v};
+  return params_slice(t, all[part]);
+}
+
+static bool write_tensors(const char *path, const params *p, gpu_device *d, err *e) {
+  arena *a = arena_new("checkpoint");
+  const uint64_t n = p->n * N_PARTS;
+  safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, n);
+  for (uint64_t i = 0; i < n; i++) {
+    const tensor *t = p->items[i / N_PARTS].t;
+    rows[i] = (safetensors_tensor){arena_printf(a, "%s.%s", p->items[i / N_PARTS].name, part_names[i % N_PARTS]), DTYPE_F32, t->n_dims,
+                                   {t->shape[0], t->n_dims > 1 ? t->shape[1] : 0}};
+  }
+  safetensors_writer w;
+  bool ok = safetensors_create(path, rows, n, NULL, 0, &w, e);
+  const bool open = ok;
+  for (uint64_t i = 0; ok && i < n; i++) {
+    const gpu_slice s = part_slice(p, &p->items[i / N_PARTS], (int)(i % N_PARTS));
+    arena *scratch = arena_new("checkpoint tensor");
+    void *values = arena_alloc(scratch, s.bytes);
+    ok = gpu_download(d, s, values, s.bytes, e) && safetensors_write(&w, values, s.bytes, e);
+    arena_free(scratch);
+  }
+  if (ok) ok = safetensors_commit(&w, e);
+  else if (open) safetensors_abort(&w);
+  arena_free(a);
+  return ok;
+}
+
+static bool load_tensor(const weights *w, const trained *t, int part, gpu_slice to, gpu_device *d, err *e) {
+  arena *a = arena_new("tensor name");
+  const char *name = arena_printf(a, "%s.%s", t->name, part_names[part]);
+  const weight *x = weights_find(w, name);
+  bool ok = true;
+  if (!x) ok = ERR(e, "tensor %s: expected in the checkpoint, found none of that name", name);
+  else if (x->type != DTYPE_F32 || x->bytes != to.bytes)
+    ok = ERR(e, "tensor %s: expected %llu bytes of f32, found %llu of %s", name, (unsigned long long)to.bytes, (unsigned long long)x->bytes,
+             dtype_get(x->type)->name);
+  ok = ok && gpu_upload(d, to, x->data, x->bytes, e);
+  arena_free(a);
+  return ok;
+}
+
+bool checkpoint_load(const char *path, const params *p, gpu_device *d, err *e) {
+  arena *a = arena_new("checkpoint");
+  weights w = {0};
+  bool ok = safetensors_open(a, path_join(a, path, "state.safetensors"), &w, e);
+  if (ok && w.n != p->n * N_PARTS)
+    ok = ERR(e, "expected %llu tensors, found %llu: the run was trained with other options", (unsigned long long)(p->n * N_PARTS),
+             (unsigned long long)w.n);
+  for (uint64_t i = 0; ok && i < p->n; i++)
+    for (int part = 0; ok && part < N_PARTS; part++) ok = load_tensor(&w, &p->items[i], part, part_slice(p, &p->items[i], part), d, e);
+  if (!ok) err_prefix(e, "%s", path);
+  weights_close(&w);
+  arena_free(a);
+  return ok;
+}
+
+// --- counters ------------------------------------------------------------------------------------------------------------
+
+// 64-bit words as text: JSON's numbers are doubles.
+static void add_word(cJSON *o, const char *key, uint64_t v) {
+  char hex[20];
+  snprintf(hex, sizeof hex, "%016llx", (unsigned long long)v);
+  cJSON_AddStringToObject(o, key, hex);
+}
+
+static bool read_word(const json *d, const char *key, uint64_t *v, err *e) {
+  const char *hex;
+  char *end;
+  TRY(json_string(d, d->root, "", key, &hex, e));
+  errno = 0;
+  *v = strtoull(hex, &end, 16);
+  if (errno || *end || strlen(hex) != 16) return ERR(e, "%s: %s: expected 16 hexadecimal digits, found \"%s\"", d->origin, key, hex);
+  return true;
+}
+
+static bool write_object(const char *path, cJSON *o, err *e) {
+  text out = {0};
+  json_print(o, &out);
+  const bool ok = file_replace(path, out.data, out.length, e);
+  text_free(&out);
+  cJSON_Delete(o);
+  return ok;
+}
+
+static bool write_counters(const char *path, const checkpoint_state *s, err *e) {
+  cJSON *o = cJSON_CreateObject();
+  cJSON_AddNumberToObject(o, "version", VERSION);
+  cJSON_AddNumberToObject(o, "step", (double)s->step);
+  cJSON_AddNumberToObject(o, "applied", s->applied);
+  cJSON_AddNumberToObject(o, "bad_in_a_row", s->bad_in_a_row);
+  cJSON_AddNumberToObject(o, "bad_steps", (double)s->bad_steps);
+  cJSON_AddNumberToObject(o, "epoch", (double)s->loader.epoch);
+  cJSON_AddNumberToObject(o, "next_example", (double)s->loader.next);
+  cJSON_AddNumberToObject(o, "micro_batch_tokens", s->capacity);
+  cJSON_AddBoolToObject(o, "gradient_checkpointing", s->recompute);
+  add_word(o, "data_hash", s->data_hash);
+  add_word(o, "seed", s->seed);
+  uint64_t bits;
+  memcpy(&bits, &s->last_loss, sizeof bits);
+  add_word(o, "last_loss_bits", bits);
+  return write_object(path, o, e);
+}
+
+static bool read_u64(const json *d, const char *key, uint64_t *v, err *e) {
+  double number;
+  TRY(json_number(d, d->root, "", key, &number, e));
+  if (!(number >= 0 && number < 9e15)) return ERR(e, "%s: %s: expected a count, found %g", d->origin, key, number);
+  *v = (uint64_t)number;
+  return true;
+}
+
+static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e) {
+  json d;
+  uint32_t version = 0;
+  uint64_t bits = 0;
+  *s = (checkpoint_state){0};
+  TRY(json_read(path_join(a, dir, "state.json"), JSON_LIMIT, &d, e));
+  bool ok = json_u32(&d, d.root, "", "version", &version, e);
+  if (ok && version != VERSION) ok = ERR(e, "%s: version: expected %d, found %u: written by another vkift", d.origin, VERSION, version);
+  ok = ok && read_u64(&d, "step", &s->step, e) && json_u32(&d, d.root, "", "applied", &s->applied, e) &&
+       json_u32(&d, d.root, "", "bad_in_a_row", &s->bad_in_a_row, e) && read_u64(&d, "bad_steps", &s->bad_steps, e) &&
+       read_u64(&d, "epoch", &s->loader.epoch, e) && read_u64(&d, "next_example", &s->loader.next, e) &&
+       json_u32(&d, d.root, "", "micro_batch_tokens", &s->capacity, e) && json_bool(&d, d.root, "", "gradient_checkpointing", &s->recompute, e) &&
+       read_word(&d, "data_hash", &s->data_hash, e) && read_word(&d, "seed", &s->seed, e) && read_word(&d, "last_loss_bits", &bits, e);
+  memcpy(&s->last_loss, &bits, sizeof bits);
+  json_free(&d);
+  return ok;
+}
+
+// --- checksums -----------------------------------------------------------------------------------------------------------
+
+static bool hash_file(const char *path, uint64_t *hash, err *e) {
+  file_map map;
+  TRY(file_map_open(path, &map, e));
+  *hash = XXH3_64bits(map.data, (size_t)map.size);
+  file_unmap(&map);
+  return true;
+}
+
+static bool write_checksums(arena *a, const char *dir, err *e) {
+  cJSON *o = cJSON_CreateObject();
+  for (int i = 0; i < N_FILES; i++) {
+    uint64_t hash;
+    if (!hash_file(path_join(a, dir, files[i]), &hash, e)) {
+      cJSON_Delete(o);
+      return false;
+    }
+    add_word(o, files[i], hash);
+  }
+  return write_object(path_join(a, dir, "checksums.json"), o, e);
+}
+
+static bool verify(arena *a, const char *dir, err *e) {
+  json d;
+  TRY(json_read(path_join(a, dir, "checksums.json"), JSON_LIMIT, &d, e));
+  bool ok = true;
+  for (int i = 0; ok && i < N_FILES; i++) {
+    uint64_t want = 0, found = 0;
+    const char *path = path_join(a, dir, files[i]);
+    ok = read_word(&d, files[i], &want, e) && hash_file(path, &found, e);
+    if (ok && want != found)
+      ok = ERR(e, "%s: checksum: expected %016llx, found %016llx: the file is damaged", path, (unsigned long long)want, (unsigned long long)found);
+  }
+  json_free(&d);
+  return ok;
+}
+
+// --- directories ---------------------------------------------------------------------------------------------------------
+
+bool checkpoint_write(const char *dir, const checkpoint_state *state, const params *p, gpu_device *d, err *e) {
+  arena *a = arena_new("checkpoint path");
+  const char *final = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)state->step);
+  const char *beside = arena_printf(a, "%s/.step-%llu.tmp", dir, (unsigned long long)state->step);
+  bool ok = dir_make(dir, e) && (!file_exists(beside) || dir_remove(beside, e)) && (!file_exists(final) || dir_remove(final, e)) &&
+            dir_make(beside, e) && write_tensors(path_join(a, beside, files[1]), p, d, e) &&
+            write_counters(path_join(a, beside, files[0]), state, e) && write_checksums(a, beside, e) && dir_sync(beside, e) &&
+            dir_rename(beside, final, e);
+  arena_free(a);
+  return ok;
+}
+
+static int by_step_descending(const void *x, const void *y) {
+  const uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+  return a < b ? 1 : a > b ? -1 : 0;
+}
+
+// The steps of the checkpoints in a directory, newest first.
+static bool list_steps(arena *a, const char *dir, uint64_t **steps, uint64_t *n, err *e) {
+  char **names;
+  uint64_t n_names;
+  *n = 0;
+  TRY(dir_list(a, dir, &names, &n_names, e));
+  *steps = ARENA_ARRAY(a, uint64_t, n_names);
+  for (uint64_t i = 0; i < n_names; i++) {
+    unsigned long long step;
+    int end = 0;
+    if (sscanf(names[i], "step-%llu%n", &step, &end) == 1 && !names[i][end] && isdigit((unsigned char)names[i][5])) (*steps)[(*n)++] = step;
+  }
+  qsort(*steps, (size_t)*n, sizeof **steps, by_step_descending);
+  return true;
+}
+
+bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const char *message), void *user, char **path,
+                     checkpoint_state *state, err *e) {
+  uint64_t *steps, n;
+  TRY(list_steps(a, dir, &steps, &n, e));
+  for (uint64_t i = 0; i < n; i++) {
+    err why = {0};
+    *path = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)steps[i]);
+    if (verify(a, *path, &why) && read_counters(a, *path, state, &why)) return true;
+    if (note) note(user, arena_printf(a, "checkpoint skipped: %s", why.message));
+  }
+  return ERR(e, "%s: expected a checkpoint to resume from, found %s", dir, n ? "only damaged ones" : "none");
+}
+
+// A checkpoint is renamed before it is taken apart, so that half of one is never found.
+bool checkpoint_rotate(const char *dir, uint64_t keep, err *e) {
+  if (!keep) return true;
+  arena *a = arena_new("checkpoint rotation");
+  uint64_t *steps, n;
+  bool ok = list_steps(a, dir, &steps, &n, e);
+  for (uint64_t i = keep; ok && i < n; i++) {
+    const char *old = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)steps[i]);
+    const char *away = arena_printf(a, "%s/.step-%llu.old", dir, (unsigned long long)steps[i]);
+    ok = (!file_exists(away) || dir_remove(away, e)) && dir_rename(old, away, e) && dir_remove(away, e);
+  }
+  arena_free(a);
+  return ok;
+}

@@ -1,0 +1,23 @@
+// What a run trains and evaluates on, read with its model's tokenizer and prompt.
+#ifndef TRAIN_CORPUS_H
+#define TRAIN_CORPUS_H
+
+#include "data/dataset.h"
+#include "models/model.h"
+#include "vkift.h"
+
+typedef struct corpus {
+  dataset train, eval; // eval.n is 0 where none was asked for
+  uint32_t max_length; // of an example, in tokens
+  uint32_t longest;    // example that is there
+} corpus;
+
+bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e);
+// One sentence of counts for the person at the terminal.
+void corpus_describe(const corpus *c, text *out);
+
+// The data options that training and evaluation share, as the data room takes them.
+dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift_objective objective, vkift_data_format format,
+                               vkift_train_on train_on, vkift_excess excess, uint32_t max_length, bool skip_bad);
+
+#endif

@@ -1,0 +1,93 @@
+#include "train/metrics.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "io/json.h"
+
+enum { LIMIT = 1 << 30 };
+
+// The value behind `"step": ` at the start of a line; UINT64_MAX where there is none.
+static uint64_t step_of(const char *line) {
+  unsigned long long number;
+  return sscanf(line, "{\"step\": %llu", &number) == 1 ? number : UINT64_MAX;
+}
+
+// Lines of steps up to `last`, whole ones only.
+static bool keep_lines(const char *path, uint64_t last, err *e) {
+  if (!file_exists(path)) return true;
+  arena *a = arena_new("metrics");
+  char *data;
+  uint64_t size;
+  bool ok = file_read(a, path, LIMIT, &data, &size, e);
+  text kept = {0};
+  for (char *line = data, *end; ok && (end = strchr(line, '\n')); line = end + 1)
+    if (step_of(line) <= last) text_put(&kept, line, (size_t)(end + 1 - line));
+  ok = ok && file_replace(path, kept.length ? kept.data : "", kept.length, e);
+  text_free(&kept);
+  arena_free(a);
+  return ok;
+}
+
+bool metrics_open(arena *a, const char *path, bool resume, uint64_t resumed_at, metrics *m, err *e) {
+  *m = (metrics){.path = arena_strdup(a, path)};
+  if (resume) TRY(keep_lines(path, resumed_at, e));
+  m->file = fopen(path, resume ? "ab" : "wb");
+  if (!m->file) return ERR(e, "%s: cannot open: %s", path, strerror(errno));
+  return true;
+}
+
+void metrics_close(metrics *m) {
+  if (m->file) fclose(m->file);
+  m->file = NULL;
+}
+
+static bool put_line(metrics *m, text *line, err *e) {
+  text_puts(line, "}\n");
+  const bool ok = fwrite(line->data, 1, line->length, m->file) == line->length && !fflush(m->file);
+  text_free(line);
+  return ok ? true : ERR(e, "%s: cannot write: %s", m->path, strerror(errno));
+}
+
+static void put_number(text *line, const char *key, double v) {
+  text_printf(line, ", \"%s\": ", key);
+  json_print_number(v, line);
+}
+
+bool metrics_step(metrics *m, const vkift_step *s, const step *norms, const struct step_hyper *hyper, err *e) {
+  text line = {0};
+  text_printf(&line, "{\"step\": %lld", (long long)s->step);
+  put_number(&line, "epoch", s->epoch);
+  put_number(&line, "loss", s->loss);
+  put_number(&line, "grad_norm", s->grad_norm);
+  put_number(&line, "learning_rate", s->learning_rate);
+  put_number(&line, "tokens", (double)s->tokens);
+  put_number(&line, "target_tokens", (double)s->target_tokens);
+  put_number(&line, "seconds", s->seconds);
+  put_number(&line, "target_tokens_per_second", s->target_tokens_per_second);
+  put_number(&line, "device_bytes", (double)s->device_bytes);
+  if (s->bad) text_puts(&line, ", \"bad\": true");
+  if (norms) {
+    text_puts(&line, ", \"tensor_norms\": {");
+    for (uint64_t i = 0; i < norms->params->n; i++) {
+      const trained *t = &norms->params->items[i];
+      if (i) text_puts(&line, ", ");
+      json_print_string(t->name, &line);
+      text_puts(&line, ": ");
+      json_print_number(step_tensor_norm(norms, t, hyper), &line);
+    }
+    text_putc(&line, '}');
+  }
+  return put_line(m, &line, e);
+}
+
+bool metrics_eval(metrics *m, const vkift_eval_point *p, err *e) {
+  text line = {0};
+  text_printf(&line, "{\"step\": %lld", (long long)p->step);
+  put_number(&line, "eval_loss", p->loss);
+  put_number(&line, "eval_examples", (double)p->examples);
+  put_number(&line, "eval_target_tokens", (double)p->target_tokens);
+  return put_line(m, &line, e);
+}

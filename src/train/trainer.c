@@ -1,0 +1,319 @@
+// The training loop: batches, steps, evaluation, checkpoints, and the run directory around them.
+#define _POSIX_C_SOURCE 200809L // localtime_r
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "config/train_options.h"
+#include "data/loader.h"
+#include "models/prompt_choice.h"
+#include "models/save.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+#include "train/schedule.h"
+#include "train/setup.h"
+
+typedef struct trainer {
+  arena *memory;
+  vkift_train_options options; // the run's own copy: what was left open is filled in
+  const vkift_train_events *events;
+  const char *run_dir, *checkpoints;
+  model *model;
+  prompt_style prompt;
+  corpus corpus;
+  gpu_device *device;
+  setup setup;
+  loader *loader;
+  schedule schedule;
+  uint64_t total_steps, eval_every, save_every;
+  checkpoint_state state;
+  metrics metrics;
+  double started; // clock when the first step of this process began
+  uint64_t first_step;
+  double last_eval_loss;
+  uint64_t saved_step;
+} trainer;
+
+static void note(const trainer *t, const char *line) {
+  if (t->events && t->events->note) t->events->note(t->events->user, line);
+  else log_note("%s", line);
+}
+
+static void note_for_checkpoint(void *user, const char *line) {
+  note(user, line);
+}
+
+// --- start -------------------------------------------------------------------------------------------------------------
+
+static bool open_run_dir(trainer *t, err *e) {
+  vkift_train_options *o = &t->options;
+  if (!o->output_dir) {
+    char name[64];
+    const time_t now = time(NULL);
+    struct tm local;
+    localtime_r(&now, &local);
+    strftime(name, sizeof name, "runs/%Y-%m-%d-%H%M%S", &local);
+    o->output_dir = arena_strdup(t->memory, name);
+  }
+  t->run_dir = o->output_dir;
+  t->checkpoints = path_join(t->memory, t->run_dir, "checkpoints");
+  if (o->resume && !file_is_dir(t->checkpoints)) return ERR(e, "%s: expected a run directory with checkpoints/ to resume, found none", t->run_dir);
+  if (!o->resume && (!dir_is_empty(t->run_dir) || (file_exists(t->run_dir) && !file_is_dir(t->run_dir))))
+    return ERR(e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)", t->run_dir,
+               t->run_dir);
+  return true;
+}
+
+static void say_device(const trainer *t) {
+  char reason[256];
+  const gpu_snapshot *s = device_snapshot(t->device);
+  if (s->kind == GPU_KIND_CPU)
+    note(t, arena_printf(t->memory, "no GPU is used: %s. Training on the CPU through %s", device_cpu_reason(reason), s->name));
+  else note(t, arena_printf(t->memory, "device: %s", s->name));
+}
+
+static void fill_defaults(trainer *t) {
+  vkift_train_options *o = &t->options;
+  if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_FULL ? 2e-5 : 2e-4;
+  o->max_length = t->corpus.max_length;
+  o->micro_batch_tokens = t->setup.choice.capacity;
+  o->gradient_checkpointing = t->setup.choice.recompute ? VKIFT_ON : VKIFT_OFF;
+}
+
+static void plan_steps(trainer *t) {
+  const vkift_train_options *o = &t->options;
+  const loader_options options = {.batch_size = (uint32_t)o->batch_size, .no_shuffle = !o->shuffle, .seed = (uint64_t)o->seed};
+  t->loader = loader_new(t->memory, &t->corpus.train, &options);
+  t->total_steps = loader_total_steps(t->loader, o->num_train_epochs, (uint64_t)o->max_steps);
+  const uint64_t epoch_steps = loader_epoch_steps(t->loader);
+  t->eval_every = o->eval_steps ? (uint64_t)o->eval_steps : epoch_steps;
+  t->save_every = o->save_steps ? (uint64_t)o->save_steps : epoch_steps;
+  const schedule_kind kinds[] = {[VKIFT_COSINE] = SCHEDULE_COSINE, [VKIFT_LINEAR] = SCHEDULE_LINEAR, [VKIFT_CONSTANT] = SCHEDULE_CONSTANT};
+  t->schedule = (schedule){.kind = kinds[o->lr_scheduler_type], .learning_rate = o->learning_rate, .total_steps = t->total_steps};
+  t->schedule.warmup_steps = o->warmup_steps >= 0 ? (uint64_t)o->warmup_steps : (uint64_t)ceil(o->warmup_ratio * (double)t->total_steps);
+}
+
+// Finds the newest good checkpoint before anything is built: its choice of rows decides the graphs.
+static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *e) {
+  TRY(checkpoint_find(t->memory, t->checkpoints, note_for_checkpoint, t, path, &t->state, e));
+  const uint64_t hash = dataset_hash(&t->corpus.train);
+  if (t->state.data_hash != hash)
+    return ERR(e, "%s: the training data is not what the run began with (its hash was %016llx and is %016llx): a resumed run would not be the same run",
+               *path, (unsigned long long)t->state.data_hash, (unsigned long long)hash);
+  if (t->state.seed != (uint64_t)t->options.seed)
+    return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed, (long long)t->options.seed);
+  if (t->corpus.longest > t->state.capacity)
+    return ERR(e, "%s: rows of %u tokens, but an example has %u", *path, t->state.capacity, t->corpus.longest);
+  *choice = (setup_choice){t->state.capacity, t->state.recompute};
+  return true;
+}
+
+static bool restore(trainer *t, const char *checkpoint, err *e) {
+  TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e));
+  TRY(step_set_applied(t->setup.step, t->state.applied, e));
+  TRY(loader_seek(t->loader, t->state.loader, e));
+  t->saved_step = t->state.step;
+  note(t, arena_printf(t->memory, "resumed from %s", checkpoint));
+  return true;
+}
+
+static bool save_checkpoint(trainer *t, err *e) {
+  t->state.loader = t->loader->state;
+  TRY(checkpoint_write(t->checkpoints, &t->state, &t->setup.params, t->device, e));
+  t->saved_step = t->state.step;
+  return checkpoint_rotate(t->checkpoints, (uint64_t)t->options.save_total_limit, e);
+}
+
+static bool begin(trainer *t, err *e) {
+  t->state = (checkpoint_state){.data_hash = dataset_hash(&t->corpus.train), .seed = (uint64_t)t->options.seed,
+                                .capacity = t->setup.choice.capacity, .recompute = t->setup.choice.recompute, .last_loss = NAN};
+  TRY(step_set_applied(t->setup.step, 0, e));
+  TRY(dir_make(t->run_dir, e));
+  TRY(train_options_write(path_join(t->memory, t->run_dir, "config.yaml"), &t->options, e));
+  return save_checkpoint(t, e);
+}
+
+static bool start(trainer *t, err *e) {
+  vkift_train_options *o = &t->options;
+  TRY(train_options_check(o, e));
+  TRY(open_run_dir(t, e));
+  TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
+  TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
+  TRY(corpus_read(t->memory, t->model, &t->prompt, o, &t->corpus, e));
+  TRY(device_open(t->memory, o->device, &t->device, e));
+  say_device(t);
+  text line = {0};
+  corpus_describe(&t->corpus, &line);
+  note(t, line.data);
+  text_clear(&line);
+
+  char *checkpoint = NULL;
+  setup_choice choice;
+  bool ok = !o->resume || find_checkpoint(t, &checkpoint, &choice, e);
+  ok = ok && setup_open(t->memory, t->model, t->device, &t->corpus, o, checkpoint ? &choice : NULL, &t->setup, &line, e);
+  if (ok) note(t, line.data);
+  text_free(&line);
+  if (!ok) return false;
+  fill_defaults(t);
+  plan_steps(t);
+  TRY(checkpoint ? restore(t, checkpoint, e) : begin(t, e));
+  return metrics_open(t->memory, path_join(t->memory, t->run_dir, "metrics.jsonl"), checkpoint, t->state.step, &t->metrics, e);
+}
+
+// --- a step --------------------------------------------------------------------------------------------------------------
+
+static struct step_hyper hyper_of(const trainer *t, double targets) {
+  const vkift_train_options *o = &t->options;
+  return (struct step_hyper){.learning_rate = (float)schedule_rate(&t->schedule, t->state.step),
+                             .beta1 = (float)o->adam_beta1,
+                             .beta2 = (float)o->adam_beta2,
+                             .ln_beta1 = (float)log(o->adam_beta1),
+                             .ln_beta2 = (float)log(o->adam_beta2),
+                             .epsilon = (float)o->adam_epsilon,
+                             .weight_decay = (float)o->weight_decay,
+                             .max_grad_norm = (float)o->max_grad_norm,
+                             .inverse_targets = (float)(1 / targets)};
+}
+
+static vkift_step row_of(const trainer *t, const struct step_state *s, const struct step_hyper *h, double seconds) {
+  const double elapsed = clock_seconds() - t->started, done = (double)(t->state.step - t->first_step);
+  const loader_state at = t->loader->state;
+  return (vkift_step){.step = (int64_t)t->state.step,
+                      .total_steps = (int64_t)t->total_steps,
+                      .epoch = (double)at.epoch + (double)at.next / (double)t->corpus.train.n,
+                      .loss = s->loss,
+                      .grad_norm = s->grad_norm,
+                      .learning_rate = h->learning_rate,
+                      .seconds = seconds,
+                      .seconds_left = elapsed / done * (double)(t->total_steps - t->state.step),
+                      .device_bytes = device_bytes(t->device),
+                      .bad = !s->finite};
+}
+
+static bool report(trainer *t, vkift_step *row, const struct step_hyper *h, err *e) {
+  row->target_tokens_per_second = (double)row->target_tokens / row->seconds;
+  const bool log = t->state.step % (uint64_t)t->options.logging_steps == 0 || t->state.step == t->total_steps;
+  if (!log && !row->bad) return true;
+  if (t->events && t->events->step) t->events->step(t->events->user, row);
+  return metrics_step(&t->metrics, row, t->options.log_tensor_norms ? t->setup.step : NULL, h, e);
+}
+
+static bool check_finite(trainer *t, const struct step_state *s, err *e) {
+  t->state.applied = s->applied;
+  t->state.last_loss = s->loss;
+  t->state.bad_in_a_row = s->finite ? 0 : t->state.bad_in_a_row + 1;
+  t->state.bad_steps += !s->finite;
+  if (t->state.bad_in_a_row < (uint64_t)t->options.max_bad_steps) return true;
+  return ERR(e, "step %llu: loss or gradient was not finite in %u steps in a row (--max-bad-steps): the weights are those of step %llu. A smaller "
+                "--learning-rate often helps", (unsigned long long)t->state.step, t->state.bad_in_a_row,
+             (unsigned long long)(t->state.step - t->state.bad_in_a_row));
+}
+
+static bool run_step(trainer *t, err *e) {
+  const double began = clock_seconds();
+  uint32_t n, n_rows;
+  uint64_t epoch;
+  const example *const *examples = loader_next(t->loader, &n, &epoch);
+  arena *a = arena_new("step");
+  pack_row *rows;
+  pack_examples(a, examples, n, &t->setup.batch->limits, t->options.packing, &rows, &n_rows);
+  double weighted = 0;
+  int64_t tokens = 0, targets = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    weighted += (double)examples[i]->weight * examples[i]->n_targets;
+    tokens += examples[i]->n;
+    targets += examples[i]->n_targets;
+  }
+  const struct step_hyper h = hyper_of(t, weighted > 0 ? weighted : 1);
+  const bool ok = step_run(t->setup.step, rows, n_rows, epoch, &h, e);
+  arena_free(a);
+  if (!ok) return err_prefix(e, "step %llu", (unsigned long long)t->state.step + 1);
+  t->state.step++;
+  const struct step_state s = step_result(t->setup.step);
+  vkift_step row = row_of(t, &s, &h, clock_seconds() - began);
+  row.tokens = tokens;
+  row.target_tokens = targets;
+  return report(t, &row, &h, e) && check_finite(t, &s, e);
+}
+
+// --- the loop ------------------------------------------------------------------------------------------------------------
+
+static bool evaluate(trainer *t, err *e) {
+  if (!t->corpus.eval.n) return true;
+  score_total total;
+  TRY(score_dataset(t->setup.score, t->setup.batch, &t->corpus.eval, NULL, NULL, &total, e));
+  const vkift_eval_point point = {.step = (int64_t)t->state.step, .loss = total.loss, .examples = (int64_t)total.n_examples,
+                                  .target_tokens = (int64_t)total.n_targets};
+  t->last_eval_loss = total.loss;
+  if (t->events && t->events->evaluation) t->events->evaluation(t->events->user, &point);
+  return metrics_eval(&t->metrics, &point, e);
+}
+
+static bool asked_to_stop(const trainer *t) {
+  return t->events && t->events->should_stop && t->events->should_stop(t->events->user);
+}
+
+static bool loop(trainer *t, bool *stopped, err *e) {
+  t->started = clock_seconds();
+  t->first_step = t->state.step;
+  *stopped = asked_to_stop(t);
+  while (t->state.step < t->total_steps && !*stopped) {
+    TRY(run_step(t, e));
+    const bool last = t->state.step == t->total_steps;
+    if (last || t->state.step % t->eval_every == 0) TRY(evaluate(t, e));
+    if (last || t->state.step % t->save_every == 0) TRY(save_checkpoint(t, e));
+    *stopped = !last && asked_to_stop(t);
+  }
+  return t->saved_step == t->state.step || save_checkpoint(t, e);
+}
+
+// --- the end -------------------------------------------------------------------------------------------------------------
+
+static bool trained_values(void *user, const model_param *p, float *out, err *e) {
+  const trainer *t = user;
+  return gpu_download(t->device, p->t->memory, out, tensor_bytes(p->t), e);
+}
+
+// The result is written beside and renamed, so that adapter/ or model/ is whole when it is there.
+static bool save_output(trainer *t, const char **output, err *e) {
+  const bool full = t->options.method == VKIFT_FULL;
+  const char *name = full ? "model" : "adapter";
+  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name);
+  *output = path_join(t->memory, t->run_dir, name);
+  TRY(!file_exists(beside) || dir_remove(beside, e));
+  TRY(dir_make(beside, e));
+  if (full) TRY(save_model(t->model, &t->prompt, beside, DTYPE_COUNT, trained_values, t, e));
+  else TRY(adapter_write(t->setup.adapter, beside, path_name(t->model->path), t->device, e) && save_tokenizer(t->model, &t->prompt, beside, e));
+  TRY(dir_sync(beside, e));
+  if (file_exists(*output)) TRY(dir_remove(*output, e)); // of an earlier end of this run
+  return dir_rename(beside, *output, e);
+}
+
+static void fill_result(const trainer *t, const char *output, bool stopped, vkift_train_result *r) {
+  if (!r) return;
+  *r = (vkift_train_result){.steps = (int64_t)t->state.step, .total_steps = (int64_t)t->total_steps, .bad_steps = (int64_t)t->state.bad_steps,
+                            .last_loss = t->state.last_loss, .last_eval_loss = t->last_eval_loss, .stopped = stopped};
+  snprintf(r->run_dir, sizeof r->run_dir, "%s", t->run_dir);
+  snprintf(r->output, sizeof r->output, "%s", output);
+}
+
+bool trainer_run(const vkift_train_options *options, const vkift_train_events *events, vkift_train_result *result, err *e) {
+  arena *a = arena_new("training run");
+  trainer *t = ARENA_NEW(a, trainer);
+  *t = (trainer){.memory = a, .options = *options, .events = events, .last_eval_loss = NAN};
+  const char *output = "";
+  bool stopped = false;
+  bool ok = start(t, e) && loop(t, &stopped, e);
+  if (ok && !stopped) ok = save_output(t, &output, e);
+  if (ok) fill_result(t, output, stopped, result);
+  metrics_close(&t->metrics);
+  if (t->device) setup_close(&t->setup);
+  device_close(t->device);
+  model_close(t->model);
+  arena_free(a);
+  return ok;
+}

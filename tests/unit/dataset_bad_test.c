@@ -1,0 +1,224 @@
+// Bad data files: each is refused with one message that names file, line, field, what was expected and what was found.
+#include "support/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "data/dataset.h"
+#include "support/byte_tokenizer.h"
+
+typedef struct bad_file {
+  const char *data;
+  size_t size; // 0: up to the NUL
+  const char *message;
+} bad_file;
+
+#define GOOD "{\"prompt\":\"a\",\"completion\":\"b\"}\n"
+#define MESSAGES(list) "{\"messages\":[" list "]}"
+#define U "{\"role\":\"user\",\"content\":\"u\"}"
+#define A "{\"role\":\"assistant\",\"content\":\"a\"}"
+#define S "{\"role\":\"system\",\"content\":\"s\"}"
+
+static const bad_file bad_files[] = {
+    // The file.
+    {"", 0, "bad.jsonl: expected at least one example, found an empty file"},
+    {"\xEF\xBB\xBF\r\n \n", 0, "expected at least one example, found an empty file"},
+    {"\xFF\xFE{\0\"\0", 6, "bad.jsonl: expected text in UTF-8, found UTF-16"},
+    {"\xFE\xFF\0{", 4, "found UTF-16"},
+    {"[\0{\0", 4, "found UTF-16"},
+    {GOOD "{\"prompt\":\"a\0\"}", sizeof GOOD + 13, "bad.jsonl:2: byte 13: expected text, found a NUL"},
+    {GOOD "{\"prompt\":\"a\\u0000b\",\"completion\":\"b\"}", 0, "bad.jsonl:2: "},
+    {GOOD "{\"prompt\":\"\xC3\x28\",\"completion\":\"b\"}", 0, "bad.jsonl:2: "},
+    {GOOD "\n{\"prompt\":\"a\",\"completion\":\"b\"", 0, "bad.jsonl:3: "},
+    {GOOD "nonsense\n", 0, "bad.jsonl:2: "},
+    {"{\n  \"prompt\": \"a\"\n}\n", 0, "bad.jsonl:1: expected a JSON object on one line"},
+    {"[]", 0, "expected at least one example, found an empty array"},
+    {"[{\"text\":\"a\"}", 0, "item 1 of the array: expected a value with a comma or \"]\" behind it, found the end of the file"},
+    {"[{\"text\":\"a\"},]", 0, "item 2 of the array: expected a value, found the byte 0x5D"},
+    {"[{\"text\":\"a\"}\n}", 0, "bad.jsonl:2: item 1 of the array"},
+    {"[{\"text\":\"a\"}] {", 0, "expected nothing behind the array, found the byte 0x7B"},
+    {"[{\"text\":\"a\"},\n{\"text\":1}]", 0, "bad.jsonl: item 2: text: expected a string, found the number 1"},
+    // The shape.
+    {"7\n", 0, "bad.jsonl:1: expected an object, found the number 7"},
+    {"{}\n", 0, "expected the fields of a known format"},
+    {"{\"question\":\"a\",\"answer\":\"b\"}", 0, "found \"question\", \"answer\""},
+    {"{\"conversations\":[]}", 0, "the format sharegpt, which is not supported yet"},
+    {"{\"instruction\":\"a\",\"instances\":[]}", 0, "the format self-instruct, which is not supported yet"},
+    {GOOD "{\"text\":\"a\"}", 0,
+     "bad.jsonl:2: expected a row of the format prompt/completion, as the first example is, found one of the format text"},
+    {GOOD "{\"prompt\":\"a\"}", 0, "bad.jsonl:2: completion: expected a string, found nothing"},
+    {GOOD "{\"prompt\":[],\"completion\":\"b\"}", 0, "completion: expected a list of messages, as the prompt is, found a string"},
+    {GOOD "{\"prompt\":\"a\",\"completion\":[]}", 0, "completion: expected a string, found an array of 0"},
+    {GOOD "{\"prompt\":\"a\",\"completion\":\"\"}", 0, "bad.jsonl:2: message 2: expected an answer to learn, found an empty one"},
+    // Alpaca.
+    {"{\"instruction\":\"a\",\"output\":5}", 0, "bad.jsonl:1: output: expected a string, found the number 5"},
+    {"{\"instruction\":\"a\",\"output\":\"b\",\"input\":[]}", 0, "input: expected a string, found an array of 0"},
+    {"{\"instruction\":\"a\",\"output\":\"b\",\"history\":\"h\"}", 0,
+     "history: expected an array of pairs [user, assistant], found a string"},
+    {"{\"instruction\":\"a\",\"output\":\"b\",\"history\":[[\"a\",\"b\"],[\"a\"]]}", 0, "history[1]: expected a pair of strings"},
+    // Messages.
+    {MESSAGES(""), 0, "expected at least one user turn, found none"},
+    {MESSAGES(S "," A), 0, "expected at least one user turn, found none"},
+    {MESSAGES(S "," U), 0, "expected an answer (an assistant turn), found none"},
+    {MESSAGES(S "," S "," U "," A), 0, "message 2: expected a system message in the first place only"},
+    {MESSAGES(U ",5"), 0, "messages[1]: expected an object with \"role\" and \"content\", found the number 5"},
+    {MESSAGES(U ",{\"role\":\"bot\",\"content\":\"a\"}"), 0,
+     "messages[1].role: expected \"system\", \"user\" or \"assistant\", found \"bot\""},
+    {MESSAGES(U ",{\"role\":\"tool\",\"content\":\"a\"}"), 0, "messages[1].role: the role \"tool\" is not supported yet"},
+    {MESSAGES(U ",{\"role\":\"assistant\",\"content\":null}"), 0, "messages[1].content: expected a string, found null"},
+    {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"\"}"), 0, "message 2: expected an answer to learn, found an empty one"},
+    {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[{}]}"), 0,
+     "messages[1].tool_calls: tools are not supported yet"},
+    {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"a\",\"train\":1}"), 0, "messages[1].train: expected"},
+    {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"a\",\"train\":false}"), 0, "the mask covers nothing"},
+    {MESSAGES("{\"role\":\"user\",\"content\":\"u\",\"train\":true}," A), 0, "messages[0].train: expected false"},
+    {"{\"messages\":[" U "," A "],\"tools\":[{}]}", 0, "bad.jsonl:1: tools: tools are not supported yet"},
+    {"{\"messages\":{}}", 0, "messages: expected an array"},
+    // Text and tokens.
+    {"{\"text\":\"\"}", 0, "text: expected some text, found an empty string"},
+    {"{\"input_ids\":[]}", 0, "input_ids: expected at least one token, found an empty array"},
+    {"{\"input_ids\":[1,262],\"labels\":[1,2]}", 0, "input_ids[1]: expected a token id below 262, found the number 262"},
+    {"{\"input_ids\":[1,-1],\"labels\":[1,2]}", 0, "input_ids[1]: expected a token id below 262, found the number -1"},
+    {"{\"input_ids\":[1,1.5],\"labels\":[1,2]}", 0, "input_ids[1]: expected a token id below 262, found the number 1.5"},
+    {"{\"input_ids\":[1,\"2\"],\"labels\":[1,2]}", 0, "input_ids[1]: expected a token id below 262, found a string \"2\""},
+    {"{\"input_ids\":[1,2]}", 0, "labels: expected an array, found nothing"},
+    {"{\"input_ids\":[1,2],\"labels\":[1]}", 0, "labels: expected as many as input_ids, 2, found 1"},
+    {"{\"input_ids\":[1,2],\"labels\":[1,3]}", 0, "labels[1]: expected -100 or the token's own id, 2, found 3"},
+    {"{\"input_ids\":[1,2],\"labels\":[1,-7]}", 0, "labels[1]: expected -100 or a token id below 262, found the number -7"},
+    {"{\"input_ids\":[1,2],\"labels\":[1,-100]}", 0, "the mask covers nothing"},
+    // Any row.
+    {"{\"text\":\"a\",\"weight\":0}", 0, "weight: expected a number above 0"},
+    {"{\"text\":\"a\",\"weight\":1e300}", 0, "weight: expected a number above 0"},
+    {"{\"text\":\"a\",\"weight\":\"2\"}", 0, "weight: expected a finite number, found a string \"2\""},
+    {"{\"text\":\"a\",\"task\":7}", 0, "task: expected a string, found the number 7"},
+};
+
+typedef struct fixture {
+  arena *a;
+  tokenizer *t;
+  dataset_options options;
+} fixture;
+
+static fixture begin(const char *template) {
+  fixture f = {.a = arena_new("test")};
+  prompt_style *style = ARENA_NEW(f.a, prompt_style);
+  f.t = byte_tokenizer(f.a, false);
+  assert_true(prompt_from_template(f.a, "test", template, "", "<|endoftext|>", style, NULL));
+  f.options = (dataset_options){.tokenizer = f.t, .prompt = style, .eos_id = BYTE_EOS, .vocab_size = BYTE_VOCAB};
+  return f;
+}
+
+static void end(fixture *f) {
+  tokenizer_free(f->t);
+  arena_free(f->a);
+}
+
+// A copy without a byte behind it, so that the address sanitizer sees a read that goes too far.
+static bool read_exactly(fixture *f, const char *data, size_t size, dataset *set, err *e) {
+  char *copy = malloc(size ? size : 1);
+  assert_non_null(copy);
+  memcpy(copy, data, size);
+  bool ok = dataset_read_memory(f->a, "bad.jsonl", copy, size, &f->options, set, e);
+  free(copy);
+  return ok;
+}
+
+static void check_refused(fixture *f, const bad_file *bad) {
+  dataset set = {0};
+  err e = {0};
+  if (read_exactly(f, bad->data, bad->size ? bad->size : strlen(bad->data), &set, &e)) fail_msg("this passed: %s", bad->data);
+  if (strncmp(e.message, "bad.jsonl", 9) || !strstr(e.message, bad->message))
+    fail_msg("%s\nexpected: %s\nfound:    %s", bad->data, bad->message, e.message);
+}
+
+static void bad_files_are_refused(void **state) {
+  (void)state;
+  fixture f = begin("chatml");
+  for (size_t i = 0; i < sizeof bad_files / sizeof *bad_files; i++) check_refused(&f, &bad_files[i]);
+  end(&f);
+}
+
+static void what_the_prompt_refuses_has_its_line(void **state) {
+  (void)state;
+  fixture f = begin("alpaca");
+  check_refused(&f, &(bad_file){MESSAGES(U "," A) "\n" MESSAGES(A "," U "," A), 0,
+                                "bad.jsonl:2: the Alpaca prompt takes user and assistant in turn: messages[0]"});
+  f.options.max_length = 3;
+  check_refused(&f, &(bad_file){MESSAGES(U "," A), 0, "no example is left: 1 longer than 3 tokens"});
+  end(&f);
+}
+
+static void bad_examples_can_be_skipped(void **state) {
+  (void)state;
+  fixture f = begin("chatml");
+  f.options.skip_bad_examples = true;
+  dataset set = {0};
+  err e = {0};
+  const char data[] = "{\"x\":1}\n" GOOD "nonsense\n{\"prompt\":\"a\"}\n\n{\"prompt\":\"\0\"}\n" GOOD "{\"text\":\"a\"}";
+  assert_true(read_exactly(&f, data, sizeof data - 1, &set, &e));
+  assert_int_equal(set.n, 2);
+  assert_int_equal(set.skipped_bad, 5);
+  assert_int_equal(set.items[0].line, 2);
+  assert_int_equal(set.items[1].line, 7);
+  assert_int_equal(set.items[1].index, 1);
+  set = (dataset){0};
+  assert_false(read_exactly(&f, "x\ny\n", 4, &set, &e));
+  assert_non_null(strstr(e.message, "bad.jsonl: none of its 2 examples can be used; the first fault: bad.jsonl:1: "));
+  e = (err){0};
+  assert_false(read_exactly(&f, "[{\"text\":\"a\"},{\"text\"", 22, &set, &e)); // what follows cannot be found
+  assert_non_null(strstr(e.message, "item 2 of the array"));
+  end(&f);
+}
+
+static void a_line_of_50_megabytes_is_refused_at_once(void **state) {
+  (void)state;
+  fixture f = begin("chatml");
+  size_t size = 50 << 20;
+  char *data = malloc(size);
+  assert_non_null(data);
+  for (int array = 0; array < 2; array++) {
+    memset(data, 'a', size);
+    memcpy(data, array ? "[{\"text\":\"" : "{\"text\":\"", array ? 10 : 9);
+    memcpy(data + size - 3, "\"}\n", 3);
+    dataset set = {0};
+    err e = {0};
+    double start = clock_seconds();
+    assert_false(dataset_read_memory(f.a, "bad.jsonl", data, size, &f.options, &set, &e));
+    assert_true(clock_seconds() - start < 1);
+    assert_non_null(strstr(e.message, array ? "bad.jsonl:1: item 1 of the array: expected at most 16777216 bytes"
+                                            : "bad.jsonl:1: expected a line of at most 16777216 bytes, found 52428799"));
+  }
+  free(data);
+  end(&f);
+}
+
+// Every cut of a good file either reads or is refused; nothing else.
+static void cut_files_are_refused(void **state) {
+  (void)state;
+  fixture f = begin("chatml");
+  const char *whole[] = {"\xEF\xBB\xBF[" MESSAGES(S "," U "," A) ", {\"messages\":[" U "," A "],\"weight\":2}]",
+                         "{\"instruction\":\"a\\\"\",\"output\":\"b\",\"history\":[[\"\\u00e9\",\"d\"]]}",
+                         "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}"};
+  for (int w = 0; w < 3; w++) {
+    size_t size = strlen(whole[w]);
+    for (size_t n = 0; n <= size; n++) {
+      dataset set = {0};
+      err e = {0};
+      assert_int_equal(read_exactly(&f, whole[w], n, &set, &e), n == size);
+      assert_int_equal(e.failed, n < size);
+    }
+  }
+  end(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bad_files_are_refused),
+      cmocka_unit_test(what_the_prompt_refuses_has_its_line),
+      cmocka_unit_test(bad_examples_can_be_skipped),
+      cmocka_unit_test(a_line_of_50_megabytes_is_refused_at_once),
+      cmocka_unit_test(cut_files_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+// The pipeline cache on disk: written when it grew, read again, and never trusted.
+#define _GNU_SOURCE
+#include "support/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/file.h"
+#include "gpu/gpu.h"
+
+enum { HEADER = 24, UUID = 16 }; // of the file; where the driver's header holds its UUID
+
+// Opens a device, makes a kernel, closes.
+static void use(void) {
+  arena *a = arena_new("use");
+  gpu_device *d;
+  err e = {0};
+  if (!device_open(a, NULL, &d, &e)) fail_msg("%s", e.message);
+  uint32_t spec[] = {32, 1};
+  if (!kernel_get(d, "check_half", spec, 2, &e)) fail_msg("%s", e.message);
+  device_close(d);
+  assert_int_equal(device_validation_messages(d), 0);
+  arena_free(a);
+}
+
+// The one file in the cache directory.
+static const char *cache_file(const char *dir) {
+  arena *a = arena_new("listing");
+  char **names;
+  uint64_t n;
+  err e = {0};
+  assert_true(dir_list(a, dir, &names, &n, &e));
+  assert_int_equal(n, 1);
+  const char *path = test_path(dir, names[0]);
+  arena_free(a);
+  return path;
+}
+
+static char *contents(arena *a, const char *path, uint64_t *size) {
+  char *data;
+  assert_true(file_read(a, path, 1 << 28, &data, size, NULL));
+  return data;
+}
+
+static void test_cache(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  const char *dir = test_path(test_directory(), "cache/deeper");
+  setenv("VKIFT_CACHE_DIR", dir, true);
+  use();
+  const char *path = cache_file(dir);
+  uint64_t size, again;
+  char *first = contents(a, path, &size);
+  assert_true(size >= HEADER + 32);
+  assert_memory_equal(first, "VKIFTPC1", 8);
+
+  struct stat before, after;
+  stat(path, &before);
+  use();
+  stat(path, &after);
+  assert_true(before.st_ino == after.st_ino); // nothing new: not written again
+  cache_file(dir);
+
+  // Damage of each kind is ignored, and a good file put in its place.
+  for (int kind = 0; kind < 6; kind++) {
+    char *bad = arena_strndup(a, first, size);
+    size_t bytes = size;
+    switch (kind) {
+      case 0: bytes = 0; break;
+      case 1: bytes = HEADER - 1; break;
+      case 2: bytes = size - 1; break;
+      case 3: bad[size - 1] ^= 1; break;
+      case 4: bad[0] ^= 1; break;
+      case 5: { // whole, but of another device
+        bad[HEADER + UUID] ^= 1;
+        uint64_t hash = XXH64(bad + HEADER, size - HEADER, 0);
+        memcpy(bad + 8, &hash, 8);
+      }
+    }
+    test_write(path, bad, bytes);
+    use();
+    char *now = contents(a, path, &again);
+    if (again < size || memcmp(now, first, 8) || memcmp(now + HEADER, first + HEADER, 32))
+      fail_msg("damage of kind %d was not repaired", kind);
+  }
+  arena_free(a);
+}
+
+static void test_unwritable(void **state) {
+  (void)state;
+  const char *file = test_path(test_directory(), "a_file");
+  test_write(file, "x", 1);
+  setenv("VKIFT_CACHE_DIR", test_path(file, "beneath_a_file"), true);
+  use();
+}
+
+static void test_places(void **state) {
+  (void)state;
+  unsetenv("VKIFT_CACHE_DIR");
+  setenv("XDG_CACHE_HOME", test_path(test_directory(), "xdg"), true);
+  use();
+  cache_file(test_path(test_directory(), "xdg/vkift"));
+  assert_int_equal(chdir(test_directory()), 0); // drivers have caches too, and some take a relative path
+  setenv("XDG_CACHE_HOME", "relative", true);
+  setenv("HOME", test_path(test_directory(), "home"), true);
+  use();
+  cache_file(test_path(test_directory(), "home/.cache/vkift"));
+  unsetenv("HOME");
+  use();
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_cache), cmocka_unit_test(test_unwritable),
+                                     cmocka_unit_test(test_places)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

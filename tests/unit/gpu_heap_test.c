@@ -1,0 +1,123 @@
+// Heaps on a live device whose allocations are limited to 1 MiB each.
+#define _GNU_SOURCE
+#include "support/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu/gpu.h"
+
+enum { KIB = 1024, MIB = 1024 * KIB };
+
+typedef struct fixture {
+  arena *memory;
+  gpu_device *device;
+} fixture;
+
+static int setup(void **state) {
+  static fixture f;
+  err e = {0};
+  const char *outer = getenv("VKIFT_DEVICE_PROFILE");
+  f.memory = arena_new("test");
+  setenv("VKIFT_DEVICE_PROFILE", arena_printf(f.memory, "%s,max_chunk_bytes=1048576", outer ? outer : ""), true);
+  if (!device_open(f.memory, NULL, &f.device, &e)) {
+    print_message("%s\n", e.message);
+    return -1;
+  }
+  *state = &f;
+  return 0;
+}
+
+static int teardown(void **state) {
+  fixture *f = *state;
+  device_close(f->device);
+  uint32_t messages = device_validation_messages(f->device);
+  arena_free(f->memory);
+  return messages ? -1 : 0;
+}
+
+static gpu_slice allocate(gpu_heap *h, uint64_t bytes) {
+  gpu_slice s;
+  err e = {0};
+  if (!heap_alloc(h, bytes, &s, &e)) fail_msg("%s", e.message);
+  assert_non_null(s.buffer);
+  assert_int_equal(s.bytes, bytes);
+  assert_int_equal(s.offset % 256, 0);
+  return s;
+}
+
+static void test_chunks(void **state) {
+  fixture *f = *state;
+  uint64_t before = device_bytes(f->device);
+  gpu_heap *h = heap_new(f->device, "weights", GPU_MEMORY_DEVICE);
+  assert_int_equal(heap_bytes(h), 0);
+  assert_int_equal(device_bytes(f->device), before);
+  gpu_slice a = allocate(h, 600 * KIB), b = allocate(h, 600 * KIB), c = allocate(h, 300 * KIB + 1), d = allocate(h, MIB);
+  assert_ptr_not_equal(a.buffer, b.buffer); // no slice spans chunks
+  assert_true(c.buffer == a.buffer || c.buffer == b.buffer); // what is left of a chunk is used
+  assert_int_equal(d.offset, 0);
+  assert_int_equal(heap_bytes(h), 3 * MIB);
+  assert_int_equal(device_bytes(f->device), before + 3 * MIB);
+  heap_free(h);
+  assert_int_equal(device_bytes(f->device), before);
+}
+
+static void test_distinct(void **state) {
+  fixture *f = *state;
+  gpu_heap *h = heap_new(f->device, "small", GPU_MEMORY_DEVICE);
+  enum { N = 50 };
+  gpu_slice s[N];
+  uint8_t data[777], back[777], zero[777] = {0};
+  err e = {0};
+  for (int i = 0; i < N; i++) s[i] = allocate(h, (uint64_t)(i * 13 + 1));
+  for (int i = 0; i < N; i++) {
+    assert_true(gpu_download(f->device, s[i], back, s[i].bytes, &e));
+    assert_memory_equal(back, zero, s[i].bytes);
+    memset(data, i + 1, sizeof data);
+    assert_true(gpu_upload(f->device, s[i], data, s[i].bytes, &e));
+  }
+  for (int i = 0; i < N; i++) {
+    assert_true(gpu_download(f->device, s[i], back, s[i].bytes, &e));
+    memset(data, i + 1, sizeof data);
+    assert_memory_equal(back, data, s[i].bytes);
+  }
+  heap_free(h);
+}
+
+static void test_too_large(void **state) {
+  fixture *f = *state;
+  gpu_heap *h = heap_new(f->device, "activations", GPU_MEMORY_DEVICE);
+  const uint64_t sizes[] = {MIB + 1, 1ull << 40, UINT64_MAX - 3, UINT64_MAX};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    gpu_slice s;
+    err e = {0};
+    assert_false(heap_alloc(h, sizes[i], &s, &e));
+    assert_non_null(strstr(e.message, "activations"));
+    assert_non_null(strstr(e.message, "1.0 MiB in one allocation"));
+    assert_null(s.buffer);
+  }
+  assert_int_equal(heap_bytes(h), 0);
+  heap_free(h);
+}
+
+static void test_staging(void **state) {
+  fixture *f = *state;
+  uint64_t before = device_bytes(f->device);
+  gpu_heap *h = heap_new(f->device, "host", GPU_MEMORY_STAGING);
+  gpu_slice a = allocate(h, 1000), b = allocate(h, 1000), part = gpu_sub(b, 100, 4);
+  memset(gpu_map(a), 1, 1000);
+  memset(gpu_map(b), 2, 1000);
+  assert_int_equal(((uint8_t *)gpu_map(a))[999], 1);
+  assert_ptr_equal(gpu_map(part), (char *)gpu_map(b) + 100);
+  assert_int_equal(device_bytes(f->device), before); // host memory is not counted
+  gpu_slice none;
+  assert_true(heap_alloc(h, 0, &none, NULL));
+  assert_null(none.buffer);
+  heap_free(h);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunks), cmocka_unit_test(test_distinct),
+                                     cmocka_unit_test(test_too_large), cmocka_unit_test(test_staging)};
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
