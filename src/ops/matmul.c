@@ -35,30 +35,28 @@ static uint32_t power_of_two_for(uint32_t n, uint32_t most) {
   return p;
 }
 
-// 48 to 64 sums an invocation: on lavapipe 25.0 more run up to a fifth faster, but a driver's compiler then takes five
-// seconds a kernel instead of two.
+// 48 to 64 sums an invocation: on lavapipe 25.0 more run up to a fifth faster, but its compiler then takes five seconds a
+// kernel instead of two. Loads of single elements make long code, so kernels with them hold fewer sums.
 matmul_variant matmul_rows_variant(const matmul *m, uint32_t lanes) {
   static const char *const shaders[] = {"matmul_rows_nt", "matmul_rows_nn", "matmul_rows_tn"};
   const struct matmul_params p = params_of(m);
-  const bool quads = has_quads(m, &p), nt = m->product == MATMUL_NT;
-  const uint32_t per_col = nt ? 1 : 4, groups_of_lanes = div_up(m->cols, per_col * lanes);
+  const bool quads = has_quads(m, &p), nt = m->product == MATMUL_NT, tn = m->product == MATMUL_TN;
+  const uint32_t col_width = nt ? 1 : 4; // a lane of NN and TN holds groups of four columns
   matmul_variant v = {.shader = shaders[m->product], .lanes = lanes};
-  if (m->product == MATMUL_TN) {
-    v.rows = m->rows <= 4 || !quads ? 4 : 8;
-  } else {
-    v.rows = power_of_two_for(m->rows, 4);
-    if (m->rows > 4 && quads) v.rows = 6;
-  }
-  // Loads element by element make long code: fewer of them.
-  v.cols = nt ? (groups_of_lanes == 1 ? 1 : groups_of_lanes <= 4 || !quads ? 4 : 8) : groups_of_lanes == 1 || !quads ? 1 : 2;
+  if (quads && m->rows > 4)
+    v.rows = tn ? 8 : 6;
+  else
+    v.rows = tn ? 4 : power_of_two_for(m->rows, 4);
+  v.cols = power_of_two_for(div_up(m->cols, col_width * lanes), (nt ? 4 : 1) * (quads ? 2 : 1));
   v.group_rows = v.rows;
-  v.group_cols = v.cols * per_col * lanes;
+  v.group_cols = v.cols * col_width * lanes;
   return v;
 }
 
+// The tile's shape is in the shader: rows and cols stay unused.
 matmul_variant matmul_tile_variant(void) {
   return (matmul_variant){
-      .shader = "matmul_tile", .lanes = TILE_INVOCATIONS, .rows = 1, .cols = 1, .group_rows = TILE, .group_cols = TILE};
+      .shader = "matmul_tile", .lanes = TILE_INVOCATIONS, .rows = 4, .cols = 4, .group_rows = TILE, .group_cols = TILE};
 }
 
 matmul_variant matmul_choose(const gpu_plan *plan, const matmul *m) {
