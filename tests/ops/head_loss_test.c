@@ -60,14 +60,19 @@ static void run(op_test *t, const void *context) {
   p.ids[0] = (int32_t)s->vocab - 1; // the ends of the vocabulary
   if (s->rows > 1) p.ids[1] = 0;
   t->counts[LIVE_TARGETS] = s->live;
-  op_value in[] = {op_test_random(t, "h", DTYPE_F32, LIVE_TARGETS, 2, (uint32_t[]){s->rows, s->dim}, 1),
-                   op_test_random(t, "w", s->storage, LIVE_ALL, 2, (uint32_t[]){s->vocab, s->dim}, (s->scale ? s->scale : 1) / sqrt(s->dim))};
+  op_value in[] = {
+      op_test_random(t, "h", DTYPE_F32, LIVE_TARGETS, 2, (uint32_t[]){s->rows, s->dim}, 1),
+      op_test_random(t, "w", s->storage, LIVE_ALL, 2, (uint32_t[]){s->vocab, s->dim}, (s->scale ? s->scale : 1) / sqrt(s->dim))};
   if (!s->frozen_input) op_test_wants_gradient(&in[0]);
   if (s->trained) op_test_train(t, &in[1], 0.5);
   tensor *loss = op_head_loss(t->graph, in[0].t, in[1].t, op_test_ints(t, "ids", LIVE_TARGETS, 1, &s->rows, p.ids));
   const uint64_t live[] = {(uint64_t)s->live * s->dim, 0};
-  const op_reference r = {.n_in = 2, .in_size = {(uint64_t)s->rows * s->dim, (uint64_t)s->vocab * s->dim}, .out_size = s->rows, .context = &p,
-                          .forward = forward, .backward = backward};
+  const op_reference r = {.n_in = 2,
+                          .in_size = {(uint64_t)s->rows * s->dim, (uint64_t)s->vocab * s->dim},
+                          .out_size = s->rows,
+                          .context = &p,
+                          .forward = forward,
+                          .backward = backward};
   op_test_check(t, &r, loss, in, live, s->live, 3e-6);
 }
 
@@ -79,10 +84,21 @@ static const op_case cases[] = {
     {.name = "several chunks, odd sizes", .backward = true, .run = run, .shape = &(shape){3, 17, 4099, 3, DTYPE_F32, true}},
     {.name = "large logits", .backward = true, .run = run, .shape = &(shape){5, 36, 2500, 5, DTYPE_F32, false, false, 60}},
     {.name = "only the weight is trained", .backward = true, .run = run, .shape = &(shape){5, 36, 132, 5, DTYPE_F32, true, true}},
-    {.name = "frozen f16, odd rows, several chunks", .backward = true, .storage = DTYPE_F16, .run = run,
+    {.name = "frozen f16, odd rows, several chunks",
+     .backward = true,
+     .storage = DTYPE_F16,
+     .run = run,
      .shape = &(shape){7, 35, 2111, 7, DTYPE_F16}},
-    {.name = "frozen bf16, several chunks", .backward = true, .storage = DTYPE_BF16, .run = run,
+    {.name = "frozen bf16, several chunks",
+     .backward = true,
+     .storage = DTYPE_BF16,
+     .run = run,
      .shape = &(shape){7, 36, 2112, 6, DTYPE_BF16}},
-    {.name = "trained after bf16", .backward = true, .storage = DTYPE_BF16, .run = run, .shape = &(shape){7, 36, 132, 7, DTYPE_BF16, true}},
+    {.name = "trained after bf16",
+     .backward = true,
+     .storage = DTYPE_BF16,
+     .run = run,
+     .shape = &(shape){7, 36, 132, 7, DTYPE_BF16, true}},
 };
-const op_suite head_loss_suite = {.name = "head_loss", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};
+const op_suite head_loss_suite = {
+    .name = "head_loss", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};
