@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "data/tokenizer.h"
+#include "support/bad_files.h"
 
 // A good file, in which each case replaces one part.
 static const char good[] =
@@ -189,6 +190,27 @@ static void every_cut_of_a_file_is_refused(void **state) {
   }
 }
 
+// Opens, and where it can, uses.
+static bool open_and_encode(const char *path, err *e) {
+  arena *a = arena_new("test");
+  tokenizer *t = NULL;
+  token_list list = {0};
+  bool ok = tokenizer_read(a, path, &t, e);
+  if (ok) tokenizer_encode(t, "ab<end> a1b?", 12, (const uint8_t[12]){0, 1}, true, &list, NULL);
+  token_list_free(&list);
+  tokenizer_free(t);
+  arena_free(a);
+  return ok;
+}
+
+static void changed_bytes_never_crash(void **state) {
+  (void)state;
+  text t = {0};
+  text_puts(&t, good);
+  assert_true(bad_files_mutate(open_and_encode, "changed.json", &t, 2000) > 500);
+  text_free(&t);
+}
+
 static void deep_nesting_is_refused(void **state) {
   (void)state;
   text deep = {0}, t;
@@ -261,9 +283,13 @@ static void a_missing_file_is_named(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(bad_files_are_refused_by_place),  cmocka_unit_test(byte_fallback_needs_all_bytes),
-      cmocka_unit_test(every_cut_of_a_file_is_refused),  cmocka_unit_test(deep_nesting_is_refused),
-      cmocka_unit_test(too_many_components_are_refused), cmocka_unit_test(growth_has_a_limit),
+      cmocka_unit_test(bad_files_are_refused_by_place),
+      cmocka_unit_test(byte_fallback_needs_all_bytes),
+      cmocka_unit_test(every_cut_of_a_file_is_refused),
+      cmocka_unit_test(changed_bytes_never_crash),
+      cmocka_unit_test(deep_nesting_is_refused),
+      cmocka_unit_test(too_many_components_are_refused),
+      cmocka_unit_test(growth_has_a_limit),
       cmocka_unit_test(a_missing_file_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
