@@ -71,6 +71,7 @@ static bool find_sources(model *m, err *e) {
   for (uint64_t i = 0; used != w->n && i < w->n; i++) {
     const char *name = w->items[i].name, *dot = strrchr(name, '.');
     bool known = dot && !strcmp(dot, ".inv_freq"); // rotary tables that old exports carry
+    known |= m->config.rope_divisors && !strcmp(name, "rope_freqs.weight");
     known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
     for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
     if (!known) return ERR(e, "%s: tensor %s: not known to the %s family: leaving it out would change the result", w->items[i].file, name, m->family->name);
@@ -227,7 +228,7 @@ static bool open_gguf(arena *a, model *m, bool random, err *e) {
   for (int i = 0; i < N_FAMILIES; i++)
     if (families[i]->matches_gguf(architecture)) m->family = families[i];
   if (!m->family) return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
-  TRY(m->family->config_from_gguf(&m->gguf, &m->config, e));
+  TRY(m->family->config_from_gguf(a, &m->gguf, &m->config, e));
   TRY(check_config(m->path, &m->config, e));
   TRY(tokenizer_from_gguf(a, &m->gguf, &m->tokenizer, e));
   uint32_t bos = UINT32_MAX, eos = UINT32_MAX, eot = UINT32_MAX;
