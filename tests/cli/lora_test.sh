@@ -26,7 +26,7 @@ eval_tokens() {
 train all
 check files all all-linear 16 32 false
 check fresh all
-train some --target-modules q_proj,down_proj --lora-r 3 --lora-alpha 12 --use-rslora
+train some --model model/ --target-modules q_proj,down_proj --lora-r 3 --lora-alpha 12 --use-rslora
 check files some q_proj,down_proj 3 12 true
 
 # --- the adapter changes the model; merging it gives the same model
@@ -41,7 +41,7 @@ for run in all some; do
   eval_tokens merged.out --model "$run-merged"
   check losses "$run.out" merged.out
 done
-expect 0 vkift export --merge --model model --adapter all/adapter --output-dir by-parts
+expect 0 vkift export --merge --model model/ --adapter all/adapter/ --output-dir by-parts/
 checks=$((checks + 1))
 cmp -s by-parts/model.safetensors all-merged/model.safetensors || fail "a run and its parts merge to different weights"
 expect 1 vkift export --merge all --output-dir by-parts
