@@ -61,6 +61,7 @@ static bool find_source(const model *m, const weights *w, model_param *p, err *e
     shape_text(p->source->shape, p->source->n_dims, found);
     return ERR(e, "%s: tensor %s: expected shape %s, found %s", p->source->file, name, want, found);
   }
+  if (p->source->type == DTYPE_I32) return ERR(e, "%s: tensor %s: expected a float type, found i32", p->source->file, name);
   return true;
 }
 
@@ -261,7 +262,7 @@ static bool no_such_path(const char *path, err *e) {
 bool model_open(arena *a, const char *path, bool random, model **out, err *e) {
   if (!file_exists(path)) return no_such_path(path, e);
   model *m = ARENA_NEW(a, model);
-  m->path = arena_strdup(a, path);
+  m->path = path_trim(a, path); // its last part names the base in adapters
   m->bos_text = m->eos_text = "";
   m->config.bos_id = -1;
   bool ok = file_is_dir(path) ? open_hf(a, m, random, e) : open_gguf(a, m, random, e);
