@@ -27,7 +27,11 @@ __attribute__((format(printf, 2, 3)))
 #endif
 bool err_prefix(err *e, const char *format, ...);
 
-#define ERR(e, ...) (err_set((e), __VA_ARGS__), false) // seen to be false by the compiler too
+// The value false is in sight of the compiler, which then knows what a failed function did not fill in.
+static inline bool err_false(void) {
+  return false;
+}
+#define ERR(e, ...) (err_set((e), __VA_ARGS__), err_false())
 
 // Forward a failure: out of the function, or to its one cleanup label.
 #define TRY(call)                                                                                                      \

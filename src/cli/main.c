@@ -17,6 +17,10 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"train", train_run, "finetune a model on instruction data"},
+    {"generate", generate_run, "complete a prompt, or chat"},
+    {"eval", eval_run, "score a model on a data set"},
+    {"export", export_run, "write a model with its adapter merged"},
     {"devices", devices_run, "the GPUs found, what vkift uses of them, and a known-answer check"},
     {"tokenize", tokenize_run, "text to token ids and back"},
 };

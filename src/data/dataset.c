@@ -179,7 +179,8 @@ static bool read_items(reader *r, jsonl *file, err *e) {
   if (r->set->n > n_before) return true;
   uint64_t dropped = r->set->dropped_long - dropped_before;
   if (!dropped)
-    return ERR(e, "%s: none of its %llu examples can be used; the first fault: %s", r->file, (unsigned long long)bad, first.message);
+    return ERR(e, "%s: none of its %llu examples can be used; the first fault: %s", r->file, (unsigned long long)bad,
+               first.message);
   return ERR(e, "%s: no example is left: %llu longer than %u tokens (--max-length, --excess-length), %llu bad", r->file,
              (unsigned long long)dropped, r->options->max_length, (unsigned long long)bad);
 }

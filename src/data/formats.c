@@ -167,11 +167,11 @@ static bool read_history(const json *d, const cJSON *history, raw_example *out, 
   cJSON_ArrayForEach(pair, history) {
     char where[64];
     snprintf(where, sizeof where, "history[%u]", i++);
-    if (!cJSON_IsArray(pair) || cJSON_GetArraySize(pair) != 2 || !cJSON_IsString(pair->child) || !cJSON_IsString(pair->child->next))
+    const cJSON *user = cJSON_IsArray(pair) ? pair->child : NULL, *answer = user ? user->next : NULL;
+    if (!cJSON_IsString(user) || !cJSON_IsString(answer) || answer->next)
       return unexpected(d, where, "a pair of strings [user, assistant]", pair, e);
-    out->messages[out->n_messages++] = (message){.role = ROLE_USER, .content = pair->child->valuestring};
-    out->messages[out->n_messages++] =
-        (message){.role = ROLE_ASSISTANT, .content = pair->child->next->valuestring, .train = true};
+    out->messages[out->n_messages++] = (message){.role = ROLE_USER, .content = user->valuestring};
+    out->messages[out->n_messages++] = (message){.role = ROLE_ASSISTANT, .content = answer->valuestring, .train = true};
   }
   return true;
 }

@@ -43,8 +43,8 @@ void pack_examples(arena *a, const example *const *examples, uint32_t n, const p
   for (uint32_t i = 0; i < n; i++) {
     const example *x = entries[i].x;
     REQUIRE(x->n <= limits->tokens && x->n_targets <= target_capacity(limits),
-            "example %u (%u tokens, %u targets) in rows of %u tokens and %u targets", x->index, x->n, x->n_targets, limits->tokens,
-            target_capacity(limits));
+            "example %u (%u tokens, %u targets) in rows of %u tokens and %u targets", x->index, x->n, x->n_targets,
+            limits->tokens, target_capacity(limits));
     uint32_t row = packing ? 0 : used;
     while (row < used && !fits(&all[row], x, limits)) row++;
     used += row == used;

@@ -33,7 +33,7 @@ static bool pick(const gpu_instance *instance, const char *which, uint32_t *pick
   text found = {0};
   for (uint32_t i = 0; i < instance->n_devices; i++)
     text_printf(&found, "%s%u %s", i ? ", " : "", i, instance->snapshots[i].name);
-  ERR(e, "no device \"%s\"; there are: %s", which, found.data);
+  err_set(e, "no device \"%s\"; there are: %s", which, found.data);
   text_free(&found);
   return false;
 }
@@ -45,11 +45,12 @@ bool device_choose(const gpu_snapshot *s, gpu_plan *plan, err *e) {
   text names = {0};
   for (gpu_feature f = 0; f < GPU_FEATURE_COUNT; f++) text_printf(&names, "%s%s", f ? ", " : "", gpu_feature_name(f));
   if (in_disable)
-    ERR(e, "VKIFT_DISABLE: unknown name \"%.*s\"; known are %s", (int)strcspn(unknown, ","), unknown, names.data);
+    err_set(e, "VKIFT_DISABLE: unknown name \"%.*s\"; known are %s", (int)strcspn(unknown, ","), unknown, names.data);
   else
-    ERR(e, "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, max_invocations, "
-           "max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds or is_cpu, each with =NUMBER",
-        (int)strcspn(unknown, ","), unknown);
+    err_set(e, "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, "
+               "max_invocations, max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds or is_cpu, each "
+               "with =NUMBER",
+            (int)strcspn(unknown, ","), unknown);
   text_free(&names);
   return false;
 }
@@ -171,7 +172,7 @@ static bool open_picked(gpu_device *d, const char *which, err *e) {
   d->physical = d->instance.devices[picked];
   d->snapshot = d->instance.snapshots[picked];
   TRY(device_choose(&d->snapshot, &d->plan, e));
-  if (!create(d, e) || !submit_open(d, e) || !cache_open(d, e)) return err_prefix(e, "%s", d->snapshot.name);
+  if (!create(d, e) || !cache_open(d, e)) return err_prefix(e, "%s", d->snapshot.name);
   return true;
 }
 
@@ -189,10 +190,10 @@ bool device_open(arena *a, const char *which, gpu_device **device, err *e) {
 
 void device_close(gpu_device *d) {
   if (!d) return;
-  // A device that hangs still uses its objects: nothing may be freed, and waiting for it would take forever.
+  // Every submission is waited for, so the device is idle, unless it hangs: then it may still use its objects, nothing may
+  // be freed, and waiting would take forever.
   if (d->hung) return;
   if (d->handle) {
-    vkDeviceWaitIdle(d->handle);
     while (d->recordings) recording_free(d->recordings);
     cache_close(d);
     kernel_free_all(d);

@@ -154,7 +154,10 @@ static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, err *e) {
     ok = fill_chunk(h, &made, &failure);
     if (!ok) free_chunk(d, &made);
   }
-  if (!ok) return ERR(e, "%s", failure.message), NULL;
+  if (!ok) {
+    err_set(e, "%s", failure.message);
+    return NULL;
+  }
   gpu_buffer *c = ARENA_NEW(h->memory, gpu_buffer);
   *c = made;
   c->next = h->chunks;

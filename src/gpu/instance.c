@@ -12,7 +12,7 @@ static const char *result_text(VkResult result) {
     case VK_ERROR_OUT_OF_HOST_MEMORY: return "out of host memory";
     case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "out of device memory";
     case VK_ERROR_INITIALIZATION_FAILED: return "initialization failed";
-    case VK_ERROR_DEVICE_LOST: return "device lost: the driver or the system's watchdog reset it; start again (a new process is needed)";
+    case VK_ERROR_DEVICE_LOST: return "device lost (the driver or the system's watchdog reset it); a new process is needed";
     case VK_ERROR_MEMORY_MAP_FAILED: return "mapping memory failed";
     case VK_ERROR_LAYER_NOT_PRESENT: return "a layer is not installed";
     case VK_ERROR_EXTENSION_NOT_PRESENT: return "an extension is not there";

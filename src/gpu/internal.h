@@ -101,9 +101,11 @@ struct gpu_kernel {
 // One submission in flight at a time: a fence, and a word that the last command of each slice sets.
 typedef struct gpu_queue {
   VkQueue handle;
+  bool ready; // the rest was made
   VkFence fence;
   VkCommandPool pool;
   VkCommandBuffer tail, transfer; // tail: waits for all before it and sets the word; transfer: rerecorded at will
+  gpu_heap *heap; // STAGING, of these two
   gpu_slice status, staging;
   VkCommandBuffer *batch;         // [batch_capacity] of the slice being put together
   struct recording_part **parts; // [batch_capacity] the same slice's parts
@@ -119,7 +121,7 @@ struct gpu_device {
   VkDevice handle;
   VkPhysicalDeviceMemoryProperties memory_types;
   gpu_queue queue;
-  gpu_heap *heaps, *own_heap; // own_heap: staging and status
+  gpu_heap *heaps;
   uint64_t heap_bytes;        // of DEVICE heaps
   gpu_recording *recordings;
   gpu_kernel **kernels; // open addressing, n_kernels of kernel_capacity (a power of two)
@@ -169,7 +171,8 @@ void recording_full_barrier(VkCommandBuffer buffer, bool host);
 
 // --- submission (submit.c) -------------------------------------------------------------------------------------------
 
-bool submit_open(gpu_device *d, err *e);
+// What submitting needs is made at the first submission: drivers that only compile (RADV's null hardware) lack all of it.
+bool submit_ready(gpu_device *d, err *e);
 void submit_close(gpu_device *d);
 // Runs command buffers and waits. `expected` seconds lengthen the time-out.
 bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, double expected, err *e);

@@ -11,7 +11,7 @@ typedef struct quirk {
 enum { VENDOR_AMD = 0x1002 };
 
 static const quirk quirks[] = {
-    {VK_DRIVER_ID_MOLTENVK, VENDOR_AMD, GPU_FEATURE_SUBGROUP, "quirk: MoltenVK on AMD returns wrong values from subgroup shuffles"},
+    {VK_DRIVER_ID_MOLTENVK, VENDOR_AMD, GPU_FEATURE_SUBGROUP, "quirk: MoltenVK on AMD shuffles wrong values"},
 };
 
 const char *quirk_reason(const gpu_snapshot *s, gpu_feature f) {

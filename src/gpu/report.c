@@ -40,7 +40,8 @@ static void put_text(const gpu_snapshot *s, const gpu_plan *p, text *out) {
   text_printf(out, "   workgroups      %u invocations, %u KiB shared memory, subgroups of %u\n", p->max_invocations,
               p->max_shared_bytes / 1024, p->subgroup_size);
   text_printf(out, "   submissions     at most %g ms each\n", p->slice_seconds * 1000);
-  text_printf(out, "   kernels         for %s\n", p->is_cpu ? "software drivers (tiles in registers)" : "GPUs (tiles in shared memory)");
+  const char *kernels = p->is_cpu ? "software drivers (tiles in registers)" : "GPUs (tiles in shared memory)";
+  text_printf(out, "   kernels         for %s\n", kernels);
   for (gpu_feature f = 0; f < GPU_FEATURE_COUNT; f++) {
     text_printf(out, "   %-15s ", gpu_feature_name(f));
     if (p->on[f])

@@ -29,7 +29,7 @@ static bool record_tail(gpu_device *d, err *e) {
   return VK(vkEndCommandBuffer(q->tail));
 }
 
-bool submit_open(gpu_device *d, err *e) {
+static bool make_ready(gpu_device *d, err *e) {
   gpu_queue *q = &d->queue;
   VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
   TRY(VK(vkCreateFence(d->handle, &fence, NULL, &q->fence)));
@@ -45,16 +45,26 @@ bool submit_open(gpu_device *d, err *e) {
   TRY(VK(vkAllocateCommandBuffers(d->handle, &allocate, buffers)));
   q->tail = buffers[0];
   q->transfer = buffers[1];
-  d->own_heap = heap_new(d, "transfers", GPU_MEMORY_STAGING);
+  q->heap = heap_new(d, "transfers", GPU_MEMORY_STAGING);
   uint64_t staging = d->plan.max_chunk_bytes / 2 < STAGING_BYTES ? d->plan.max_chunk_bytes / 2 : STAGING_BYTES;
-  TRY(heap_alloc(d->own_heap, staging, &q->staging, e));
-  TRY(heap_alloc(d->own_heap, 4, &q->status, e));
+  TRY(heap_alloc(q->heap, staging, &q->staging, e));
+  TRY(heap_alloc(q->heap, 4, &q->status, e));
   return record_tail(d, e);
 }
 
+bool submit_ready(gpu_device *d, err *e) {
+  if (d->queue.ready) return true;
+  d->queue.ready = make_ready(d, e);
+  if (!d->queue.ready) submit_close(d);
+  return d->queue.ready;
+}
+
 void submit_close(gpu_device *d) {
-  vkDestroyCommandPool(d->handle, d->queue.pool, NULL);
-  vkDestroyFence(d->handle, d->queue.fence, NULL);
+  gpu_queue *q = &d->queue;
+  heap_free(q->heap);
+  vkDestroyCommandPool(d->handle, q->pool, NULL);
+  vkDestroyFence(d->handle, q->fence, NULL);
+  *q = (gpu_queue){.handle = q->handle};
 }
 
 // --- one slice -------------------------------------------------------------------------------------------------------
@@ -75,6 +85,7 @@ static bool wait(gpu_device *d, double seconds, err *e) {
     return lose(d, e, what);
   }
   if (result == VK_ERROR_DEVICE_LOST) return lose(d, e, "the device was lost (VK_ERROR_DEVICE_LOST)");
+  d->hung = d->lost = result != VK_SUCCESS; // nothing is known of what was submitted
   return instance_check(result, "vkWaitForFences", __FILE__, __LINE__, e);
 }
 
@@ -88,11 +99,12 @@ bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, doub
   TRY(instance_check(result, "vkQueueSubmit", __FILE__, __LINE__, e));
   TRY(wait(d, expected + (d->plan.is_cpu ? TIMEOUT_SECONDS_CPU : TIMEOUT_SECONDS), e));
   TRY(VK(vkResetFences(d->handle, 1, &d->queue.fence)));
-  if (*status != SLICE_DONE) return lose(d, e, "the device was lost: it reports success, but the last command of a slice did not run");
-  return true;
+  if (*status == SLICE_DONE) return true;
+  return lose(d, e, "the device was lost: it reports success, but the last command of a slice did not run");
 }
 
 bool submit_begin_transfer(gpu_device *d, err *e) {
+  TRY(submit_ready(d, e));
   VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                     .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
   TRY(VK(vkBeginCommandBuffer(d->queue.transfer, &begin))); // resets it
@@ -159,6 +171,7 @@ static bool add(slice *s, const gpu_recording *r, recording_part *p, err *e) {
 
 bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e) {
   gpu_queue *q = &d->queue;
+  TRY(submit_ready(d, e));
   uint64_t parts = 0;
   for (uint32_t i = 0; i < n; i++) {
     REQUIRE(recordings[i]->ended && !recordings[i]->failure.failed, "recording %s was not ended", recordings[i]->name);

@@ -16,6 +16,7 @@ static uint64_t piece_bytes(const gpu_device *d, uint64_t left) {
 
 bool gpu_upload(gpu_device *d, gpu_slice to, const void *data, uint64_t bytes, err *e) {
   REQUIRE(bytes <= to.bytes, "%llu bytes to a slice of %llu", (unsigned long long)bytes, (unsigned long long)to.bytes);
+  TRY(submit_ready(d, e));
   for (uint64_t done = 0, n; done < bytes; done += n) {
     n = piece_bytes(d, bytes - done);
     memcpy(gpu_map(d->queue.staging), (const char *)data + done, (size_t)n);
@@ -26,6 +27,7 @@ bool gpu_upload(gpu_device *d, gpu_slice to, const void *data, uint64_t bytes, e
 
 bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err *e) {
   REQUIRE(bytes <= from.bytes, "%llu bytes of a slice of %llu", (unsigned long long)bytes, (unsigned long long)from.bytes);
+  TRY(submit_ready(d, e));
   for (uint64_t done = 0, n; done < bytes; done += n) {
     n = piece_bytes(d, bytes - done);
     TRY(copy_piece(d, gpu_sub(from, done, n), gpu_sub(d->queue.staging, 0, n), e));

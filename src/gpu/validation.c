@@ -14,20 +14,11 @@ static bool wanted(void) {
   return value && *value && strcmp(value, "0");
 }
 
-// Remarks of the layers on their own set-up, which say nothing of vkift's use of Vulkan.
-static bool harmless(const char *id) {
-  static const char *const ids[] = {"UNASSIGNED-GPU-Assisted Validation Setup Warning", "WARNING-Setup", "WARNING-cache-file-error"};
-  for (size_t i = 0; id && i < sizeof ids / sizeof *ids; i++)
-    if (strstr(id, ids[i])) return true;
-  return false;
-}
-
 static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                                  VkDebugUtilsMessageTypeFlagsEXT type,
                                                  const VkDebugUtilsMessengerCallbackDataEXT *data, void *user) {
   (void)type;
   gpu_instance *instance = user;
-  if (harmless(data->pMessageIdName)) return VK_FALSE;
   atomic_fetch_add(&instance->messages, 1);
   bool is_error = severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
   fprintf(stderr, "vkift: validation %s: %s\n", is_error ? "error" : "warning", data->pMessage);

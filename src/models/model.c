@@ -274,6 +274,7 @@ bool model_open(arena *a, const char *path, bool random, model **out, err *e) {
 
 void model_close(model *m) {
   if (!m) return;
+  tokenizer_free(m->tokenizer);
   if (m->is_gguf) gguf_close(&m->gguf);
   weights_close(&m->weights);
 }

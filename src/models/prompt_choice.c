@@ -15,5 +15,7 @@ bool prompt_choose(arena *a, const model *m, const char *chat_template, prompt_s
       source = content;
     }
   }
-  return prompt_from_template(a, name, source, mask_added_bos(m->tokenizer), m->eos_text, style, e);
+  TRY(prompt_from_template(a, name, source, m->bos_text, m->eos_text, style, e));
+  if (style->kind == PROMPT_ALPACA) style->bos = mask_added_bos(m->tokenizer); // no template asks for it: the tokenizer may
+  return true;
 }

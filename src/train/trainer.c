@@ -1,4 +1,5 @@
 // The training loop: batches, steps, evaluation, checkpoints, and the run directory around them.
+#define _POSIX_C_SOURCE 200809L // localtime_r
 #include "train/trainer.h"
 
 #include <math.h>

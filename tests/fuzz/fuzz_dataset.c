@@ -1,9 +1,6 @@
 // Data files: whatever the bytes, they are read or refused. The first byte picks the options.
 #define _GNU_SOURCE
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "fuzz.h"
 
 #include "data/dataset.h"
 #include "support/byte_tokenizer.h"
@@ -15,23 +12,15 @@ typedef struct setting {
 } setting;
 
 static void make_style(setting *s, int i, const char *template) {
-  if (!prompt_from_template(s->memory, "fuzz", template, "", "<|endoftext|>", &s->styles[i], NULL)) abort();
+  err e = {0};
+  REQUIRE(prompt_from_template(s->memory, "fuzz", template, "", "<|endoftext|>", &s->styles[i], &e), "%s", e.message);
 }
 
-// Once: the tokenizer comes from a file in memory.
 static const setting *make_setting(void) {
-  static setting s;
+  static setting s; // made once
   if (s.memory) return &s;
   s.memory = arena_new("fuzzing");
-  text source = {0};
-  byte_tokenizer_json(false, &source);
-  int fd = memfd_create("tokenizer.json", 0);
-  char path[64];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  if (fd < 0 || write(fd, source.data, source.length) != (ssize_t)source.length) abort();
-  if (!tokenizer_read(s.memory, path, &s.tokenizer, NULL)) abort();
-  close(fd);
-  text_free(&source);
+  s.tokenizer = byte_tokenizer(s.memory, false);
   make_style(&s, 0, "chatml");
   make_style(&s, 1, "alpaca");
   make_style(&s, 2, "chatml");
@@ -46,14 +35,15 @@ static void check(const dataset *set, const dataset_options *o) {
     const example *x = &set->items[i];
     uint32_t targets = 0;
     for (uint32_t k = 0; k < x->n; k++) {
-      if (x->ids[k] < 0 || (uint32_t)x->ids[k] >= o->vocab_size) abort();
+      REQUIRE(x->ids[k] >= 0 && (uint32_t)x->ids[k] < o->vocab_size, "token %u is %d", k, x->ids[k]);
       targets += x->target[k];
     }
-    if (x->index != i || !targets || targets != x->n_targets || x->target[0] || x->prompt_n > x->n || !(x->weight > 0)) abort();
-    if (o->max_length && x->n > o->max_length) abort();
+    REQUIRE(targets && targets == x->n_targets && !x->target[0], "%u targets, said to be %u", targets, x->n_targets);
+    REQUIRE(x->index == i && x->prompt_n <= x->n && x->weight > 0, "index %u, prompt %u of %u", x->index, x->prompt_n, x->n);
+    REQUIRE(!o->max_length || x->n <= o->max_length, "%u tokens", x->n);
     n_tokens += x->n, n_targets += targets;
   }
-  if (n_tokens != set->n_tokens || n_targets != set->n_targets) abort();
+  REQUIRE(n_tokens == set->n_tokens && n_targets == set->n_targets, "%llu tokens", (unsigned long long)n_tokens);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -73,8 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   arena *a = arena_new("one input");
   dataset set = {0};
   err e = {0};
-  if (dataset_read_memory(a, "fuzz.jsonl", data + 1, size - 1, &options, &set, &e)) check(&set, &options);
-  else if (!e.failed) abort();
+  bool ok = dataset_read_memory(a, "fuzz.jsonl", data + 1, size - 1, &options, &set, &e);
+  fuzz_check(ok, &e);
+  if (ok) check(&set, &options);
   arena_free(a);
   return 0;
 }

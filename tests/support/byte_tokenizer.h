@@ -4,14 +4,13 @@
 #define SUPPORT_BYTE_TOKENIZER_H
 
 #include "base/arena.h"
-#include "base/text.h"
 #include "data/tokenizer.h"
 
 enum { BYTE_TH = 256, BYTE_THE, BYTE_NEWLINES, BYTE_EOS, BYTE_IM_START, BYTE_IM_END, BYTE_VOCAB };
 
-// Its tokenizer.json. adds_bos: the post-processor puts <|endoftext|> in front.
-void byte_tokenizer_json(bool adds_bos, text *out);
-// Read from a file in the test's directory. tokenizer_free when done.
+// adds_bos: the post-processor puts <|endoftext|> in front. tokenizer_free when done.
 tokenizer *byte_tokenizer(arena *a, bool adds_bos);
+// Its tokenizer.json.
+void byte_tokenizer_json(bool adds_bos, text *out);
 
 #endif

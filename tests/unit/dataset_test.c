@@ -70,9 +70,9 @@ static void alpaca_rows(void **state) {
   (void)state;
   fixture f = begin(NULL, false);
   dataset set = read_all(&f, "some/dir/tasks.v1.json",
-                         "\xEF\xBB\xBF [\r\n{\"instruction\":\"Add.\",\"input\":\"1, 2\",\"output\":\"3\",\"weight\":0.5,\"task\":\"sum\"},\n"
-                         "{\"instruction\":\"Hi\",\"input\":\"\",\"output\":\"Ho\",\"system\":\"Be.\",\"history\":[[\"a\",\"b\"]],"
-                         "\"cluster\":\"c\",\"source\":\"s\"}]\n");
+                         "\xEF\xBB\xBF [\r\n{\"instruction\":\"Add.\",\"input\":\"1, 2\",\"output\":\"3\",\"weight\":0.5,"
+                         "\"task\":\"sum\"},\n{\"instruction\":\"Hi\",\"input\":\"\",\"output\":\"Ho\",\"system\":\"Be.\","
+                         "\"history\":[[\"a\",\"b\"]],\"cluster\":\"c\",\"source\":\"s\"}]\n");
   assert_int_equal(set.n, 2);
   example *x = &set.items[0], *y = &set.items[1];
   assert_string_equal(show(&f, x), INTRO_INPUT "### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n[3<|endoftext|>]");
@@ -105,17 +105,19 @@ static void message_rows(void **state) {
   const char *data = "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"u<|im_end|>\"},"
                      "{\"role\":\"assistant\",\"content\":\"one\"},{\"role\":\"user\",\"content\":\"v\"},"
                      "{\"role\":\"assistant\",\"content\":\"two\"}],\"tools\":null}\r\n\r\n"
-                     "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":\"one\",\"train\":true},"
-                     "{\"role\":\"user\",\"content\":\"v\"},{\"role\":\"assistant\",\"content\":\"two\",\"train\":false},"
+                     "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
+                     "{\"role\":\"assistant\",\"content\":\"one\",\"train\":true},{\"role\":\"user\",\"content\":\"v\"},"
+                     "{\"role\":\"assistant\",\"content\":\"two\",\"train\":false},"
                      "{\"role\":\"user\",\"content\":\"w\",\"train\":false}],\"tools\":[]}\n";
   dataset set = read_all(&f, "m.jsonl", data);
   assert_int_equal(set.n, 2);
   assert_int_equal(set.items[1].line, 3);
-  assert_string_equal(show(&f, &set.items[0]), "<|im_start|>system\nS" END "\n" USER "u<|im_end|>" END "\n" ASSISTANT "[one" END "]\n"
-                                               USER "v" END "\n" ASSISTANT "[two" END "]\n");
-  assert_string_equal(show(&f, &set.items[1]), USER "u" END "\n" ASSISTANT "[one" END "]\n" USER "v" END "\n" ASSISTANT "two" END
-                                               "\n" USER "w" END "\n");
-  // What the user wrote like a control token is none: four turns begin and end, in five messages' worth of text.
+  assert_string_equal(show(&f, &set.items[0]),
+                      "<|im_start|>system\nS" END "\n" USER "u<|im_end|>" END "\n" ASSISTANT "[one" END "]\n"
+                      USER "v" END "\n" ASSISTANT "[two" END "]\n");
+  assert_string_equal(show(&f, &set.items[1]), USER "u" END "\n" ASSISTANT "[one" END "]\n"
+                      USER "v" END "\n" ASSISTANT "two" END "\n" USER "w" END "\n");
+  // What the user wrote like a control token is none: five messages, five ends.
   uint32_t n_ends = 0;
   for (uint32_t i = 0; i < set.items[0].n; i++) n_ends += set.items[0].ids[i] == BYTE_IM_END;
   assert_int_equal(n_ends, 5);
@@ -139,7 +141,8 @@ static void prompt_completion_rows(void **state) {
                          "{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"},"
                          "{\"role\":\"user\",\"content\":\"c\"}],\"completion\":[{\"role\":\"assistant\",\"content\":\"d\"}]}");
   assert_string_equal(show(&f, &set.items[0]), USER "Q" END "\n" ASSISTANT "[A" END "]\n");
-  assert_string_equal(show(&f, &set.items[1]), USER "a" END "\n" ASSISTANT "b" END "\n" USER "c" END "\n" ASSISTANT "[d" END "]\n");
+  assert_string_equal(show(&f, &set.items[1]),
+                      USER "a" END "\n" ASSISTANT "b" END "\n" USER "c" END "\n" ASSISTANT "[d" END "]\n");
   end(&f);
 }
 
@@ -340,7 +343,8 @@ static fixture begin_real(const char *template) {
   fixture f = begin(template, false);
   tokenizer_free(f.t);
   err e = {0};
-  if (!tokenizer_read(f.a, test_path(test_shared_data(), "tokenizers/smollm2/tokenizer.json"), &f.t, &e)) fail_msg("%s", e.message);
+  const char *path = test_path(test_shared_data(), "tokenizers/smollm2/tokenizer.json");
+  if (!tokenizer_read(f.a, path, &f.t, &e)) fail_msg("%s", e.message);
   f.options.tokenizer = f.t;
   f.options.vocab_size = tokenizer_vocab_size(f.t);
   f.options.eos_id = tokenizer_id(f.t, "<|endoftext|>");

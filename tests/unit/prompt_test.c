@@ -80,7 +80,8 @@ static void alpaca_is_stanfords_prompt(void **state) {
   assert_string_equal(render(a, &style, messages, 2, false), INTRO "### Instruction:\nAdd.\n\n### Response:\n[3</s>]");
   assert_string_equal(render(a, &style, messages, 1, true), INTRO "### Instruction:\nAdd.\n\n### Response:\n");
   assert_string_equal(render(a, &style, messages, 4, false),
-                      INTRO "### Instruction:\nAdd.\n\n### Response:\n[3</s>]\n\n### Instruction:\nMore.\n\n### Response:\n[4</s>]");
+                      INTRO "### Instruction:\nAdd.\n\n### Response:\n[3</s>]\n\n"
+                            "### Instruction:\nMore.\n\n### Response:\n[4</s>]");
   text user = {0};
   prompt_alpaca_user("Add.", "1 and 2", &user);
   message with_input[] = {{ROLE_SYSTEM, "Be kind.", false}, {ROLE_USER, user.data, false}, {ROLE_ASSISTANT, "3", true}};
@@ -210,7 +211,8 @@ static void our_own_jinja_is_recognised(void **state) {
   // What was rendered with jinja2, and agreed.
   assert_string_equal(prompt_to_jinja(a, &styles[0]),
                       "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + "
-                      "'<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}");
+                      "'<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}"
+                      "{% endif %}");
   assert_string_equal(
       prompt_to_jinja(a, &styles[3]),
       "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"

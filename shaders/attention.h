@@ -1,0 +1,9 @@
+#include "lib/types.h"
+
+struct attention_params {
+  uint rows; // of q and o
+  uint keys; // of k and v
+  uint n_heads, n_kv_heads;
+  uint live; // of q
+  float scale;
+};

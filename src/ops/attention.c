@@ -1,0 +1,122 @@
+// attention: o = softmax(scale · q kᵀ) v, each query over its own range of keys. q, o [N, H·D]; k, v [K, Hkv·D], of the
+// row itself (K = N) or a cache; lse [N, H] (saved) = ln Σ_j exp(scale · q·k[j]); ranges i32 [N, 4]. Scores are never
+// stored. A query without keys: o = lse = 0.
+//
+// Backward (Dao, "FlashAttention-2", 2023), for K = N, with w[n][j] = exp(scale · q[n]·k[j] − lse[n]):
+//   delta[n] = do[n]·o[n],  ds = w · (do[n]·v[j] − delta[n])
+//   dq[n] = scale · Σ_j ds k[j]    dk[j] = scale · Σ_n ds q[n]    dv[j] = Σ_n w do[n]
+// dq per tile of queries and dk, dv per tile of keys are kernels of their own: seven products instead of five, but no
+// atomics, so that the order of every sum is fixed. A third one before them makes delta.
+#include "attention.h"
+#include "ops/op.h"
+
+typedef struct attention_options {
+  attention_shape shape;
+} attention_options;
+
+enum { DECODE_ROWS = 64, DECODE_LOCAL = 64 }; // at most that many query rows against more keys take attention_decode
+
+static struct attention_params params_of(const attention_shape *s, const tensor *q, const tensor *k) {
+  return (struct attention_params){.rows = tensor_rows(q), .keys = tensor_rows(k), .n_heads = s->n_heads,
+                                   .n_kv_heads = s->n_kv_heads, .live = q->live, .scale = s->scale};
+}
+
+// Dispatches a tiled kernel (shaders/attention_tile.glsl) over rows × heads. The shared memory of the largest,
+// attention_dkv, is groups · tiles · 128 bytes: at most the 16 KiB that every device has.
+static void record_tiled(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p, uint32_t rows,
+                         uint32_t heads, const bind *binds, uint32_t n_binds) {
+  const uint32_t quads = div_up(s->head_dim, 4), lanes = quads > 8 ? quads : 8, tiles = lanes < 16 ? lanes : 16;
+  const uint32_t size = record_plan(r)->is_cpu ? 64 : 128, groups = size / lanes;
+  const uint32_t spec[] = {lanes * groups, s->head_dim, lanes, tiles, groups};
+  record_dispatch(r, shader, spec, 5, binds, n_binds, p, sizeof *p, div_up(rows, 4 * groups), heads, 1);
+}
+
+// in: o, do, lse, ranges; out: stats [N, H, 2] (lse, delta), spans [N, 2] (the queries that see a key)
+static void attention_prepare_record(recorder *r, const node *n) {
+  const attention_shape *s = &((const attention_options *)n->params)->shape;
+  const struct attention_params p = params_of(s, n->in[0], n->in[0]);
+  const uint32_t spec[] = {ELEMENTS_LOCAL, s->head_dim};
+  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(record_counts(r)), BIND(n->out[0]),
+                        BIND(n->out[1])};
+  uint32_t groups[2];
+  record_grid(((uint64_t)p.rows * p.n_heads + ELEMENTS_LOCAL - 1) / ELEMENTS_LOCAL, groups);
+  record_dispatch(r, "attention_prepare", spec, 2, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
+}
+
+static const op_desc attention_prepare_op = {.name = "attention_prepare", .record = attention_prepare_record};
+
+// in: q, k, v, do, ranges, stats; out: dq
+static void attention_dq_record(recorder *r, const node *n) {
+  const attention_shape *s = &((const attention_options *)n->params)->shape;
+  const struct attention_params p = params_of(s, n->in[0], n->in[1]);
+  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(n->in[5]),
+                        BIND(record_counts(r)), BIND(n->out[0])};
+  record_tiled(r, "attention_dq", s, &p, p.rows, p.n_heads, binds, 8);
+}
+
+static const op_desc attention_dq_op = {.name = "attention_dq", .record = attention_dq_record};
+
+// in: q, k, v, do, spans, stats; out: dk, dv
+static void attention_dkv_record(recorder *r, const node *n) {
+  const attention_shape *s = &((const attention_options *)n->params)->shape;
+  const struct attention_params p = params_of(s, n->in[0], n->in[1]);
+  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(n->in[5]),
+                        BIND(n->out[0]), BIND(n->out[1])};
+  record_tiled(r, "attention_dkv", s, &p, p.keys, p.n_kv_heads, binds, 8);
+}
+
+static const op_desc attention_dkv_op = {.name = "attention_dkv", .record = attention_dkv_record};
+
+static void attention_grad(struct backward *b, const node *n) {
+  graph *g = grad_graph(b);
+  const attention_options *options = n->params;
+  tensor *q = grad_saved_in(b, n, 0), *k = grad_saved_in(b, n, 1), *v = grad_saved_in(b, n, 2), *ranges = n->in[3];
+  tensor *o = grad_saved_out(b, n, 0), *lse = grad_saved_out(b, n, 1), *dout = grad_out(b, n, 0);
+  const uint32_t rows = tensor_rows(q);
+  REQUIRE(tensor_rows(k) == rows, "gradient of attention of %u queries on %u keys", rows, tensor_rows(k));
+
+  tensor *prepared[] = {
+      graph_tensor(g, "attention_stats", DTYPE_F32, q->live, 3, (uint32_t[]){rows, options->shape.n_heads, 2}),
+      graph_tensor(g, "attention_spans", DTYPE_I32, LIVE_ALL, 2, (uint32_t[]){rows, 2}),
+  };
+  graph_node(g, &attention_prepare_op, options, sizeof *options, 4, (tensor *[]){o, dout, lse, ranges}, 2, prepared);
+  if (grad_wanted(b, n, 0)) {
+    tensor *dq = graph_tensor_like(g, "dq", q);
+    graph_node(g, &attention_dq_op, options, sizeof *options, 6, (tensor *[]){q, k, v, dout, ranges, prepared[0]}, 1, &dq);
+    grad_in(b, n, 0, dq);
+  }
+  if (!grad_wanted(b, n, 1) && !grad_wanted(b, n, 2)) return;
+  tensor *dkv[] = {graph_tensor_like(g, "dk", k), graph_tensor_like(g, "dv", v)};
+  graph_node(g, &attention_dkv_op, options, sizeof *options, 6, (tensor *[]){q, k, v, dout, prepared[1], prepared[0]}, 2, dkv);
+  for (uint32_t i = 0; i < 2; i++)
+    if (grad_wanted(b, n, 1 + i)) grad_in(b, n, 1 + i, dkv[i]);
+}
+
+static void attention_record(recorder *r, const node *n) {
+  const attention_shape *s = &((const attention_options *)n->params)->shape;
+  const struct attention_params p = params_of(s, n->in[0], n->in[1]);
+  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(record_counts(r)), BIND(n->out[0]),
+                        BIND(n->out[1])};
+  if (p.rows <= DECODE_ROWS && p.keys > p.rows) {
+    const uint32_t spec[] = {DECODE_LOCAL, s->head_dim};
+    record_dispatch(r, "attention_decode", spec, 2, binds, 7, &p, sizeof p, p.rows, p.n_heads, 1);
+  } else {
+    record_tiled(r, "attention_fwd", s, &p, p.rows, p.n_heads, binds, 7);
+  }
+}
+
+const op_desc attention_op = {.name = "attention", .grad = attention_grad, .record = attention_record};
+
+tensor *op_attention(graph *g, tensor *q, tensor *k, tensor *v, tensor *ranges, const attention_shape *shape) {
+  const attention_options options = {*shape};
+  const uint32_t rows = tensor_rows(q), lse_shape[] = {rows, shape->n_heads};
+  REQUIRE(shape->n_kv_heads && shape->n_heads % shape->n_kv_heads == 0, "%u query heads, %u key heads", shape->n_heads, shape->n_kv_heads);
+  REQUIRE(shape->head_dim && shape->head_dim <= 256, "attention with heads of %u features", shape->head_dim);
+  REQUIRE(tensor_row_size(q) == shape->n_heads * shape->head_dim, "%s has %u features", q->name, tensor_row_size(q));
+  REQUIRE(tensor_row_size(k) == shape->n_kv_heads * shape->head_dim, "%s has %u features", k->name, tensor_row_size(k));
+  REQUIRE(tensor_elements(k) == tensor_elements(v), "%s and %s differ in shape", k->name, v->name);
+  REQUIRE(ranges->type == DTYPE_I32 && tensor_rows(ranges) == rows && tensor_row_size(ranges) == 4, "ranges of %s", q->name);
+  tensor *out[] = {graph_tensor_like(g, "attention", q), graph_tensor(g, "lse", DTYPE_F32, q->live, 2, lse_shape)};
+  graph_node(g, &attention_op, &options, sizeof options, 4, (tensor *[]){q, k, v, ranges}, 2, out);
+  return out[0];
+}
