@@ -61,6 +61,7 @@ static bool find_source(const model *m, const weights *w, model_param *p, err *e
     shape_text(p->source->shape, p->source->n_dims, found);
     return ERR(e, "%s: tensor %s: expected shape %s, found %s", p->source->file, name, want, found);
   }
+  if (p->source->type == DTYPE_I32) return ERR(e, "%s: tensor %s: expected a float type, found i32", p->source->file, name);
   return true;
 }
 
@@ -71,6 +72,7 @@ static bool find_sources(model *m, err *e) {
   for (uint64_t i = 0; used != w->n && i < w->n; i++) {
     const char *name = w->items[i].name, *dot = strrchr(name, '.');
     bool known = dot && !strcmp(dot, ".inv_freq"); // rotary tables that old exports carry
+    known |= m->config.rope_divisors && !strcmp(name, "rope_freqs.weight");
     known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
     for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
     if (!known) return ERR(e, "%s: tensor %s: not known to the %s family: leaving it out would change the result", w->items[i].file, name, m->family->name);
@@ -227,7 +229,7 @@ static bool open_gguf(arena *a, model *m, bool random, err *e) {
   for (int i = 0; i < N_FAMILIES; i++)
     if (families[i]->matches_gguf(architecture)) m->family = families[i];
   if (!m->family) return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
-  TRY(m->family->config_from_gguf(&m->gguf, &m->config, e));
+  TRY(m->family->config_from_gguf(a, &m->gguf, &m->config, e));
   TRY(check_config(m->path, &m->config, e));
   TRY(tokenizer_from_gguf(a, &m->gguf, &m->tokenizer, e));
   uint32_t bos = UINT32_MAX, eos = UINT32_MAX, eot = UINT32_MAX;
@@ -260,7 +262,7 @@ static bool no_such_path(const char *path, err *e) {
 bool model_open(arena *a, const char *path, bool random, model **out, err *e) {
   if (!file_exists(path)) return no_such_path(path, e);
   model *m = ARENA_NEW(a, model);
-  m->path = arena_strdup(a, path);
+  m->path = path_trim(a, path); // its last part names the base in adapters
   m->bos_text = m->eos_text = "";
   m->config.bos_id = -1;
   bool ok = file_is_dir(path) ? open_hf(a, m, random, e) : open_gguf(a, m, random, e);

@@ -52,11 +52,15 @@ static void read_as_json(const uint8_t *data, size_t size) {
 // All bytes, a few merges, two control tokens; byte-level, or with byte fall-back and a normaliser.
 static tokenizer *small(arena *a, bool byte_level) {
   text s = {0};
-  text_puts(&s, "{\"added_tokens\":[{\"id\":256,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
-                "\"normalized\":false,\"special\":true},{\"id\":257,\"content\":\"<s>>\",\"single_word\":true,\"lstrip\":true,\"rstrip\":true,"
-                "\"normalized\":true,\"special\":true}],");
-  text_puts(&s, byte_level ? "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"decoder\":{\"type\":\"ByteLevel\"},"
-                           : "\"normalizer\":{\"type\":\"NFC\"},\"decoder\":{\"type\":\"ByteFallback\"},");
+  text_puts(&s,
+            "{\"added_tokens\":[{\"id\":256,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+            "\"normalized\":false,\"special\":true},{\"id\":257,\"content\":\"<s>>\",\"single_word\":true,\"lstrip\":true,"
+            "\"rstrip\":true,"
+            "\"normalized\":true,\"special\":true}],");
+  text_puts(&s,
+            byte_level
+                ? "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"decoder\":{\"type\":\"ByteLevel\"},"
+                : "\"normalizer\":{\"type\":\"NFC\"},\"decoder\":{\"type\":\"ByteFallback\"},");
   text_puts(&s, "\"model\":{\"byte_fallback\":true,\"vocab\":{\"<s>\":256,\"<s>>\":257,\"<s\":258,\"ss\":259");
   for (int b = 0; b < 256; b++) {
     char letter[5] = "", name[8];
@@ -82,9 +86,11 @@ static void encode_as_text(const uint8_t *data, size_t size) {
   REQUIRE(s && content, "%zu bytes", n);
   memcpy(s, data + size - n, n);
   for (size_t i = 0; i < n; i++) content[i] = data[i] & 1;
+  static tokenizer *tokenizers[2]; // for the whole run
+  static arena *a;
+  if (!a) a = arena_new("fuzz");
   for (int byte_level = 0; byte_level < 2; byte_level++) {
-    arena *a = arena_new("fuzz");
-    tokenizer *t = small(a, byte_level);
+    tokenizer *t = tokenizers[byte_level] = tokenizers[byte_level] ? tokenizers[byte_level] : small(a, byte_level);
     text decoded = {0};
     text_put(&decoded, "", 0);
     encode(t, s, n, content, &decoded);
@@ -95,8 +101,6 @@ static void encode_as_text(const uint8_t *data, size_t size) {
     bool same = decoded.length == n && !memcmp(decoded.data, s, n);
     REQUIRE(!byte_level || same || !utf8_valid(s, n, NULL), "%zu bytes became %zu", n, decoded.length);
     text_free(&decoded);
-    tokenizer_free(t);
-    arena_free(a);
   }
   free(s);
   free(content);

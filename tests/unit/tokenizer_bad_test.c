@@ -7,11 +7,13 @@
 
 #include "base/text.h"
 #include "data/tokenizer.h"
+#include "support/bad_files.h"
 
 // A good file, in which each case replaces one part.
 static const char good[] =
     "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
-    "\"added_tokens\":[{\"id\":4,\"content\":\"<end>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
+    "\"added_tokens\":[{\"id\":4,\"content\":\"<end>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":"
+    "false,"
     "\"special\":true}],"
     "\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"_\"},"
     "\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":true},"
@@ -19,7 +21,8 @@ static const char good[] =
     "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],"
     "\"special_tokens\":{\"<end>\":{\"id\":\"<end>\",\"ids\":[4],\"tokens\":[\"<end>\"]}}},"
     "\"decoder\":{\"type\":\"Fuse\"},"
-    "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"?\",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":\"\","
+    "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"?\",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":"
+    "\"\","
     "\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":false,"
     "\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3},\"merges\":[\"a b\"]}}";
 
@@ -79,35 +82,44 @@ static const bad_file cases[] = {
     {"\"unk_token\":\"?\"", "\"unk_token\":\"!\"", "model.unk_token: expected a token of the vocabulary, found \"!\""},
     {"\"continuing_subword_prefix\":null", "\"continuing_subword_prefix\":\"##\"",
      "model.continuing_subword_prefix: expected null or \"\", found \"##\""},
-    {"\"end_of_word_suffix\":\"\"", "\"end_of_word_suffix\":\"</w>\"", "model.end_of_word_suffix: expected null or \"\", found \"</w>\""},
+    {"\"end_of_word_suffix\":\"\"", "\"end_of_word_suffix\":\"</w>\"",
+     "model.end_of_word_suffix: expected null or \"\", found \"</w>\""},
     {"\"fuse_unk\":false", "\"fuse_unk\":0", "model.fuse_unk: expected true or false, found the number 0"},
     {"\"b\":2,", "\"b\":2,\"<0x01>\":5,", "added_tokens[0].id: expected 5"},
     // added tokens
-    {"\"id\":4,\"content\"", "\"id\":7,\"content\"", "added_tokens[0].id: expected 4, which \"<end>\" has in the vocabulary or gets behind it, found 7"},
+    {"\"id\":4,\"content\"", "\"id\":7,\"content\"",
+     "added_tokens[0].id: expected 4, which \"<end>\" has in the vocabulary or gets behind it, found 7"},
     {"\"id\":4,\"content\"", "\"content\"", "added_tokens[0].id: expected an id from 0 to 1048575, found nothing"},
-    {"\"id\":4,\"content\"", "\"id\":2000000,\"content\"", "added_tokens[0].id: expected an id from 0 to 1048575, found the number 2000000"},
+    {"\"id\":4,\"content\"", "\"id\":2000000,\"content\"",
+     "added_tokens[0].id: expected an id from 0 to 1048575, found the number 2000000"},
     {"\"content\":\"<end>\"", "\"content\":\"\"", "added_tokens[0].content: expected text, found none"},
     {"\"content\":\"<end>\"", "\"content\":7", "added_tokens[0].content: expected a string, found the number 7"},
     {"\"lstrip\":false,", "", "added_tokens[0].lstrip: expected true or false, found nothing"},
     {"\"added_tokens\":[", "\"added_tokens\":[7,", "added_tokens[0].id: expected an id from 0 to 1048575, found nothing"},
     {"\"added_tokens\":[{\"id\":4,\"content\":\"<end>\"",
-     "\"added_tokens\":[{\"id\":4,\"content\":\"<end>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
+     "\"added_tokens\":[{\"id\":4,\"content\":\"<end>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":"
+     "false,"
      "\"special\":true},{\"id\":4,\"content\":\"<end>\"",
      "added_tokens[1]: the token \"<end>\" is added twice"},
     // stages
     {"\"type\":\"Prepend\"", "\"type\":\"Nmt\"", "normalizer: \"Nmt\" is not a component that vkift knows"},
     {"\"type\":\"Prepend\",", "", "normalizer.type: expected a string, found nothing"},
-    {"\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"_\"}", "\"normalizer\":7", "normalizer: expected an object, found the number 7"},
-    {"{\"type\":\"Prepend\",\"prepend\":\"_\"}", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"NFKC\"}]}",
+    {"\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"_\"}", "\"normalizer\":7",
+     "normalizer: expected an object, found the number 7"},
+    {"{\"type\":\"Prepend\",\"prepend\":\"_\"}",
+     "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"NFKC\"}]}",
      "normalizer.normalizers[1]: \"NFKC\" is not a component that vkift knows"},
     {"{\"type\":\"Prepend\",\"prepend\":\"_\"}", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" +\"},\"content\":\"_\"}",
      "normalizer.pattern: expected {\"String\": …}, found an object of 1"},
     {"{\"type\":\"Prepend\",\"prepend\":\"_\"}", "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"_\"}",
      "normalizer.pattern.String: expected a string of 1 to 256 bytes, found 0"},
-    {"\"type\":\"Digits\"", "\"type\":\"BertPreTokenizer\"", "pre_tokenizer: \"BertPreTokenizer\" is not a component that vkift knows"},
-    {"\"individual_digits\":true", "\"individual_digits\":\"yes\"", "pre_tokenizer.individual_digits: expected true or false, found a string"},
+    {"\"type\":\"Digits\"", "\"type\":\"BertPreTokenizer\"",
+     "pre_tokenizer: \"BertPreTokenizer\" is not a component that vkift knows"},
+    {"\"individual_digits\":true", "\"individual_digits\":\"yes\"",
+     "pre_tokenizer.individual_digits: expected true or false, found a string"},
     {"{\"type\":\"Digits\",\"individual_digits\":true}",
-     "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\",\"add_prefix_space\":false},{\"type\":\"Digits\",\"individual_digits\":true}]}",
+     "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\",\"add_prefix_space\":false},{\"type\":\"Digits\","
+     "\"individual_digits\":true}]}",
      "pre_tokenizer.pretokenizers[1]: expected nothing behind ByteLevel, found \"Digits\""},
     {"{\"type\":\"Digits\",\"individual_digits\":true}",
      "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"MergedWithNext\",\"invert\":false}",
@@ -120,15 +132,19 @@ static const bad_file cases[] = {
      "pre_tokenizer: the pattern has an escape at byte 0, which vkift does not support: \\h+"},
     {"{\"type\":\"Digits\",\"individual_digits\":true}", "{\"type\":\"Metaspace\",\"replacement\":\"ab\"}",
      "pre_tokenizer.replacement: expected one character, found a string \"ab\""},
-    {"{\"type\":\"Digits\",\"individual_digits\":true}", "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"}",
+    {"{\"type\":\"Digits\",\"individual_digits\":true}",
+     "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"}",
      "pre_tokenizer.prepend_scheme: expected \"always\", \"first\" or \"never\", found a string \"last\""},
     {"\"SpecialToken\":{\"id\":\"<end>\"", "\"SpecialToken\":{\"id\":\"<start>\"",
      "post_processor.special_tokens.<start>: expected an object, found nothing"},
     {"\"ids\":[4]", "\"ids\":[5]", "post_processor.special_tokens.<end>.ids: expected ids of the vocabulary, found the number 5"},
-    {"\"ids\":[4]", "\"ids\":[-1]", "post_processor.special_tokens.<end>.ids: expected ids of the vocabulary, found the number -1"},
+    {"\"ids\":[4]", "\"ids\":[-1]",
+     "post_processor.special_tokens.<end>.ids: expected ids of the vocabulary, found the number -1"},
     {"\"id\":\"A\"", "\"id\":\"B\"", "post_processor.single: expected the sequence \"A\", once, found an array of 2"},
-    {",{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}", "", "post_processor.single: expected the sequence \"A\", once, found an array of 1"},
-    {"\"type\":\"TemplateProcessing\"", "\"type\":\"RobertaProcessing\"", "post_processor: \"RobertaProcessing\" is not a component that vkift knows"},
+    {",{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}", "",
+     "post_processor.single: expected the sequence \"A\", once, found an array of 1"},
+    {"\"type\":\"TemplateProcessing\"", "\"type\":\"RobertaProcessing\"",
+     "post_processor: \"RobertaProcessing\" is not a component that vkift knows"},
     {"\"type\":\"Fuse\"", "\"type\":\"WordPiece\"", "decoder: \"WordPiece\" is not a component that vkift knows"},
     {"{\"type\":\"Fuse\"}", "{\"type\":\"Strip\",\"content\":\" \",\"start\":-1,\"stop\":0}",
      "decoder.start: expected a whole number from 0 to 4294967295, found the number -1"},
@@ -159,7 +175,8 @@ static void byte_fallback_needs_all_bytes(void **state) {
   text_puts(&vocab, "\"<end>\":4,");
   t = replaced("\"byte_fallback\":false,\"ignore_merges\":false,\"vocab\":{", vocab.data);
   assert_false(read_text(t.data, t.length, &e));
-  assert_non_null(strstr(e.message, "model.byte_fallback: expected all of the tokens <0x00> to <0xFF>, found 255 of them, without <0xFF>"));
+  assert_non_null(
+      strstr(e.message, "model.byte_fallback: expected all of the tokens <0x00> to <0xFF>, found 255 of them, without <0xFF>"));
   text_free(&t);
   text_free(&vocab);
 }
@@ -171,6 +188,27 @@ static void every_cut_of_a_file_is_refused(void **state) {
     if (read_text(good, n, &e)) fail_msg("read with %zu of %zu bytes", n, strlen(good));
     assert_true(e.message[0]);
   }
+}
+
+// Opens, and where it can, uses.
+static bool open_and_encode(const char *path, err *e) {
+  arena *a = arena_new("test");
+  tokenizer *t = NULL;
+  token_list list = {0};
+  bool ok = tokenizer_read(a, path, &t, e);
+  if (ok) tokenizer_encode(t, "ab<end> a1b?", 12, (const uint8_t[12]){0, 1}, true, &list, NULL);
+  token_list_free(&list);
+  tokenizer_free(t);
+  arena_free(a);
+  return ok;
+}
+
+static void changed_bytes_never_crash(void **state) {
+  (void)state;
+  text t = {0};
+  text_puts(&t, good);
+  assert_true(bad_files_mutate(open_and_encode, "changed.json", &t, 2000) > 500);
+  text_free(&t);
 }
 
 static void deep_nesting_is_refused(void **state) {
@@ -188,9 +226,10 @@ static void deep_nesting_is_refused(void **state) {
 static void too_many_components_are_refused(void **state) {
   (void)state;
   static const char *const lists[][3] = {
-      {"\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"_\"}", "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[", "{\"type\":\"NFC\"}"},
-      {"\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":true}", "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[",
-       "{\"type\":\"Digits\",\"individual_digits\":true}"},
+      {"\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"_\"}", "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[",
+       "{\"type\":\"NFC\"}"},
+      {"\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":true}",
+       "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[", "{\"type\":\"Digits\",\"individual_digits\":true}"},
       {"\"decoder\":{\"type\":\"Fuse\"}", "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[", "{\"type\":\"Fuse\"}"}};
   for (int k = 0; k < 3; k++) {
     text many = {0};
@@ -211,7 +250,8 @@ static void growth_has_a_limit(void **state) {
   (void)state;
   text steps = {0};
   text_puts(&steps, "{\"type\":\"Sequence\",\"normalizers\":[");
-  for (int i = 0; i < 60; i++) text_printf(&steps, "%s{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"}", i ? "," : "");
+  for (int i = 0; i < 60; i++)
+    text_printf(&steps, "%s{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"}", i ? "," : "");
   text_puts(&steps, "]}");
   text t = replaced("{\"type\":\"Prepend\",\"prepend\":\"_\"}", steps.data);
   const char *path = test_path(test_directory(), "growing.json");
@@ -246,6 +286,7 @@ int main(void) {
       cmocka_unit_test(bad_files_are_refused_by_place),
       cmocka_unit_test(byte_fallback_needs_all_bytes),
       cmocka_unit_test(every_cut_of_a_file_is_refused),
+      cmocka_unit_test(changed_bytes_never_crash),
       cmocka_unit_test(deep_nesting_is_refused),
       cmocka_unit_test(too_many_components_are_refused),
       cmocka_unit_test(growth_has_a_limit),

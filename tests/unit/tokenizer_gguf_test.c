@@ -125,8 +125,26 @@ static const float scores[] = {-1, -2, -3, 0};
 static const char *const merges[] = {"a b"};
 
 typedef enum fault {
-  NO_MODEL, OTHER_MODEL, OTHER_PRE, NO_TOKENS, NUMBER_TOKENS, FEW_TYPES, FLOAT_TYPES, BAD_TYPE, TWICE, NOT_UTF8, LONG_TOKEN, NO_MERGES,
-  NO_SCORES, FEW_SCORES, INFINITE_SCORE, BAD_MERGE, UNKNOWN_MERGE, BAD_BOS, NO_BOS, FAULTS
+  NO_MODEL,
+  OTHER_MODEL,
+  OTHER_PRE,
+  NO_TOKENS,
+  NUMBER_TOKENS,
+  FEW_TYPES,
+  FLOAT_TYPES,
+  BAD_TYPE,
+  TWICE,
+  NOT_UTF8,
+  LONG_TOKEN,
+  NO_MERGES,
+  NO_SCORES,
+  FEW_SCORES,
+  INFINITE_SCORE,
+  BAD_MERGE,
+  UNKNOWN_MERGE,
+  BAD_BOS,
+  NO_BOS,
+  FAULTS
 } fault;
 
 static const char *const messages[FAULTS] = {
@@ -175,7 +193,8 @@ static text faulty(fault what) {
   else put_types(&f, changed_types, what == FEW_TYPES ? 3 : 4);
   if (scored && what != NO_SCORES) put_floats(&f, "scores", changed_scores, what == FEW_SCORES ? 3 : 4);
   const char *const bad_merges[] = {what == BAD_MERGE ? "ab" : "b a"};
-  if (!scored && what != NO_MERGES) put_strings(&f, "merges", what == BAD_MERGE || what == UNKNOWN_MERGE ? bad_merges : merges, 1);
+  if (!scored && what != NO_MERGES)
+    put_strings(&f, "merges", what == BAD_MERGE || what == UNKNOWN_MERGE ? bad_merges : merges, 1);
   if (what == BAD_BOS) put_number(&f, "bos_token_id", 4);
   if (what == NO_BOS) put_bool(&f, "add_bos_token", true);
   return finish(&f);
@@ -235,8 +254,9 @@ static void tokens_are_added_as_the_file_says(void **state) {
     const char *pre;
     int add_bos, add_eos; // −1: not said
     const char *ids;      // of "aa<user>1"
-  } rows[] = {{"gpt-2", -1, -1, "256 259 49"},     {NULL, -1, -1, "256 259 49"},           {"smollm", 1, 0, "257 256 259 49"},
-              {"qwen2", 0, 1, "256 259 49 258"},   {"llama-bpe", -1, -1, "257 256 259 49"}, {"llama-bpe", 0, -1, "256 259 49"},
+  } rows[] = {{"gpt-2", -1, -1, "256 259 49"},         {NULL, -1, -1, "256 259 49"},
+              {"smollm", 1, 0, "257 256 259 49"},      {"qwen2", 0, 1, "256 259 49 258"},
+              {"llama-bpe", -1, -1, "257 256 259 49"}, {"llama-bpe", 0, -1, "256 259 49"},
               {"gpt-2", 1, 1, "257 256 259 49 258"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     arena *a = arena_new("test");
@@ -261,6 +281,7 @@ static void tokens_are_added_as_the_file_says(void **state) {
 // The HF form of SmolLM2's vocabulary as GGUF has it: ids must not change.
 static void smollm2_as_gguf_gives_the_same_ids(void **state) {
   (void)state;
+  test_shared_data();
   arena *a = arena_new("test");
   json doc;
   err e = {0};
@@ -288,8 +309,9 @@ static void smollm2_as_gguf_gives_the_same_ids(void **state) {
   put_strings(&f, "merges", pairs, n_pairs);
   put_bool(&f, "add_bos_token", false);
   tokenizer *t = open_file(a, &f);
-  static const char *const texts[] = {"<|im_start|>user\nHi 1234<|im_end|>\n", "I'm  here\t\xC2\xBD caf\xC3\xA9 \xE4\xBD\xA0\xE5\xA5\xBD 3.14\n\n",
-                                      "def f(x):\n    return x**2  # 10", "<|im_end", "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB"};
+  static const char *const texts[] = {
+      "<|im_start|>user\nHi 1234<|im_end|>\n", "I'm  here\t\xC2\xBD caf\xC3\xA9 \xE4\xBD\xA0\xE5\xA5\xBD 3.14\n\n",
+      "def f(x):\n    return x**2  # 10", "<|im_end", "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     text want = ids_text(original, texts[i]), got = ids_text(t, texts[i]);
     assert_string_equal(got.data, want.data);
@@ -323,7 +345,7 @@ static uint64_t merge_by_score(const tokenizer *t, const gguf_value *all_scores,
     }
     if (best == n) return n;
     assert_true(strlen(s[best].s) + strlen(s[best + 1].s) < sizeof s[best].s);
-    strcat(s[best].s, s[best + 1].s);
+    memcpy(s[best].s + strlen(s[best].s), s[best + 1].s, strlen(s[best + 1].s) + 1);
     memmove(&s[best + 1], &s[best + 2], (size_t)(n - best - 2) * sizeof *s);
     n--;
   }
@@ -332,6 +354,7 @@ static uint64_t merge_by_score(const tokenizer *t, const gguf_value *all_scores,
 // Random words of stories260K's characters.
 static void scores_merge_as_sentencepiece_does(void **state) {
   (void)state;
+  test_shared_data();
   arena *a = arena_new("test");
   gguf g;
   err e = {0};
@@ -366,7 +389,13 @@ static void scores_merge_as_sentencepiece_does(void **state) {
 
 static void the_space_prefix_can_be_off(void **state) {
   (void)state;
-  static const char *const items[] = {"<unk>", "<s>", "</s>", "\xE2\x96\x81", "a", "\xE2\x96\x81""a"};
+  static const char *const items[] = {"<unk>",
+                                      "<s>",
+                                      "</s>",
+                                      "\xE2\x96\x81",
+                                      "a",
+                                      "\xE2\x96\x81"
+                                      "a"};
   static const int32_t kinds[] = {2, 3, 3, 1, 1, 1};
   static const float ranks[] = {0, 0, 0, -1, -2, -3};
   for (int prefix = 0; prefix < 2; prefix++) {
@@ -392,10 +421,8 @@ static void the_space_prefix_can_be_off(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(bad_files_are_refused_by_key),
-      cmocka_unit_test(tokens_are_added_as_the_file_says),
-      cmocka_unit_test(smollm2_as_gguf_gives_the_same_ids),
-      cmocka_unit_test(scores_merge_as_sentencepiece_does),
+      cmocka_unit_test(bad_files_are_refused_by_key),       cmocka_unit_test(tokens_are_added_as_the_file_says),
+      cmocka_unit_test(smollm2_as_gguf_gives_the_same_ids), cmocka_unit_test(scores_merge_as_sentencepiece_does),
       cmocka_unit_test(the_space_prefix_can_be_off),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,19 +36,19 @@ static tokenizer *read_source(arena *a, const char *source) {
 // The patterns of Llama 3, Qwen 2 and o200k.
 #define SUFFIXES "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define SPACES "|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
-#define WORDS(digits)                                                            \
-  SUFFIXES "|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|" digits                    \
-           "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*" SPACES
+#define WORDS(digits) \
+  SUFFIXES "|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|" digits "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*" SPACES
 #define LLAMA3 WORDS("\\\\p{N}{1,3}")
 #define QWEN2 WORDS("\\\\p{N}")
 #define UPPER "[\\\\p{Lu}\\\\p{Lt}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]"
 #define LOWER "[\\\\p{Ll}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]"
 #define OTHER "[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?"
-#define O200K                                                                                            \
-  OTHER UPPER "*" LOWER "+" SUFFIXES "?|" OTHER UPPER "+" LOWER "*" SUFFIXES "?|\\\\p{N}{1,3}"           \
+#define O200K                                                                \
+  OTHER UPPER "*" LOWER "+" SUFFIXES "?|" OTHER UPPER "+" LOWER "*" SUFFIXES \
+              "?|\\\\p{N}{1,3}"                                              \
               "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n/]*" SPACES
 
-#define ENGLISH                                                                      \
+#define ENGLISH                                                                       \
   "I'm \305\234'LL  go\t\tto 1234 \302\275 caf\303\251s\342\200\246\r\n\r\n  now!!\n" \
   " ok \341\240\216\302\240x\342\200\203\342\200\203y"
 // With U+31350, U+1E4D0 and U+1C89, which are letters since Unicode 15.0, 15.0 and 16.0.
@@ -111,7 +111,8 @@ static void words_are_those_of_tokenizers(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
     arena *a = arena_new("test");
-    tokenizer *t = read_source(a, arena_printf(a, "{\"pre_tokenizer\":%s,\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", splits[i].pre_tokenizer));
+    tokenizer *t = read_source(
+        a, arena_printf(a, "{\"pre_tokenizer\":%s,\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", splits[i].pre_tokenizer));
     text joined = {0};
     err e = {0};
     pretokenize_run run = {.steps = &t->pretokenizer, .memory = a, .word = join_word, .context = &joined};
@@ -128,9 +129,10 @@ static void words_are_those_of_tokenizers(void **state) {
 // What Oniguruma and PCRE2 may read differently is not taken.
 static void doubtful_patterns_are_refused(void **state) {
   (void)state;
-  static const char *const doubtful[] = {"\\w",     "\\h",       "\\b",      "\\1",      "\\K",      "\\",          "[a[b]]", "[a&&b]", "[]a]",  "[a",
-                                         "[\\S]",   "[\\P{L}]",  "[a-\\s]",  "[\\s-a]",  "(?m:a)",   "(?<n>a)",     "(?i)a",  "a{,2}",  "a{2}+", "a{2}?",
-                                         "\\p{L&}", "\\pL",      "\\x{}",    "\\u12",    "\\p{L",    "[[:alpha:]]", "\\\xC3\xA9"};
+  static const char *const doubtful[] = {"\\w",    "\\h",     "\\b",   "\\1",   "\\K",         "\\",        "[a[b]]",
+                                         "[a&&b]", "[]a]",    "[a",    "[\\S]", "[\\P{L}]",    "[a-\\s]",   "[\\s-a]",
+                                         "(?m:a)", "(?<n>a)", "(?i)a", "a{,2}", "a{2}+",       "a{2}?",     "\\p{L&}",
+                                         "\\pL",   "\\x{}",   "\\u12", "\\p{L", "[[:alpha:]]", "\\\xC3\xA9"};
   for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; i++) {
     text out = {0};
     err e = {0};
@@ -144,7 +146,8 @@ static void doubtful_patterns_are_refused(void **state) {
 static void endless_patterns_are_given_up(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  tokenizer *t = read_source(a, "{\"pre_tokenizer\":" SPLIT("(?:a|a)*(?:a|a)*[cd]", "Isolated", "false") ",\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}");
+  tokenizer *t = read_source(a, "{\"pre_tokenizer\":" SPLIT("(?:a|a)*(?:a|a)*[cd]", "Isolated",
+                                                            "false") ",\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}");
   char many[64];
   token_list out = {0};
   err e = {0};
@@ -200,9 +203,9 @@ static text render(const tokenizer *t, const char *s, const char *marks, bool of
 }
 
 #define PREPEND "{\"type\":\"Prepend\",\"prepend\":\"_\"}"
-#define PREPEND_AND_REPLACE                                            \
-  "{\"type\":\"Sequence\",\"normalizers\":[" PREPEND                   \
-  ",{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"_\"}]}"
+#define PREPEND_AND_REPLACE                                                                               \
+  "{\"type\":\"Sequence\",\"normalizers\":[" PREPEND ",{\"type\":\"Replace\",\"pattern\":{\"String\":\" " \
+                                                     "\"},\"content\":\"_\"}]}"
 
 typedef struct added_case {
   added tokens[3];
@@ -213,7 +216,9 @@ static const added_case added_cases[] = {
     {{{"<a>", "s"}, {"<a><b>", "s"}, {"b>", ""}}, NULL, "x<a><b>y<a>b>b><a", "x[1]y[0][2][2]<a"}, // the longest
     {{{"<l>", "l"}, {"<r>", "r"}}, NULL, "a \t<l> b <r>\343\200\200\n c<r> <l> <r>", "a[0] b [1]c[1][0] [1]"},
     {{{"<r>", "r"}, {"\n", ""}}, NULL, "<r> \n x", "[0][1] x"}, // in what another has stripped
-    {{{"cat", "w"}}, NULL, "cat cats acat cat_ \303\251cat cat\314\201 (cat) cat1 cat",
+    {{{"cat", "w"}},
+     NULL,
+     "cat cats acat cat_ \303\251cat cat\314\201 (cat) cat1 cat",
      "[0] cats acat cat_ \303\251cat cat\314\201 ([0]) cat1 [0]"},
     {{{"cat", "w"}, {"catcat", ""}}, NULL, "catcat cat", "[1] [0]"},
     {{{"<n>", "n"}, {"<m>", ""}}, PREPEND_AND_REPLACE, "a <n> <m> b<n>", "_a[0]_[1]__b<n>"},
@@ -223,7 +228,8 @@ static const added_case added_cases[] = {
     {{{"ab", ""}},
      "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"aa\"},\"content\":\"\"},"
      "{\"type\":\"Replace\",\"pattern\":{\"String\":\"x\"},\"content\":\"yz\"}]}",
-     "aaaax ab aa", "yz [0] "},
+     "aaaax ab aa",
+     "yz [0] "},
 };
 
 static void added_tokens_are_found_as_tokenizers_does(void **state) {
@@ -245,17 +251,10 @@ static void content_ends_a_match_and_what_it_strips(void **state) {
   static const struct {
     const char *text, *marks, *ids;
   } rows[] = {
-      {"<a><b>", "      ", "[1]"},
-      {"<a><b>", "   c  ", "[0]<b>"}, // the longest that touches no content
-      {"<a><b>", "c     ", "<a><b>"},
-      {"<a><a>", "ccc   ", "<a>[0]"},
-      {"<<a>", "c   ", "<[0]"},
-      {"<r>  x", "   c  ", "[2]  x"},
-      {"<r>  x", "    c ", "[2] x"},
-      {"x  <l>", " c    ", "x [3]"},
-      {"x  <l>", "  c   ", "x  [3]"},
-      {"a<n>", "c   ", "a[4]"},
-      {"a<n>", "  c ", "a<n>"},
+      {"<a><b>", "      ", "[1]"},    {"<a><b>", "   c  ", "[0]<b>"}, // the longest that touches no content
+      {"<a><b>", "c     ", "<a><b>"}, {"<a><a>", "ccc   ", "<a>[0]"}, {"<<a>", "c   ", "<[0]"},
+      {"<r>  x", "   c  ", "[2]  x"}, {"<r>  x", "    c ", "[2] x"},  {"x  <l>", " c    ", "x [3]"},
+      {"x  <l>", "  c   ", "x  [3]"}, {"a<n>", "c   ", "a[4]"},       {"a<n>", "  c ", "a<n>"},
   };
   arena *a = arena_new("test");
   tokenizer *t = byte_tokenizer(a, NULL, tokens, 5);
@@ -270,7 +269,8 @@ static void content_ends_a_match_and_what_it_strips(void **state) {
 
 // An added token that merges, too, would spell.
 static const char merging[] =
-    "{\"added_tokens\":[{\"id\":3,\"content\":\"ab\",\"single_word\":true,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true},"
+    "{\"added_tokens\":[{\"id\":3,\"content\":\"ab\",\"single_word\":true,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
+    "\"special\":true},"
     "{\"id\":2,\"content\":\"b\",\"single_word\":true,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":%s}],"
     "\"model\":{\"ignore_merges\":%s,\"vocab\":{\"a\":0,\"c\":1,\"b\":2,\"ab\":3,\"abc\":4},\"merges\":[\"a b\",\"ab c\"]}}";
 
@@ -331,18 +331,18 @@ static void offsets_lead_back_through_normalisation(void **state) {
 static void nfc_composes(void **state) {
   (void)state;
   static const char *const rows[][2] = {
-      {"e\314\201", "\303\251"},                                                   // e, acute
-      {"\341\204\222\341\205\241\341\206\253", "\355\225\234"},                    // Hangul L, V, T
-      {"\355\225\230\341\206\253", "\355\225\234"},                                // syllable LV, T
-      {"\342\204\253", "\303\205"},                                                // ångström sign
-      {"\340\244\225\340\244\274", "\340\244\225\340\244\274"},                    // excluded from composition
-      {"\341\272\233\314\243", "\341\272\233\314\243"},                            // long s, dot above, dot below
-      {"q\314\207\314\243", "q\314\243\314\207"},                                  // marks in the order of their classes
-      {"a\314\226\314\201", "\303\241\314\226"},                                   // composed over a mark of another class
-      {"a\314\201\314\201", "\303\241\314\201"},                                   // not over one of the same
+      {"e\314\201", "\303\251"},                                // e, acute
+      {"\341\204\222\341\205\241\341\206\253", "\355\225\234"}, // Hangul L, V, T
+      {"\355\225\230\341\206\253", "\355\225\234"},             // syllable LV, T
+      {"\342\204\253", "\303\205"},                             // ångström sign
+      {"\340\244\225\340\244\274", "\340\244\225\340\244\274"}, // excluded from composition
+      {"\341\272\233\314\243", "\341\272\233\314\243"},         // long s, dot above, dot below
+      {"q\314\207\314\243", "q\314\243\314\207"},               // marks in the order of their classes
+      {"a\314\226\314\201", "\303\241\314\226"},                // composed over a mark of another class
+      {"a\314\201\314\201", "\303\241\314\201"},                // not over one of the same
       {"\314\201a", "\314\201a"},
-      {"\340\247\207\340\246\276", "\340\247\213"},                                // Bengali vowels, both of class 0
-      {"\360\257\240\200", "\344\270\275"},                                        // a compatibility ideograph
+      {"\340\247\207\340\246\276", "\340\247\213"}, // Bengali vowels, both of class 0
+      {"\360\257\240\200", "\344\270\275"},         // a compatibility ideograph
   };
   arena *a = arena_new("test");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -430,8 +430,11 @@ static void unknown_characters(void **state) {
   } rows[] = {{"null", "false", {3}, 1}, {"\"?\"", "false", {1, 0, 0, 2}, 4}, {"\"?\"", "true", {1, 0, 2}, 3}};
   for (int i = 0; i < 3; i++) {
     arena *a = arena_new("test");
-    tokenizer *t = read_source(a, arena_printf(a, "{\"model\":{\"unk_token\":%s,\"fuse_unk\":%s,\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3},"
-                                                  "\"merges\":[[\"a\",\"b\"]]}}", rows[i].unk, rows[i].fuse));
+    tokenizer *t =
+        read_source(a, arena_printf(a,
+                                    "{\"model\":{\"unk_token\":%s,\"fuse_unk\":%s,\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3},"
+                                    "\"merges\":[[\"a\",\"b\"]]}}",
+                                    rows[i].unk, rows[i].fuse));
     token_list list = {0};
     err e = {0};
     must(tokenizer_encode(t, "axyb", 4, NULL, false, &list, &e), &e);
@@ -455,15 +458,19 @@ typedef struct decode_case {
 static void decoders_are_those_of_tokenizers(void **state) {
   (void)state;
   // Tokens: "▁a", "<0xC3>", "<0xA9>", "Ġb" (a space and b in the byte alphabet), "▁▁c", "Ã" (byte 0xC3), "中".
-  static const char model[] = "\"model\":{\"vocab\":{\"\342\226\201a\":0,\"<0xC3>\":1,\"<0xA9>\":2,\"\304\240b\":3,\"\342\226\201\342\226\201c\":4,"
-                              "\"\303\203\":5,\"\344\270\255\":6},\"merges\":[]}";
+  static const char model[] =
+      "\"model\":{\"vocab\":{\"\342\226\201a\":0,\"<0xC3>\":1,\"<0xA9>\":2,\"\304\240b\":3,\"\342\226\201\342\226\201c\":4,"
+      "\"\303\203\":5,\"\344\270\255\":6},\"merges\":[]}";
   static const int32_t ids[] = {0, 1, 2, 3, 1, 4, 5, 6, 5};
   static const decode_case rows[] = {
       {"null", "\342\226\201a <0xC3> <0xA9> \304\240b <0xC3> \342\226\201\342\226\201c \303\203 \344\270\255 \303\203"},
       {"{\"type\":\"Fuse\"}", "\342\226\201a<0xC3><0xA9>\304\240b<0xC3>\342\226\201\342\226\201c\303\203\344\270\255\303\203"},
-      {"{\"type\":\"ByteFallback\"}", "\342\226\201a\303\251\304\240b\357\277\275\342\226\201\342\226\201c\303\203\344\270\255\303\203"},
-      {"{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", "\342\226\201a<0xC3><0xA9> b<0xC3>\342\226\201\342\226\201c\357\277\275\344\270\255\357\277\275"},
-      {"{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme\":\"always\"}", "a<0xC3><0xA9>\304\240b<0xC3>  c\303\203\344\270\255\303\203"},
+      {"{\"type\":\"ByteFallback\"}",
+       "\342\226\201a\303\251\304\240b\357\277\275\342\226\201\342\226\201c\303\203\344\270\255\303\203"},
+      {"{\"type\":\"ByteLevel\",\"add_prefix_space\":true}",
+       "\342\226\201a<0xC3><0xA9> b<0xC3>\342\226\201\342\226\201c\357\277\275\344\270\255\357\277\275"},
+      {"{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme\":\"always\"}",
+       "a<0xC3><0xA9>\304\240b<0xC3>  c\303\203\344\270\255\303\203"},
       {"{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme\":\"never\"}",
        " a<0xC3><0xA9>\304\240b<0xC3>  c\303\203\344\270\255\303\203"},
       {DECODERS("{\"type\":\"Replace\",\"pattern\":{\"String\":\"\342\226\201\"},\"content\":\" \"},{\"type\":\"Fuse\"},"
@@ -491,8 +498,9 @@ static void broken_utf8_is_replaced(void **state) {
   static const struct {
     const char *bytes;
     int replaced;
-  } rows[] = {{"\xC3", 1},         {"\xE2\x82", 1},     {"\xE2\x82\xE2\x82", 2}, {"\xF0\x9F\x98", 1}, {"\xF0\x80\x80", 3}, {"\xED\xA0\x80", 3},
-              {"\xF4\x90\x80", 3}, {"\xFF\xFE", 2},     {"\xC0\x80", 2},         {"\xE0\x80\x80", 3}, {"\x80", 1},         {"\xF4\x8F\xBF", 1}};
+  } rows[] = {{"\xC3", 1},         {"\xE2\x82", 1},     {"\xE2\x82\xE2\x82", 2}, {"\xF0\x9F\x98", 1}, {"\xF0\x80\x80", 3},
+              {"\xED\xA0\x80", 3}, {"\xF4\x90\x80", 3}, {"\xFF\xFE", 2},         {"\xC0\x80", 2},     {"\xE0\x80\x80", 3},
+              {"\x80", 1},         {"\xF4\x8F\xBF", 1}};
   text vocab = {0};
   text_puts(&vocab, "{\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":{");
   for (int b = 0; b < 256; b++) {
@@ -567,8 +575,10 @@ static void long_runs_take_no_longer(void **state) {
   (void)state;
   enum { MANY = 1 << 20 };
   static const char *const sources[] = {
-      "{\"pre_tokenizer\":" BYTE_LEVEL("false", "true") ",\"model\":{\"vocab\":{\"a\":0,\"aa\":1,\"aaaa\":2,\"\304\240\":3},\"merges\":[\"a a\",\"aa aa\"]}}",
-      "{\"pre_tokenizer\":" SEQUENCE(SPLIT(LLAMA3, "Isolated", "false"), BYTE_LEVEL("false", "false")) ",\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}",
+      "{\"pre_tokenizer\":" BYTE_LEVEL(
+          "false", "true") ",\"model\":{\"vocab\":{\"a\":0,\"aa\":1,\"aaaa\":2,\"\304\240\":3},\"merges\":[\"a a\",\"aa aa\"]}}",
+      "{\"pre_tokenizer\":" SEQUENCE(SPLIT(LLAMA3, "Isolated", "false"),
+                                     BYTE_LEVEL("false", "false")) ",\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}",
       "{\"normalizer\":{\"type\":\"NFC\"},\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}",
   };
   static const char *const runs[] = {"a", " ", "\n", "\314\201", "\314\226\314\201", "<", "\341\204\222"};
