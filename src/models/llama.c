@@ -42,7 +42,8 @@ static bool read_rope(const json *d, model_config *c, err *e) {
   const cJSON *rope = cJSON_GetObjectItemCaseSensitive(d->root, where);
   if (!cJSON_IsObject(rope)) rope = cJSON_GetObjectItemCaseSensitive(d->root, where = "rope_scaling");
   if (!rope || cJSON_IsNull(rope)) return true;
-  if (!cJSON_IsObject(rope)) return ERR(e, "%s: %s: expected an object or null", d->origin, where);
+  char found[64];
+  if (!cJSON_IsObject(rope)) return ERR(e, "%s: %s: expected an object or null, found %s", d->origin, where, json_describe(rope, found));
   const char *type = "default";
   TRY(json_string_or(d, rope, where, "type", &type, e));
   TRY(json_string_or(d, rope, where, "rope_type", &type, e));

@@ -121,10 +121,11 @@ static bool read_token_ids(const json *d, model_config *c, err *e) {
   }
   const cJSON *eos = cJSON_GetObjectItemCaseSensitive(d->root, "eos_token_id");
   const cJSON *first = cJSON_IsArray(eos) ? eos->child : eos;
+  char found[64];
   for (const cJSON *v = first; v; v = cJSON_IsArray(eos) ? v->next : NULL) {
     if (cJSON_IsNull(v)) continue;
     if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble < c->vocab_size) || v->valuedouble != floor(v->valuedouble))
-      return ERR(e, "%s: eos_token_id: expected token ids below %u", d->origin, c->vocab_size);
+      return ERR(e, "%s: eos_token_id: expected token ids below %u, found %s", d->origin, c->vocab_size, json_describe(v, found));
     add_eos(c, (int32_t)v->valuedouble);
   }
   return true;

@@ -73,7 +73,9 @@ static bool open_run_dir(trainer *t, err *e) {
     return true;
   }
   if (o->resume && !file_is_dir(t->checkpoints)) return ERR(e, "%s: expected a run directory with checkpoints/ to resume, found none", t->run_dir);
-  if (!o->resume && (!dir_is_empty(t->run_dir) || (file_exists(t->run_dir) && !file_is_dir(t->run_dir))))
+  if (!o->resume && file_exists(t->run_dir) && !file_is_dir(t->run_dir))
+    return ERR(e, "%s: expected a new or empty directory for the run, found a file", t->run_dir);
+  if (!o->resume && !dir_is_empty(t->run_dir))
     return ERR(e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)", t->run_dir,
                t->run_dir);
   return true;
