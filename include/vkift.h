@@ -290,7 +290,7 @@ typedef struct vkift_cluster_score {
 
 typedef struct vkift_eval_events {
   void *user;
-  void (*example)(void *user, const vkift_scored *scored);
+  void (*example)(void *user, const vkift_scored *scored); // has every token scored, not only the targets
   void (*cluster)(void *user, const vkift_cluster_score *score); // after the last example
   void (*progress)(void *user, int64_t done, int64_t examples);
   void (*note)(void *user, const char *message);
