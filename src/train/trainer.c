@@ -129,6 +129,7 @@ static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e));
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
+  TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
   t->saved_step = t->state.step;
   note(t, arena_printf(t->memory, "resumed from %s", checkpoint));
   return true;
@@ -307,19 +308,22 @@ static bool trained_values(void *user, const model_param *p, float *out, err *e)
   return gpu_download(t->device, p->t->memory, out, tensor_bytes(p->t), e);
 }
 
-// The result is written beside and renamed, so that adapter/ or model/ is whole when it is there.
+// The result is written beside and renamed, so that adapter/ or model/ is whole when it is there. One of an earlier end of
+// this run is renamed away before it is taken apart, for the same reason.
 static bool save_output(trainer *t, const char **output, err *e) {
   const bool full = t->options.method == VKIFT_FULL;
   const char *name = full ? "model" : "adapter";
-  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name);
+  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name), *old = arena_printf(t->memory, "%s/.%s.old", t->run_dir, name);
   *output = path_join(t->memory, t->run_dir, name);
-  TRY(!file_exists(beside) || dir_remove(beside, e));
+  TRY(!file_exists(beside) || dir_remove(beside, e)); // of a killed run, like `old`
+  TRY(!file_exists(old) || dir_remove(old, e));
   TRY(dir_make(beside, e));
   if (full) TRY(save_model(t->model, &t->prompt, beside, DTYPE_COUNT, trained_values, t, e));
   else TRY(adapter_write(t->setup.adapter, beside, path_name(t->model->path), t->device, e) && save_tokenizer(t->model, &t->prompt, beside, e));
   TRY(dir_sync(beside, e));
-  if (file_exists(*output)) TRY(dir_remove(*output, e)); // of an earlier end of this run
-  return dir_rename(beside, *output, e);
+  TRY(!file_exists(*output) || dir_rename(*output, old, e));
+  TRY(dir_rename(beside, *output, e));
+  return !file_exists(old) || dir_remove(old, e);
 }
 
 static void fill_result(const trainer *t, const char *output, bool stopped, vkift_train_result *r) {
