@@ -7,17 +7,22 @@ static const double MIB = 1024.0 * 1024.0;
 
 // --- what trains -------------------------------------------------------------------------------------------------------
 
+// The adapter that the run begins with. A resumed run has its settings in the options and its values in the checkpoint.
+static const char *adapter_start(const vkift_train_options *o) {
+  return o->resume ? NULL : o->adapter;
+}
+
 static bool declare_adapter(arena *a, setup *s, const vkift_train_options *o, err *e) {
   adapter_config c = {.r = (uint32_t)o->lora_r, .alpha = o->lora_alpha, .dropout = o->lora_dropout, .rslora = o->use_rslora,
                       .targets = o->target_modules.items, .n_targets = (uint32_t)o->target_modules.n};
-  if (o->adapter) {
-    const double dropout = o->lora_dropout;
-    TRY(adapter_read_config(a, o->adapter, &c, e));
-    if (dropout > 0) c.dropout = dropout;
+  const char *from = adapter_start(o);
+  if (from) {
+    TRY(adapter_read_config(a, from, &c, e));
+    if (o->lora_dropout > 0) c.dropout = o->lora_dropout;
   }
   if (c.n_targets == 1 && !strcmp(c.targets[0], "all-linear")) c.n_targets = 0;
   if (adapter_declare(a, s->model, &c, &s->params, &s->adapter, e)) return true;
-  return o->adapter ? err_prefix(e, "%s", o->adapter) : false;
+  return from ? err_prefix(e, "%s", from) : false;
 }
 
 static load_type load_type_of(vkift_weight_type t) {
@@ -144,7 +149,7 @@ static bool allocate(setup *s, const vkift_train_options *o, err *e) {
   gpu_slice activations;
   TRY(params_allocate(&s->params, s->heap, true, e));
   TRY(load_upload(s->model, s->device, s->heap, (uint64_t)o->seed, e));
-  if (s->adapter) TRY(adapter_upload(s->adapter, o->adapter, (uint64_t)o->seed, s->device, s->heap, e));
+  if (s->adapter) TRY(adapter_upload(s->adapter, adapter_start(o), (uint64_t)o->seed, s->device, s->heap, e));
   TRY(batch_allocate(s->batch, s->model, s->device, s->heap, s->staging, e));
   TRY(heap_alloc(s->heap, activation_bytes(s), &activations, e));
   return step_record(s->step, s->device, activations, s->heap, s->staging, e) &&

@@ -89,8 +89,17 @@ static void say_device(const trainer *t) {
   else note(t, arena_printf(t->memory, "device: %s", s->name));
 }
 
+// What was left open, and what an adapter brought: config.yaml says what the run was made with.
 static void fill_defaults(trainer *t) {
   vkift_train_options *o = &t->options;
+  if (o->adapter) {
+    const adapter_config *c = &t->setup.adapter->config;
+    o->lora_r = c->r;
+    o->lora_alpha = c->alpha;
+    o->lora_dropout = c->dropout;
+    o->use_rslora = c->rslora;
+    o->target_modules = (vkift_strings){c->targets, c->n_targets};
+  }
   if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_FULL ? 2e-5 : 2e-4;
   o->max_length = t->corpus.max_length;
   o->micro_batch_tokens = t->setup.choice.capacity;
@@ -125,11 +134,16 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   return true;
 }
 
+static bool write_config(trainer *t, err *e) {
+  return train_options_write(path_join(t->memory, t->run_dir, "config.yaml"), &t->options, e);
+}
+
 static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e));
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
   TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
+  TRY(write_config(t, e)); // flags may have changed it: --max-steps to go on for longer
   t->saved_step = t->state.step;
   note(t, arena_printf(t->memory, "resumed from %s", checkpoint));
   return true;
@@ -147,8 +161,7 @@ static bool begin(trainer *t, err *e) {
                                 .capacity = t->setup.choice.capacity, .recompute = t->setup.choice.recompute, .last_loss = NAN};
   TRY(step_set_applied(t->setup.step, 0, e));
   TRY(dir_make(t->run_dir, e));
-  TRY(train_options_write(path_join(t->memory, t->run_dir, "config.yaml"), &t->options, e));
-  return save_checkpoint(t, e);
+  return write_config(t, e) && save_checkpoint(t, e);
 }
 
 // The device computes in f32: a rate beyond it would be infinite there, and a tiny epsilon would be a division by zero.

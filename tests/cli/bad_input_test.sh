@@ -207,6 +207,8 @@ adapter 'bias' adapter_config bias '"all"'
 adapter 'target_modules' adapter_config target_modules '["c_attn"]'
 adapter 'target_modules' adapter_config target_modules '".*q_proj"'
 adapter 'lora_alpha' adapter_config lora_alpha -
+adapter 'lora_alpha: expected a number above 0, found 0' adapter_config lora_alpha 0
+adapter 'init_lora_weights: expected' adapter_config init_lora_weights '"pissa"'
 adapter "tensor $key: expected shape [2, 20] for this model, found [20, 2]" low_rank "t['$key'] = ('F32', [20, 2], t['$key'][2])"
 adapter "tensor ${key/layers.1/layers.0}: expected shape [3, 20] for this model, found [2, 20]" adapter_config r 3
 adapter "tensor $key: expected" low_rank "del t['$key']"

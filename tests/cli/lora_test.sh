@@ -58,6 +58,14 @@ check losses some.out as-lora.out
 
 # --- going on from an adapter: its values, its rank and its modules
 train more --adapter some/adapter
+for line in 'lora_r: 3' 'lora_alpha: 12' 'use_rslora: true' 'target_modules: ["down_proj", "q_proj"]'; do
+  checks=$((checks + 1))
+  grep -qxF "$line" more/config.yaml || fail "expected in more/config.yaml: $line"
+done
+cp -r more longer
+expect 0 vkift train --resume longer --max-steps 6 # config.yaml says what the run has become
+checks=$((checks + 1))
+grep -qx 'max_steps: 6' longer/config.yaml || fail "expected in longer/config.yaml: max_steps: 6"
 check begins more some/adapter
 check files more q_proj,down_proj 3 12 true
 checks=$((checks + 1))
