@@ -85,6 +85,25 @@ if [ -d "$DATA" ]; then
   expect 0 vkift export --merge of-gguf --output-dir gguf-merged
   expect 0 vkift eval --model gguf-merged --data data.jsonl --per-token --json
   check losses of-gguf.out out
+  # what a GGUF file asks for and vkift lacks is refused by its key
+  gguf_with() { # KEY VALUE: a number or a string, put in front of the other keys
+    python3 -c 'import struct, sys
+key, value = sys.argv[1].encode(), sys.argv[2]
+string = lambda s: struct.pack("<Q", len(s)) + s
+entry = lambda k, v: string(k) + (struct.pack("<II", 4, int(v)) if v.isdigit() else struct.pack("<I", 8) + string(v.encode()))
+added = entry(key, value)
+added += entry(b"padding", "x" * (1 + -(len(added) + len(entry(b"padding", "x"))) % 32)) # the data stays aligned
+whole = open(sys.argv[3], "rb").read()
+tensors, n = struct.unpack_from("<QQ", whole, 8)
+open("asks.gguf", "wb").write(whole[:16] + struct.pack("<Q", n + 2) + added + whole[24:])' "$1" "$2" "$stories/gguf/stories260K.f32.gguf"
+    expect 1 vkift eval --model asks.gguf --data data.jsonl
+    says "asks.gguf: $1: expected"
+    says "found $3"
+  }
+  gguf_with llama.rope.scaling.type linear '"linear"'
+  gguf_with llama.expert_count 4 4
+  gguf_with llama.attention.value_length 4 4
+  gguf_with llama.attention.sliding_window 4096 4096
 else
   echo "without the part with a GGUF base: the shared test data is not there"
 fi
