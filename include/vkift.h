@@ -59,7 +59,7 @@ typedef struct vkift_source {
   const char *run;           // a run directory; then `model` and `adapter` stay NULL
   const char *model;         // a Hugging Face directory (config.json, *.safetensors, tokenizer.json) or a GGUF file
   const char *adapter;       // a PEFT LoRA directory for `model`
-  bool base;                 // of a run: the model that it started from, without what it trained
+  bool base;                 // what the run or the adapter started from, without what was trained, with the same prompt
   const char *chat_template; // a Jinja file, or the built-in "alpaca" or "chatml"; NULL: the run's, the model's, else Alpaca's
   vkift_weight_type weight_dtype;
   const char *device; // an index of vkift_devices, or part of a name; NULL: the best

@@ -49,7 +49,9 @@ static bool ensure_context(vkift_generator *g, uint32_t tokens, err *e) {
   g->heap = heap_new(g->loaded.device, "generator", GPU_MEMORY_DEVICE);
   g->staging = heap_new(g->loaded.device, "host side of the generator", GPU_MEMORY_STAGING);
   g->cached = ARENA_ARRAY(g->pass_memory, int32_t, g->context);
-  return generator_new(g->pass_memory, m, g->loaded.device, g->heap, g->staging, &options, &g->generator, e);
+  if (generator_new(g->pass_memory, m, g->loaded.device, g->heap, g->staging, &options, &g->generator, e)) return true;
+  drop_generator(g); // half of one must not answer the next call
+  return false;
 }
 
 vkift_status vkift_generator_open(const vkift_source *source, vkift_generator **out, vkift_error *error) {

@@ -239,8 +239,7 @@ static bool check(const vkift_eval_options *o, const eval_flags *own, err *e) {
 }
 
 static bool score_base(vkift_eval_options o, scoring *base, const scoring *tuned, err *e) {
-  o.source.base = o.source.run != NULL;
-  o.source.adapter = NULL;
+  o.source.base = true;
   TRY(score(&o, base, e));
   REQUIRE(base->n == tuned->n, "%llu clusters before, %llu after", (unsigned long long)base->n, (unsigned long long)tuned->n);
   return true;

@@ -4,6 +4,7 @@
 here=$SOURCE_DIR/tests/cli
 python3 "$here/tiny.py" model "$WORK/model" && python3 "$here/tiny.py" data "$WORK/data.jsonl" 11 || exit 1
 cd "$WORK" || exit 1
+mkdir chatml # the built-in template is meant wherever the command runs
 
 # check COMMAND… — lora.py, whose complaint is the failure.
 check() {
@@ -46,6 +47,16 @@ checks=$((checks + 1))
 cmp -s by-parts/model.safetensors all-merged/model.safetensors || fail "a run and its parts merge to different weights"
 expect 1 vkift export --merge all --output-dir by-parts
 says "by-parts: expected a new or empty directory"
+
+# --- the base is asked with the prompt that the adapter was trained with
+expect 0 vkift eval --model model --data data.jsonl --chat-template chatml --json
+cp out base.json
+for source in all "--model model --adapter all/adapter"; do
+  expect 0 vkift eval $source --data data.jsonl --compare-base --json
+  checks=$((checks + 1))
+  python3 -c 'import json; b, c = json.load(open("base.json")), json.load(open("out")); assert c["base"]["loss"] == b["loss"] != c["tuned"]["loss"]' ||
+    fail "expected the base with another loss than the adapter, and with the same prompt"
+done
 
 # --- rsLoRA: alpha / √r, which is LoRA's alpha · √r / r
 cp -r some/adapter as-lora
