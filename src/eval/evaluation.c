@@ -5,9 +5,9 @@
 
 #include "base/log.h"
 #include "eval/accuracy.h"
+#include "eval/corpus.h"
 #include "eval/loaded.h"
 #include "eval/score.h"
-#include "train/corpus.h"
 
 enum { DEFAULT_CAPACITY = 1024, CAPACITY_STEP = 64 };
 

@@ -1,4 +1,4 @@
-#include "train/corpus.h"
+#include "eval/corpus.h"
 
 #include <math.h>
 #include <string.h>

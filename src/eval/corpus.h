@@ -1,6 +1,6 @@
 // What a run trains and evaluates on, read with its model's tokenizer and prompt.
-#ifndef TRAIN_CORPUS_H
-#define TRAIN_CORPUS_H
+#ifndef EVAL_CORPUS_H
+#define EVAL_CORPUS_H
 
 #include "data/dataset.h"
 #include "models/model.h"
