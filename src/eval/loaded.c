@@ -2,8 +2,16 @@
 
 #include "base/file.h"
 #include "config/train_options.h"
-#include "models/load.h"
 #include "models/prompt_choice.h"
+
+load_type loaded_type(vkift_weight_type type) {
+  static const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO, [VKIFT_WEIGHT_F32] = LOAD_F32, [VKIFT_WEIGHT_F16] = LOAD_F16, [VKIFT_WEIGHT_BF16] = LOAD_BF16};
+  return types[type];
+}
+
+bool loaded_is_end(const loaded *l, int32_t id) {
+  return model_is_eos(l->model, id) || (*l->prompt.end_of_turn && id == tokenizer_id(l->model->tokenizer, l->prompt.end_of_turn));
+}
 
 static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e) {
   const char *config = path_join(a, source->run, "config.yaml");
@@ -62,8 +70,7 @@ bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
   TRY(device_open(a, source->device, &l->device, e));
   l->heap = heap_new(l->device, "model", GPU_MEMORY_DEVICE);
   l->staging = heap_new(l->device, "host side of the model", GPU_MEMORY_STAGING);
-  const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO, [VKIFT_WEIGHT_F32] = LOAD_F32, [VKIFT_WEIGHT_F16] = LOAD_F16, [VKIFT_WEIGHT_BF16] = LOAD_BF16};
-  load_declare(a, l->model, NULL, types[source->weight_dtype]);
+  load_declare(a, l->model, NULL, loaded_type(source->weight_dtype));
   TRY(load_upload(l->model, l->device, l->heap, 0, e));
   return !adapter_path || load_adapter(a, l, adapter_path, e);
 }

@@ -4,6 +4,7 @@
 
 #include "data/prompt.h"
 #include "models/adapter.h"
+#include "models/load.h"
 #include "models/model.h"
 #include "vkift.h"
 
@@ -26,5 +27,8 @@ bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e);
 // All of it: opens the device and uploads weights and adapter.
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e);
 void loaded_close(loaded *l);
+// Whether a token ends an answer: one of the model's ends, or the prompt's end of a turn.
+bool loaded_is_end(const loaded *l, int32_t id);
+load_type loaded_type(vkift_weight_type type);
 
 #endif

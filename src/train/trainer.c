@@ -164,7 +164,8 @@ static bool begin(trainer *t, err *e) {
   return write_config(t, e) && save_checkpoint(t, e);
 }
 
-// The device computes in f32: a rate beyond it would be infinite there, and a tiny epsilon would be a division by zero.
+// The device computes in f32: a rate beyond it would be infinite there, a tiny epsilon would be a division by zero, and a
+// beta so near to 1 that it is 1 there would never let a moment move.
 static bool check_f32(const vkift_train_options *o, err *e) {
   const struct {
     const char *name;
@@ -176,6 +177,10 @@ static bool check_f32(const vkift_train_options *o, err *e) {
       e->usage = true;
       return ERR(e, "%s: expected a number that a 32-bit float holds, found %g", rows[i].name, rows[i].value);
     }
+  if ((float)o->adam_beta1 >= 1 || (float)o->adam_beta2 >= 1) {
+    e->usage = true;
+    return ERR(e, "adam_beta1 and adam_beta2: expected numbers that are below 1 as 32-bit floats, found %.17g and %.17g", o->adam_beta1, o->adam_beta2);
+  }
   return true;
 }
 

@@ -165,6 +165,15 @@ mkdir empty
 refused 1 "$VKIFT" train --model model --data empty --output-dir run -- empty train.jsonl
 refused 1 "$VKIFT" train --model model --data data.jsonl --eval-data none.jsonl --output-dir run -- none.jsonl
 
+refused 1 "$VKIFT" train --model model --data data.jsonl:1e9 --output-dir run -- "data.jsonl: weight: expected at most 10000" "found 1e+09 times"
+
+# --- numbers that a device does not hold
+refused 1 "$VKIFT" train --model model --data data.jsonl --output-dir run --micro-batch-tokens 16777216 -- \
+  "--micro-batch-tokens: expected at most" "found 16777216"
+refused 2 "$VKIFT" train --model model --data data.jsonl --output-dir run --adam-beta2 0.99999999999 -- "adam_beta2" "0.99999999999"
+expect 0 vkift eval --model model --data data.jsonl --micro-batch-tokens 16777216 --max-length 170 --json
+says "longer than 170 tokens" # what is not scored is said
+
 # --- templates and devices
 lines '{% for m in messages %}{{ m.content }}'
 mv bad.jsonl bad.jinja
