@@ -130,6 +130,8 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
     return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed, (long long)t->options.seed);
   if (t->corpus.longest > t->state.capacity)
     return ERR(e, "%s: rows of %u tokens, but an example has %u", *path, t->state.capacity, t->corpus.longest);
+  if (t->state.capacity > batch_most_tokens(t->model, t->device))
+    return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity, batch_most_tokens(t->model, t->device));
   *choice = (setup_choice){t->state.capacity, t->state.recompute};
   return true;
 }
