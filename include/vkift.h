@@ -250,8 +250,7 @@ vkift_status vkift_generate(vkift_generator *generator, const vkift_message *mes
 // Make with vkift_eval_defaults().
 typedef struct vkift_eval_options {
   vkift_source source;
-  const char
-      *data; // a file, or a directory whose test.jsonl is taken; NULL: the run's evaluation data, else its data's test part
+  const char *data; // a file, or a directory whose test.jsonl is taken; NULL: the run's evaluation data
   vkift_data_format data_format;
   vkift_objective objective;
   vkift_train_on train_on;

@@ -2,6 +2,7 @@
 // the keys of a block (for the scores), then over PARTS subsets of them × quads of features (for the sums).
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "attention.h"
 #include "attention_rows.glsl"
 
@@ -26,7 +27,7 @@ shared vec4 partial_sums[SIZE];
 
 float score(uint key, uint kv_head) {
   float sum = 0;
-  for (uint i = 0; i < QUADS; i++) sum += dot(query[i], k_at(key * p.n_kv_heads + kv_head, i));
+  [[dont_unroll]] for (uint i = 0; i < QUADS; i++) sum += dot(query[i], k_at(key * p.n_kv_heads + kv_head, i));
   return sum * p.scale;
 }
 
@@ -50,7 +51,7 @@ void main() {
     barrier();
 
     top = m;
-    for (uint i = 0; i < SIZE; i++) top = max(top, partial[i]);
+    [[dont_unroll]] for (uint i = 0; i < SIZE; i++) top = max(top, partial[i]);
     float shrink = exp(m - top);
     m = top;
     l *= shrink;
@@ -61,8 +62,11 @@ void main() {
     barrier();
 
     sums *= shrink;
-    if (part < PARTS)
-      for (uint i = part; i < n_keys; i += PARTS) sums += weights[i] * v_at((first + i) * p.n_kv_heads + kv_head, quad);
+    if (part < PARTS) {
+      for (uint i = part; i < n_keys; i += PARTS) {
+        sums += weights[i] * v_at((first + i) * p.n_kv_heads + kv_head, quad);
+      }
+    }
     barrier();
   }
 
@@ -71,8 +75,8 @@ void main() {
   barrier();
   if (part > 0) return;
   l = 0;
-  for (uint i = 0; i < SIZE; i++) l += partial[i];
-  for (uint i = 1; i < PARTS; i++) sums += partial_sums[i * QUADS + quad];
+  [[dont_unroll]] for (uint i = 0; i < SIZE; i++) l += partial[i];
+  [[dont_unroll]] for (uint i = 1; i < PARTS; i++) sums += partial_sums[i * QUADS + quad];
   o_store(head_row, quad, begin < end ? sums / l : vec4(0));
   if (lane == 0) lse[head_row] = begin < end ? m + log(l) : 0.0;
 }

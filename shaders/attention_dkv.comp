@@ -2,6 +2,7 @@
 // heads that share the key's head, in that order; w and ds as in attention_dq. Here rows are keys and columns queries.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "attention.h"
 #include "attention_tile.glsl"
 
@@ -49,7 +50,7 @@ void main() {
       if (lane < QUADS) {
         uint n = min(COLUMNS, span.y - column);
         bool all_seen = column >= view.by_all.x && column + n <= view.by_all.y;
-        for (uint c = 0; c < n; c++) {
+        [[dont_unroll]] for (uint c = 0; c < n; c++) {
           uint q_row = (column + c) * p.n_heads + head;
           vec4 w = weights[group * COLUMNS + c], ds = score_grads[group * COLUMNS + c];
           vec4 upstream = dout_at(q_row, lane), query = q_at(q_row, lane);

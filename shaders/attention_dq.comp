@@ -2,6 +2,7 @@
 // keys j that query n sees.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "attention.h"
 #include "attention_tile.glsl"
 
@@ -18,13 +19,15 @@ ATTENTION_OUTPUT(7, dq)
 
 shared vec4 weights[GROUPS * COLUMNS];
 
+uint n_live = live_rows(p.rows, p.live);
+
 uvec2 range_of(uint row) {
-  return row < live_rows(p.rows, p.live) ? ranges[row].xy : uvec2(0);
+  return row < n_live ? ranges[row].xy : uvec2(0);
 }
 
 void main() {
   uint first_row = gl_WorkGroupID.x * 4 * GROUPS, head = gl_WorkGroupID.y, kv_head = head / (p.n_heads / p.n_kv_heads);
-  if (first_row >= live_rows(p.rows, p.live)) return;
+  if (first_row >= n_live) return;
   uint row = first_row + 4 * group;
   uvec4 q_rows = head_rows(row, p.rows, p.n_heads, head);
   group_view view = view_of(row);
@@ -53,7 +56,7 @@ void main() {
     if (lane < QUADS) {
       uint n = min(COLUMNS, span.y - column);
       bool all_seen = column >= view.by_all.x && column + n <= view.by_all.y;
-      for (uint c = 0; c < n; c++) {
+      [[dont_unroll]] for (uint c = 0; c < n; c++) {
         vec4 ds = weights[group * COLUMNS + c], key = k_at((column + c) * p.n_kv_heads + kv_head, lane);
         if (all_seen) sums += outerProduct(key, ds);
         else sums = add_seen(sums, ds, key, sees(view, column + c));
@@ -63,7 +66,7 @@ void main() {
   }
 
   for (uint r = 0; r < 4; r++) {
-    if (row + r >= live_rows(p.rows, p.live)) break;
+    if (row + r >= n_live) break;
     if (lane < QUADS) dq_store(q_rows[r], lane, view.begin[r] < view.end[r] ? sums[r] : vec4(0));
   }
 }

@@ -2,6 +2,7 @@
 // query; what was summed is scaled by exp(m_old − m_new) when m grows. lse = m + ln l. A query without keys: o = lse = 0.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "attention.h"
 #include "attention_tile.glsl"
 
@@ -20,13 +21,15 @@ const float LOW = -1e30; // below every score, and finite: LOW − LOW is 0
 shared vec4 weights[GROUPS * COLUMNS];
 shared vec4 partial[GROUPS * TILES]; // maxima, at the end sums, of each invocation's tile
 
+uint n_live = live_rows(p.rows, p.live);
+
 uvec2 range_of(uint row) {
-  return row < live_rows(p.rows, p.live) ? ranges[row].xy : uvec2(0);
+  return row < n_live ? ranges[row].xy : uvec2(0);
 }
 
 void main() {
   uint first_row = gl_WorkGroupID.x * 4 * GROUPS, head = gl_WorkGroupID.y, kv_head = head / (p.n_heads / p.n_kv_heads);
-  if (first_row >= live_rows(p.rows, p.live)) return;
+  if (first_row >= n_live) return;
   uint row = first_row + 4 * group;
   uvec4 q_rows = head_rows(row, p.rows, p.n_heads, head);
   group_view view = view_of(row);
@@ -46,7 +49,7 @@ void main() {
     barrier();
 
     vec4 top = m;
-    for (uint i = 0; i < TILES; i++) top = max(top, partial[group * TILES + i]);
+    [[dont_unroll]] for (uint i = 0; i < TILES; i++) top = max(top, partial[group * TILES + i]);
     vec4 shrink = exp(m - top);
     m = top;
     if (lane < TILES) {
@@ -63,7 +66,7 @@ void main() {
       for (uint r = 0; r < 4; r++) sums[r] *= shrink[r];
       uint n = min(COLUMNS, span.y - column);
       bool all_seen = column >= view.by_all.x && column + n <= view.by_all.y;
-      for (uint c = 0; c < n; c++) {
+      [[dont_unroll]] for (uint c = 0; c < n; c++) {
         vec4 w = weights[group * COLUMNS + c], value = v_at((column + c) * p.n_kv_heads + kv_head, lane);
         if (all_seen) sums += outerProduct(value, w);
         else sums = add_seen(sums, w, value, sees(view, column + c));
@@ -74,9 +77,9 @@ void main() {
   if (lane < TILES) partial[group * TILES + lane] = l; // no one reads the maxima any more: a barrier has passed since
   barrier();
   l = vec4(0);
-  for (uint i = 0; i < TILES; i++) l += partial[group * TILES + i];
+  [[dont_unroll]] for (uint i = 0; i < TILES; i++) l += partial[group * TILES + i];
   for (uint r = 0; r < 4; r++) {
-    if (row + r >= live_rows(p.rows, p.live)) break;
+    if (row + r >= n_live) break;
     bool empty = view.begin[r] >= view.end[r];
     if (lane == 0) lse[q_rows[r]] = empty ? 0.0 : m[r] + log(l[r]);
     if (lane < QUADS) o_store(q_rows[r], lane, empty ? vec4(0) : sums[r] / l[r]);

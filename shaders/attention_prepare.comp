@@ -3,6 +3,7 @@
 // query and head.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "attention.h"
 #include "attention_rows.glsl"
 
@@ -25,6 +26,6 @@ void main() {
   if (head_row % p.n_heads == 0) spans[n] = live ? ranges[n].zw : uvec2(0);
   if (!live) return;
   float delta = 0;
-  for (uint i = 0; i < QUADS; i++) delta += dot(o_at(head_row, i), dout_at(head_row, i));
+  [[dont_unroll]] for (uint i = 0; i < QUADS; i++) delta += dot(o_at(head_row, i), dout_at(head_row, i));
   stats[head_row] = vec2(lse[head_row], delta);
 }

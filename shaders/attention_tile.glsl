@@ -4,8 +4,8 @@
 //   1. each of the first TILES invocations of a group makes the 4 × 4 tile of weights of its rows and four columns (dot
 //      products over the head's features) and puts it into shared memory: a vec4 of the rows' weights for each column;
 //   2. each of the first QUADS invocations adds weight · features of all the columns to four rows' sums of its quad.
-// The order of all sums is fixed. No private array depends on DIM, and all loops stay loops, so that compilers on which
-// unrolled code takes minutes (lavapipe) need seconds.
+// The order of all sums is fixed. No private array depends on DIM, and loops over features, columns and rows of the
+// workgroup stay loops ([[dont_unroll]]): unrolled they take lavapipe 1.5 to 5 times as long to compile and run no faster.
 //
 // What a row does not see is left out by predicate: memory there may be another example's, or hold NaN.
 #include "attention_rows.glsl"
@@ -45,7 +45,7 @@ bvec4 sees(group_view v, uint column) {
 // The union of what the workgroup's rows see; x ≥ y where they see nothing.
 uvec2 workgroup_span(uint first_row) {
   uvec2 span = uvec2(0xffffffffu, 0);
-  for (uint r = 0; r < 4 * GROUPS; r++) {
+  [[dont_unroll]] for (uint r = 0; r < 4 * GROUPS; r++) {
     uvec2 range = range_of(first_row + r);
     if (range.x < range.y) span = uvec2(min(span.x, range.x), max(span.y, range.y));
   }
@@ -58,15 +58,14 @@ uvec4 head_rows(uint first, uint rows, uint n_heads, uint head) {
 }
 
 // result[c][r] = a[rows[r]] · b[columns[c]]
-#define TILE_DOTS(result, a, rows, b, columns)                                                        \
-  result = mat4(0);                                                                                   \
-  for (uint i = 0; i < QUADS; i++)                                                                    \
+#define TILE_DOTS(result, a, rows, b, columns)                                                              \
+  result = mat4(0);                                                                                         \
+  [[dont_unroll]] for (uint i = 0; i < QUADS; i++)                                                          \
     result += transpose(mat4(a##_at(rows.x, i), a##_at(rows.y, i), a##_at(rows.z, i), a##_at(rows.w, i))) * \
               mat4(b##_at(columns.x, i), b##_at(columns.y, i), b##_at(columns.z, i), b##_at(columns.w, i));
 
 // sums[r] += weights[c][r] · features for one column c: all rows see it, or only those that `seen` says.
 mat4 add_seen(mat4 sums, vec4 weights, vec4 features, bvec4 seen) {
-  for (uint r = 0; r < 4; r++)
-    if (seen[r]) sums[r] += weights[r] * features;
+  for (uint r = 0; r < 4; r++) sums[r] = mix(sums[r], sums[r] + weights[r] * features, bvec4(seen[r]));
   return sums;
 }

@@ -40,6 +40,7 @@ vkift_status vkift_tokenizer_open(const char *path, vkift_tokenizer **opened, vk
 
 void vkift_tokenizer_close(vkift_tokenizer *t) {
   if (!t) return;
+  tokenizer_free(t->tokens);
   gguf_close(&t->file);
   arena_free(t->memory);
 }

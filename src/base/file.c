@@ -213,6 +213,12 @@ char *path_join(arena *a, const char *dir, const char *name) {
   return arena_printf(a, "%s%s%s", dir, length && dir[length - 1] == '/' ? "" : "/", name);
 }
 
+char *path_trim(arena *a, const char *path) {
+  size_t n = strlen(path);
+  while (n > 1 && path[n - 1] == '/') n--;
+  return arena_strndup(a, path, n);
+}
+
 const char *path_name(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;

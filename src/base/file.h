@@ -46,6 +46,7 @@ bool dir_sync(const char *path, err *e);                          // fsync of th
 bool dir_rename(const char *from, const char *to, err *e);        // atomic; syncs the parent
 bool dir_list(arena *a, const char *path, char ***names, uint64_t *n, err *e); // sorted, without . and ..
 char *path_join(arena *a, const char *dir, const char *name);
+char *path_trim(arena *a, const char *path); // without slashes at its end
 const char *path_name(const char *path); // what stands behind the last slash
 
 #endif

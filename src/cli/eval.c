@@ -18,7 +18,7 @@ typedef struct eval_flags {
 
 static const option eval_table[] = {
 #define AT(field) .offset = offsetof(vkift_eval_options, field), .group = "Scoring"
-    {"data", OPTION_PATH, AT(data), .unset = "the run's evaluation data, else its data's test part",
+    {"data", OPTION_PATH, AT(data), .unset = "the run's evaluation data",
      .help = "JSONL or JSON file, or a directory with test.jsonl"},
     {"accuracy", OPTION_BOOL, AT(accuracy), .help = "also answer every example greedily and count right answers by cluster"},
     {"max_new_tokens", OPTION_INTEGER, AT(max_new_tokens), .least = 1, .most = 1 << 20,

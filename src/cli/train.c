@@ -129,8 +129,9 @@ static void print_result(const vkift_train_result *r, double seconds) {
     printf("\n\ngo on:\n  vkift train --resume %s\n", r->run_dir);
     return;
   }
-  printf("\nwritten: %s\n\nnext:\n  vkift generate %s --chat\n  vkift eval %s\n  vkift export --merge %s --output-dir DIR\n",
-         r->output, r->run_dir, r->run_dir, r->run_dir);
+  printf("\nwritten: %s\n\nnext:\n  vkift generate %s --chat\n", r->output, r->run_dir);
+  printf("  vkift eval %s%s\n", r->run_dir, isfinite(r->last_eval_loss) ? "" : " --data FILE"); // else it has its own
+  printf("  vkift export --merge %s --output-dir DIR\n", r->run_dir);
 }
 
 bool train_run(int argc, char **argv, err *e) {

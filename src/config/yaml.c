@@ -293,7 +293,7 @@ bool yaml_write(const option *options, const void *values, const void *defaults,
       text_printf(out, "# %s: %s\n", o->name, o->unset);
       continue;
     }
-    text_printf(out, "%s: ", o->name);
+    text_printf(out, o->type == OPTION_DATA ? "%s:" : "%s: ", o->name);
     TRY(put_value(o, values, out, e));
     text_putc(out, '\n');
   }

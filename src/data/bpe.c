@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
-#define BPE_FREE UINT64_MAX // no pair: ids are less than 2^20
+#define BPE_FREE UINT64_MAX                     // no pair: ids are less than 2^20
 static const char METASPACE[] = "\xE2\x96\x81"; // ▁
 
 // Up to this many symbols the lowest rank is found by looking at all of them: there a heap only costs.
@@ -39,6 +39,7 @@ void bpe_init(bpe *m, arena *a, uint32_t n_ids, uint64_t n_tokens, uint64_t n_me
   while (size < 2 * n_merges) size *= 2;
   m->merges = ARENA_ARRAY(a, bpe_merge, size);
   m->merge_mask = size - 1;
+  m->n_ids = n_ids;
   for (uint64_t i = 0; i < size; i++) m->merges[i].pair = BPE_FREE;
   for (int i = 0; i < 256; i++) m->byte_id[i] = m->fallback_id[i] = -1;
   tokenizer_map_init(&m->words, a, n_tokens);
@@ -64,7 +65,7 @@ static bool has_inner_metaspace(const char *word, uint64_t length) {
 
 void bpe_finish(bpe *m) {
   arena *scratch = arena_new("bpe");
-  uint8_t *made = ARENA_ARRAY(scratch, uint8_t, BPE_MAX_IDS); // by a merge
+  uint8_t *made = ARENA_ARRAY(scratch, uint8_t, m->n_ids); // by a merge
   for (uint64_t i = 0; i <= m->merge_mask; i++)
     if (m->merges[i].pair != BPE_FREE) made[m->merges[i].result] = 1;
   // Where unknown characters are left out, their neighbours merge: then what stands behind another is not known here.
@@ -114,7 +115,8 @@ static void put_characters(const bpe *m, const char *word, uint64_t begin, uint6
     if (id >= 0) {
       put_symbol(w, id, i, i + (uint64_t)n);
     } else if (m->fallback) {
-      for (int k = 0; k < n; k++) put_symbol(w, m->fallback_id[(uint8_t)word[i + (uint64_t)k]], i + (uint64_t)k, i + (uint64_t)k + 1);
+      for (int k = 0; k < n; k++)
+        put_symbol(w, m->fallback_id[(uint8_t)word[i + (uint64_t)k]], i + (uint64_t)k, i + (uint64_t)k + 1);
     } else if (m->unk >= 0) {
       if (after_unk && m->fuse_unk) w->symbols[w->n - 1].end = (uint32_t)(i + (uint64_t)n);
       else put_symbol(w, m->unk, i, i + (uint64_t)n);

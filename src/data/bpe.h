@@ -19,13 +19,14 @@ typedef struct bpe {
   bool ignore_merges; // a word that is in the vocabulary is its token, whatever the merges say
   bool fallback;      // unknown characters become the tokens <0xNN> of their bytes
   int32_t unk;        // −1: unknown characters are left out
+  uint32_t n_ids;     // all ids are below
 
-  tokenizer_map words; // the text that a token stands for in a word (bytes for a byte-level vocabulary) → id
+  tokenizer_map words;      // the text that a token stands for in a word (bytes for a byte-level vocabulary) → id
   int32_t byte_id[256];     // byte-level: of each byte; else of each ASCII character. −1: none
   int32_t fallback_id[256]; // <0xNN>
   bpe_merge *merges;
   uint64_t merge_mask;
-  uint8_t *whole;      // per id: its own text comes out as this one token
+  uint8_t *whole;        // per id: its own text comes out as this one token
   bool cut_at_metaspace; // no token has a ▁ behind another character, so that a word can be cut before each ▁
 } bpe;
 

@@ -10,8 +10,14 @@
 
 // Hangul (Unicode Standard, section 3.12): syllable = (L · 21 + V) · 28 + T.
 enum {
-  HANGUL = 0xAC00, HANGUL_L = 0x1100, HANGUL_V = 0x1161, HANGUL_T = 0x11A7,
-  HANGUL_LS = 19, HANGUL_VS = 21, HANGUL_TS = 28, HANGUL_SYLLABLES = HANGUL_LS * HANGUL_VS * HANGUL_TS
+  HANGUL = 0xAC00,
+  HANGUL_L = 0x1100,
+  HANGUL_V = 0x1161,
+  HANGUL_T = 0x11A7,
+  HANGUL_LS = 19,
+  HANGUL_VS = 21,
+  HANGUL_TS = 28,
+  HANGUL_SYLLABLES = HANGUL_LS * HANGUL_VS * HANGUL_TS
 };
 
 // Characters below are starters that do not compose with what is before them.

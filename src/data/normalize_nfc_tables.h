@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+// clang-format off
+
 // A character and the one or two (second 0: one) that it decomposes to; sorted by character.
 static const struct nfc_decomposition {
   uint32_t code, first, second;
@@ -483,5 +485,7 @@ static const struct nfc_class {
     {0x1E01B,0x1E021,230}, {0x1E023,0x1E024,230}, {0x1E026,0x1E02A,230}, {0x1E8D0,0x1E8D6,220}, {0x1E944,0x1E949,230},
     {0x1E94A,0x1E94A,7},
 };
+
+// clang-format on
 
 #endif

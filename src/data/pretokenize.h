@@ -17,11 +17,11 @@ typedef enum metaspace_prepend { METASPACE_ALWAYS, METASPACE_FIRST, METASPACE_NE
 
 typedef struct pretokenize_step {
   pretokenize_kind kind;
-  regex pattern;               // SPLIT
-  pretokenize_keep keep;       // SPLIT
-  const char *replacement;     // METASPACE
-  metaspace_prepend prepend;   // METASPACE
-  bool split;                  // METASPACE
+  regex pattern;             // SPLIT
+  pretokenize_keep keep;     // SPLIT
+  const char *replacement;   // METASPACE
+  metaspace_prepend prepend; // METASPACE
+  bool split;                // METASPACE
 } pretokenize_step;
 
 typedef struct pretokenizer {

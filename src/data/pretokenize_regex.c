@@ -18,7 +18,8 @@ typedef struct reader {
 } reader;
 
 static bool refuse(const reader *r, const char *what) {
-  return ERR(r->e, "the pattern has %s at byte %zu, which vkift does not support: %.200s", what, (size_t)(r->at - r->source), r->source);
+  return ERR(r->e, "the pattern has %s at byte %zu, which vkift does not support: %.200s", what, (size_t)(r->at - r->source),
+             r->source);
 }
 
 static bool is_digit(char c) {
@@ -178,7 +179,8 @@ bool regex_compile(pcre2_general_context *memory, const char *source, regex *r, 
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     // ^ and $ are those of lines in Oniguruma's Ruby syntax.
     r->code = pcre2_compile((PCRE2_SPTR)pattern.data, pattern.length,
-                            PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C, &code, &at, context);
+                            PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C, &code, &at,
+                            context);
     if (r->code) {
       pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE); // without it matching is slow, not wrong
     } else {
@@ -203,8 +205,8 @@ void regex_work_free(regex_work *w) {
   *w = (regex_work){0};
 }
 
-bool regex_find(const regex *r, regex_work *w, const char *s, uint64_t n, uint64_t from, bool *found, uint64_t *begin, uint64_t *end,
-                err *e) {
+bool regex_find(const regex *r, regex_work *w, const char *s, uint64_t n, uint64_t from, bool *found, uint64_t *begin,
+                uint64_t *end, err *e) {
   if (!w->data) {
     w->data = pcre2_match_data_create(1, NULL);
     w->context = pcre2_match_context_create(NULL);
@@ -214,12 +216,14 @@ bool regex_find(const regex *r, regex_work *w, const char *s, uint64_t n, uint64
   // The text was found to be UTF-8 once; checking it again for each match would make this quadratic.
   int code = pcre2_match(r->code, (PCRE2_SPTR)s, (PCRE2_SIZE)n, (PCRE2_SIZE)from, PCRE2_NO_UTF_CHECK, w->data, w->context);
   if (code == PCRE2_ERROR_JIT_STACKLIMIT)
-    code = pcre2_match(r->code, (PCRE2_SPTR)s, (PCRE2_SIZE)n, (PCRE2_SIZE)from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, w->data, w->context);
+    code = pcre2_match(r->code, (PCRE2_SPTR)s, (PCRE2_SIZE)n, (PCRE2_SIZE)from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, w->data,
+                       w->context);
   *found = code >= 0;
   if (code < 0 && code != PCRE2_ERROR_NOMATCH) {
     PCRE2_UCHAR message[200] = "";
     pcre2_get_error_message(code, message, sizeof message);
-    return ERR(e, "splitting the text at byte %llu failed (%s); the pattern is %.200s", (unsigned long long)from, (char *)message, r->source);
+    return ERR(e, "splitting the text at byte %llu failed (%s); the pattern is %.200s", (unsigned long long)from, (char *)message,
+               r->source);
   }
   if (!*found) return true;
   const PCRE2_SIZE *range = pcre2_get_ovector_pointer(w->data);

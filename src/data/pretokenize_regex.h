@@ -31,7 +31,7 @@ bool regex_translate(const char *source, text *out, err *e); // the PCRE2 patter
 
 // The leftmost match in s[from..n) (valid UTF-8) to [*begin, *end); *found false where there is none. An error where
 // PCRE2 gives up on a pattern that needs too many steps.
-bool regex_find(const regex *r, regex_work *w, const char *s, uint64_t n, uint64_t from, bool *found, uint64_t *begin, uint64_t *end,
-                err *e);
+bool regex_find(const regex *r, regex_work *w, const char *s, uint64_t n, uint64_t from, bool *found, uint64_t *begin,
+                uint64_t *end, err *e);
 
 #endif

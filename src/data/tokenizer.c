@@ -58,7 +58,8 @@ static bool bar_added(encoder *c, const piece *word, err *e) {
   bpe_encode(&c->t->model, word->s, word->n, c->t->barred, w);
   uint64_t covered = 0;
   for (uint64_t i = 0; i < w->n; i++) covered += w->symbols[i].end - w->symbols[i].begin;
-  return covered == word->n || ERR(e, "%s: the text at byte %u can only be written with an added token", c->t->path, piece_begin(word, 0));
+  return covered == word->n ||
+         ERR(e, "%s: the text at byte %u can only be written with an added token", c->t->path, piece_begin(word, 0));
 }
 
 static bool encode_word(void *context, const piece *word, err *e) {
@@ -81,7 +82,8 @@ static bool encode_normalized(encoder *c, const piece *p, err *e) {
 }
 
 // What lies between the added tokens of p goes on to the next stage.
-static bool split_added(encoder *c, const added_matcher *m, const piece *p, bool (*next)(encoder *, const piece *, err *), err *e) {
+static bool split_added(encoder *c, const added_matcher *m, const piece *p, bool (*next)(encoder *, const piece *, err *),
+                        err *e) {
   added_cursor cursor = {0};
   for (;;) {
     uint64_t done = cursor.covered;
@@ -106,8 +108,8 @@ static bool encode_raw(encoder *c, const piece *p, err *e) {
   return !normal.n || split_added(c, &c->t->normalized, &normal, encode_normalized, e);
 }
 
-bool tokenizer_encode(const tokenizer *t, const char *text_, uint64_t length, const uint8_t *content, bool add_special, token_list *out,
-                      err *e) {
+bool tokenizer_encode(const tokenizer *t, const char *text_, uint64_t length, const uint8_t *content, bool add_special,
+                      token_list *out, err *e) {
   size_t bad;
   if (length > most_text_bytes) return ERR(e, "expected a text of at most 2^31 bytes, found %llu", (unsigned long long)length);
   if (!utf8_valid(text_, (size_t)length, &bad)) return ERR(e, "the text is not valid UTF-8 at byte %zu", bad);

@@ -39,10 +39,10 @@ bool tokenizer_encode(const tokenizer *t, const char *text, uint64_t length, con
 // ids to text, as `tokenizers` decodes; skip_special leaves special tokens out. An id outside the vocabulary is an error.
 bool tokenizer_decode(const tokenizer *t, const int32_t *ids, uint64_t n, bool skip_special, text *out, err *e);
 
-uint32_t tokenizer_vocab_size(const tokenizer *t);                 // largest id + 1
-int32_t tokenizer_id(const tokenizer *t, const char *content);     // of a token by its exact content, −1 if there is none
-const char *tokenizer_content(const tokenizer *t, int32_t id);     // as in the vocabulary; NULL if there is none
-bool tokenizer_is_special(const tokenizer *t, int32_t id);         // an added token marked special
+uint32_t tokenizer_vocab_size(const tokenizer *t);             // largest id + 1
+int32_t tokenizer_id(const tokenizer *t, const char *content); // of a token by its exact content, −1 if there is none
+const char *tokenizer_content(const tokenizer *t, int32_t id); // as in the vocabulary; NULL if there is none
+bool tokenizer_is_special(const tokenizer *t, int32_t id);     // an added token marked special
 bool tokenizer_is_added(const tokenizer *t, int32_t id);
 // The source from which it was read, to be written beside adapters and exported models: tokenizer.json's bytes. For a
 // GGUF, an equivalent tokenizer.json is made.

@@ -17,8 +17,8 @@ bool added_matcher_build(added_matcher *m, arena *a, const added_token *tokens, 
   if (m->n) qsort(m->tokens, m->n, sizeof *m->tokens, by_pattern);
   for (uint32_t i = 0; i < m->n; i++) {
     if (i && !strcmp(m->tokens[i - 1]->pattern, m->tokens[i]->pattern))
-      return ERR(e, "the added tokens %d and %d are both looked for as \"%.100s\"", (int)m->tokens[i - 1]->id, (int)m->tokens[i]->id,
-                 m->tokens[i]->pattern);
+      return ERR(e, "the added tokens %d and %d are both looked for as \"%.100s\"", (int)m->tokens[i - 1]->id,
+                 (int)m->tokens[i]->id, m->tokens[i]->pattern);
     m->begins[(uint8_t)m->tokens[i]->pattern[0]] = true;
   }
   return true;
@@ -65,8 +65,8 @@ static uint64_t last_character(const char *s, uint64_t end) {
 static bool is_space(const char *s, uint64_t n) {
   uint32_t c = 0;
   utf8_decode(s, n, &c);
-  return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
+         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 static void strip(const piece *p, const uint8_t *content, const added_cursor *cursor, added_match *match) {
@@ -76,7 +76,8 @@ static void strip(const piece *p, const uint8_t *content, const added_cursor *cu
     match->begin -= n;
   }
   // What an earlier token has stripped already is not taken twice.
-  if (match->token->lstrip && match->begin < cursor->covered) match->begin = cursor->covered < match->end ? cursor->covered : match->end;
+  if (match->token->lstrip && match->begin < cursor->covered)
+    match->begin = cursor->covered < match->end ? cursor->covered : match->end;
   while (match->token->rstrip && match->end < p->n) {
     if (!is_space(p->s + match->end, p->n - match->end) || is_content(p, match->end, content)) break;
     match->end += (uint64_t)utf8_decode(p->s + match->end, p->n - match->end, NULL);
@@ -103,8 +104,8 @@ static bool stands_alone(const piece *p, const added_match *match, const regex *
   return true;
 }
 
-bool added_next(const added_matcher *m, const piece *p, const uint8_t *content, const regex *word, regex_work *work, added_cursor *cursor,
-                bool *found, added_match *match, err *e) {
+bool added_next(const added_matcher *m, const piece *p, const uint8_t *content, const regex *word, regex_work *work,
+                added_cursor *cursor, bool *found, added_match *match, err *e) {
   *found = false;
   while (m->n && cursor->at < p->n) {
     const added_token *token = m->begins[(uint8_t)p->s[cursor->at]] ? longest_at(m, p, cursor->at, content) : NULL;

@@ -39,7 +39,7 @@ typedef struct added_cursor {
 
 // The next match in p in which no byte stands for a byte of the input with content[i] != 0 (content may be NULL).
 // word: what a word's character is, for single_word. *found false at the end.
-bool added_next(const added_matcher *m, const piece *p, const uint8_t *content, const regex *word, regex_work *work, added_cursor *cursor,
-                bool *found, added_match *match, err *e);
+bool added_next(const added_matcher *m, const piece *p, const uint8_t *content, const regex *word, regex_work *work,
+                added_cursor *cursor, bool *found, added_match *match, err *e);
 
 #endif

@@ -193,7 +193,8 @@ bool tokenizer_decode(const tokenizer *t, const int32_t *ids, uint64_t n, bool s
     apply(&t->decoder.steps[i], &s, &next, memory);
     text_free(&s.bytes);
     s = next;
-    ok = s.bytes.length <= most || ERR(e, "%s: the decoder makes more than %llu bytes of text", t->path, (unsigned long long)most);
+    ok =
+        s.bytes.length <= most || ERR(e, "%s: the decoder makes more than %llu bytes of text", t->path, (unsigned long long)most);
   }
   if (ok && s.bytes.length) text_put(out, s.bytes.data, s.bytes.length);
   text_free(&s.bytes);

@@ -37,13 +37,15 @@ typedef struct named_pre {
   bool ignore_merges, add_bos, nfc;
 } named_pre;
 
-#define BYTE_LEVEL(use_regex) "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":" use_regex "}"
+#define BYTE_LEVEL(use_regex) \
+  "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":" use_regex "}"
 #define SEQUENCE(first, second) "{\"type\":\"Sequence\",\"pretokenizers\":[" first "," second "]}"
 #define SPLIT(regex) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},\"behavior\":\"Isolated\",\"invert\":false}"
 #define DIGITS "{\"type\":\"Digits\",\"individual_digits\":true}"
 // The patterns of Llama 3 and Qwen 2, which differ in how many digits make a word.
-#define WORDS(digits)                                                                                          \
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|" digits "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|" \
+#define WORDS(digits)                                                            \
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|" digits \
+  "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|"                                   \
   "\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
 
 static const char pre_gpt2[] = BYTE_LEVEL("true");
@@ -52,9 +54,14 @@ static const char pre_llama3[] = SEQUENCE(SPLIT(WORDS("\\\\p{N}{1,3}")), BYTE_LE
 static const char pre_qwen2[] = SEQUENCE(SPLIT(WORDS("\\\\p{N}")), BYTE_LEVEL("false"));
 
 static const named_pre known_pre[] = {
-    {"default", pre_gpt2},    {"gpt-2", pre_gpt2},        {"phi-2", pre_gpt2},
-    {"olmo", pre_gpt2},       {"mpt", pre_gpt2},          {"smollm", pre_digits},
-    {"starcoder", pre_digits}, {"refact", pre_digits},
+    {"default", pre_gpt2},
+    {"gpt-2", pre_gpt2},
+    {"phi-2", pre_gpt2},
+    {"olmo", pre_gpt2},
+    {"mpt", pre_gpt2},
+    {"smollm", pre_digits},
+    {"starcoder", pre_digits},
+    {"refact", pre_digits},
     {"llama-bpe", pre_llama3, .ignore_merges = true, .add_bos = true},
     {"llama3", pre_llama3, .ignore_merges = true, .add_bos = true},
     {"llama-v3", pre_llama3, .ignore_merges = true, .add_bos = true},
@@ -89,8 +96,8 @@ static bool find_array(const gguf_tokenizer *r, const char *key, bool strings, u
 // A string of the file as a C string.
 static bool copy_string(const gguf_tokenizer *r, const char *key, uint64_t index, gguf_string s, const char **copy) {
   if (s.length > TOKEN_BYTES)
-    return ERR(r->e, "%s: %s[%llu]: expected at most %d bytes, found %llu", r->g->path, key, (unsigned long long)index, TOKEN_BYTES,
-               (unsigned long long)s.length);
+    return ERR(r->e, "%s: %s[%llu]: expected at most %d bytes, found %llu", r->g->path, key, (unsigned long long)index,
+               TOKEN_BYTES, (unsigned long long)s.length);
   if (!utf8_valid(s.data, (size_t)s.length, NULL) || memchr(s.data, 0, (size_t)s.length))
     return ERR(r->e, "%s: %s[%llu]: expected UTF-8 without NUL", r->g->path, key, (unsigned long long)index);
   *copy = arena_strndup(r->memory, s.data, (size_t)s.length);
@@ -106,7 +113,8 @@ static bool read_tokens(gguf_tokenizer *r) {
                tokens ? (unsigned long long)tokens->n : 0);
   r->n = (uint32_t)tokens->n;
   TRY(find_array(r, type_key, false, r->n, &types));
-  if (types && (types->item_type == GGUF_F32 || types->item_type == GGUF_F64)) return ERR(r->e, "%s: %s: expected integers", r->g->path, type_key);
+  if (types && (types->item_type == GGUF_F32 || types->item_type == GGUF_F64))
+    return ERR(r->e, "%s: %s: expected integers", r->g->path, type_key);
   r->tokens = ARENA_ARRAY(r->memory, const char *, r->n);
   r->types = ARENA_ARRAY(r->memory, uint8_t, r->n);
   tokenizer_map_init(&r->ids, r->memory, r->n);
@@ -138,7 +146,8 @@ static bool read_all(gguf_tokenizer *r, bool sentencepiece) {
   TRY(find_array(r, "tokenizer.ggml.merges", true, 0, &r->merges));
   TRY(find_array(r, "tokenizer.ggml.scores", false, r->n, &r->scores));
   if (!r->merges && !(sentencepiece && r->scores))
-    return ERR(r->e, "%s: expected tokenizer.ggml.merges%s, found none", r->g->path, sentencepiece ? " or tokenizer.ggml.scores" : "");
+    return ERR(r->e, "%s: expected tokenizer.ggml.merges%s, found none", r->g->path,
+               sentencepiece ? " or tokenizer.ggml.scores" : "");
   // What llama.cpp takes for granted with "llama".
   TRY(read_special_id(r, "tokenizer.ggml.bos_token_id", sentencepiece ? 1 : -1, &r->bos));
   TRY(read_special_id(r, "tokenizer.ggml.eos_token_id", sentencepiece ? 2 : -1, &r->eos));
@@ -189,7 +198,8 @@ static bool derive_merges(gguf_tokenizer *r, scored_merge **merges, uint64_t *n)
     const char *s = r->tokens[id];
     uint64_t length = strlen(s);
     float score = gguf_float_at(r->scores, id);
-    if (!isfinite(score)) return ERR(r->e, "%s: tokenizer.ggml.scores[%u]: expected a finite number, found %g", r->g->path, id, (double)score);
+    if (!isfinite(score))
+      return ERR(r->e, "%s: tokenizer.ggml.scores[%u]: expected a finite number, found %g", r->g->path, id, (double)score);
     if (mergeable(r, s, length) < 0) continue;
     for (uint64_t cut = 1; cut < length; cut++) {
       if (((unsigned char)s[cut] & 0xC0) == 0x80) continue; // within a character
@@ -227,7 +237,9 @@ static bool put_merges(gguf_tokenizer *r) {
     const char *merge;
     TRY(copy_string(r, "tokenizer.ggml.merges", i, r->merges->strings[i], &merge));
     const char *space = *merge ? strchr(merge + 1, ' ') : NULL; // a token may begin with the space itself
-    if (!space) return ERR(r->e, "%s: tokenizer.ggml.merges[%llu]: expected two tokens, found \"%.100s\"", r->g->path, (unsigned long long)i, merge);
+    if (!space)
+      return ERR(r->e, "%s: tokenizer.ggml.merges[%llu]: expected two tokens, found \"%.100s\"", r->g->path,
+                 (unsigned long long)i, merge);
     put_pair(r, i, arena_strndup(r->memory, merge, (size_t)(space - merge)), space + 1);
   }
   text_puts(r->out, "]");
@@ -305,8 +317,9 @@ static bool put_sentencepiece(gguf_tokenizer *r) {
   static const char replace[] = "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" METASPACE "\"}";
   const char *prefix = r->add_space_prefix ? "{\"type\":\"Prepend\",\"prepend\":\"" METASPACE "\"}," : "";
   const char *strip = r->add_space_prefix ? ",{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}" : "";
-  text_printf(r->out, "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[%s%s]},\n\"pre_tokenizer\":null,\n\"post_processor\":", prefix,
-              replace);
+  text_printf(r->out,
+              "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[%s%s]},\n\"pre_tokenizer\":null,\n\"post_processor\":",
+              prefix, replace);
   put_template(r);
   text_printf(r->out,
               ",\n\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" METASPACE
@@ -316,7 +329,8 @@ static bool put_sentencepiece(gguf_tokenizer *r) {
 }
 
 static bool put_byte_level(gguf_tokenizer *r, const named_pre *pre) {
-  text_printf(r->out, "\"normalizer\":%s,\n\"pre_tokenizer\":%s,\n\"post_processor\":", pre->nfc ? "{\"type\":\"NFC\"}" : "null", pre->json);
+  text_printf(r->out, "\"normalizer\":%s,\n\"pre_tokenizer\":%s,\n\"post_processor\":", pre->nfc ? "{\"type\":\"NFC\"}" : "null",
+              pre->json);
   if (r->add_bos || r->add_eos) put_template(r);
   else text_puts(r->out, "null");
   text_printf(r->out, ",\n\"decoder\":%s,\n", BYTE_LEVEL("true"));

@@ -13,8 +13,9 @@
 // The largest known (262,144 tokens) have 33 MB.
 static const uint64_t most_file_bytes = (uint64_t)1 << 28;
 // Letters, digits, marks and connectors: \w of Rust's regex.
-static const char word_pattern[] = "[\\p{L}\\p{Nl}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}"
-                                   "\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}]";
+static const char word_pattern[] =
+    "[\\p{L}\\p{Nl}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}"
+    "\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}]";
 
 typedef struct reader {
   tokenizer *t;
@@ -30,7 +31,8 @@ static bool read_id(const reader *r, const cJSON *item, const char *where, uint3
   double x = cJSON_IsNumber(item) ? item->valuedouble : -1;
   char found[64];
   if (!(x >= 0 && x < BPE_MAX_IDS && x == (double)(uint32_t)x))
-    return ERR(r->e, "%s: %.200s: expected an id from 0 to %d, found %s", r->t->path, where, BPE_MAX_IDS - 1, json_describe(item, found));
+    return ERR(r->e, "%s: %.200s: expected an id from 0 to %d, found %s", r->t->path, where, BPE_MAX_IDS - 1,
+               json_describe(item, found));
   *id = (uint32_t)x;
   return true;
 }
@@ -89,8 +91,8 @@ static bool read_added_token(reader *r, const cJSON *item, uint64_t index, uint3
   int32_t known = tokenizer_map_get(&t->ids, content, strlen(content));
   uint32_t expected = known >= 0 ? (uint32_t)known : *next_id;
   if (id != expected)
-    return ERR(r->e, "%s: %s.id: expected %u, which \"%.100s\" has in the vocabulary or gets behind it, found %u", t->path, where, expected,
-               content, id);
+    return ERR(r->e, "%s: %s.id: expected %u, which \"%.100s\" has in the vocabulary or gets behind it, found %u", t->path, where,
+               expected, content, id);
   if (known < 0) {
     TRY(put_token(r, content, id));
     ++*next_id;
@@ -104,7 +106,8 @@ static bool read_added_token(reader *r, const cJSON *item, uint64_t index, uint3
 
 static bool read_added(reader *r, const cJSON *list, uint32_t vocab_size) {
   uint64_t index = 0;
-  for (const cJSON *item = list ? list->child : NULL; item; item = item->next) TRY(read_added_token(r, item, index++, &vocab_size));
+  for (const cJSON *item = list ? list->child : NULL; item; item = item->next)
+    TRY(read_added_token(r, item, index++, &vocab_size));
   return true;
 }
 
@@ -123,7 +126,9 @@ static bool finish_added(reader *r, pcre2_general_context *regex_memory) {
     piece p = {.s = a->content, .n = strlen(a->content)};
     TRY(normalize(&t->normalizer, r->scratch, p, &p, r->e));
     a->pattern = arena_strndup(r->memory, p.s, (size_t)p.n);
-    if (!p.n) return ERR(r->e, "%s: added_tokens[%llu]: the normalizer leaves nothing of \"%.100s\"", t->path, (unsigned long long)i, a->content);
+    if (!p.n)
+      return ERR(r->e, "%s: added_tokens[%llu]: the normalizer leaves nothing of \"%.100s\"", t->path, (unsigned long long)i,
+                 a->content);
   }
   for (uint64_t i = 0; i < t->n_added; i++) {
     // Exactly as `tokenizers`: by what the token reads as when it is decoded.
@@ -151,12 +156,12 @@ static bool read_merge(reader *r, const cJSON *item, uint32_t rank) {
       left = item->valuestring, left_n = (uint64_t)(space - left);
       right = space + 1, right_n = strlen(right);
     }
-  } else if (cJSON_IsArray(item) && cJSON_GetArraySize(item) == 2 && cJSON_IsString(item->child) && cJSON_IsString(item->child->next)) {
+  } else if (cJSON_IsArray(item) && cJSON_GetArraySize(item) == 2 && cJSON_IsString(item->child) &&
+             cJSON_IsString(item->child->next)) {
     left = item->child->valuestring, left_n = strlen(left);
     right = item->child->next->valuestring, right_n = strlen(right);
   }
-  if (!left)
-    return ERR(r->e, "%s: model.merges[%u]: expected two tokens, found %s", t->path, rank, json_describe(item, found));
+  if (!left) return ERR(r->e, "%s: model.merges[%u]: expected two tokens, found %s", t->path, rank, json_describe(item, found));
   text whole = {0};
   text_put(&whole, left, (size_t)left_n);
   text_put(&whole, right, (size_t)right_n);
@@ -167,7 +172,8 @@ static bool read_merge(reader *r, const cJSON *item, uint32_t rank) {
     bool bad_left = left_id < 0, bad_right = !bad_left && right_id < 0;
     const char *name = bad_left ? left : bad_right ? right : whole.data;
     uint64_t n = bad_left ? left_n : bad_right ? right_n : whole.length;
-    ok = ERR(r->e, "%s: model.merges[%u]: expected tokens of the vocabulary, found \"%.*s\"", t->path, rank, (int)(n < 100 ? n : 100), name);
+    ok = ERR(r->e, "%s: model.merges[%u]: expected tokens of the vocabulary, found \"%.*s\"", t->path, rank,
+             (int)(n < 100 ? n : 100), name);
   } else {
     bpe_put_merge(&t->model, left_id, right_id, result, rank);
   }
@@ -198,7 +204,8 @@ static bool read_options(reader *r, const cJSON *model) {
   t->model.unk = -1;
   if (!unk) return true;
   t->model.unk = tokenizer_map_get(&t->ids, unk, strlen(unk));
-  return t->model.unk >= 0 || ERR(r->e, "%s: model.unk_token: expected a token of the vocabulary, found \"%.100s\"", t->path, unk);
+  return t->model.unk >= 0 ||
+         ERR(r->e, "%s: model.unk_token: expected a token of the vocabulary, found \"%.100s\"", t->path, unk);
 }
 
 // The tokens <0xNN>: all of them, or none.
@@ -214,8 +221,8 @@ static bool find_fallback(reader *r) {
   }
   if (!n) t->model.fallback = false;
   if (!t->model.fallback || n == 256) return true;
-  return ERR(r->e, "%s: model.byte_fallback: expected all of the tokens <0x00> to <0xFF>, found %d of them, without <0x%02X>", t->path, n,
-             (unsigned)missing);
+  return ERR(r->e, "%s: model.byte_fallback: expected all of the tokens <0x00> to <0xFF>, found %d of them, without <0x%02X>",
+             t->path, n, (unsigned)missing);
 }
 
 // What each token of the model stands for in a word. (Tokens that are only added are no part of the model.)
@@ -235,7 +242,9 @@ static bool put_words(reader *r, uint32_t vocab_size, const cJSON *vocab) {
   if (!t->model.byte_level || !t->model.fallback) return true;
   for (int b = 0; b < 256; b++)
     if (t->model.byte_id[b] < 0)
-      return ERR(r->e, "%s: model.byte_fallback: expected false, or the whole byte alphabet in a vocabulary of %u for ByteLevel; byte %d is missing",
+      return ERR(r->e,
+                 "%s: model.byte_fallback: expected false, or the whole byte alphabet in a vocabulary of %u for ByteLevel; byte "
+                 "%d is missing",
                  t->path, vocab_size, b);
   t->model.fallback = false; // never needed
   return true;

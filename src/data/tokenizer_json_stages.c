@@ -24,7 +24,8 @@ static bool read_type(const stage_reader *r, const cJSON *in, const char *where,
 }
 
 // A string of at most STAGE_STRING_BYTES, copied.
-static bool read_string(stage_reader *r, const cJSON *in, const char *where, const char *key, bool may_be_empty, const char **value) {
+static bool read_string(stage_reader *r, const cJSON *in, const char *where, const char *key, bool may_be_empty,
+                        const char **value) {
   const char *s;
   TRY(json_string(r->doc, in, where, key, &s, r->e));
   size_t n = strlen(s);
@@ -70,12 +71,12 @@ static bool grow(stage_reader *r, const char *where, void **steps, uint64_t *n, 
   return true;
 }
 
-#define ADD_STEP(r, where, list, step)                                                                       \
-  do {                                                                                                       \
-    void *steps_ = (list)->steps;                                                                            \
-    TRY(grow((r), (where), &steps_, &(list)->n, &(list)->capacity, sizeof *(list)->steps));                  \
-    (list)->steps = steps_;                                                                                  \
-    (list)->steps[(list)->n - 1] = (step);                                                                   \
+#define ADD_STEP(r, where, list, step)                                                      \
+  do {                                                                                      \
+    void *steps_ = (list)->steps;                                                           \
+    TRY(grow((r), (where), &steps_, &(list)->n, &(list)->capacity, sizeof *(list)->steps)); \
+    (list)->steps = steps_;                                                                 \
+    (list)->steps[(list)->n - 1] = (step);                                                  \
   } while (0)
 
 // ---- normalizer ----
@@ -117,7 +118,8 @@ static bool add_split(stage_reader *r, const char *where, const char *pattern, p
   pretokenize_step step = {.kind = PRETOKENIZE_SPLIT, .keep = keep};
   ADD_STEP(r, where, &r->t->pretokenizer, step); // first of all, so that tokenizer_free finds the pattern
   regex *compiled = &r->t->pretokenizer.steps[r->t->pretokenizer.n - 1].pattern;
-  return regex_compile(r->regex_memory, arena_strdup(r->memory, pattern), compiled, r->e) || err_prefix(r->e, "%s: %s", r->t->path, where);
+  return regex_compile(r->regex_memory, arena_strdup(r->memory, pattern), compiled, r->e) ||
+         err_prefix(r->e, "%s: %s", r->t->path, where);
 }
 
 static bool read_byte_level(stage_reader *r, const cJSON *in, const char *where) {
@@ -155,7 +157,8 @@ static bool read_split(stage_reader *r, const cJSON *in, const char *where) {
 }
 
 // Shared with the decoder of that name.
-static bool read_metaspace(stage_reader *r, const cJSON *in, const char *where, const char **replacement, metaspace_prepend *prepend) {
+static bool read_metaspace(stage_reader *r, const cJSON *in, const char *where, const char **replacement,
+                           metaspace_prepend *prepend) {
   const char *scheme = "always";
   bool prefix = true;
   TRY(read_character(r, in, where, "replacement", replacement));
@@ -175,7 +178,8 @@ static bool read_pre_tokenizer(stage_reader *r, const cJSON *in, const char *whe
   TRY(read_type(r, in, where, &type));
   if (!strcmp(type, "Sequence")) return read_list(r, in, where, "pretokenizers", read_pre_tokenizer);
   // What comes behind ByteLevel would see its alphabet instead of text.
-  if (r->t->model.byte_level) return ERR(r->e, "%s: %s: expected nothing behind ByteLevel, found \"%.100s\"", r->t->path, where, type);
+  if (r->t->model.byte_level)
+    return ERR(r->e, "%s: %s: expected nothing behind ByteLevel, found \"%.100s\"", r->t->path, where, type);
   if (!strcmp(type, "ByteLevel")) return read_byte_level(r, in, where);
   if (!strcmp(type, "Split")) return read_split(r, in, where);
   if (!strcmp(type, "Digits")) {
@@ -209,7 +213,8 @@ static bool read_special(stage_reader *r, const cJSON *in, const char *where, co
   for (const cJSON *item = ids->child; item; item = item->next) {
     double id = cJSON_IsNumber(item) ? item->valuedouble : -1;
     bool known = id >= 0 && id < r->t->n_ids && id == (double)(int32_t)id && r->t->content[(int32_t)id];
-    if (!known) return ERR(r->e, "%s: %s.ids: expected ids of the vocabulary, found %s", r->t->path, place, json_describe(item, found));
+    if (!known)
+      return ERR(r->e, "%s: %s.ids: expected ids of the vocabulary, found %s", r->t->path, place, json_describe(item, found));
     if (out->n == TOKENIZER_STAGES) return ERR(r->e, "%s: %s: expected at most %d ids", r->t->path, place, TOKENIZER_STAGES);
     void *list = out->ids;
     arena_grow(r->memory, &list, &out->capacity, out->n + 1, sizeof *out->ids);
@@ -246,7 +251,8 @@ static bool read_post_processor(stage_reader *r, const cJSON *in, const char *wh
   if (!strcmp(type, "Sequence")) return read_list(r, in, where, "processors", read_post_processor);
   if (!strcmp(type, "ByteLevel")) return true; // trims offsets, which vkift takes from its own stages
   if (strcmp(type, "TemplateProcessing") != 0) return unknown(r, where, type);
-  if (r->t->before.n || r->t->after.n) return ERR(r->e, "%s: %s: expected one TemplateProcessing, found another", r->t->path, where);
+  if (r->t->before.n || r->t->after.n)
+    return ERR(r->e, "%s: %s: expected one TemplateProcessing, found another", r->t->path, where);
   return read_template(r, in, where);
 }
 

@@ -48,8 +48,9 @@ bool loaded_prompt(arena *a, const vkift_source *source, const char *adapter_pat
 
 static bool load_adapter(arena *a, loaded *l, const char *path, err *e) {
   adapter_config c;
-  return adapter_read_config(a, path, &c, e) && adapter_declare(a, l->model, &c, NULL, &l->adapter, e) &&
-         adapter_upload(l->adapter, path, 0, l->device, l->heap, e);
+  TRY(adapter_read_config(a, path, &c, e));
+  if (!adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", path);
+  return adapter_upload(l->adapter, path, 0, l->device, l->heap, e);
 }
 
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {

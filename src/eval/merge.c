@@ -14,53 +14,51 @@ typedef struct merging {
 } merging;
 
 // [rows, cols] values of one of the adapter's tensors.
-static bool read_tensor(const merging *w, arena *a, const char *name, const tensor *like, float **out, err *e) {
-  const weight *x = weights_find(&w->file, name);
-  if (!x) return ERR(e, "tensor %s: expected in the adapter, found none of that name", name);
-  if (x->n_dims != 2 || x->shape[0] != like->shape[0] || x->shape[1] != like->shape[1])
-    return ERR(e, "%s: tensor %s: expected shape [%u, %u] for this model, found [%u, %u]", x->file, name, like->shape[0], like->shape[1],
-               x->shape[0], x->n_dims > 1 ? x->shape[1] : 1);
-  *out = ARENA_ARRAY(a, float, tensor_elements(like));
-  dtype_to_f32(x->type, x->data, *out, tensor_elements(like));
-  return true;
+static float *read_tensor(const merging *w, arena *a, const tensor *t) {
+  const weight *x = weights_find(&w->file, t->name);
+  float *values = ARENA_ARRAY(a, float, tensor_elements(t));
+  dtype_to_f32(x->type, x->data, values, tensor_elements(t));
+  return values;
 }
 
-static bool add_term(const merging *w, const model_param *p, float *out, err *e) {
+static void add_term(const merging *w, const model_param *p, float *out) {
   arena *scratch = arena_new("merged weight");
-  float *a, *b;
   const model_lora *l = p->lora;
+  const float *a = read_tensor(w, scratch, l->a), *b = read_tensor(w, scratch, l->b);
   const uint32_t r = l->a->shape[0], in = p->shape[1];
-  const bool ok = read_tensor(w, scratch, l->a->name, l->a, &a, e) && read_tensor(w, scratch, l->b->name, l->b, &b, e);
-  for (uint32_t i = 0; ok && i < p->shape[0]; i++)
+  for (uint32_t i = 0; i < p->shape[0]; i++)
     for (uint32_t k = 0; k < r; k++) {
       const float factor = w->scale * b[(uint64_t)i * r + k];
       for (uint32_t j = 0; j < in; j++) out[(uint64_t)i * in + j] += factor * a[(uint64_t)k * in + j];
     }
   arena_free(scratch);
-  return ok;
 }
 
 static bool merged_values(void *user, const model_param *p, float *out, err *e) {
+  (void)e; // the adapter was checked when it was opened
   const merging *w = user;
   model_read_param(w->loaded.model, p, 0, out);
-  return !p->lora || add_term(w, p, out, e);
+  if (p->lora) add_term(w, p, out);
+  return true;
 }
 
 static bool open_adapter(arena *a, merging *w, const char *path, err *e) {
   adapter_config c;
   TRY(adapter_read_config(a, path, &c, e));
   w->scale = (float)adapter_scale(&c);
-  TRY(adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e));
-  return safetensors_open(a, path_join(a, path, "adapter_model.safetensors"), &w->file, e);
+  if (!adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e)) return err_prefix(e, "%s", path);
+  return adapter_open_weights(a, w->loaded.adapter, path, &w->file, e);
 }
 
 static bool write_beside(arena *a, merging *w, const char *dir, vkift_weight_type type, err *e) {
   static const dtype types[] = {[VKIFT_WEIGHT_AUTO] = DTYPE_COUNT, [VKIFT_WEIGHT_F32] = DTYPE_F32, [VKIFT_WEIGHT_F16] = DTYPE_F16, [VKIFT_WEIGHT_BF16] = DTYPE_BF16};
   const char *beside = arena_printf(a, "%s.tmp", dir);
-  TRY(!file_exists(beside) || dir_remove(beside, e));
+  if (file_exists(beside)) return ERR(e, "%s: expected nothing of that name, where the export is prepared: move or remove it", beside);
   TRY(dir_make(beside, e));
-  TRY(save_model(w->loaded.model, &w->loaded.prompt, beside, types[type], merged_values, w, e));
-  return dir_sync(beside, e) && dir_rename(beside, dir, e);
+  if (save_model(w->loaded.model, &w->loaded.prompt, beside, types[type], merged_values, w, e) && dir_sync(beside, e) && dir_rename(beside, dir, e))
+    return true;
+  dir_remove(beside, NULL);
+  return false;
 }
 
 bool merge_run(const vkift_export_options *o, err *e) {
@@ -74,7 +72,7 @@ bool merge_run(const vkift_export_options *o, err *e) {
   const char *model_path, *adapter_path;
   bool ok = loaded_resolve(a, &o->source, &w.loaded, &model_path, &adapter_path, e) && model_open(a, model_path, false, &w.loaded.model, e) &&
             loaded_prompt(a, &o->source, adapter_path, &w.loaded, e) && (!adapter_path || open_adapter(a, &w, adapter_path, e)) &&
-            write_beside(a, &w, o->output_dir, o->source.weight_dtype, e);
+            write_beside(a, &w, path_trim(a, o->output_dir), o->source.weight_dtype, e);
   weights_close(&w.file);
   loaded_close(&w.loaded);
   arena_free(a);

@@ -62,28 +62,42 @@ static void fresh_a(const tensor *t, uint32_t module, uint64_t seed, float *out)
   for (uint64_t i = 0; i < tensor_elements(t); i++) out[i] = (float)((2 * rng_uniform(&r) - 1) * bound);
 }
 
-static bool check_weight(const char *dir, const weights *w, const char *name, const tensor *t, const struct weight **found, err *e) {
-  *found = weights_find(w, name);
-  if (!*found) return ERR(e, "%s: tensor %s: expected by the adapter's configuration, found none of that name", dir, name);
-  const struct weight *x = *found;
-  if (x->n_dims == 2 && x->shape[0] == t->shape[0] && x->shape[1] == t->shape[1]) return true;
-  return ERR(e, "%s: tensor %s: expected shape [%u, %u] for this model, found [%u, %u]", x->file, name, t->shape[0], t->shape[1], x->shape[0],
-             x->n_dims > 1 ? x->shape[1] : 1);
+// --- values of an adapter's file -----------------------------------------------------------------------------------------
+
+static bool check_weight(const weights *w, const char *file, const tensor *t, err *e) {
+  const struct weight *x = weights_find(w, t->name);
+  if (!x) return ERR(e, "%s: tensor %s: expected by the adapter's configuration, found none of that name", file, t->name);
+  if (x->n_dims != 2 || x->shape[0] != t->shape[0] || x->shape[1] != t->shape[1])
+    return ERR(e, "%s: tensor %s: expected shape [%u, %u] for this model, found [%u, %u]", file, t->name, t->shape[0], t->shape[1], x->shape[0],
+               x->n_dims > 1 ? x->shape[1] : 1);
+  if (x->type == DTYPE_I32) return ERR(e, "%s: tensor %s: expected a float type, found i32", file, t->name);
+  return true;
 }
 
-static bool put_tensor(const tensor *t, const char *dir, const weights *w, uint32_t module, uint64_t seed, bool is_a, gpu_device *d, err *e) {
+static bool check_weights(const adapter *ad, const weights *w, const char *file, err *e) {
+  for (uint32_t i = 0; i < ad->n; i++) TRY(check_weight(w, file, ad->entries[i].a, e) && check_weight(w, file, ad->entries[i].b, e));
+  for (uint64_t i = 0; w->n > 2 * (uint64_t)ad->n && i < w->n; i++) { // more keys than the adapter has: which one is it?
+    bool known = false;
+    for (uint32_t k = 0; !known && k < ad->n; k++)
+      known = !strcmp(w->items[i].name, ad->entries[k].a_name) || !strcmp(w->items[i].name, ad->entries[k].b_name);
+    if (!known) return ERR(e, "%s: tensor %s: belongs to no target module of this model", file, w->items[i].name);
+  }
+  return true;
+}
+
+bool adapter_open_weights(arena *a, const adapter *ad, const char *dir, weights *w, err *e) {
+  const char *file = path_join(a, dir, "adapter_model.safetensors");
+  return safetensors_open(a, file, w, e) && check_weights(ad, w, file, e);
+}
+
+static bool put_tensor(const tensor *t, const weights *w, uint32_t module, uint64_t seed, bool is_a, gpu_device *d, err *e) {
   arena *scratch = arena_new("adapter tensor");
   const uint64_t n = tensor_elements(t);
   float *values = ARENA_ARRAY(scratch, float, n); // zeros: a fresh B
-  const struct weight *source;
-  bool ok = true;
-  if (dir) {
-    ok = check_weight(dir, w, t->name, t, &source, e);
-    if (ok) dtype_to_f32(source->type, source->data, values, n);
-  } else if (is_a) {
-    fresh_a(t, module, seed, values);
-  }
-  ok = ok && gpu_upload(d, t->memory, values, n * 4, e);
+  const struct weight *source = w ? weights_find(w, t->name) : NULL;
+  if (source) dtype_to_f32(source->type, source->data, values, n);
+  else if (is_a) fresh_a(t, module, seed, values);
+  const bool ok = gpu_upload(d, t->memory, values, n * 4, e);
   arena_free(scratch);
   return ok;
 }
@@ -91,18 +105,12 @@ static bool put_tensor(const tensor *t, const char *dir, const weights *w, uint3
 bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_device *d, gpu_heap *heap, err *e) {
   arena *a = arena_new("adapter file");
   weights w = {0};
-  bool ok = !dir || safetensors_open(a, path_join(a, dir, "adapter_model.safetensors"), &w, e);
-  if (ok && dir && w.n > 2 * (uint64_t)ad->n)
-    for (uint64_t i = 0; ok && i < w.n; i++) { // more keys than the adapter has: which one is it?
-      bool known = false;
-      for (uint32_t k = 0; !known && k < ad->n; k++) known = !strcmp(w.items[i].name, ad->entries[k].a_name) || !strcmp(w.items[i].name, ad->entries[k].b_name);
-      if (!known) ok = ERR(e, "%s: tensor %s: belongs to no target module of this model", w.items[i].file, w.items[i].name);
-    }
+  bool ok = !dir || adapter_open_weights(a, ad, dir, &w, e);
   for (uint32_t i = 0; ok && i < ad->n; i++) {
     tensor *both[] = {ad->entries[i].a, ad->entries[i].b};
     for (int k = 0; ok && k < 2; k++) {
       if (!both[k]->memory.buffer) ok = heap_alloc(heap, tensor_bytes(both[k]), &both[k]->memory, e);
-      ok = ok && put_tensor(both[k], dir, &w, i, seed, k == 0, d, e);
+      ok = ok && put_tensor(both[k], dir ? &w : NULL, i, seed, k == 0, d, e);
     }
   }
   weights_close(&w);

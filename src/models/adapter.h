@@ -33,8 +33,11 @@ double adapter_scale(const adapter_config *c); // alpha / r, or alpha / √r for
 
 // Reads adapter_config.json of a PEFT directory. What would change the result and is not known is refused by name.
 bool adapter_read_config(arena *a, const char *dir, adapter_config *config, err *e);
-// Allocates frozen tensors (heap; trained ones have memory already) and uploads the values: from a PEFT directory, whose
-// key set must be exactly the adapter's, or with dir NULL fresh: A uniform in ±1/√in, B zero.
+// Opens adapter_model.safetensors of a PEFT directory, whose key set and shapes must be exactly the adapter's. Also after a
+// failure: weights_close.
+bool adapter_open_weights(arena *a, const adapter *ad, const char *dir, weights *w, err *e);
+// Allocates frozen tensors (heap; trained ones have memory already) and uploads the values: from a PEFT directory, or
+// with dir NULL fresh: A uniform in ±1/√in, B zero.
 bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_device *d, gpu_heap *heap, err *e);
 // Writes both files into an existing directory. base_name: for base_model_name_or_path, never an absolute path.
 bool adapter_write(const adapter *ad, const char *dir, const char *base_name, gpu_device *d, err *e);

@@ -42,7 +42,8 @@ static bool read_rope(const json *d, model_config *c, err *e) {
   const cJSON *rope = cJSON_GetObjectItemCaseSensitive(d->root, where);
   if (!cJSON_IsObject(rope)) rope = cJSON_GetObjectItemCaseSensitive(d->root, where = "rope_scaling");
   if (!rope || cJSON_IsNull(rope)) return true;
-  if (!cJSON_IsObject(rope)) return ERR(e, "%s: %s: expected an object or null", d->origin, where);
+  char found[64];
+  if (!cJSON_IsObject(rope)) return ERR(e, "%s: %s: expected an object or null, found %s", d->origin, where, json_describe(rope, found));
   const char *type = "default";
   TRY(json_string_or(d, rope, where, "type", &type, e));
   TRY(json_string_or(d, rope, where, "rope_type", &type, e));
@@ -82,7 +83,23 @@ static bool config_from_hf(const json *d, model_config *c, err *e) {
   return read_rope(d, c, e);
 }
 
-static bool config_from_gguf(const gguf *g, model_config *c, err *e) {
+// Llama 3's scaling, worked out by the converter: rope_freqs.weight [head_dim / 2].
+static bool read_rope_divisors(arena *a, const gguf *g, model_config *c, err *e) {
+  const weight *w = weights_find(&g->weights, "rope_freqs.weight");
+  const uint32_t head = c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
+  if (!w) return true;
+  if (w->type != DTYPE_F32 || w->n_dims != 1 || w->shape[0] != head / 2)
+    return ERR(e, "%s: tensor rope_freqs.weight: expected %u numbers of f32, found %u of %s", g->path, head / 2, w->shape[0], dtype_get(w->type)->name);
+  float *divisors = ARENA_ARRAY(a, float, w->shape[0]);
+  memcpy(divisors, w->data, (size_t)w->bytes);
+  c->rope_divisors = divisors;
+  for (uint32_t i = 0; i < head / 2; i++)
+    if (!(divisors[i] >= 1e-3f && divisors[i] <= 1e6f))
+      return ERR(e, "%s: tensor rope_freqs.weight: element %u: expected 0.001 to 1000000, found %g", g->path, i, (double)divisors[i]);
+  return true;
+}
+
+static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   float eps = 1e-5f, theta = 10000;
   *c = (model_config){.initializer_range = 0.02, .max_positions = 2048, .bos_id = -1};
   const gguf_value *tokens = gguf_find(g, "tokenizer.ggml.tokens");
@@ -105,8 +122,7 @@ static bool config_from_gguf(const gguf *g, model_config *c, err *e) {
     TRY(gguf_get_u32(g, "llama.expert_count", &experts, e));
     if (experts) return ERR(e, "%s: llama.expert_count: expected 0, found %u: mixtures of experts are not supported", g->path, experts);
   }
-  if (weights_find(&g->weights, "rope_freqs.weight"))
-    return ERR(e, "%s: tensor rope_freqs.weight: Llama 3's scaled rotary tables are read from Hugging Face directories only", g->path);
+  TRY(read_rope_divisors(a, g, c, e));
   c->tie_embeddings = !weights_find(&g->weights, "output.weight");
   return true;
 }

@@ -61,6 +61,7 @@ static bool find_source(const model *m, const weights *w, model_param *p, err *e
     shape_text(p->source->shape, p->source->n_dims, found);
     return ERR(e, "%s: tensor %s: expected shape %s, found %s", p->source->file, name, want, found);
   }
+  if (p->source->type == DTYPE_I32) return ERR(e, "%s: tensor %s: expected a float type, found i32", p->source->file, name);
   return true;
 }
 
@@ -71,6 +72,7 @@ static bool find_sources(model *m, err *e) {
   for (uint64_t i = 0; used != w->n && i < w->n; i++) {
     const char *name = w->items[i].name, *dot = strrchr(name, '.');
     bool known = dot && !strcmp(dot, ".inv_freq"); // rotary tables that old exports carry
+    known |= m->config.rope_divisors && !strcmp(name, "rope_freqs.weight");
     known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
     for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
     if (!known) return ERR(e, "%s: tensor %s: not known to the %s family: leaving it out would change the result", w->items[i].file, name, m->family->name);
@@ -119,10 +121,11 @@ static bool read_token_ids(const json *d, model_config *c, err *e) {
   }
   const cJSON *eos = cJSON_GetObjectItemCaseSensitive(d->root, "eos_token_id");
   const cJSON *first = cJSON_IsArray(eos) ? eos->child : eos;
+  char found[64];
   for (const cJSON *v = first; v; v = cJSON_IsArray(eos) ? v->next : NULL) {
     if (cJSON_IsNull(v)) continue;
     if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble < c->vocab_size) || v->valuedouble != floor(v->valuedouble))
-      return ERR(e, "%s: eos_token_id: expected token ids below %u", d->origin, c->vocab_size);
+      return ERR(e, "%s: eos_token_id: expected token ids below %u, found %s", d->origin, c->vocab_size, json_describe(v, found));
     add_eos(c, (int32_t)v->valuedouble);
   }
   return true;
@@ -227,7 +230,7 @@ static bool open_gguf(arena *a, model *m, bool random, err *e) {
   for (int i = 0; i < N_FAMILIES; i++)
     if (families[i]->matches_gguf(architecture)) m->family = families[i];
   if (!m->family) return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
-  TRY(m->family->config_from_gguf(&m->gguf, &m->config, e));
+  TRY(m->family->config_from_gguf(a, &m->gguf, &m->config, e));
   TRY(check_config(m->path, &m->config, e));
   TRY(tokenizer_from_gguf(a, &m->gguf, &m->tokenizer, e));
   uint32_t bos = UINT32_MAX, eos = UINT32_MAX, eot = UINT32_MAX;
@@ -260,7 +263,7 @@ static bool no_such_path(const char *path, err *e) {
 bool model_open(arena *a, const char *path, bool random, model **out, err *e) {
   if (!file_exists(path)) return no_such_path(path, e);
   model *m = ARENA_NEW(a, model);
-  m->path = arena_strdup(a, path);
+  m->path = path_trim(a, path); // its last part names the base in adapters
   m->bos_text = m->eos_text = "";
   m->config.bos_id = -1;
   bool ok = file_is_dir(path) ? open_hf(a, m, random, e) : open_gguf(a, m, random, e);

@@ -25,6 +25,7 @@ typedef struct model_config {
   rope_scaling scaling;
   double rope_factor, rope_low_freq_factor, rope_high_freq_factor; // Llama 3's; factor also for linear
   uint32_t rope_original_positions;
+  const float *rope_divisors; // GGUF's form of a scaling: each of the head_dim / 2 frequencies is divided by its own; NULL: none
   bool tie_embeddings;
   int32_t bos_id, eos_ids[MODEL_MAX_EOS]; // −1 and n_eos 0 where there is none
   uint32_t n_eos;
@@ -121,7 +122,7 @@ typedef struct model_family {
   bool (*matches_hf)(const char *architecture);   // "LlamaForCausalLM"
   bool (*matches_gguf)(const char *architecture); // "llama"
   bool (*config_from_hf)(const json *doc, model_config *c, err *e);
-  bool (*config_from_gguf)(const gguf *g, model_config *c, err *e);
+  bool (*config_from_gguf)(arena *a, const gguf *g, model_config *c, err *e);
   void (*list_params)(arena *a, model *m);
   tensor *(*build)(const model_forward *f);
   const char *hf_architecture, *hf_model_type; // for a config.json that is made from GGUF metadata

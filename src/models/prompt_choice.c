@@ -1,15 +1,21 @@
 #include "models/prompt_choice.h"
 
+#include <string.h>
+
 #include "base/file.h"
 #include "data/mask.h"
 
 enum { TEMPLATE_LIMIT = 1 << 20 };
 
+static bool is_built_in(const char *name) {
+  return !strcmp(name, "alpaca") || !strcmp(name, "chatml");
+}
+
 bool prompt_choose(arena *a, const model *m, const char *chat_template, prompt_style *style, err *e) {
   const char *name = m->path, *source = m->chat_template;
   if (chat_template) {
     name = source = chat_template;
-    if (file_exists(chat_template)) {
+    if (file_exists(chat_template) || !is_built_in(chat_template)) {
       char *content;
       TRY(file_read(a, chat_template, TEMPLATE_LIMIT, &content, NULL, e));
       source = content;

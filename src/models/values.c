@@ -47,6 +47,7 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
 // (transformers, modeling_rope_utils: llama3).
 static double frequency(const model_config *c, uint32_t i) {
   const double f = pow(c->rope_theta, -2.0 * i / c->head_dim);
+  if (c->rope_divisors) return f / c->rope_divisors[i];
   if (c->scaling == ROPE_PLAIN) return f;
   if (c->scaling == ROPE_LINEAR) return f / c->rope_factor;
   const double wave = 2 * 3.14159265358979323846 / f, n = c->rope_original_positions;
@@ -105,6 +106,8 @@ static const char *made_config(arena *a, const model *m) {
 
 bool model_config_json(arena *a, const model *m, const char **out, err *e) {
   if (m->is_gguf) {
+    if (m->config.rope_divisors)
+      return ERR(e, "%s: tensor rope_freqs.weight: a config.json cannot say this scaling; start from the model's Hugging Face directory", m->path);
     *out = made_config(a, m);
     return true;
   }

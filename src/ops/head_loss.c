@@ -31,13 +31,21 @@ static uint32_t chunk_ids(const recorder *r, const tensor *h, const tensor *w, c
 
 // logits [T, chunk] = h W[chunk]ᵀ
 static void record_logits(recorder *r, const tensor *h, const tensor *w, bind logits, chunk c) {
-  matmul_record(r, &(matmul){.product = MATMUL_NT, .a = BIND(h), .b = BIND_ROWS(w, c.first, c.n), .out = logits,
-                             .rows = tensor_rows(h), .cols = c.n, .depth = tensor_row_size(h), .live = h->live, .alpha = 1});
+  matmul_record(r, &(matmul){.product = MATMUL_NT,
+                             .a = BIND(h),
+                             .b = BIND_ROWS(w, c.first, c.n),
+                             .out = logits,
+                             .rows = tensor_rows(h),
+                             .cols = c.n,
+                             .depth = tensor_row_size(h),
+                             .live = h->live,
+                             .alpha = 1});
 }
 
-static void record_rows(recorder *r, const char *shader, const tensor *h, const tensor *w, chunk c, const bind *binds, uint32_t n_binds) {
-  const struct head_loss_params p = {.rows = tensor_rows(h), .first_id = c.first, .n_ids = c.n,
-                                     .last = c.first + c.n == tensor_rows(w), .live = h->live};
+static void record_rows(recorder *r, const char *shader, const tensor *h, const tensor *w, chunk c, const bind *binds,
+                        uint32_t n_binds) {
+  const struct head_loss_params p = {
+      .rows = tensor_rows(h), .first_id = c.first, .n_ids = c.n, .last = c.first + c.n == tensor_rows(w), .live = h->live};
   const uint32_t spec[] = {record_plan(r)->is_cpu ? 8 : 128};
   uint32_t groups[2];
   record_grid(p.rows, groups);
@@ -56,11 +64,27 @@ static void head_loss_bwd_record(recorder *r, const node *n) {
     const bind binds[] = {BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(record_counts(r)), dz};
     record_rows(r, "head_loss_bwd", h, w, c, binds, 5);
     if (dh)
-      matmul_record(r, &(matmul){.product = MATMUL_NN, .a = dz, .b = BIND_ROWS(w, id, c.n), .out = BIND(dh), .rows = rows, .cols = dim,
-                                 .depth = c.n, .live = h->live, .alpha = 1, .accumulate = id > 0});
+      matmul_record(r, &(matmul){.product = MATMUL_NN,
+                                 .a = dz,
+                                 .b = BIND_ROWS(w, id, c.n),
+                                 .out = BIND(dh),
+                                 .rows = rows,
+                                 .cols = dim,
+                                 .depth = c.n,
+                                 .live = h->live,
+                                 .alpha = 1,
+                                 .accumulate = id > 0});
     if (grad_sum)
-      matmul_record(r, &(matmul){.product = MATMUL_TN, .a = dz, .b = BIND(h), .out = BIND_ROWS(grad_sum, id, c.n), .rows = c.n,
-                                 .cols = dim, .depth = rows, .live = h->live, .alpha = 1, .accumulate = true});
+      matmul_record(r, &(matmul){.product = MATMUL_TN,
+                                 .a = dz,
+                                 .b = BIND(h),
+                                 .out = BIND_ROWS(grad_sum, id, c.n),
+                                 .rows = c.n,
+                                 .cols = dim,
+                                 .depth = rows,
+                                 .live = h->live,
+                                 .alpha = 1,
+                                 .accumulate = true});
   }
 }
 
@@ -69,7 +93,8 @@ static const op_desc head_loss_bwd_op = {.name = "head_loss_bwd", .updates = 1 <
 // One chunk of logits, as a flat tensor: a device whose bindings are small uses only a part of it.
 static tensor *logits_scratch(graph *g, const tensor *h, const tensor *w) {
   uint64_t elements;
-  REQUIRE(size_mul(tensor_rows(h), at_most(tensor_rows(w), CHUNK_IDS), &elements) && elements <= UINT32_MAX, "logits of %s", h->name);
+  REQUIRE(size_mul(tensor_rows(h), at_most(tensor_rows(w), CHUNK_IDS), &elements) && elements <= UINT32_MAX, "logits of %s",
+          h->name);
   return graph_tensor(g, "logits", DTYPE_F32, LIVE_ALL, 1, &(uint32_t){(uint32_t)elements});
 }
 

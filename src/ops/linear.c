@@ -25,9 +25,18 @@ static void record_nt(recorder *r, const tensor *x, const tensor *w, const tenso
   const uint32_t cols = tensor_rows(w), window = record_window_rows(r, w);
   for (uint32_t col = 0, end; col < cols; col = end) {
     end = window_end(col, window, cols);
-    matmul_record(r, &(matmul){.product = MATMUL_NT, .a = BIND(x), .b = BIND_ROWS(w, col, end - col), .out = BIND(y),
-                               .rows = tensor_rows(x), .cols = end - col, .depth = tensor_row_size(x), .out_offset = col,
-                               .out_stride = cols, .live = x->live, .alpha = scale, .accumulate = accumulate});
+    matmul_record(r, &(matmul){.product = MATMUL_NT,
+                               .a = BIND(x),
+                               .b = BIND_ROWS(w, col, end - col),
+                               .out = BIND(y),
+                               .rows = tensor_rows(x),
+                               .cols = end - col,
+                               .depth = tensor_row_size(x),
+                               .out_offset = col,
+                               .out_stride = cols,
+                               .live = x->live,
+                               .alpha = scale,
+                               .accumulate = accumulate});
   }
 }
 
@@ -36,9 +45,18 @@ static void record_nn(recorder *r, const tensor *dy, const tensor *w, const tens
   const uint32_t depth = tensor_rows(w), window = record_window_rows(r, w);
   for (uint32_t k = 0, end; k < depth; k = end) {
     end = window_end(k, window, depth);
-    matmul_record(r, &(matmul){.product = MATMUL_NN, .a = BIND(dy), .b = BIND_ROWS(w, k, end - k), .out = BIND(dx),
-                               .rows = tensor_rows(dy), .cols = tensor_row_size(w), .depth = end - k, .a_offset = k,
-                               .a_stride = depth, .live = dy->live, .alpha = scale, .accumulate = accumulate || k > 0});
+    matmul_record(r, &(matmul){.product = MATMUL_NN,
+                               .a = BIND(dy),
+                               .b = BIND_ROWS(w, k, end - k),
+                               .out = BIND(dx),
+                               .rows = tensor_rows(dy),
+                               .cols = tensor_row_size(w),
+                               .depth = end - k,
+                               .a_offset = k,
+                               .a_stride = depth,
+                               .live = dy->live,
+                               .alpha = scale,
+                               .accumulate = accumulate || k > 0});
   }
 }
 
@@ -56,9 +74,18 @@ static void linear_dw_record(recorder *r, const node *n) {
   const uint32_t rows = tensor_rows(dw), window = record_window_rows(r, dw);
   for (uint32_t row = 0, end; row < rows; row = end) {
     end = window_end(row, window, rows);
-    matmul_record(r, &(matmul){.product = MATMUL_TN, .a = BIND(dy), .b = BIND(x), .out = BIND_ROWS(dw, row, end - row),
-                               .rows = end - row, .cols = tensor_row_size(x), .depth = tensor_rows(x), .a_offset = row,
-                               .a_stride = rows, .live = x->live, .alpha = scale_of(n), .accumulate = true});
+    matmul_record(r, &(matmul){.product = MATMUL_TN,
+                               .a = BIND(dy),
+                               .b = BIND(x),
+                               .out = BIND_ROWS(dw, row, end - row),
+                               .rows = end - row,
+                               .cols = tensor_row_size(x),
+                               .depth = tensor_rows(x),
+                               .a_offset = row,
+                               .a_stride = rows,
+                               .live = x->live,
+                               .alpha = scale_of(n),
+                               .accumulate = true});
   }
 }
 

@@ -1,3 +1,5 @@
+// The choice of a kernel for a matrix product, and its dispatch. The families: shaders/matmul_rows_*.comp keep all in
+// registers (CPU devices, and a few rows anywhere), shaders/matmul_tile.comp stages tiles in shared memory (GPUs).
 #include "ops/matmul.h"
 
 #include "matmul_params.h"
@@ -35,30 +37,26 @@ static uint32_t power_of_two_for(uint32_t n, uint32_t most) {
   return p;
 }
 
-// 48 to 64 sums an invocation: on lavapipe 25.0 more run up to a fifth faster, but a driver's compiler then takes five
-// seconds a kernel instead of two.
+// 48 to 64 sums an invocation: on lavapipe 25.0 more run up to a fifth faster, but its compiler then takes five seconds a
+// kernel instead of two. Loads of single elements make long code, so kernels with them hold fewer sums.
 matmul_variant matmul_rows_variant(const matmul *m, uint32_t lanes) {
   static const char *const shaders[] = {"matmul_rows_nt", "matmul_rows_nn", "matmul_rows_tn"};
   const struct matmul_params p = params_of(m);
-  const bool quads = has_quads(m, &p), nt = m->product == MATMUL_NT;
-  const uint32_t per_col = nt ? 1 : 4, groups_of_lanes = div_up(m->cols, per_col * lanes);
+  const bool quads = has_quads(m, &p), nt = m->product == MATMUL_NT, tn = m->product == MATMUL_TN;
+  const uint32_t col_width = nt ? 1 : 4; // a lane of NN and TN holds groups of four columns
   matmul_variant v = {.shader = shaders[m->product], .lanes = lanes};
-  if (m->product == MATMUL_TN) {
-    v.rows = m->rows <= 4 || !quads ? 4 : 8;
-  } else {
-    v.rows = power_of_two_for(m->rows, 4);
-    if (m->rows > 4 && quads) v.rows = 6;
-  }
-  // Loads element by element make long code: fewer of them.
-  v.cols = nt ? (groups_of_lanes == 1 ? 1 : groups_of_lanes <= 4 || !quads ? 4 : 8) : groups_of_lanes == 1 || !quads ? 1 : 2;
+  if (quads && m->rows > 4) v.rows = tn ? 8 : 6;
+  else v.rows = tn ? 4 : power_of_two_for(m->rows, 4);
+  v.cols = power_of_two_for(div_up(m->cols, col_width * lanes), (nt ? 4u : 1u) * (quads ? 2u : 1u));
   v.group_rows = v.rows;
-  v.group_cols = v.cols * per_col * lanes;
+  v.group_cols = v.cols * col_width * lanes;
   return v;
 }
 
+// The shader itself says 4 × 4 results an invocation: rows and cols are for people.
 matmul_variant matmul_tile_variant(void) {
   return (matmul_variant){
-      .shader = "matmul_tile", .lanes = TILE_INVOCATIONS, .rows = 1, .cols = 1, .group_rows = TILE, .group_cols = TILE};
+      .shader = "matmul_tile", .lanes = TILE_INVOCATIONS, .rows = 4, .cols = 4, .group_rows = TILE, .group_cols = TILE};
 }
 
 matmul_variant matmul_choose(const gpu_plan *plan, const matmul *m) {
@@ -70,12 +68,12 @@ matmul_variant matmul_choose(const gpu_plan *plan, const matmul *m) {
 
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v) {
   const struct matmul_params p = params_of(m);
-  REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s", m->a.t->name,
-          m->b.t->name);
+  REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s",
+          m->a.t->name, m->b.t->name);
   const uint32_t spec[] = {v->lanes, v->rows, v->cols, m->b.t->type, has_quads(m, &p), m->product};
   const bind binds[] = {BIND(record_counts(r)), m->a, m->b, m->out};
-  record_dispatch(r, v->shader, spec, 6, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols),
-                  div_up(m->rows, v->group_rows), 1);
+  record_dispatch(r, v->shader, spec, 6, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols), div_up(m->rows, v->group_rows),
+                  1);
 }
 
 void matmul_record(recorder *r, const matmul *m) {

@@ -17,9 +17,9 @@ typedef enum matmul_product { MATMUL_NT, MATMUL_NN, MATMUL_TN } matmul_product; 
 typedef struct matmul {
   matmul_product product;
   bind a, b, out;
-  uint32_t rows, cols, depth; // m, n, k
-  uint32_t a_offset;          // elements before a's first one: a window of its columns
-  uint32_t out_offset;        // the same of out
+  uint32_t rows, cols, depth;              // m, n, k
+  uint32_t a_offset;                       // elements before a's first one: a window of its columns
+  uint32_t out_offset;                     // the same of out
   uint32_t a_stride, b_stride, out_stride; // elements from one stored row to the next; 0: rows lie side by side
   tensor_live live;
   float alpha;

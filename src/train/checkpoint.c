@@ -229,6 +229,14 @@ static bool list_steps(arena *a, const char *dir, uint64_t **steps, uint64_t *n,
   return true;
 }
 
+bool checkpoint_any(const char *dir) {
+  arena *a = arena_new("checkpoint listing");
+  uint64_t *steps, n;
+  const bool any = list_steps(a, dir, &steps, &n, NULL) && n;
+  arena_free(a);
+  return any;
+}
+
 bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const char *message), void *user, char **path,
                      checkpoint_state *state, err *e) {
   uint64_t *steps, n;
@@ -242,16 +250,26 @@ bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const c
   return ERR(e, "%s: expected a checkpoint to resume from, found %s", dir, n ? "only damaged ones" : "none");
 }
 
+// A killed run may leave half of what it wrote or removed: nothing reads it, and the next rotation takes it away.
+static bool remove_left_over(arena *a, const char *dir, err *e) {
+  char **names;
+  uint64_t n;
+  TRY(dir_list(a, dir, &names, &n, e));
+  for (uint64_t i = 0; i < n; i++)
+    if (!strncmp(names[i], ".step-", 6)) TRY(dir_remove(path_join(a, dir, names[i]), e));
+  return true;
+}
+
 // A checkpoint is renamed before it is taken apart, so that half of one is never found.
 bool checkpoint_rotate(const char *dir, uint64_t keep, err *e) {
   if (!keep) return true;
   arena *a = arena_new("checkpoint rotation");
   uint64_t *steps, n;
-  bool ok = list_steps(a, dir, &steps, &n, e);
+  bool ok = remove_left_over(a, dir, e) && list_steps(a, dir, &steps, &n, e);
   for (uint64_t i = keep; ok && i < n; i++) {
     const char *old = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)steps[i]);
     const char *away = arena_printf(a, "%s/.step-%llu.old", dir, (unsigned long long)steps[i]);
-    ok = (!file_exists(away) || dir_remove(away, e)) && dir_rename(old, away, e) && dir_remove(away, e);
+    ok = dir_rename(old, away, e) && dir_remove(away, e);
   }
   arena_free(a);
   return ok;

@@ -28,6 +28,8 @@ bool checkpoint_write(const char *dir, const checkpoint_state *state, const para
 // error when there is none.
 bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const char *message), void *user, char **path,
                      checkpoint_state *state, err *e);
+// Whether <dir> has any checkpoint, good or damaged.
+bool checkpoint_any(const char *dir);
 // Loads the tensors of a verified checkpoint.
 bool checkpoint_load(const char *path, const params *p, gpu_device *d, err *e);
 // Removes the oldest checkpoints until `keep` are left (0: all stay).

@@ -16,7 +16,8 @@ static bool declare_adapter(arena *a, setup *s, const vkift_train_options *o, er
     if (dropout > 0) c.dropout = dropout;
   }
   if (c.n_targets == 1 && !strcmp(c.targets[0], "all-linear")) c.n_targets = 0;
-  return adapter_declare(a, s->model, &c, &s->params, &s->adapter, e);
+  if (adapter_declare(a, s->model, &c, &s->params, &s->adapter, e)) return true;
+  return o->adapter ? err_prefix(e, "%s", o->adapter) : false;
 }
 
 static load_type load_type_of(vkift_weight_type t) {

@@ -49,6 +49,12 @@ static void note_for_checkpoint(void *user, const char *line) {
 
 // --- start -------------------------------------------------------------------------------------------------------------
 
+// Killed between config.yaml, which comes first, and the first checkpoint, which metrics.jsonl follows.
+static bool never_began(const trainer *t) {
+  return file_exists(path_join(t->memory, t->run_dir, "config.yaml")) && !file_exists(path_join(t->memory, t->run_dir, "metrics.jsonl")) &&
+         !checkpoint_any(t->checkpoints);
+}
+
 static bool open_run_dir(trainer *t, err *e) {
   vkift_train_options *o = &t->options;
   if (!o->output_dir) {
@@ -61,8 +67,15 @@ static bool open_run_dir(trainer *t, err *e) {
   }
   t->run_dir = o->output_dir;
   t->checkpoints = path_join(t->memory, t->run_dir, "checkpoints");
+  if (o->resume && never_began(t)) {
+    note(t, "the run was stopped before its first checkpoint: it begins anew");
+    o->resume = false;
+    return true;
+  }
   if (o->resume && !file_is_dir(t->checkpoints)) return ERR(e, "%s: expected a run directory with checkpoints/ to resume, found none", t->run_dir);
-  if (!o->resume && (!dir_is_empty(t->run_dir) || (file_exists(t->run_dir) && !file_is_dir(t->run_dir))))
+  if (!o->resume && file_exists(t->run_dir) && !file_is_dir(t->run_dir))
+    return ERR(e, "%s: expected a new or empty directory for the run, found a file", t->run_dir);
+  if (!o->resume && !dir_is_empty(t->run_dir))
     return ERR(e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)", t->run_dir,
                t->run_dir);
   return true;
@@ -137,9 +150,25 @@ static bool begin(trainer *t, err *e) {
   return save_checkpoint(t, e);
 }
 
+// The device computes in f32: a rate beyond it would be infinite there, and a tiny epsilon would be a division by zero.
+static bool check_f32(const vkift_train_options *o, err *e) {
+  const struct {
+    const char *name;
+    double value;
+  } rows[] = {{"learning_rate", o->learning_rate}, {"weight_decay", o->weight_decay}, {"adam_epsilon", o->adam_epsilon},
+              {"max_grad_norm", o->max_grad_norm}, {"lora_alpha", o->lora_alpha}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (rows[i].value != 0 && !isnormal((float)rows[i].value)) {
+      e->usage = true;
+      return ERR(e, "%s: expected a number that a 32-bit float holds, found %g", rows[i].name, rows[i].value);
+    }
+  return true;
+}
+
 static bool start(trainer *t, err *e) {
   vkift_train_options *o = &t->options;
   TRY(train_options_check(o, e));
+  TRY(check_f32(o, e));
   TRY(open_run_dir(t, e));
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
   TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));

@@ -46,6 +46,9 @@ for name in gpt2 smollm2 mistral01; do
   compare "$DATA/tokenizers/$name" "$DATA/golden/tokenizer/shared/$name.json"
 done
 compare "$DATA/models/stories260K/hf" "$DATA/golden/tokenizer/shared/stories260K.json"
+# The same vocabularies as GGUF files have them.
+compare "$DATA/models/stories260K/gguf/stories260K.f32.gguf" "$DATA/golden/tokenizer/shared/stories260K.json"
+compare "$DATA/gguf-vocab/ggml-vocab-gpt-2.gguf" "$DATA/golden/tokenizer/shared/gpt2.json"
 
 # --- plain text and ids
 model=$DATA/tokenizers/gpt2

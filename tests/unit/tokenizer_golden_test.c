@@ -101,7 +101,8 @@ static void expect_ids(const char *tokenizer_name, const cJSON *c, const char *k
 
 static void expect_decoded(const tokenizer *t, const cJSON *c, const char *key, bool skip) {
   token_list want = {0};
-  for (const cJSON *id = cJSON_GetObjectItem(c, "ids")->child; id; id = id->next) token_list_put(&want, (token){.id = id->valueint});
+  for (const cJSON *id = cJSON_GetObjectItem(c, "ids")->child; id; id = id->next)
+    token_list_put(&want, (token){.id = id->valueint});
   int32_t *ids = ids_of(&want);
   text got = {0}, wanted = {0};
   err e = {0};
@@ -123,13 +124,15 @@ static void expect_decoded(const tokenizer *t, const cJSON *c, const char *key, 
 
 static void ids_and_texts_are_those_of_tokenizers(void **state) {
   (void)state;
+  test_shared_data();
   for (int k = 0; k < N_REALS; k++) {
     arena *a = arena_new("test");
     tokenizer *t = open_real(a, reals[k].path);
     golden g = open_golden(reals[k].name);
     for (const cJSON *c = g.cases->child; c; c = c->next) {
       text input = text_of(c);
-      token_list plain = encode(t, input.data, input.length, NULL, false), special = encode(t, input.data, input.length, NULL, true);
+      token_list plain = encode(t, input.data, input.length, NULL, false),
+                 special = encode(t, input.data, input.length, NULL, true);
       expect_ids(reals[k].name, c, "ids", &plain);
       expect_ids(reals[k].name, c, "ids_with_special", &special);
       expect_decoded(t, c, "decoded", false);
@@ -147,6 +150,7 @@ static void ids_and_texts_are_those_of_tokenizers(void **state) {
 // Every byte belongs to one token, in order; only the ▁ that is put in front has none.
 static void offsets_cover_the_text(void **state) {
   (void)state;
+  test_shared_data();
   for (int k = 0; k < N_REALS; k++) {
     arena *a = arena_new("test");
     tokenizer *t = open_real(a, reals[k].path);
@@ -157,7 +161,8 @@ static void offsets_cover_the_text(void **state) {
       uint32_t at = 0;
       for (uint64_t i = 0; i < list.n; i++) {
         const token *x = &list.items[i];
-        if (x->begin != at || x->end < x->begin) fail_msg("%s, token %d: [%u, %u) behind %u", reals[k].name, (int)i, x->begin, x->end, at);
+        if (x->begin != at || x->end < x->begin)
+          fail_msg("%s, token %d: [%u, %u) behind %u", reals[k].name, (int)i, x->begin, x->end, at);
         if (x->begin == x->end) assert_string_equal(tokenizer_content(t, x->id), "\xE2\x96\x81");
         at = x->end;
       }
@@ -174,6 +179,7 @@ static void offsets_cover_the_text(void **state) {
 // A byte-level token stands for exactly its own bytes, also within a character.
 static void offsets_hold_the_bytes_of_each_token(void **state) {
   (void)state;
+  test_shared_data();
   arena *a = arena_new("test");
   tokenizer *t = open_real(a, "tokenizers/gpt2/tokenizer.json");
   static const char sample[] = "Hello \xE1\xBA\x9B\xCC\xA3 \xF0\x9F\xA7\x91\xE2\x80\x8D\xF0\x9F\x92\xBB <|endoftext|>world";
@@ -211,8 +217,9 @@ static int32_t random_added(const tokenizer *t, rng *r) {
 
 // Random text in which added tokens are spelled, whole or cut off, with parts of it marked as content.
 static void put_random(const tokenizer *t, rng *r, text *out, text *content) {
-  static const char *const pieces[] = {" ", "a", "The", "<", "|", ">", "</", "s", "\n", "\xE2\x96\x81", "\xF0\x9F\x98\x80", "\xC3\xA9",
-                                       "1", "  ", "<0x41>", "im_end", "_end|>"};
+  static const char *const pieces[] = {
+      " ",        "a", "The", "<",      "|",      ">",     "</", "s", "\n", "\xE2\x96\x81", "\xF0\x9F\x98\x80",
+      "\xC3\xA9", "1", "  ",  "<0x41>", "im_end", "_end|>"};
   uint32_t parts = 1 + rng_below(r, 12);
   for (uint32_t i = 0; i < parts; i++) {
     size_t before = out->length;
@@ -230,6 +237,7 @@ static void put_random(const tokenizer *t, rng *r, text *out, text *content) {
 
 static void content_never_becomes_an_added_token(void **state) {
   (void)state;
+  test_shared_data();
   rng r = rng_new(7, RNG_TEST);
   uint64_t control = 0;
   for (int k = 0; k < N_REALS; k++) {
@@ -245,7 +253,8 @@ static void content_never_becomes_an_added_token(void **state) {
         if (!tokenizer_is_added(t, x->id)) continue;
         control++;
         for (uint32_t b = x->begin; b < x->end; b++)
-          if (content.data[b]) fail_msg("%s: content at byte %u of \"%s\" became %s", reals[k].name, b, input.data, tokenizer_content(t, x->id));
+          if (content.data[b])
+            fail_msg("%s: content at byte %u of \"%s\" became %s", reals[k].name, b, input.data, tokenizer_content(t, x->id));
       }
       // What was content comes back: all of it, when nothing was control.
       memset(content.data, 1, content.length);
@@ -268,6 +277,7 @@ static void content_never_becomes_an_added_token(void **state) {
 
 static void every_added_token_can_be_content(void **state) {
   (void)state;
+  test_shared_data();
   for (int k = 0; k < N_REALS; k++) {
     arena *a = arena_new("test");
     tokenizer *t = open_real(a, reals[k].path);
@@ -312,7 +322,8 @@ static void expect_same_ids(const char *name, const tokenizer *t) {
   golden g = open_golden(name);
   for (const cJSON *c = g.cases->child; c; c = c->next) {
     text input = text_of(c);
-    token_list plain = encode(t, input.data, input.length, NULL, false), special = encode(t, input.data, input.length, NULL, true);
+    token_list plain = encode(t, input.data, input.length, NULL, false),
+               special = encode(t, input.data, input.length, NULL, true);
     expect_ids(name, c, "ids", &plain);
     expect_ids(name, c, "ids_with_special", &special);
     expect_decoded(t, c, "decoded", false);
@@ -326,11 +337,13 @@ static void expect_same_ids(const char *name, const tokenizer *t) {
 
 static void stories260k_gguf_gives_the_ids_of_its_json(void **state) {
   (void)state;
+  test_shared_data();
   static const char *const types[] = {"f32", "f16", "q8_0", "q4_0"};
   for (int i = 0; i < 4; i++) {
     arena *a = arena_new("test");
     gguf g;
-    tokenizer *t = open_gguf(a, test_path(test_shared_data(), arena_printf(a, "models/stories260K/gguf/stories260K.%s.gguf", types[i])), &g);
+    tokenizer *t =
+        open_gguf(a, test_path(test_shared_data(), arena_printf(a, "models/stories260K/gguf/stories260K.%s.gguf", types[i])), &g);
     gguf_close(&g); // the tokenizer needs nothing of the file any more
     expect_same_ids("stories260K", t);
     tokenizer_free(t);
@@ -361,6 +374,7 @@ static void expect_json_gives_the_same(const tokenizer *t, const char *golden_na
 
 static void a_gguf_as_json_gives_the_same_ids(void **state) {
   (void)state;
+  test_shared_data();
   static const char *const files[][2] = {{"models/stories260K/gguf/stories260K.f32.gguf", "stories260K"},
                                          {"gguf-vocab/ggml-vocab-gpt-2.gguf", "gpt2"}};
   for (int i = 0; i < 2; i++) {
@@ -377,6 +391,7 @@ static void a_gguf_as_json_gives_the_same_ids(void **state) {
 // llama.cpp's own texts and ids: texts between separator lines, a line of ids for each.
 static void gpt2_gguf_gives_the_ids_of_llama_cpp(void **state) {
   (void)state;
+  test_shared_data();
   static const char separator[] = "\n__ggml_vocab_test__\n";
   arena *a = arena_new("test");
   gguf g;
@@ -409,14 +424,10 @@ static void gpt2_gguf_gives_the_ids_of_llama_cpp(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ids_and_texts_are_those_of_tokenizers),
-      cmocka_unit_test(offsets_cover_the_text),
-      cmocka_unit_test(offsets_hold_the_bytes_of_each_token),
-      cmocka_unit_test(content_never_becomes_an_added_token),
-      cmocka_unit_test(every_added_token_can_be_content),
-      cmocka_unit_test(stories260k_gguf_gives_the_ids_of_its_json),
-      cmocka_unit_test(a_gguf_as_json_gives_the_same_ids),
-      cmocka_unit_test(gpt2_gguf_gives_the_ids_of_llama_cpp),
+      cmocka_unit_test(ids_and_texts_are_those_of_tokenizers), cmocka_unit_test(offsets_cover_the_text),
+      cmocka_unit_test(offsets_hold_the_bytes_of_each_token),  cmocka_unit_test(content_never_becomes_an_added_token),
+      cmocka_unit_test(every_added_token_can_be_content),      cmocka_unit_test(stories260k_gguf_gives_the_ids_of_its_json),
+      cmocka_unit_test(a_gguf_as_json_gives_the_same_ids),     cmocka_unit_test(gpt2_gguf_gives_the_ids_of_llama_cpp),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# A real model against numbers that another program computed in float64: losses of every token from each file form, each
+# tensor's gradient, and 20 optimizer steps.
+. "$(dirname "$0")/lib.sh"
+need_shared_data
+here=$SOURCE_DIR/tests/cli
+model=$DATA/models/stories260K
+golden=$DATA/golden/model/stories260K.json
+python3 "$here/golden.py" data "$golden" "$WORK" || exit 1
+
+# compare COMMAND… — golden.py, whose complaint is the failure.
+compare() {
+  checks=$((checks + 1))
+  python3 "$here/golden.py" "$1" "$golden" "${@:2}" 2>"$WORK/difference" || fail "$(cat "$WORK/difference")"
+}
+
+# --- losses, from both file forms and all types of weights
+expect 0 vkift eval --model "$model/hf" --data "$WORK/lm.jsonl" --per-token --json
+compare losses hf "$WORK/out"
+for form in f32 f16 q8_0 q4_0; do
+  expect 0 vkift eval --model "$model/gguf/stories260K.$form.gguf" --data "$WORK/lm.jsonl" --per-token --json
+  compare losses "$form" "$WORK/out"
+done
+
+# --- gradients of one example, tensor by tensor
+train() { # RUN DATA OPTIONS…
+  expect 0 vkift train --model "$model/hf" --method full --lr-scheduler-type constant --warmup-steps 0 --no-shuffle \
+    --save-steps 1000 --output-dir "$WORK/$1" --data "$WORK/$2" "${@:3}"
+}
+for i in 0 1 2 3; do
+  train "pair-$i" "sft-$i.jsonl" --batch-size 1 --max-steps 1 --log-tensor-norms
+  compare gradients "$i" "$WORK/pair-$i/metrics.jsonl"
+done
+
+# --- optimizer steps, with weight decay and clipping
+train steps sft.jsonl --learning-rate 1e-3 --batch-size 4 --max-steps 20 --weight-decay 0.01
+compare steps "$WORK/steps/metrics.jsonl"
+
+finish

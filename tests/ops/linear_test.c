@@ -1,0 +1,231 @@
+#include "support/op_test.h"
+
+#include "ops/dead_rows.h"
+#include "ops/matmul.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef enum lora { NO_LORA, LORA_OF_X, LORA_OF_ANOTHER } lora;
+
+typedef struct shape {
+  uint32_t rows, depth, cols, live; // N, K, M
+  dtype storage;
+  bool trained;
+  lora lora;
+  uint32_t rank;
+} shape;
+
+static const double scale = 1.75;
+
+// inputs: x, W (, A, B (, the low-rank term's own x))
+static const double *lora_x(const shape *s, double *const *in) {
+  return s->lora == LORA_OF_ANOTHER ? in[4] : in[0];
+}
+
+// out[n][m] += factor · Σ_k a[n][k] · b[m][k]
+static void add_nt(const double *a, const double *b, double *out, uint32_t n, uint32_t m, uint32_t depth, double factor) {
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t j = 0; j < m; j++) {
+      double sum = 0;
+      for (uint32_t k = 0; k < depth; k++) sum += a[i * depth + k] * b[j * depth + k];
+      out[i * m + j] += factor * sum;
+    }
+}
+
+// Its gradients: da += factor · dout b, db += factor · doutᵀ a. Either may be NULL.
+static void add_nt_bwd(const double *a, const double *b, const double *dout, double *da, double *db, uint32_t n, uint32_t m,
+                       uint32_t depth, double factor) {
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t j = 0; j < m; j++)
+      for (uint32_t k = 0; k < depth; k++) {
+        if (da) da[i * depth + k] += factor * dout[i * m + j] * b[j * depth + k];
+        if (db) db[j * depth + k] += factor * dout[i * m + j] * a[i * depth + k];
+      }
+}
+
+static void forward(const void *context, double *const *in, double *out) {
+  const shape *s = context;
+  for (uint32_t i = 0; i < s->rows * s->cols; i++) out[i] = 0;
+  add_nt(in[0], in[1], out, s->rows, s->cols, s->depth, 1);
+  if (s->lora == NO_LORA) return;
+  double *u = calloc((size_t)s->rows * s->rank, sizeof *u);
+  add_nt(lora_x(s, in), in[2], u, s->rows, s->rank, s->depth, 1);
+  add_nt(u, in[3], out, s->rows, s->cols, s->rank, scale);
+  free(u);
+}
+
+static void backward(const void *context, double *const *in, const double *dy, double *const *din) {
+  const shape *s = context;
+  add_nt_bwd(in[0], in[1], dy, din[0], din[1], s->rows, s->cols, s->depth, 1);
+  if (s->lora == NO_LORA) return;
+  double *u = calloc((size_t)s->rows * s->rank, sizeof *u), *du = calloc((size_t)s->rows * s->rank, sizeof *du);
+  add_nt(lora_x(s, in), in[2], u, s->rows, s->rank, s->depth, 1);
+  add_nt_bwd(u, in[3], dy, du, din[3], s->rows, s->cols, s->rank, scale);
+  add_nt_bwd(lora_x(s, in), in[2], du, s->lora == LORA_OF_ANOTHER ? din[4] : din[0], din[2], s->rows, s->rank, s->depth, 1);
+  free(u);
+  free(du);
+}
+
+// Weights of the size that training sees keep y near 1, so that the tolerance means something.
+static void run(op_test *t, const void *context) {
+  const shape *s = context;
+  const uint32_t x_dims[] = {s->rows, s->depth}, w_dims[] = {s->cols, s->depth}, a_dims[] = {s->rank, s->depth};
+  const uint32_t b_dims[] = {s->cols, s->rank};
+  const double w_scale = 1 / sqrt(s->depth);
+  t->counts[LIVE_TOKENS] = s->live;
+  op_value in[5] = {op_test_random(t, "x", DTYPE_F32, LIVE_TOKENS, 2, x_dims, 1),
+                    op_test_random(t, "w", s->storage, LIVE_ALL, 2, w_dims, w_scale)};
+  op_test_wants_gradient(&in[0]);
+  if (s->trained) op_test_train(t, &in[1], 0.5);
+  lora_term term = {.scale = (float)scale};
+  uint32_t n_in = 2;
+  if (s->lora != NO_LORA) {
+    in[2] = op_test_random(t, "a", DTYPE_F32, LIVE_ALL, 2, a_dims, w_scale);
+    in[3] = op_test_random(t, "b", DTYPE_F32, LIVE_ALL, 2, b_dims, 1);
+    op_test_train(t, &in[2], 0.5);
+    op_test_train(t, &in[3], 0.5);
+    n_in = 4;
+    if (s->lora == LORA_OF_ANOTHER) {
+      in[4] = op_test_random(t, "lora_x", DTYPE_F32, LIVE_TOKENS, 2, x_dims, 1);
+      op_test_wants_gradient(&in[4]);
+      n_in = 5;
+    }
+    term.x = in[s->lora == LORA_OF_ANOTHER ? 4 : 0].t, term.a = in[2].t, term.b = in[3].t;
+  }
+  kill_rows(t, in[0].t, s->live);
+  if (s->lora == LORA_OF_ANOTHER) kill_rows(t, in[4].t, s->live);
+  tensor *y = op_linear(t->graph, in[0].t, in[1].t, s->lora == NO_LORA ? NULL : &term);
+  const uint64_t n_x = (uint64_t)s->rows * s->depth, live_x = (uint64_t)s->live * s->depth, live[] = {live_x, 0, 0, 0, live_x};
+  const op_reference r = {
+      .n_in = n_in,
+      .in_size = {n_x, (uint64_t)s->cols * s->depth, (uint64_t)s->rank * s->depth, (uint64_t)s->cols * s->rank, n_x},
+      .out_size = (uint64_t)s->rows * s->cols,
+      .context = s,
+      .forward = forward,
+      .backward = backward};
+  op_test_check(t, &r, y, in, live, (uint64_t)s->live * s->cols, 2e-6);
+}
+
+// --- every family of kernels, on whatever device runs the tests --------------------------------------------------------
+
+typedef struct product {
+  matmul_product product;
+  uint32_t rows, cols, depth;
+  bool tile;
+  dtype storage;
+} product;
+
+// in: a, b, out (updated)
+static void product_record(recorder *r, const node *n) {
+  const product *p = n->params;
+  const matmul m = {.product = p->product,
+                    .a = BIND(n->in[0]),
+                    .b = BIND(n->in[1]),
+                    .out = BIND(n->in[2]),
+                    .rows = p->rows,
+                    .cols = p->cols,
+                    .depth = p->depth,
+                    .live = LIVE_TOKENS,
+                    .alpha = -0.5f,
+                    .accumulate = true};
+  const matmul_variant v = p->tile ? matmul_tile_variant() : matmul_rows_variant(&m, 64);
+  matmul_record_variant(r, &m, &v);
+}
+
+static const op_desc product_op = {.name = "product", .updates = 1 << 2, .record = product_record};
+
+static void run_product(op_test *t, const void *context) {
+  const product *p = context;
+  const bool nt = p->product == MATMUL_NT, tn = p->product == MATMUL_TN;
+  const uint32_t n = p->rows, m = p->cols, depth = p->depth;
+  const double w_scale = 1 / sqrt(depth);
+  op_value a = op_test_random(t, "a", DTYPE_F32, LIVE_TOKENS, 2, tn ? (uint32_t[]){depth, n} : (uint32_t[]){n, depth}, 1);
+  op_value b = op_test_random(t, "b", p->storage, LIVE_ALL, 2, nt ? (uint32_t[]){m, depth} : (uint32_t[]){depth, m}, w_scale);
+  op_value out = op_test_random(t, "out", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){n, m}, 1);
+  const uint32_t live = (tn ? depth : n) * 3 / 4 + 1;
+  t->counts[LIVE_TOKENS] = live;
+  kill_rows(t, a.t, live);
+  if (tn) kill_rows(t, b.t, live);
+  graph_node(t->graph, &product_op, p, sizeof *p, 3, (tensor *[]){a.t, b.t, out.t}, 0, NULL);
+  op_test_run(t);
+  for (uint32_t i = 0; i < (tn ? n : live); i++) // rows beyond the live ones stay as they were
+    for (uint32_t j = 0; j < m; j++)
+      for (uint32_t k = 0; k < (tn ? live : depth); k++)
+        out.v[i * m + j] -= 0.5 * a.v[tn ? k * n + i : i * depth + k] * b.v[nt ? j * depth + k : k * m + j];
+  op_test_close("product", op_test_read(t, out.t), out.v, (uint64_t)n * m, 2e-6);
+}
+
+static const op_case cases[] = {
+    {.name = "one element", .backward = true, .run = run, .shape = &(shape){1, 1, 1, 1, DTYPE_F32, true}},
+    {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){131, 37, 67, 131, DTYPE_F32, true}},
+    {.name = "multiples of four, one more than tiles",
+     .backward = true,
+     .run = run,
+     .shape = &(shape){65, 68, 132, 65, DTYPE_F32, true}},
+    {.name = "odd depth, even columns", .backward = true, .run = run, .shape = &(shape){13, 33, 64, 11, DTYPE_F32, true}},
+    {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){67, 36, 40, 29, DTYPE_F32, true}},
+    {.name = "frozen f16, odd rows",
+     .backward = true,
+     .storage = DTYPE_F16,
+     .run = run,
+     .shape = &(shape){31, 35, 67, 30, DTYPE_F16}},
+    {.name = "frozen f16", .backward = true, .storage = DTYPE_F16, .run = run, .shape = &(shape){31, 36, 68, 31, DTYPE_F16}},
+    {.name = "frozen bf16, odd rows",
+     .backward = true,
+     .storage = DTYPE_BF16,
+     .run = run,
+     .shape = &(shape){31, 33, 61, 30, DTYPE_BF16}},
+    {.name = "trained after bf16",
+     .backward = true,
+     .storage = DTYPE_BF16,
+     .run = run,
+     .shape = &(shape){31, 36, 68, 31, DTYPE_BF16, true}},
+    {.name = "one row, bf16", .storage = DTYPE_BF16, .backward = true, .run = run, .shape = &(shape){1, 64, 96, 1, DTYPE_BF16}},
+    {.name = "two rows, bf16", .storage = DTYPE_BF16, .backward = true, .run = run, .shape = &(shape){2, 64, 96, 2, DTYPE_BF16}},
+    {.name = "three rows, bf16",
+     .storage = DTYPE_BF16,
+     .backward = true,
+     .run = run,
+     .shape = &(shape){3, 64, 96, 3, DTYPE_BF16}},
+    {.name = "low rank, frozen bf16",
+     .backward = true,
+     .storage = DTYPE_BF16,
+     .run = run,
+     .shape = &(shape){29, 36, 68, 23, DTYPE_BF16, false, LORA_OF_X, 8}},
+    {.name = "low rank of odd size, trained",
+     .backward = true,
+     .run = run,
+     .shape = &(shape){29, 37, 67, 29, DTYPE_F32, true, LORA_OF_X, 3}},
+    {.name = "low rank of another input",
+     .backward = true,
+     .run = run,
+     .shape = &(shape){29, 36, 68, 23, DTYPE_F32, false, LORA_OF_ANOTHER, 4}},
+    {.name = "several windows", .backward = true, .run = run, .shape = &(shape){13, 64, 700, 11, DTYPE_F32, true, LORA_OF_X, 8}},
+    {.name = "several windows of odd f16 rows",
+     .backward = true,
+     .storage = DTYPE_F16,
+     .run = run,
+     .shape = &(shape){13, 67, 701, 13, DTYPE_F16, true}},
+    {.name = "tiles, y", .run = run_product, .shape = &(product){MATMUL_NT, 131, 67, 37, true, DTYPE_F32}},
+    {.name = "tiles, y with bf16",
+     .storage = DTYPE_BF16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 65, 132, 36, true, DTYPE_BF16}},
+    {.name = "tiles, y with odd f16 rows",
+     .storage = DTYPE_F16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 3, 61, 35, true, DTYPE_F16}},
+    {.name = "tiles, dx", .run = run_product, .shape = &(product){MATMUL_NN, 131, 67, 37, true, DTYPE_F32}},
+    {.name = "tiles, dx with bf16",
+     .storage = DTYPE_BF16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NN, 65, 132, 36, true, DTYPE_BF16}},
+    {.name = "tiles, dw", .run = run_product, .shape = &(product){MATMUL_TN, 131, 67, 37, true, DTYPE_F32}},
+    {.name = "tiles, dw by fours", .run = run_product, .shape = &(product){MATMUL_TN, 64, 132, 33, true, DTYPE_F32}},
+    {.name = "a few rows on wide workgroups",
+     .storage = DTYPE_BF16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 5, 67, 36, false, DTYPE_BF16}},
+};
+const op_suite linear_suite = {.name = "linear", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};
