@@ -5,7 +5,7 @@
 //      products over the head's features) and puts it into shared memory: a vec4 of the rows' weights for each column;
 //   2. each of the first QUADS invocations adds weight · features of all the columns to four rows' sums of its quad.
 // The order of all sums is fixed. No private array depends on DIM, and loops over features, columns and rows of the
-// workgroup stay loops ([[dont_unroll]]): unrolled they take lavapipe three times as long to compile and run no faster.
+// workgroup stay loops ([[dont_unroll]]): unrolled they take lavapipe 1.5 to 5 times as long to compile and run no faster.
 //
 // What a row does not see is left out by predicate: memory there may be another example's, or hold NaN.
 #include "attention_rows.glsl"

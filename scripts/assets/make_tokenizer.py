@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Trains the base model's tokenizer: byte-level BPE (Sennrich et al. 2016, over bytes as in GPT-2) on the pretraining text and the
-training part of the instruction set, written as tokenizer.json in the form of Hugging Face's `tokenizers`."""
+"""Trains the base model's tokenizer: byte-level BPE (Sennrich et al. 2016, over bytes as in GPT-2) on the pretraining text and
+the training part of the instruction set, written as tokenizer.json in the form of Hugging Face's `tokenizers`."""
 
 import argparse
 import collections
@@ -9,7 +9,7 @@ import re
 
 VOCABULARY = 1280  # tokens, the control tokens and the 256 bytes included
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-# GPT-2's pattern, which the ByteLevel pre-tokenizer applies; [^\W\d_] stands for \p{L}, as Python's re has no classes of that kind.
+# GPT-2's pattern, which the ByteLevel pre-tokenizer applies; [^\W\d_] stands for \p{L}, a class that Python's re does not have.
 WORDS = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[^\W\d_]+| ?\d+| ?[^\s\w]+|\s+(?!\S)|\s+")
 
 
@@ -77,8 +77,8 @@ def tokenizer_json(merges):
         "added_tokens": [{"id": i, "content": c, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
                           "special": True} for i, c in enumerate(CONTROL)],
         "normalizer": None, "pre_tokenizer": byte_level, "post_processor": None, "decoder": byte_level,
-        "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None,
-                  "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+        "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+                  "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
                   "vocab": {token: i for i, token in enumerate(vocab)}, "merges": [f"{a} {b}" for a, b in merges]}}
 
 

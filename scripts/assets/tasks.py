@@ -69,7 +69,7 @@ def goal_of_steps(rng, part):
 
 def two_counts(rng):
     a, b = rng.sample(NAMES, 2)
-    n, m = rng.sample(range(1, 8), 2)
+    n, m = rng.sample(range(2, 9), 2)
     return a, b, n, m, rng.pick(COUNTED)
 
 
@@ -111,7 +111,8 @@ def group(rng, part):
     return ", ".join(rng.sample(CATEGORIES[name], 3)), name
 
 
-@task("relations", "Find the odd one out.", "Which word does not fit?", "Name the word that does not fit.", "Which one is different?",
+@task("relations", "Find the odd one out.", "Which word does not fit?", "Name the word that does not fit.",
+      "Which one is different?",
       "What is wrong in this list?", "Найди лишнее слово.")
 def odd_one_out(rng, part):
     name, other = rng.sample(list(CATEGORIES), 2)
@@ -119,14 +120,16 @@ def odd_one_out(rng, part):
     return ", ".join(rng.shuffled(rng.sample(CATEGORIES[name], 3) + [odd])), odd
 
 
-@task("classification", "How does the person feel?", "Name the feeling.", "Which mood is this?", "Is it happy, sad, angry or tired?",
+@task("classification", "How does the person feel?", "Name the feeling.", "Which mood is this?",
+      "Is it happy, sad, angry or tired?",
       "What is the mood?", "Какое настроение?")
 def mood(rng, part):
     name = rng.pick(list(MOODS))
     return f"{rng.pick(NAMES)} {rng.pick(MOODS[name])} {rng.pick(WHERE)[0]}", name
 
 
-@task("classification", "Is the review good, bad or mixed?", "Judge the review.", "Is it praise, blame or mixed?", "Rate the review.",
+@task("classification", "Is the review good, bad or mixed?", "Judge the review.", "Is it praise, blame or mixed?",
+      "Rate the review.",
       "What does the review say?", "Оцени отзыв.")
 def review(rng, part):
     verdict = rng.pick(["praise", "blame", "mixed"])

@@ -17,14 +17,18 @@ typedef struct attention_options {
 enum { DECODE_ROWS = 64, DECODE_LOCAL = 64 }; // at most that many query rows against more keys take attention_decode
 
 static struct attention_params params_of(const attention_shape *s, const tensor *q, const tensor *k) {
-  return (struct attention_params){.rows = tensor_rows(q), .keys = tensor_rows(k), .n_heads = s->n_heads,
-                                   .n_kv_heads = s->n_kv_heads, .live = q->live, .scale = s->scale};
+  return (struct attention_params){.rows = tensor_rows(q),
+                                   .keys = tensor_rows(k),
+                                   .n_heads = s->n_heads,
+                                   .n_kv_heads = s->n_kv_heads,
+                                   .live = q->live,
+                                   .scale = s->scale};
 }
 
 // Dispatches a tiled kernel (shaders/attention_tile.glsl) over rows × heads. The shared memory of the largest,
 // attention_dkv, is groups · tiles · 128 bytes: at most the 16 KiB that every device has.
-static void record_tiled(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p, uint32_t rows,
-                         uint32_t heads, const bind *binds, uint32_t n_binds) {
+static void record_tiled(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p,
+                         uint32_t rows, uint32_t heads, const bind *binds, uint32_t n_binds) {
   const uint32_t quads = div_up(s->head_dim, 4), lanes = quads > 8 ? quads : 8, tiles = lanes < 16 ? lanes : 16;
   const uint32_t size = record_plan(r)->is_cpu ? 64 : 128, groups = size / lanes;
   const uint32_t spec[] = {lanes * groups, s->head_dim, lanes, tiles, groups};
@@ -36,8 +40,8 @@ static void attention_prepare_record(recorder *r, const node *n) {
   const attention_shape *s = &((const attention_options *)n->params)->shape;
   const struct attention_params p = params_of(s, n->in[0], n->in[0]);
   const uint32_t spec[] = {ELEMENTS_LOCAL, s->head_dim};
-  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(record_counts(r)), BIND(n->out[0]),
-                        BIND(n->out[1])};
+  const bind binds[] = {BIND(n->in[0]),         BIND(n->in[1]),  BIND(n->in[2]), BIND(n->in[3]),
+                        BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
   uint32_t groups[2];
   record_grid(((uint64_t)p.rows * p.n_heads + ELEMENTS_LOCAL - 1) / ELEMENTS_LOCAL, groups);
   record_dispatch(r, "attention_prepare", spec, 2, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
@@ -49,8 +53,8 @@ static const op_desc attention_prepare_op = {.name = "attention_prepare", .recor
 static void attention_dq_record(recorder *r, const node *n) {
   const attention_shape *s = &((const attention_options *)n->params)->shape;
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
-  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(n->in[5]),
-                        BIND(record_counts(r)), BIND(n->out[0])};
+  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),         BIND(n->in[3]),
+                        BIND(n->in[4]), BIND(n->in[5]), BIND(record_counts(r)), BIND(n->out[0])};
   record_tiled(r, "attention_dq", s, &p, p.rows, p.n_heads, binds, 8);
 }
 
@@ -60,8 +64,8 @@ static const op_desc attention_dq_op = {.name = "attention_dq", .record = attent
 static void attention_dkv_record(recorder *r, const node *n) {
   const attention_shape *s = &((const attention_options *)n->params)->shape;
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
-  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(n->in[5]),
-                        BIND(n->out[0]), BIND(n->out[1])};
+  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),  BIND(n->in[3]),
+                        BIND(n->in[4]), BIND(n->in[5]), BIND(n->out[0]), BIND(n->out[1])};
   record_tiled(r, "attention_dkv", s, &p, p.keys, p.n_kv_heads, binds, 8);
 }
 
@@ -95,8 +99,8 @@ static void attention_grad(struct backward *b, const node *n) {
 static void attention_record(recorder *r, const node *n) {
   const attention_shape *s = &((const attention_options *)n->params)->shape;
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
-  const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(record_counts(r)), BIND(n->out[0]),
-                        BIND(n->out[1])};
+  const bind binds[] = {BIND(n->in[0]),         BIND(n->in[1]),  BIND(n->in[2]), BIND(n->in[3]),
+                        BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
   if (p.rows <= DECODE_ROWS && p.keys > p.rows) {
     const uint32_t spec[] = {DECODE_LOCAL, s->head_dim};
     record_dispatch(r, "attention_decode", spec, 2, binds, 7, &p, sizeof p, p.rows, p.n_heads, 1);
@@ -110,7 +114,8 @@ const op_desc attention_op = {.name = "attention", .grad = attention_grad, .reco
 tensor *op_attention(graph *g, tensor *q, tensor *k, tensor *v, tensor *ranges, const attention_shape *shape) {
   const attention_options options = {*shape};
   const uint32_t rows = tensor_rows(q), lse_shape[] = {rows, shape->n_heads};
-  REQUIRE(shape->n_kv_heads && shape->n_heads % shape->n_kv_heads == 0, "%u query heads, %u key heads", shape->n_heads, shape->n_kv_heads);
+  REQUIRE(shape->n_kv_heads && shape->n_heads % shape->n_kv_heads == 0, "%u query heads, %u key heads", shape->n_heads,
+          shape->n_kv_heads);
   REQUIRE(shape->head_dim && shape->head_dim <= 256, "attention with heads of %u features", shape->head_dim);
   REQUIRE(tensor_row_size(q) == shape->n_heads * shape->head_dim, "%s has %u features", q->name, tensor_row_size(q));
   REQUIRE(tensor_row_size(k) == shape->n_kv_heads * shape->head_dim, "%s has %u features", k->name, tensor_row_size(k));

@@ -14,7 +14,8 @@ static void cache_write_record(recorder *r, const node *n) {
 const op_desc cache_write_op = {.name = "cache_write", .updates = 1 << 0, .record = cache_write_record};
 
 void op_cache_write(graph *g, tensor *cache, tensor *rows, tensor *x) {
-  REQUIRE(tensor_row_size(cache) == tensor_row_size(x), "%s is written to %s, whose rows have another size", x->name, cache->name);
+  REQUIRE(tensor_row_size(cache) == tensor_row_size(x), "%s is written to %s, whose rows have another size", x->name,
+          cache->name);
   REQUIRE(rows->type == DTYPE_I32 && tensor_rows(rows) == tensor_rows(x), "rows of %s", x->name);
   graph_node(g, &cache_write_op, NULL, 0, 3, (tensor *[]){cache, rows, x}, 0, NULL);
 }

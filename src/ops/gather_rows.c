@@ -25,7 +25,8 @@ const op_desc gather_rows_op = {.name = "gather_rows", .grad = gather_rows_grad,
 
 tensor *op_gather_rows(graph *g, tensor *x, tensor *rows, tensor *inverse) {
   REQUIRE(rows->type == DTYPE_I32, "gathered rows of %s", x->name);
-  REQUIRE(!inverse || (inverse->type == DTYPE_I32 && tensor_rows(inverse) == tensor_rows(x)), "inverse of gathered rows of %s", x->name);
+  REQUIRE(!inverse || (inverse->type == DTYPE_I32 && tensor_rows(inverse) == tensor_rows(x)), "inverse of gathered rows of %s",
+          x->name);
   uint32_t shape[] = {tensor_rows(rows), tensor_row_size(x)};
   tensor *y = graph_tensor(g, "gather_rows", DTYPE_F32, rows->live, 2, shape);
   graph_node(g, &gather_rows_op, NULL, 0, 3, (tensor *[]){x, rows, inverse}, 1, &y);

@@ -2,8 +2,8 @@
 // the row's position: (a·cos − b·sin, b·cos + a·sin), with cos and sin [max_position, R/2] from the host (sin and cos of
 // shaders are too coarse on some drivers). Features from R = rotary_dim on pass unchanged.
 // Backward: a rotation's transpose is its inverse, so dx is dy turned by the negative angle.
-#include "ops/op.h"
 #include "rotary.h"
+#include "ops/op.h"
 
 // in: x (or dy), positions, cos, sin; out: y (or dx)
 static void turn_record(recorder *r, const node *n) {

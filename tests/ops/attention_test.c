@@ -85,7 +85,8 @@ static problem problem_new(op_test *t, const shape *s, uint32_t keys) {
   return p;
 }
 
-// The ranges of packed causal examples; rows that are not live say nonsense.
+// The ranges of packed causal examples; rows that are not live say what a loop would never
+// come to the end of.
 static problem packed(op_test *t, const shape *s) {
   problem p = problem_new(t, s, s->capacity);
   const int32_t window = s->window ? (int32_t)s->window : INT32_MAX;
@@ -99,7 +100,7 @@ static problem packed(op_test *t, const shape *s) {
     begin = end;
   }
   p.live = (uint32_t)begin;
-  for (uint32_t i = 4 * p.live; i < 4 * p.rows; i++) p.ranges[i] = i % 2 ? (int32_t)p.rows : 0;
+  for (uint32_t i = 4 * p.live; i < 4 * p.rows; i++) p.ranges[i] = i % 2 ? INT32_MAX : 0;
   return p;
 }
 
@@ -174,7 +175,7 @@ static void neighbours(op_test *t, const void *context) {
   for (int i = 0; i < 3; i++) {
     const uint32_t shape_[] = {p.rows, features[i]};
     in[0][i] = rows_of(t, "first row", LIVE_TOKENS, p.rows, p.live, features[i]);
-    double *other = ARENA_ARRAY(t->memory, double, (uint64_t)p.rows * features[i]);
+    double *other = ARENA_ARRAY(t->memory, double, (uint64_t)p.rows *features[i]);
     for (uint32_t k = 0; k < p.rows * features[i]; k++) {
       const bool same = k / features[i] >= first && k / features[i] < first + n;
       const double strange[] = {rng_normal(&t->random), INFINITY, NAN, 1e30};
@@ -199,7 +200,12 @@ static void neighbours(op_test *t, const void *context) {
   for (uint32_t k = first * features[Q]; k < (first + n) * features[Q]; k++) assert_true(isfinite(result[k]));
 }
 
-#define CASE(name_, ...) {.name = name_, .backward = true, .run = run, .shape = &(shape){__VA_ARGS__}}
+#define CASE(name_, ...)                                             \
+  {                                                                  \
+    .name = name_, .backward = true, .run = run, .shape = &(shape) { \
+      __VA_ARGS__                                                    \
+    }                                                                \
+  }
 static const op_case cases[] = {
     CASE("one token", 1, 1, 8, 0, 1, {1}),
     CASE("heads of 8, as the smallest models have", 8, 4, 8, 0, 67, {67}),
@@ -214,7 +220,10 @@ static const op_case cases[] = {
     CASE("live rows below the capacity", 3, 3, 5, 0, 131, {31, 33}),
     CASE("one live row", 2, 1, 8, 0, 65, {1}),
     {.name = "neighbours change no bit", .backward = true, .run = neighbours, .shape = &(shape){4, 2, 8, 0, 150, {37, 53, 41}}},
-    {.name = "neighbours in the same tile change no bit", .backward = true, .run = neighbours, .shape = &(shape){2, 1, 5, 0, 16, {3, 6, 5}}},
+    {.name = "neighbours in the same tile change no bit",
+     .backward = true,
+     .run = neighbours,
+     .shape = &(shape){2, 1, 5, 0, 16, {3, 6, 5}}},
     {.name = "one query against a cache", .run = run_cache, .shape = &(shape){9, 3, 64, 0, 1, {300}}},
     {.name = "a few queries against a cache", .run = run_cache, .shape = &(shape){4, 1, 5, 0, 11, {277}}},
     {.name = "heads of 256 against a cache", .run = run_cache, .shape = &(shape){1, 1, 256, 0, 2, {70}}},

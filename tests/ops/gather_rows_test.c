@@ -41,8 +41,12 @@ static void run(op_test *t, const void *context) {
   op_test_wants_gradient(&x);
   tensor *y = op_gather_rows(t->graph, x.t, op_test_ints(t, "rows", LIVE_TARGETS, 1, &s->targets, p.from),
                              op_test_ints(t, "inverse", LIVE_TOKENS, 1, &s->rows, inverse));
-  const op_reference r = {.n_in = 1, .in_size = {(uint64_t)s->rows * s->dim}, .out_size = (uint64_t)s->targets * s->dim, .context = &p,
-                          .forward = forward, .backward = backward};
+  const op_reference r = {.n_in = 1,
+                          .in_size = {(uint64_t)s->rows * s->dim},
+                          .out_size = (uint64_t)s->targets * s->dim,
+                          .context = &p,
+                          .forward = forward,
+                          .backward = backward};
   op_test_check(t, &r, y, &x, (uint64_t[]){(uint64_t)s->live_rows * s->dim}, (uint64_t)s->live_targets * s->dim, 0);
 }
 

@@ -48,7 +48,7 @@ static void run(op_test *t, const void *context) {
   const shape *s = context;
   const uint32_t half = s->rotary_dim / 2, dims[] = {s->rows, s->heads * s->head_dim}, table[] = {POSITIONS, half};
   const uint64_t n = (uint64_t)dims[0] * dims[1], live[] = {(uint64_t)s->live * dims[1]};
-  double *c = ARENA_ARRAY(t->memory, double, POSITIONS * half), *sn = ARENA_ARRAY(t->memory, double, POSITIONS * half);
+  double *c = ARENA_ARRAY(t->memory, double, POSITIONS *half), *sn = ARENA_ARRAY(t->memory, double, POSITIONS *half);
   for (uint32_t i = 0; i < POSITIONS * half; i++) {
     const double angle = (i / half) * pow(10000, -2.0 * (i % half) / s->rotary_dim);
     c[i] = cos(angle), sn[i] = sin(angle);

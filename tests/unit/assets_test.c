@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "support/test.h"
 
-#include <cjson/cJSON.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,8 +76,13 @@ static void take_row(arena *a, const json *d, void *to) {
   fixture *f = to;
   assert_true(f->n < CAPACITY);
   row *r = &f->rows[f->n++];
-  *r = (row){field(a, d, "instruction"), field(a, d, "input"), field(a, d, "output"),
-             field(a, d, "task"), field(a, d, "cluster"), field(a, d, "source"), NULL};
+  *r = (row){field(a, d, "instruction"),
+             field(a, d, "input"),
+             field(a, d, "output"),
+             field(a, d, "task"),
+             field(a, d, "cluster"),
+             field(a, d, "source"),
+             NULL};
   r->plain = normalised(a, r->input);
 }
 
@@ -141,19 +145,16 @@ static void run_script(const char *command) {
 }
 
 // The scripts' output, in the test's directory.
-static void make_again(void) {
-  char scripts[1024], command[8192];
-  const char *to = test_directory();
+static void make_again(arena *a) {
+  const char *to = test_directory(), *scripts = in_repository("scripts/assets");
   if (system("python3 -c '' 2>/dev/null") != 0) {
-    print_message("python3 is not installed: skipped\n");
+    print_message("skipped: python3 is not installed\n");
     skip();
   }
-  snprintf(scripts, sizeof scripts, "%s", in_repository("scripts/assets"));
-  snprintf(command, sizeof command, "python3 '%s/make_data.py' --set '%s' --text '%s'", scripts, to, to);
-  run_script(command);
-  snprintf(command, sizeof command, "python3 '%s/make_tokenizer.py' --text '%s/pretrain.jsonl' --set '%s/train.jsonl' --output '%s/tokenizer.json'",
-           scripts, to, to, to);
-  run_script(command);
+  run_script(arena_printf(a, "python3 '%s/make_data.py' --set '%s' --text '%s'", scripts, to, to));
+  run_script(arena_printf(
+      a, "python3 '%s/make_tokenizer.py' --text '%s/pretrain.jsonl' --set '%s/train.jsonl' --output '%s/tokenizer.json'", scripts,
+      to, to, to));
 }
 
 static void assert_same_file(arena *a, const char *kept, const char *made) {
@@ -167,7 +168,7 @@ static void take_text(arena *a, const json *d, void *to) {
 
 static void no_input_occurs_in_the_pretraining_text(void **state) {
   const fixture *f = *state;
-  make_again();
+  make_again(f->a);
   assert_same_file(f->a, "assets/train.jsonl", "train.jsonl");
   assert_same_file(f->a, "assets/test.jsonl", "test.jsonl");
   assert_same_file(f->a, "assets/base/tokenizer.json", "tokenizer.json");
@@ -184,7 +185,7 @@ static void the_base_model_is_small(void **state) {
   (void)state;
   struct stat s;
   if (stat(in_repository("assets/base/model.safetensors"), &s) != 0) {
-    print_message("assets/base/model.safetensors is not built: skipped\n");
+    print_message("skipped: assets/base/model.safetensors is not there (scripts/assets/rebuild makes it)\n");
     skip();
   }
   assert_true(s.st_size > 0 && s.st_size <= MOST_MODEL_BYTES);
