@@ -9,13 +9,13 @@
 #include "support/tiny_model.h"
 
 // As PEFT 0.15 writes it, with everything that it has.
-#define PEFT(r, targets, more)                                                                                                 \
-  "{\"alpha_pattern\": {}, \"auto_mapping\": null, \"base_model_name_or_path\": \"org/name\", \"bias\": \"none\", "            \
-  "\"corda_config\": null, \"eva_config\": null, \"exclude_modules\": null, \"fan_in_fan_out\": false, "                       \
-  "\"inference_mode\": true, \"init_lora_weights\": true, \"layer_replication\": null, \"layers_pattern\": null, "             \
-  "\"layers_to_transform\": null, \"loftq_config\": {}, \"lora_alpha\": 24, \"lora_bias\": false, \"lora_dropout\": 0.05, "    \
-  "\"megatron_config\": null, \"megatron_core\": \"megatron.core\", \"modules_to_save\": null, \"peft_type\": \"LORA\", "      \
-  "\"rank_pattern\": {}, \"revision\": null, \"task_type\": \"CAUSAL_LM\", \"trainable_token_indices\": null, "               \
+#define PEFT(r, targets, more)                                                                                              \
+  "{\"alpha_pattern\": {}, \"auto_mapping\": null, \"base_model_name_or_path\": \"org/name\", \"bias\": \"none\", "         \
+  "\"corda_config\": null, \"eva_config\": null, \"exclude_modules\": null, \"fan_in_fan_out\": false, "                    \
+  "\"inference_mode\": true, \"init_lora_weights\": true, \"layer_replication\": null, \"layers_pattern\": null, "          \
+  "\"layers_to_transform\": null, \"loftq_config\": {}, \"lora_alpha\": 24, \"lora_bias\": false, \"lora_dropout\": 0.05, " \
+  "\"megatron_config\": null, \"megatron_core\": \"megatron.core\", \"modules_to_save\": null, \"peft_type\": \"LORA\", "   \
+  "\"rank_pattern\": {}, \"revision\": null, \"task_type\": \"CAUSAL_LM\", \"trainable_token_indices\": null, "             \
   "\"use_dora\": false, \"r\": " r ", \"target_modules\": " targets more "}"
 
 static bool read(arena *a, const char *config, adapter_config *c, err *e) {
@@ -37,7 +37,7 @@ static void reads_what_peft_writes(void **state) {
   assert_string_equal(c.targets[0], "v_proj");
   assert_true(adapter_scale(&c) == 4);
   if (!read(a, PEFT("9", "\"all-linear\"", ", \"use_rslora\": true"), &c, &e)) fail_msg("%s", e.message);
-  assert_int_equal(c.n_targets, 0); // all seven
+  assert_int_equal(c.n_targets, 0);    // all seven
   assert_true(adapter_scale(&c) == 8); // 24 / √9
   arena_free(a);
 }
@@ -53,7 +53,8 @@ static void refuses_what_would_change_the_result(void **state) {
       {PEFT("4", "[]", ""), "target_modules: expected a list of module names"},
       {PEFT("4", "[7]", ""), "target_modules: expected names, found the number 7"},
       {PEFT("4", "null", ""), "target_modules: expected a list of module names, found null"},
-      {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8}", "target_modules: expected a list of module names, found nothing"},
+      {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8}",
+       "target_modules: expected a list of module names, found nothing"},
       {"{\"peft_type\": \"PROMPT_TUNING\", \"r\": 4}", "peft_type: expected LORA, found PROMPT_TUNING"},
       {"{\"r\": 4}", "peft_type"},
       {"{\"peft_type\": \"LORA\", \"bias\": \"lora_only\"}", "bias: expected none, found lora_only"},
@@ -63,7 +64,8 @@ static void refuses_what_would_change_the_result(void **state) {
       {"{\"peft_type\": \"LORA\", \"rank_pattern\": {\"q_proj\": 3}}", "rank_pattern: expected null or empty"},
       {"{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"q_proj\": 3}}", "alpha_pattern: expected null or empty"},
       {"{\"peft_type\": \"LORA\", \"layers_to_transform\": [1]}", "layers_to_transform: expected null or empty"},
-      {"{\"peft_type\": \"LORA\", \"layers_to_transform\": 1}", "layers_to_transform: expected null or empty, found the number 1"},
+      {"{\"peft_type\": \"LORA\", \"layers_to_transform\": 1}",
+       "layers_to_transform: expected null or empty, found the number 1"},
       {"{\"peft_type\": \"LORA\", \"exclude_modules\": \"q_proj\"}", "exclude_modules: expected null or empty"},
       {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": \"8\"}", "lora_alpha: expected a finite number, found a string"},
       {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, \"lora_dropout\": 1, \"target_modules\": [\"q_proj\"]}",
@@ -115,7 +117,8 @@ static void adds_to_the_weights_that_it_names(void **state) {
     assert_int_equal(x->param->lora->module, i); // keys dropout: a number of its own
   }
   for (uint32_t i = 0; i < m->n_params; i++)
-    assert_int_equal(m->params[i].lora != NULL, !strcmp(m->params[i].module, "k_proj") || !strcmp(m->params[i].module, "down_proj"));
+    assert_int_equal(m->params[i].lora != NULL,
+                     !strcmp(m->params[i].module, "k_proj") || !strcmp(m->params[i].module, "down_proj"));
   model_close(m);
   arena_free(a);
 }

@@ -60,8 +60,15 @@ static int close_all(void **state) {
 }
 
 static checkpoint_state state_of(uint64_t step) {
-  return (checkpoint_state){.step = step, .applied = (uint32_t)step - 1, .bad_in_a_row = 1, .bad_steps = 3, .loader = {.epoch = 7, .next = 11},
-                            .data_hash = 0xFEDCBA9876543210u, .seed = 0x8000000000000001u, .capacity = 4096, .recompute = true,
+  return (checkpoint_state){.step = step,
+                            .applied = (uint32_t)step - 1,
+                            .bad_in_a_row = 1,
+                            .bad_steps = 3,
+                            .loader = {.epoch = 7, .next = 11},
+                            .data_hash = 0xFEDCBA9876543210u,
+                            .seed = 0x8000000000000001u,
+                            .capacity = 4096,
+                            .recompute = true,
                             .last_loss = 0.1};
 }
 
@@ -161,7 +168,8 @@ static void check_damage(fixture *f, const char *path, const char *data, uint64_
   char *newest;
   err e = {0};
   if (!checkpoint_find(a, f->dir, count_note, &notes, &newest, &found, &e)) fail_with(&e);
-  if (found.step != 4 || notes != 1) fail_msg("%s: byte %d: expected step 4 and one note, found step %d and %d", path, (int)at, (int)found.step, notes);
+  if (found.step != 4 || notes != 1)
+    fail_msg("%s: byte %d: expected step 4 and one note, found step %d and %d", path, (int)at, (int)found.step, notes);
   arena_free(a);
 }
 
@@ -236,8 +244,10 @@ static void rotation(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_number_comes_back),    cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
-      cmocka_unit_test(damage_of_any_byte_is_found), cmocka_unit_test(another_layout_is_refused),
+      cmocka_unit_test(every_number_comes_back),
+      cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
+      cmocka_unit_test(damage_of_any_byte_is_found),
+      cmocka_unit_test(another_layout_is_refused),
       cmocka_unit_test(rotation),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);

@@ -26,8 +26,8 @@ static model *open_config(arena *a, const char *fields, err *e) {
   return model_open(a, dir, true, &m, e) ? m : NULL;
 }
 
-#define SIZES(vocabulary, hidden, intermediate, layers, heads)                                                                \
-  "\"vocab_size\": " vocabulary ", \"hidden_size\": " hidden ", \"intermediate_size\": " intermediate                          \
+#define SIZES(vocabulary, hidden, intermediate, layers, heads)                                        \
+  "\"vocab_size\": " vocabulary ", \"hidden_size\": " hidden ", \"intermediate_size\": " intermediate \
   ", \"num_hidden_layers\": " layers ", \"num_attention_heads\": " heads
 #define LLAMA "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", "
 #define MISTRAL "{\"architectures\": [\"MistralForCausalLM\"], \"model_type\": \"mistral\", "
@@ -92,12 +92,14 @@ static void check_untied(const model *m) {
 static void defaults_and_given_values(void **state) {
   (void)state;
   with(LLAMA USUAL "}", check_defaults);
-  with(LLAMA USUAL ", \"num_key_value_heads\": null, \"head_dim\": null, \"rope_scaling\": null, \"sliding_window\": null, "
-                   "\"quantization_config\": null, \"bos_token_id\": null, \"eos_token_id\": null}",
+  with(LLAMA USUAL
+       ", \"num_key_value_heads\": null, \"head_dim\": null, \"rope_scaling\": null, \"sliding_window\": null, "
+       "\"quantization_config\": null, \"bos_token_id\": null, \"eos_token_id\": null}",
        check_defaults);
-  with(LLAMA USUAL ", \"num_key_value_heads\": 2, \"head_dim\": 10, \"max_position_embeddings\": 77, \"sliding_window\": 9, "
-                   "\"rms_norm_eps\": 1e-5, \"rope_theta\": 500000.0, \"tie_word_embeddings\": true, \"bos_token_id\": 259, "
-                   "\"eos_token_id\": [261, 260, 261], \"attention_bias\": false, \"hidden_act\": \"silu\"}",
+  with(LLAMA USUAL
+       ", \"num_key_value_heads\": 2, \"head_dim\": 10, \"max_position_embeddings\": 77, \"sliding_window\": 9, "
+       "\"rms_norm_eps\": 1e-5, \"rope_theta\": 500000.0, \"tie_word_embeddings\": true, \"bos_token_id\": 259, "
+       "\"eos_token_id\": [261, 260, 261], \"attention_bias\": false, \"hidden_act\": \"silu\"}",
        check_given);
   with(LLAMA USUAL "}", check_untied);
   with(MISTRAL USUAL ", \"sliding_window\": 4096}", check_window);
@@ -130,11 +132,14 @@ static void bounds(void **state) {
       {LLAMA USUAL ", \"rms_norm_eps\": 1e999}", "rms_norm_eps"},
       {LLAMA USUAL ", \"rope_theta\": 0.5}", "rope_theta: expected 1 to 1e12, found 0.5"},
       {LLAMA USUAL ", \"rope_theta\": 1}", NULL},
-      {LLAMA USUAL ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 0.5}}", "rope_scaling.factor: expected 1 to 10000, found 0.5"},
+      {LLAMA USUAL ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 0.5}}",
+       "rope_scaling.factor: expected 1 to 10000, found 0.5"},
       {LLAMA USUAL ", \"rope_scaling\": {\"type\": \"linear\"}}", "rope_scaling.factor: expected a finite number, found nothing"},
-      {LLAMA USUAL ", \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}", "expected default, linear or llama3, found \"dynamic\""},
-      {LLAMA USUAL ", \"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4, "
-                   "\"original_max_position_embeddings\": 8192}}",
+      {LLAMA USUAL ", \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}",
+       "expected default, linear or llama3, found \"dynamic\""},
+      {LLAMA USUAL
+       ", \"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4, "
+       "\"original_max_position_embeddings\": 8192}}",
        "expected 0 < low_freq_factor < high_freq_factor, found 4 and 4"},
       {LLAMA USUAL ", \"eos_token_id\": 300}", "eos_token_id: expected token ids below 300, found the number 300"},
       {LLAMA USUAL ", \"eos_token_id\": [261, -1]}", "eos_token_id: expected token ids below 300, found the number -1"},
@@ -173,8 +178,8 @@ static void check_tables(const model_config *c, const turning *want, int n) {
       const uint32_t at = positions[k] * half + want[i].pair;
       const double angle = positions[k] * want[i].frequency;
       if (!(fabs(cosines[at] - cos(angle)) <= 1e-7) || !(fabs(sines[at] - sin(angle)) <= 1e-7))
-        fail_msg("pair %u, position %u: expected cos %.9g and sin %.9g, found %.9g and %.9g", want[i].pair, positions[k], cos(angle),
-                 sin(angle), (double)cosines[at], (double)sines[at]);
+        fail_msg("pair %u, position %u: expected cos %.9g and sin %.9g, found %.9g and %.9g", want[i].pair, positions[k],
+                 cos(angle), sin(angle), (double)cosines[at], (double)sines[at]);
     }
   free(cosines);
   free(sines);
@@ -191,23 +196,23 @@ static void check_linear(const model *m) {
 // Llama 3.1's own settings, by transformers' _compute_llama3_parameters in f64: up to pair 28 as they are, from pair 35
 // divided by 8, smoothed between.
 static const turning llama31[] = {{0, 1},
-                                {1, 0.814617233857},
-                                {28, 0.00321144599475},
-                                {29, 0.0021665707635},
-                                {31, 0.00085675141292},
-                                {32, 0.000524846160993},
-                                {34, 0.000178507812768},
-                                {35, 9.55621235396e-05},
-                                {40, 3.42810219595e-05},
-                                {63, 3.06892598891e-07}};
+                                  {1, 0.814617233857},
+                                  {28, 0.00321144599475},
+                                  {29, 0.0021665707635},
+                                  {31, 0.00085675141292},
+                                  {32, 0.000524846160993},
+                                  {34, 0.000178507812768},
+                                  {35, 9.55621235396e-05},
+                                  {40, 3.42810219595e-05},
+                                  {63, 3.06892598891e-07}};
 
 static void check_llama3(const model *m) {
   assert_int_equal(m->config.head_dim, 128);
   check_tables(&m->config, llama31, sizeof llama31 / sizeof *llama31);
 }
 
-#define LLAMA31                                                                                                               \
-  "\"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 8192, "         \
+#define LLAMA31                                                                                                        \
+  "\"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 8192, " \
   "\"rope_type\": \"llama3\""
 
 static void rotary_tables(void **state) {

@@ -53,7 +53,7 @@ static void a_known_layout(void **state) {
   params p;
   params_init(&p, a);
   tensor *norm = params_add(&p, "norm", 1, (uint32_t[]){7});
-  params_add(&p, "w", 2, (uint32_t[]){64, 33});  // 2112 elements: 3 blocks
+  params_add(&p, "w", 2, (uint32_t[]){64, 33});    // 2112 elements: 3 blocks
   params_add(&p, "full", 2, (uint32_t[]){32, 32}); // exactly 1
   params_layout(&p, 1 << 20);
   check(&p, 1 << 20);

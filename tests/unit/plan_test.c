@@ -134,7 +134,8 @@ static void no_live_tensors_overlap(void **state) {
     unplanned += x.g->unplanned_bytes;
     arena_free(x.memory);
   }
-  print_message("%.0f %% of the memory without a plan; %d nodes removed\n", 100.0 * (double)planned / (double)unplanned, (int)removed);
+  print_message("%.0f %% of the memory without a plan; %d nodes removed\n", 100.0 * (double)planned / (double)unplanned,
+                (int)removed);
   assert_true(removed > 1000);
   assert_true(planned * 2 < unplanned);
 }

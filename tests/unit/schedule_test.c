@@ -6,17 +6,8 @@
 #include "train/schedule.h"
 
 // lr_lambda(step) for step 0 … 10 with num_warmup_steps 3 and num_training_steps 10.
-static const double cosine[] = {0,
-                                1.0 / 3,
-                                2.0 / 3,
-                                1,
-                                0.950484433951,
-                                0.811744900929,
-                                0.611260466978,
-                                0.388739533022,
-                                0.188255099071,
-                                0.049515566049,
-                                0};
+static const double cosine[] = {
+    0, 1.0 / 3, 2.0 / 3, 1, 0.950484433951, 0.811744900929, 0.611260466978, 0.388739533022, 0.188255099071, 0.049515566049, 0};
 static const double linear[] = {0, 1.0 / 3, 2.0 / 3, 1, 6.0 / 7, 5.0 / 7, 4.0 / 7, 3.0 / 7, 2.0 / 7, 1.0 / 7, 0};
 static const double constant[] = {0, 1.0 / 3, 2.0 / 3, 1, 1, 1, 1, 1, 1, 1, 1};
 
