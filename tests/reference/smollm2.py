@@ -1,0 +1,164 @@
+"""SmolLM2-135M-Instruct from its Q4_1 GGUF: vkift against transformers and PEFT in float32 on the same weights.
+Prints a Markdown table; exit status 1 when a bound is missed. tests/reference/run brings what this needs and calls it."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is looked up by name: all of it is local files
+os.environ["TQDM_DISABLE"] = "1"
+
+import gguf
+import safetensors
+
+import inputs
+import reference
+from vkift import Vkift
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BOUND = 1e-3  # of logits and token losses absolute, of a step's loss relative
+
+
+class Table:
+  """What was compared: its bound, what was found, and whether that is within the bound."""
+
+  def __init__(self):
+    self.rows, self.ok = [], True
+
+  def add(self, what: str, bound: str, found: str, ok: bool):
+    self.rows.append((what, bound, found, "yes" if ok else "**no**"))
+    self.ok = self.ok and ok
+
+  def add_difference(self, what: str, differences: list[float], kind: str, bound: float = BOUND):
+    worst = max(differences, key=lambda d: d if d == d else float("inf"))
+    self.add(what, f"{bound:g} {kind}", f"at most {worst:.1e}", worst <= bound)  # NaN is not within
+
+  def print(self):
+    print("\n| compared | bound | found | within |\n|---|---|---|---|")
+    for row in self.rows:
+      print("| " + " | ".join(row) + " |")
+
+
+def compare_tokens(table: Table, tokenizer, expected: list[list[dict]], answers: list[dict]):
+  """vkift prints text. As far as it begins with the text of the reference's first k tokens, those k are equal."""
+  stop = tokenizer.convert_tokens_to_ids(inputs.END_OF_TURN)
+  equal, ties, faults = 0, [], []
+  for prompt, tokens, answer in zip(inputs.PROMPTS, expected, answers, strict=True):
+    ids = [t["id"] for t in tokens if t["id"] != stop]
+    ended = len(ids) < len(tokens)
+    same_prompt = answer["prompt_tokens"] == len(inputs.prompt_ids(tokenizer, prompt))
+    if same_prompt and (answer["answer"], answer["new_tokens"], answer["finish"] == "end") == (tokenizer.decode(ids), len(ids), ended):
+      equal += 1
+      continue
+    first = next((k for k in range(len(ids)) if not answer["answer"].startswith(tokenizer.decode(ids[:k + 1]).rstrip("\ufffd"))),
+                 min(len(ids), answer["new_tokens"]))
+    lead = tokens[first]["lead"] if first < len(tokens) else float("inf")
+    (ties if same_prompt and lead <= BOUND else faults).append(f"token {first + 1} of “{prompt}” (lead {lead:.1e})")
+    print(f"vkift:     {answer['answer']!r}\nreference: {tokenizer.decode(ids)!r}")
+  found = f"{equal} of {len(expected)} equal" + "".join(f"; differs at {d}" for d in ties + faults)
+  table.add(f"the first {inputs.NEW_TOKENS} greedy tokens of {len(expected)} prompts",
+            f"equal, or first different where the reference's two best logits are within {BOUND:g}", found, not faults)
+
+
+def compare_scores(table: Table, what: str, encoded, expected: list[list[float]], scored: list[dict]):
+  """nll is logsumexp(logits) − logit: two sets of logits that are equal within d give it equal within 2 d."""
+  same = sum((row["input_ids"], [bool(t) for t in row["target"]]) == tuple(e) for row, e in zip(scored, encoded, strict=True))
+  table.add(f"{what}: ids and loss mask of {len(encoded)} examples", "equal", f"{same} of {len(encoded)} equal", same == len(encoded))
+  if same < len(encoded):
+    return
+  pairs = [(a, b) for row, nll in zip(scored, expected) for a, b in zip(row["nll"][1:], nll, strict=True)]
+  table.add_difference(f"{what}: −log p of each of {len(pairs)} tokens", [abs(a - b) for a, b in pairs], "absolute")
+
+
+def compare_training(table: Table, expected: list[dict], steps: list[dict]):
+  print("\n| step | reference loss | vkift loss | relative | reference gradient norm | vkift gradient norm | relative |")
+  print("|---|---|---|---|---|---|---|")
+  differences = {"loss": [], "grad_norm": []}
+  for i, (e, s) in enumerate(zip(expected, steps, strict=True)):
+    for name, values in differences.items():
+      values.append(abs(s[name] - e[name]) / e[name])
+    print(f"| {i + 1} | {e['loss']:.6f} | {s['loss']:.6f} | {differences['loss'][i]:.1e} "
+          f"| {e['grad_norm']:.6f} | {s['grad_norm']:.6f} | {differences['grad_norm'][i]:.1e} |")
+  same = sum(e["target_tokens"] == s["target_tokens"] for e, s in zip(expected, steps))
+  table.add(f"LoRA: target tokens of each of {len(steps)} steps", "equal", f"{same} of {len(steps)} equal", same == len(steps))
+  table.add_difference(f"LoRA: loss of each of {len(steps)} steps", differences["loss"], "relative")
+  table.add_difference(f"LoRA: gradient norm of each of {len(steps)} steps", differences["grad_norm"], "relative")
+
+
+def tensors_of(directory: Path) -> dict[str, tuple]:
+  with safetensors.safe_open(directory / "adapter_model.safetensors", "np") as file:
+    return {key: (file.get_slice(key).get_shape(), file.get_slice(key).get_dtype()) for key in file.keys()}
+
+
+def compare_adapter(table: Table, args, side: Vkift, encoded, examples):
+  written, expected = tensors_of(side.run_dir / "adapter"), tensors_of(args.work / "adapter")
+  wrong = [key for key in written.keys() | expected.keys() if written.get(key) != expected.get(key)]
+  for key in sorted(wrong):
+    print(f"{key}: PEFT {expected.get(key)}, vkift {written.get(key)}")
+  table.add(f"the trained adapter's {len(expected)} tensors: names, shapes, type", "as PEFT writes them",
+            f"{len(wrong)} differ", not wrong)
+  model = reference.load_adapter(reference.load_model(args.model), side.run_dir / "adapter")
+  nll = [reference.token_nll(model, ids) for ids, _ in encoded]
+  compare_scores(table, "the trained adapter in PEFT", encoded, nll, side.score(examples, side.run_dir / "adapter"))
+
+
+def find_data(given: Path | None) -> Path:
+  seed_tasks = "instruct/self-instruct/seed_tasks.jsonl"
+  named = given or os.environ.get("VKIFT_SHARED_DATA")
+  folders = [Path(named)] if named else [REPOSITORY.parent / "shared/data"]
+  for path in (folder / seed_tasks for folder in folders):
+    if path.is_file():
+      return path
+  sys.exit(f"smollm2: {folders[0] / seed_tasks}: not found; name the folder by --data or VKIFT_SHARED_DATA")
+
+
+def parse_args():
+  parts = ["score", "generate", "train", "adapter"]
+  p = argparse.ArgumentParser(description=__doc__)
+  p.add_argument("--model", type=Path, required=True, help="SmolLM2-135M-Instruct.Q4_1.gguf")
+  p.add_argument("--work", type=Path, required=True, help="folder for the reference's figures and vkift's run")
+  p.add_argument("--data", type=Path, help="the shared data folder [$VKIFT_SHARED_DATA, else ../shared/data of the repository]")
+  p.add_argument("--vkift", type=Path, default=REPOSITORY / "build/release/vkift", help="the command [%(default)s]")
+  p.add_argument("--only", action="append", choices=parts, help="a part; may be repeated. adapter: of the run that train left")
+  p.add_argument("--reference-only", action="store_true", help="compute and keep the reference's figures, do not run vkift")
+  args = p.parse_args()
+  args.only = args.only or parts
+  return args
+
+
+def main() -> int:
+  args = parse_args()
+  tokenizer = inputs.load_tokenizer(args.model)
+  examples = inputs.load_examples(tokenizer, find_data(args.data))
+  expected = reference.compute(args.model, tokenizer, examples, args.work)
+  if args.reference_only:
+    print(json.dumps(expected["steps"], indent=1))
+    return 0
+
+  scored = examples[:inputs.SCORED]
+  encoded = [inputs.encode(tokenizer, messages) for messages in scored]
+  side, table = Vkift(args.vkift.resolve(), args.model, args.work), Table()
+  if "score" in args.only:
+    compare_scores(table, "the model", encoded, expected["nll"], side.score(scored))
+  if "generate" in args.only:
+    compare_tokens(table, tokenizer, expected["greedy"], side.generate(inputs.PROMPTS))
+  if "train" in args.only:
+    compare_training(table, expected["steps"], side.train(examples, args.work / "adapter"))
+  if "adapter" in args.only:
+    compare_adapter(table, args, side, encoded, scored)
+
+  types = Counter(t.tensor_type.name for t in gguf.GGUFReader(args.model).tensors)
+  table.print()
+  print("\nModel: " + args.model.name + ", tensors " + ", ".join(f"{n} {name}" for name, n in types.items()) + ". Reference: "
+        + ", ".join(f"{name} {version}" for name, version in reference.versions().items()) + ", float32, CPU.")
+  return 0 if table.ok else 1
+
+
+if __name__ == "__main__":
+  try:
+    sys.exit(main())
+  except subprocess.CalledProcessError as failure:
+    sys.exit(f"smollm2: vkift {failure.cmd[1]} failed with exit status {failure.returncode}")
