@@ -55,13 +55,14 @@ static bool answered(void *user, uint64_t index, const int32_t *ids, uint32_t n,
   return ok;
 }
 
-bool accuracy_measure(arena *a, const loaded *l, const dataset *set, uint32_t max_new_tokens, const vkift_eval_events *events, accuracy *out,
-                      err *e) {
+bool accuracy_measure(arena *a, const loaded *l, const dataset *set, uint32_t max_new_tokens, const vkift_eval_events *events,
+                      accuracy *out, err *e) {
   answer_prompt *prompts = ARENA_ARRAY(a, answer_prompt, set->n);
   uint32_t longest = 0;
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    if (!x->prompt_n || !*x->answer) return ERR(e, "%s:%u: --accuracy: expected an example with a prompt and an answer", x->file, x->line);
+    if (!x->prompt_n || !*x->answer)
+      return ERR(e, "%s:%u: --accuracy: expected an example with a prompt and an answer", x->file, x->line);
     prompts[i] = (answer_prompt){x->ids, x->prompt_n};
     if (longest < x->prompt_n) longest = x->prompt_n;
   }
@@ -70,7 +71,8 @@ bool accuracy_measure(arena *a, const loaded *l, const dataset *set, uint32_t ma
   const generator_options shape = generator_fit(l->model, l->device, SLOTS, context);
   if (shape.context <= longest) return ERR(e, "a prompt of %u tokens does not fit into this device's storage buffers", longest);
   *out = (accuracy){.rows = ARENA_ARRAY(a, accuracy_row, set->n)};
-  gpu_heap *heap = heap_new(l->device, "answers", GPU_MEMORY_DEVICE), *staging = heap_new(l->device, "host side of answers", GPU_MEMORY_STAGING);
+  gpu_heap *heap = heap_new(l->device, "answers", GPU_MEMORY_DEVICE),
+           *staging = heap_new(l->device, "host side of answers", GPU_MEMORY_STAGING);
   const answer_options options = {.max_new_tokens = max_new_tokens};
   measuring w = {.memory = a, .loaded = l, .set = set, .events = events, .out = out};
   generator *g = NULL;

@@ -48,8 +48,8 @@ static bool repeat(arena *a, dataset *set, uint64_t first, const vkift_data *dat
   const uint64_t n = set->n - first;
   if (times_seen == 1) return true;
   if (times_seen > MOST_TIMES || (double)first + (double)n * (times_seen + 1) > UINT32_MAX)
-    return ERR(e, "%s: weight: expected at most %d, and at most %u examples with it, found %g times %llu examples", data->path, MOST_TIMES, UINT32_MAX,
-               times_seen, (unsigned long long)n);
+    return ERR(e, "%s: weight: expected at most %d, and at most %u examples with it, found %g times %llu examples", data->path,
+               MOST_TIMES, UINT32_MAX, times_seen, (unsigned long long)n);
   const uint64_t whole = (uint64_t)floor(times_seen);
   example *old = set->items, *items = ARENA_ARRAY(a, example, first + n * (whole + 1));
   memcpy(items, old, (size_t)first * sizeof *items);
@@ -82,7 +82,8 @@ bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
   const uint32_t context = m->config.max_positions;
   *out = context < DEFAULT_MAX_LENGTH ? context : DEFAULT_MAX_LENGTH;
   if (asked > context)
-    return ERR(e, "max_length: expected at most %u (the context that %s was trained for), found %lld", context, m->path, (long long)asked);
+    return ERR(e, "max_length: expected at most %u (the context that %s was trained for), found %lld", context, m->path,
+               (long long)asked);
   if (asked) *out = (uint32_t)asked;
   return true;
 }

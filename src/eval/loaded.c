@@ -5,7 +5,10 @@
 #include "models/prompt_choice.h"
 
 load_type loaded_type(vkift_weight_type type) {
-  static const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO, [VKIFT_WEIGHT_F32] = LOAD_F32, [VKIFT_WEIGHT_F16] = LOAD_F16, [VKIFT_WEIGHT_BF16] = LOAD_BF16};
+  static const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO,
+                                    [VKIFT_WEIGHT_F32] = LOAD_F32,
+                                    [VKIFT_WEIGHT_F16] = LOAD_F16,
+                                    [VKIFT_WEIGHT_BF16] = LOAD_BF16};
   return types[type];
 }
 
@@ -13,9 +16,11 @@ bool loaded_is_end(const loaded *l, int32_t id) {
   return model_is_eos(l->model, id) || (*l->prompt.end_of_turn && id == tokenizer_id(l->model->tokenizer, l->prompt.end_of_turn));
 }
 
-static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e) {
+static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path,
+                        err *e) {
   const char *config = path_join(a, source->run, "config.yaml");
-  if (!file_exists(config)) return ERR(e, "%s: expected a run directory that vkift train wrote, found no config.yaml in it", source->run);
+  if (!file_exists(config))
+    return ERR(e, "%s: expected a run directory that vkift train wrote, found no config.yaml in it", source->run);
   l->run = vkift_train_defaults();
   TRY(train_options_read(a, config, &l->run, e));
   l->is_run = true;
@@ -25,12 +30,14 @@ static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const c
   const char *output = path_join(a, source->run, full ? "model" : "adapter");
   l->trained = output;
   if (source->base) {
-    if (l->run.init == VKIFT_INIT_RANDOM) return ERR(e, "%s: the run began with random weights: it has no base model", source->run);
+    if (l->run.init == VKIFT_INIT_RANDOM)
+      return ERR(e, "%s: the run began with random weights: it has no base model", source->run);
     *adapter_path = l->run.adapter;
     return true;
   }
   if (!file_is_dir(output))
-    return ERR(e, "%s: the run has not ended: no %s in it (go on with it: vkift train --resume %s)", source->run, path_name(output), source->run);
+    return ERR(e, "%s: the run has not ended: no %s in it (go on with it: vkift train --resume %s)", source->run,
+               path_name(output), source->run);
   if (full) *model_path = output;
   else *adapter_path = output;
   return true;

@@ -16,8 +16,8 @@ uint32_t batch_most_tokens(const model *m, const gpu_device *d) {
 bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t longest, uint32_t *capacity, err *e) {
   const uint32_t most = batch_most_tokens(m, d);
   if (longest > most)
-    return ERR(e, "an example has %u tokens, but a row holds %u at this model's width on this device: use --max-length %u", longest, most,
-               most);
+    return ERR(e, "an example has %u tokens, but a row holds %u at this model's width on this device: use --max-length %u",
+               longest, most, most);
   if (want < longest) want = longest;
   if (want > most) want = most;
   const uint64_t rounded = (want + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP;

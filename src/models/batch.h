@@ -10,12 +10,12 @@ enum { BATCH_SLOTS = 8 };
 
 typedef struct batch {
   pack_limits limits;
-  uint32_t window;                             // sliding window of the model's attention, 0: none
-  model_inputs in;                             // what the forward reads
-  tensor *target_rows, *target_ids, *inverse;  // i32 [T], [T], [N]
-  tensor *target_weights;                      // f32 [T]: each row's share in the loss; the upstream gradient of the head
-  packed_row host[BATCH_SLOTS];                // where the host writes
-  gpu_recording *upload[BATCH_SLOTS];          // copies a slot to the device
+  uint32_t window;                            // sliding window of the model's attention, 0: none
+  model_inputs in;                            // what the forward reads
+  tensor *target_rows, *target_ids, *inverse; // i32 [T], [T], [N]
+  tensor *target_weights;                     // f32 [T]: each row's share in the loss; the upstream gradient of the head
+  packed_row host[BATCH_SLOTS];               // where the host writes
+  gpu_recording *upload[BATCH_SLOTS];         // copies a slot to the device
   gpu_slice memory;
   uint64_t bytes;
 } batch;

@@ -62,8 +62,8 @@ typedef struct model {
   uint32_t n_params;
   uint64_t params_capacity;
   tokenizer *tokenizer;
-  const char *chat_template;        // Jinja source, NULL where the model has none
-  const char *bos_text, *eos_text;  // the tokens' text, "" where there is none
+  const char *chat_template;       // Jinja source, NULL where the model has none
+  const char *bos_text, *eos_text; // the tokens' text, "" where there is none
   bool is_gguf;
   gguf gguf;       // where is_gguf
   weights weights; // of a Hugging Face directory
@@ -95,7 +95,7 @@ typedef struct model_inputs {
   tensor *rng_keys;  // [N, 3]: dropout's; NULL without
   tensor *cos, *sin; // f32 [positions, head_dim / 2], from model_rotary_tables
   embedding_index index;
-  tensor *cache_rows; // [N]: where each token's keys and values go; NULL in training
+  tensor *cache_rows;          // [N]: where each token's keys and values go; NULL in training
   tensor **cache_k, **cache_v; // per layer f32 [rows, n_kv_heads · head_dim]; NULL in training
 } model_inputs;
 

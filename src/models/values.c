@@ -24,7 +24,7 @@ static void initialise(const model *m, const model_param *p, uint64_t seed, floa
 static void undo_interleave(float *rows, uint32_t n_rows, uint32_t dim, uint32_t heads) {
   const uint32_t head = n_rows / heads;
   arena *a = arena_new("row order");
-  float *copy = ARENA_ARRAY(a, float, (uint64_t)head * dim);
+  float *copy = ARENA_ARRAY(a, float, (uint64_t)head *dim);
   for (uint32_t h = 0; h < heads; h++) {
     float *first = rows + (uint64_t)h * head * dim;
     memcpy(copy, first, (size_t)head * dim * sizeof *copy);
@@ -107,7 +107,9 @@ static const char *made_config(arena *a, const model *m) {
 bool model_config_json(arena *a, const model *m, const char **out, err *e) {
   if (m->is_gguf) {
     if (m->config.rope_divisors)
-      return ERR(e, "%s: tensor rope_freqs.weight: a config.json cannot say this scaling; start from the model's Hugging Face directory", m->path);
+      return ERR(
+          e, "%s: tensor rope_freqs.weight: a config.json cannot say this scaling; start from the model's Hugging Face directory",
+          m->path);
     *out = made_config(a, m);
     return true;
   }

@@ -15,10 +15,10 @@ typedef struct checkpoint_state {
   uint32_t bad_in_a_row; // steps that were not finite, up to now
   uint64_t bad_steps;    // of the whole run
   loader_state loader;
-  uint64_t data_hash;    // dataset_hash of the training data
+  uint64_t data_hash; // dataset_hash of the training data
   uint64_t seed;
-  uint32_t capacity;     // tokens of a packed row: another would group sums otherwise
-  bool recompute;        // gradient checkpointing
+  uint32_t capacity; // tokens of a packed row: another would group sums otherwise
+  bool recompute;    // gradient checkpointing
   double last_loss;
 } checkpoint_state;
 

@@ -15,8 +15,12 @@ static const char *adapter_start(const vkift_train_options *o) {
 }
 
 static bool declare_adapter(arena *a, setup *s, const vkift_train_options *o, err *e) {
-  adapter_config c = {.r = (uint32_t)o->lora_r, .alpha = o->lora_alpha, .dropout = o->lora_dropout, .rslora = o->use_rslora,
-                      .targets = o->target_modules.items, .n_targets = (uint32_t)o->target_modules.n};
+  adapter_config c = {.r = (uint32_t)o->lora_r,
+                      .alpha = o->lora_alpha,
+                      .dropout = o->lora_dropout,
+                      .rslora = o->use_rslora,
+                      .targets = o->target_modules.items,
+                      .n_targets = (uint32_t)o->target_modules.n};
   const char *from = adapter_start(o);
   if (from) {
     TRY(adapter_read_config(a, from, &c, e));
@@ -62,7 +66,9 @@ static void build(arena *a, setup *s, const corpus *c, const vkift_train_options
 }
 
 static need measure(const setup *s) {
-  return (need){.frozen = load_frozen_bytes(s->model), .trained = params_bytes(&s->params, true), .activations = activation_bytes(s),
+  return (need){.frozen = load_frozen_bytes(s->model),
+                .trained = params_bytes(&s->params, true),
+                .activations = activation_bytes(s),
                 .rest = batch_bytes(s->batch) + step_state_bytes(s->step)};
 }
 
@@ -78,9 +84,11 @@ static bool first_capacity(const setup *s, const corpus *c, const vkift_train_op
   if (o->micro_batch_tokens) {
     const uint32_t most = batch_most_tokens(s->model, s->device);
     if (o->micro_batch_tokens < c->longest)
-      return ERR(e, "--micro-batch-tokens: expected at least %u (the longest example), found %lld", c->longest, (long long)o->micro_batch_tokens);
+      return ERR(e, "--micro-batch-tokens: expected at least %u (the longest example), found %lld", c->longest,
+                 (long long)o->micro_batch_tokens);
     if (o->micro_batch_tokens > most)
-      return ERR(e, "--micro-batch-tokens: expected at most %u on this device, found %lld", most, (long long)o->micro_batch_tokens);
+      return ERR(e, "--micro-batch-tokens: expected at most %u on this device, found %lld", most,
+                 (long long)o->micro_batch_tokens);
     *out = (uint32_t)o->micro_batch_tokens;
     return true;
   }
@@ -89,13 +97,14 @@ static bool first_capacity(const setup *s, const corpus *c, const vkift_train_op
 }
 
 static bool does_not_fit(const setup *s, const need *n, uint64_t bytes, err *e) {
-  return ERR(e,
-             "%s: the run needs %.0f MiB of device memory (frozen weights %.0f, trained weights with gradients and optimizer %.0f, "
-             "activations %.0f, rest %.0f) and %.0f are to be had, with rows of %u tokens%s. Smaller: --max-length, --method lora, "
-             "--lora-r, --weight-dtype f16",
-             device_snapshot(s->device)->name, (double)need_total(n) / MIB, (double)n->frozen / MIB, (double)n->trained / MIB,
-             (double)n->activations / MIB, (double)n->rest / MIB, (double)bytes / MIB, s->choice.capacity,
-             s->choice.recompute ? " and gradient checkpointing" : "");
+  return ERR(
+      e,
+      "%s: the run needs %.0f MiB of device memory (frozen weights %.0f, trained weights with gradients and optimizer %.0f, "
+      "activations %.0f, rest %.0f) and %.0f are to be had, with rows of %u tokens%s. Smaller: --max-length, --method lora, "
+      "--lora-r, --weight-dtype f16",
+      device_snapshot(s->device)->name, (double)need_total(n) / MIB, (double)n->frozen / MIB, (double)n->trained / MIB,
+      (double)n->activations / MIB, (double)n->rest / MIB, (double)bytes / MIB, s->choice.capacity,
+      s->choice.recompute ? " and gradient checkpointing" : "");
 }
 
 // Tries, in this order: as asked; with checkpointing; with shorter rows.
@@ -116,9 +125,12 @@ static bool choose_rows(arena *a, setup *s, const corpus *c, const vkift_train_o
 }
 
 static void describe(const setup *s, const need *n, text *note) {
-  text_printf(note, "%llu parameters, %llu trained; %.0f MiB on the device (weights %.0f, training state %.0f, activations %.0f) with rows of %u tokens%s",
-              (unsigned long long)(s->model->n_parameters + (s->adapter ? s->params.n_elements : 0)), (unsigned long long)s->params.n_elements,
-              (double)need_total(n) / MIB, (double)n->frozen / MIB, (double)n->trained / MIB, (double)n->activations / MIB, s->choice.capacity,
+  text_printf(note,
+              "%llu parameters, %llu trained; %.0f MiB on the device (weights %.0f, training state %.0f, activations %.0f) with "
+              "rows of %u tokens%s",
+              (unsigned long long)(s->model->n_parameters + (s->adapter ? s->params.n_elements : 0)),
+              (unsigned long long)s->params.n_elements, (double)need_total(n) / MIB, (double)n->frozen / MIB,
+              (double)n->trained / MIB, (double)n->activations / MIB, s->choice.capacity,
               s->choice.recompute ? ", gradient checkpointing on" : "");
 }
 
@@ -135,8 +147,8 @@ static bool allocate(setup *s, const vkift_train_options *o, err *e) {
          score_record(s->score, s->device, activations, s->staging, e);
 }
 
-bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_train_options *o, const setup_choice *fixed, setup *s,
-                text *note, err *e) {
+bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_train_options *o, const setup_choice *fixed,
+                setup *s, text *note, err *e) {
   need n;
   *s = (setup){.model = m, .device = d};
   TRY(declare(a, s, o, e));

@@ -51,8 +51,8 @@ static void note_for_checkpoint(void *user, const char *line) {
 
 // Killed between config.yaml, which comes first, and the first checkpoint, which metrics.jsonl follows.
 static bool never_began(const trainer *t) {
-  return file_exists(path_join(t->memory, t->run_dir, "config.yaml")) && !file_exists(path_join(t->memory, t->run_dir, "metrics.jsonl")) &&
-         !checkpoint_any(t->checkpoints);
+  return file_exists(path_join(t->memory, t->run_dir, "config.yaml")) &&
+         !file_exists(path_join(t->memory, t->run_dir, "metrics.jsonl")) && !checkpoint_any(t->checkpoints);
 }
 
 static bool open_run_dir(trainer *t, err *e) {
@@ -72,12 +72,14 @@ static bool open_run_dir(trainer *t, err *e) {
     o->resume = false;
     return true;
   }
-  if (o->resume && !file_is_dir(t->checkpoints)) return ERR(e, "%s: expected a run directory with checkpoints/ to resume, found none", t->run_dir);
+  if (o->resume && !file_is_dir(t->checkpoints))
+    return ERR(e, "%s: expected a run directory with checkpoints/ to resume, found none", t->run_dir);
   if (!o->resume && file_exists(t->run_dir) && !file_is_dir(t->run_dir))
     return ERR(e, "%s: expected a new or empty directory for the run, found a file", t->run_dir);
   if (!o->resume && !dir_is_empty(t->run_dir))
-    return ERR(e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)", t->run_dir,
-               t->run_dir);
+    return ERR(
+        e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)",
+        t->run_dir, t->run_dir);
   return true;
 }
 
@@ -114,9 +116,11 @@ static void plan_steps(trainer *t) {
   const uint64_t epoch_steps = loader_epoch_steps(t->loader);
   t->eval_every = o->eval_steps ? (uint64_t)o->eval_steps : epoch_steps;
   t->save_every = o->save_steps ? (uint64_t)o->save_steps : epoch_steps;
-  const schedule_kind kinds[] = {[VKIFT_COSINE] = SCHEDULE_COSINE, [VKIFT_LINEAR] = SCHEDULE_LINEAR, [VKIFT_CONSTANT] = SCHEDULE_CONSTANT};
+  const schedule_kind kinds[] = {
+      [VKIFT_COSINE] = SCHEDULE_COSINE, [VKIFT_LINEAR] = SCHEDULE_LINEAR, [VKIFT_CONSTANT] = SCHEDULE_CONSTANT};
   t->schedule = (schedule){.kind = kinds[o->lr_scheduler_type], .learning_rate = o->learning_rate, .total_steps = t->total_steps};
-  t->schedule.warmup_steps = o->warmup_steps >= 0 ? (uint64_t)o->warmup_steps : (uint64_t)ceil(o->warmup_ratio * (double)t->total_steps);
+  t->schedule.warmup_steps =
+      o->warmup_steps >= 0 ? (uint64_t)o->warmup_steps : (uint64_t)ceil(o->warmup_ratio * (double)t->total_steps);
 }
 
 // Finds the newest good checkpoint before anything is built: its choice of rows decides the graphs.
@@ -124,14 +128,18 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   TRY(checkpoint_find(t->memory, t->checkpoints, note_for_checkpoint, t, path, &t->state, e));
   const uint64_t hash = dataset_hash(&t->corpus.train);
   if (t->state.data_hash != hash)
-    return ERR(e, "%s: the training data is not what the run began with (its hash was %016llx and is %016llx): a resumed run would not be the same run",
+    return ERR(e,
+               "%s: the training data is not what the run began with (its hash was %016llx and is %016llx): a resumed run would "
+               "not be the same run",
                *path, (unsigned long long)t->state.data_hash, (unsigned long long)hash);
   if (t->state.seed != (uint64_t)t->options.seed)
-    return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed, (long long)t->options.seed);
+    return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed,
+               (long long)t->options.seed);
   if (t->corpus.longest > t->state.capacity)
     return ERR(e, "%s: rows of %u tokens, but an example has %u", *path, t->state.capacity, t->corpus.longest);
   if (t->state.capacity > batch_most_tokens(t->model, t->device))
-    return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity, batch_most_tokens(t->model, t->device));
+    return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity,
+               batch_most_tokens(t->model, t->device));
   *choice = (setup_choice){t->state.capacity, t->state.recompute};
   return true;
 }
@@ -159,8 +167,11 @@ static bool save_checkpoint(trainer *t, err *e) {
 }
 
 static bool begin(trainer *t, err *e) {
-  t->state = (checkpoint_state){.data_hash = dataset_hash(&t->corpus.train), .seed = (uint64_t)t->options.seed,
-                                .capacity = t->setup.choice.capacity, .recompute = t->setup.choice.recompute, .last_loss = NAN};
+  t->state = (checkpoint_state){.data_hash = dataset_hash(&t->corpus.train),
+                                .seed = (uint64_t)t->options.seed,
+                                .capacity = t->setup.choice.capacity,
+                                .recompute = t->setup.choice.recompute,
+                                .last_loss = NAN};
   TRY(step_set_applied(t->setup.step, 0, e));
   TRY(dir_make(t->run_dir, e));
   return write_config(t, e) && save_checkpoint(t, e);
@@ -172,8 +183,11 @@ static bool check_f32(const vkift_train_options *o, err *e) {
   const struct {
     const char *name;
     double value;
-  } rows[] = {{"learning_rate", o->learning_rate}, {"weight_decay", o->weight_decay}, {"adam_epsilon", o->adam_epsilon},
-              {"max_grad_norm", o->max_grad_norm}, {"lora_alpha", o->lora_alpha}};
+  } rows[] = {{"learning_rate", o->learning_rate},
+              {"weight_decay", o->weight_decay},
+              {"adam_epsilon", o->adam_epsilon},
+              {"max_grad_norm", o->max_grad_norm},
+              {"lora_alpha", o->lora_alpha}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].value != 0 && !isnormal((float)rows[i].value)) {
       e->usage = true;
@@ -181,7 +195,8 @@ static bool check_f32(const vkift_train_options *o, err *e) {
     }
   if ((float)o->adam_beta1 >= 1 || (float)o->adam_beta2 >= 1) {
     e->usage = true;
-    return ERR(e, "adam_beta1 and adam_beta2: expected numbers that are below 1 as 32-bit floats, found %.17g and %.17g", o->adam_beta1, o->adam_beta2);
+    return ERR(e, "adam_beta1 and adam_beta2: expected numbers that are below 1 as 32-bit floats, found %.17g and %.17g",
+               o->adam_beta1, o->adam_beta2);
   }
   return true;
 }
@@ -258,8 +273,11 @@ static bool check_finite(trainer *t, const struct step_state *s, err *e) {
   t->state.bad_in_a_row = s->finite ? 0 : t->state.bad_in_a_row + 1;
   t->state.bad_steps += !s->finite;
   if (t->state.bad_in_a_row < (uint64_t)t->options.max_bad_steps) return true;
-  return ERR(e, "step %llu: loss or gradient was not finite in %u steps in a row (--max-bad-steps): the weights are those of step %llu. A smaller "
-                "--learning-rate often helps", (unsigned long long)t->state.step, t->state.bad_in_a_row,
+  return ERR(e,
+             "step %llu: loss or gradient was not finite in %u steps in a row (--max-bad-steps): the weights are those of step "
+             "%llu. A smaller "
+             "--learning-rate often helps",
+             (unsigned long long)t->state.step, t->state.bad_in_a_row,
              (unsigned long long)(t->state.step - t->state.bad_in_a_row));
 }
 
@@ -296,7 +314,9 @@ static bool evaluate(trainer *t, err *e) {
   if (!t->corpus.eval.n) return true;
   score_total total;
   TRY(score_dataset(t->setup.score, t->setup.batch, &t->corpus.eval, NULL, NULL, &total, e));
-  const vkift_eval_point point = {.step = (int64_t)t->state.step, .loss = total.loss, .examples = (int64_t)total.n_examples,
+  const vkift_eval_point point = {.step = (int64_t)t->state.step,
+                                  .loss = total.loss,
+                                  .examples = (int64_t)total.n_examples,
                                   .target_tokens = (int64_t)total.n_targets};
   t->last_eval_loss = total.loss;
   if (t->events && t->events->evaluation) t->events->evaluation(t->events->user, &point);
@@ -333,13 +353,16 @@ static bool trained_values(void *user, const model_param *p, float *out, err *e)
 static bool save_output(trainer *t, const char **output, err *e) {
   const bool full = t->options.method == VKIFT_FULL;
   const char *name = full ? "model" : "adapter";
-  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name), *old = arena_printf(t->memory, "%s/.%s.old", t->run_dir, name);
+  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name),
+             *old = arena_printf(t->memory, "%s/.%s.old", t->run_dir, name);
   *output = path_join(t->memory, t->run_dir, name);
   TRY(!file_exists(beside) || dir_remove(beside, e)); // of a killed run, like `old`
   TRY(!file_exists(old) || dir_remove(old, e));
   TRY(dir_make(beside, e));
   if (full) TRY(save_model(t->model, &t->prompt, beside, DTYPE_COUNT, trained_values, t, e));
-  else TRY(adapter_write(t->setup.adapter, beside, path_name(t->model->path), t->device, e) && save_tokenizer(t->model, &t->prompt, beside, e));
+  else
+    TRY(adapter_write(t->setup.adapter, beside, path_name(t->model->path), t->device, e) &&
+        save_tokenizer(t->model, &t->prompt, beside, e));
   TRY(dir_sync(beside, e));
   TRY(!file_exists(*output) || dir_rename(*output, old, e));
   TRY(dir_rename(beside, *output, e));
@@ -348,8 +371,12 @@ static bool save_output(trainer *t, const char **output, err *e) {
 
 static void fill_result(const trainer *t, const char *output, bool stopped, vkift_train_result *r) {
   if (!r) return;
-  *r = (vkift_train_result){.steps = (int64_t)t->state.step, .total_steps = (int64_t)t->total_steps, .bad_steps = (int64_t)t->state.bad_steps,
-                            .last_loss = t->state.last_loss, .last_eval_loss = t->last_eval_loss, .stopped = stopped};
+  *r = (vkift_train_result){.steps = (int64_t)t->state.step,
+                            .total_steps = (int64_t)t->total_steps,
+                            .bad_steps = (int64_t)t->state.bad_steps,
+                            .last_loss = t->state.last_loss,
+                            .last_eval_loss = t->last_eval_loss,
+                            .stopped = stopped};
   snprintf(r->run_dir, sizeof r->run_dir, "%s", t->run_dir);
   snprintf(r->output, sizeof r->output, "%s", output);
 }
