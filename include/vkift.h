@@ -59,7 +59,7 @@ typedef struct vkift_source {
   const char *run;           // a run directory; then `model` and `adapter` stay NULL
   const char *model;         // a Hugging Face directory (config.json, *.safetensors, tokenizer.json) or a GGUF file
   const char *adapter;       // a PEFT LoRA directory for `model`
-  bool base;                 // of a run: the model that it started from, without what it trained
+  bool base;                 // what the run or the adapter started from, without what was trained, with the same prompt
   const char *chat_template; // a Jinja file, or the built-in "alpaca" or "chatml"; NULL: the run's, the model's, else Alpaca's
   vkift_weight_type weight_dtype;
   const char *device; // an index of vkift_devices, or part of a name; NULL: the best
@@ -290,7 +290,7 @@ typedef struct vkift_cluster_score {
 
 typedef struct vkift_eval_events {
   void *user;
-  void (*example)(void *user, const vkift_scored *scored);
+  void (*example)(void *user, const vkift_scored *scored); // has every token scored, not only the targets
   void (*cluster)(void *user, const vkift_cluster_score *score); // after the last example
   void (*progress)(void *user, int64_t done, int64_t examples);
   void (*note)(void *user, const char *message);

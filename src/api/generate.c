@@ -49,7 +49,9 @@ static bool ensure_context(vkift_generator *g, uint32_t tokens, err *e) {
   g->heap = heap_new(g->loaded.device, "generator", GPU_MEMORY_DEVICE);
   g->staging = heap_new(g->loaded.device, "host side of the generator", GPU_MEMORY_STAGING);
   g->cached = ARENA_ARRAY(g->pass_memory, int32_t, g->context);
-  return generator_new(g->pass_memory, m, g->loaded.device, g->heap, g->staging, &options, &g->generator, e);
+  if (generator_new(g->pass_memory, m, g->loaded.device, g->heap, g->staging, &options, &g->generator, e)) return true;
+  drop_generator(g); // half of one must not answer the next call
+  return false;
 }
 
 vkift_status vkift_generator_open(const vkift_source *source, vkift_generator **out, vkift_error *error) {
@@ -127,11 +129,6 @@ static bool show(answer *w, bool last, err *e) {
   return true;
 }
 
-static bool is_end(const vkift_generator *g, int32_t id) {
-  const model *m = g->loaded.model;
-  return model_is_eos(m, id) || (*g->loaded.prompt.end_of_turn && id == tokenizer_id(m->tokenizer, g->loaded.prompt.end_of_turn));
-}
-
 // Feeds what of `ids` the cache does not hold; the last token always, for its logits.
 static bool feed_prompt(vkift_generator *g, const masked *prompt, const float **logits, err *e) {
   uint32_t common = 0;
@@ -152,7 +149,7 @@ static bool continue_answer(answer *w, const float *logits, vkift_finish *finish
   for (;;) {
     const int32_t id = sample_token(logits, generator_vocabulary(g->generator), &sampling, &r);
     *finish = VKIFT_FINISH_END;
-    if (is_end(g, id)) return true;
+    if (loaded_is_end(&g->loaded, id)) return true;
     w->ids[w->n++] = id;
     TRY(show(w, false, e));
     *finish = VKIFT_FINISH_STOPPED;

@@ -104,8 +104,8 @@ static void print_example(const vkift_scored *x) {
 }
 
 static void on_example(void *user, const vkift_scored *x) {
-  const scoring *s = user;
-  if (s->own->per_token) print_example(x);
+  (void)user;
+  print_example(x);
 }
 
 static void on_cluster(void *user, const vkift_cluster_score *c) {
@@ -127,7 +127,7 @@ static void on_note(void *user, const char *message) {
 
 static bool score(const vkift_eval_options *o, scoring *s, err *e) {
   const vkift_eval_events events = {.user = s,
-                                    .example = on_example,
+                                    .example = s->own->per_token ? on_example : NULL, // has every token scored
                                     .cluster = on_cluster,
                                     .progress = on_progress,
                                     .note = on_note,
@@ -239,8 +239,7 @@ static bool check(const vkift_eval_options *o, const eval_flags *own, err *e) {
 }
 
 static bool score_base(vkift_eval_options o, scoring *base, const scoring *tuned, err *e) {
-  o.source.base = o.source.run != NULL;
-  o.source.adapter = NULL;
+  o.source.base = true;
   TRY(score(&o, base, e));
   REQUIRE(base->n == tuned->n, "%llu clusters before, %llu after", (unsigned long long)base->n, (unsigned long long)tuned->n);
   return true;

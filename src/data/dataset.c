@@ -235,6 +235,14 @@ static void move_to(dataset *to, example x) {
   to->n_targets += x.n_targets;
 }
 
+// Copies of one example (--data PATH:3) drew the same number and stay together: what is scored is never trained on too.
+static uint64_t at_border_of_copies(const draw *draws, uint64_t n, uint64_t n_held) {
+  while (n_held < n && draws[n_held].key == draws[n_held - 1].key) n_held++;
+  if (n_held < n) return n_held;
+  while (n_held && draws[n_held - 1].key == draws[n - 1].key) n_held--;
+  return n_held;
+}
+
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out) {
   *held_out = (dataset){0};
   if (!(share > 0) || set->n < 2) return;
@@ -248,6 +256,7 @@ void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset 
     draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i};
   }
   qsort(draws, (size_t)n, sizeof *draws, by_key);
+  n_held = at_border_of_copies(draws, n, n_held);
   bool *held = ARENA_ARRAY(a, bool, n);
   for (uint64_t i = 0; i < n_held; i++) held[draws[i].i] = true;
   example *all = set->items;

@@ -75,7 +75,8 @@ bool answer_all(generator *g, const generator_options *shape, const answer_promp
   w.feeds = ARENA_ARRAY(a, feed, shape->slots);
   w.logits = ARENA_ARRAY(a, const float *, shape->slots);
   w.vocabulary = generator_vocabulary(g);
-  for (uint32_t i = 0; i < shape->slots; i++) w.slots[i].ids = ARENA_ARRAY(a, int32_t, options->max_new_tokens);
+  const uint32_t most = options->max_new_tokens < shape->context ? options->max_new_tokens : shape->context; // the context ends an answer too
+  for (uint32_t i = 0; i < shape->slots; i++) w.slots[i].ids = ARENA_ARRAY(a, int32_t, most);
   bool ok = true, any = true;
   while (ok && (any || w.next < n)) ok = admit(&w, e) && advance(&w, &any, e);
   arena_free(a);

@@ -5,11 +5,11 @@
 
 #include "base/log.h"
 #include "eval/accuracy.h"
+#include "eval/corpus.h"
 #include "eval/loaded.h"
 #include "eval/score.h"
-#include "train/corpus.h"
 
-enum { DEFAULT_CAPACITY = 1024, CAPACITY_STEP = 64 };
+enum { DEFAULT_CAPACITY = 1024 };
 
 typedef struct evaluation {
   arena *memory;
@@ -41,21 +41,29 @@ static bool read_run_data(evaluation *v, err *e) {
   return true;
 }
 
+// What is not scored is said.
+static void note_lost(const evaluation *v, uint32_t max_length) {
+  text lost = {0};
+  corpus_describe_lost(&v->data, max_length, &lost);
+  if (lost.length && v->events->note)
+    v->events->note(v->events->user, arena_printf(v->memory, "%llu examples%s", (unsigned long long)v->data.n, lost.data));
+  text_free(&lost);
+}
+
 static bool read_data(evaluation *v, err *e) {
   const vkift_eval_options *o = v->options;
   const model *m = v->loaded.model;
   if (!o->data) {
     TRY(read_run_data(v, e));
   } else {
-    const uint32_t context = m->config.max_positions, usual = context < 2048 ? context : 2048;
-    const int64_t of_run = v->loaded.is_run ? v->loaded.run.max_length : 0;
-    const uint32_t most = o->max_length ? (uint32_t)o->max_length : of_run ? (uint32_t)of_run : usual;
-    if (most > context) return ERR(e, "max_length: expected at most %u (the model's context), found %u", context, most);
+    uint32_t most;
+    TRY(corpus_max_length(m, o->max_length ? o->max_length : v->loaded.run.max_length, &most, e)); // 0 where there is no run
     const dataset_options options =
         corpus_options(m, &v->loaded.prompt, o->objective, o->data_format, o->train_on, o->excess_length, most, o->skip_bad_examples);
     char *file;
     TRY(dataset_path(v->memory, o->data, "test", &file, e));
     TRY(dataset_read(v->memory, file, &options, &v->data, e));
+    note_lost(v, most);
   }
   for (uint64_t i = 0; i < v->data.n; i++)
     if (v->longest < v->data.items[i].n) v->longest = v->data.items[i].n;
@@ -110,9 +118,8 @@ static bool one_example(void *user, const example *of_score, const float *losses
 static bool run_scores(evaluation *v, err *e) {
   const model *m = v->loaded.model;
   gpu_device *d = v->loaded.device;
-  uint64_t want = v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY;
-  if (want < v->longest) want = v->longest;
-  const pack_limits limits = {.tokens = (uint32_t)((want + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP)};
+  pack_limits limits = {0};
+  TRY(batch_capacity(m, d, v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY, v->longest, &limits.tokens, e));
   batch *b = batch_new(v->memory, m, &limits, v->longest);
   score *s = score_new(v->memory, m, b, device_plan(d)->storage_align);
   gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE), *staging = heap_new(d, "host side of evaluation", GPU_MEMORY_STAGING);
@@ -134,17 +141,24 @@ static void fill_result(const evaluation *v, double seconds, vkift_eval_result *
   for (uint64_t i = 0; i < v->data.n; i++) r->tokens += v->data.items[i].n, r->target_tokens += v->data.items[i].n_targets;
 }
 
+static bool check_options(const vkift_eval_options *o, err *e) {
+  if (o->max_new_tokens >= 1 && o->max_new_tokens <= INT32_MAX && o->micro_batch_tokens >= 0 && o->max_length >= 0) return true;
+  e->usage = true;
+  return ERR(e, "expected 1 ≤ max_new_tokens < 2^31, micro_batch_tokens ≥ 0 and max_length ≥ 0, found %lld, %lld and %lld",
+             (long long)o->max_new_tokens, (long long)o->micro_batch_tokens, (long long)o->max_length);
+}
+
 bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *events, vkift_eval_result *result, err *e) {
   arena *a = arena_new("evaluation");
   evaluation *v = ARENA_NEW(a, evaluation);
   *v = (evaluation){.memory = a, .options = options, .events = events};
   const double start = clock_seconds();
-  bool ok = loaded_open(a, &options->source, &v->loaded, e) && read_data(v, e);
+  bool ok = check_options(options, e) && loaded_open(a, &options->source, &v->loaded, e) && read_data(v, e);
   if (ok) {
     v->nll = ARENA_ARRAY(a, float, v->longest);
     v->target = ARENA_ARRAY(a, bool, v->longest);
     if (events->example) score_every_token(v);
-    if (options->accuracy) ok = accuracy_measure(a, &v->loaded, &v->data, (uint32_t)options->max_new_tokens, &v->accuracy, e);
+    if (options->accuracy) ok = accuracy_measure(a, &v->loaded, &v->data, (uint32_t)options->max_new_tokens, events, &v->accuracy, e);
   }
   ok = ok && run_scores(v, e);
   if (ok && options->accuracy && events->cluster) accuracy_report(a, &v->data, &v->accuracy, events);

@@ -71,7 +71,7 @@ bool merge_run(const vkift_export_options *o, err *e) {
   merging w = {0};
   const char *model_path, *adapter_path;
   bool ok = loaded_resolve(a, &o->source, &w.loaded, &model_path, &adapter_path, e) && model_open(a, model_path, false, &w.loaded.model, e) &&
-            loaded_prompt(a, &o->source, adapter_path, &w.loaded, e) && (!adapter_path || open_adapter(a, &w, adapter_path, e)) &&
+            loaded_prompt(a, &o->source, &w.loaded, e) && (!adapter_path || open_adapter(a, &w, adapter_path, e)) &&
             write_beside(a, &w, path_trim(a, o->output_dir), o->source.weight_dtype, e);
   weights_close(&w.file);
   loaded_close(&w.loaded);

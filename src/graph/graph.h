@@ -124,6 +124,9 @@ tensor *grad_saved_in(struct backward *b, const node *n, uint32_t i);
 tensor *grad_saved_out(struct backward *b, const node *n, uint32_t i);
 graph *grad_graph(struct backward *b);
 
+// The one operation that backward itself needs (ops/add.c): a + b, elementwise; same shapes.
+tensor *op_add(graph *g, tensor *a, tensor *b);
+
 // --- plan (plan.c) ---------------------------------------------------------------------------------------------------
 
 // Gives every tensor an offset in one arena so that tensors that live at the same time never overlap; sets

@@ -1,4 +1,5 @@
 // PEFT's two files: adapter_config.json and adapter_model.safetensors.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,10 @@ static bool refuse_what_we_lack(const json *d, err *e) {
     if (v && !cJSON_IsNull(v) && (v->child || !(cJSON_IsObject(v) || cJSON_IsArray(v))))
       return ERR(e, "%s: %s: expected null or empty, found %s: not supported", d->origin, empty[i], json_describe(v, found));
   }
+  const cJSON *init = cJSON_GetObjectItemCaseSensitive(d->root, "init_lora_weights"); // pissa, olora, loftq, corda change the base
+  if (cJSON_IsString(init) && strcmp(init->valuestring, "gaussian") && strcmp(init->valuestring, "eva") && strcmp(init->valuestring, "orthogonal"))
+    return ERR(e, "%s: init_lora_weights: expected an initialisation that leaves the base model as it is, found %s: not supported", d->origin,
+               json_describe(init, found));
   const char *bias = "none", *type = "";
   TRY(json_string(d, d->root, "", "peft_type", &type, e));
   TRY(json_string_or(d, d->root, "", "bias", &bias, e));
@@ -60,6 +65,7 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *c, err *e) {
             json_number_or(&d, d.root, "", "lora_dropout", &c->dropout, e) && json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) &&
             read_targets(a, &d, c, e);
   if (ok && (c->r < 1 || c->r > 4096)) ok = ERR(e, "%s: r: expected 1 to 4096, found %u", path, c->r);
+  if (ok && !(c->alpha > 0 && isfinite((float)c->alpha))) ok = ERR(e, "%s: lora_alpha: expected a number above 0, found %g", path, c->alpha);
   if (ok && !(c->dropout >= 0 && c->dropout < 1)) ok = ERR(e, "%s: lora_dropout: expected 0 to below 1, found %g", path, c->dropout);
   json_free(&d);
   return ok;

@@ -20,6 +20,12 @@ typedef struct batch {
   uint64_t bytes;
 } batch;
 
+// The most tokens that one row may have on a device: a binding holds a whole activation, so that the widest
+// one bounds it; and no dispatch has more than 65,535 groups along an axis, each for a token or more.
+uint32_t batch_most_tokens(const model *m, const gpu_device *d);
+// The capacity for rows of about `want` tokens: at least the longest example, in whole steps where the device has room.
+bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t longest, uint32_t *capacity, err *e);
+
 // Declares the tensors of a row with the given capacities, and the rotary tables of positions [0, n_positions).
 batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n_positions);
 // Device memory that batch_allocate takes.

@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "io/quote.h"
 #include "models/blocks.h"
 
 static bool matches_hf(const char *architecture) {
@@ -99,6 +100,28 @@ static bool read_rope_divisors(arena *a, const gguf *g, model_config *c, err *e)
   return true;
 }
 
+static bool gguf_must_be(const gguf *g, const char *key, uint32_t expected, err *e) {
+  uint32_t found = expected;
+  TRY(gguf_get_u32_or(g, key, &found, e));
+  if (found == expected) return true;
+  return ERR(e, "%s: %s: expected %u, found %u: this model needs something that vkift does not have", g->path, key, expected, found);
+}
+
+// As refuse_what_we_lack. Llama 3's scaling is no key: it comes as rope_freqs.weight.
+static bool refuse_what_gguf_asks(arena *a, const gguf *g, const model_config *c, err *e) {
+  const uint32_t head = c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
+  if (gguf_find(g, "llama.rope.scaling.type")) {
+    const char *type;
+    char found[QUOTE_BYTES];
+    TRY(gguf_get_string(a, g, "llama.rope.scaling.type", &type, e));
+    if (strcmp(type, "none"))
+      return ERR(e, "%s: llama.rope.scaling.type: expected none, found %s: start from the model's Hugging Face directory", g->path,
+                 quote_string(type, found));
+  }
+  return gguf_must_be(g, "llama.expert_count", 0, e) && gguf_must_be(g, "llama.attention.sliding_window", 0, e) &&
+         gguf_must_be(g, "llama.rope.dimension_count", head, e) && gguf_must_be(g, "llama.attention.value_length", head, e);
+}
+
 static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   float eps = 1e-5f, theta = 10000;
   *c = (model_config){.initializer_range = 0.02, .max_positions = 2048, .bos_id = -1};
@@ -117,11 +140,7 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   TRY(gguf_get_f32_or(g, "llama.rope.freq_base", &theta, e));
   c->rms_norm_eps = eps;
   c->rope_theta = theta;
-  if (gguf_find(g, "llama.expert_count")) {
-    uint32_t experts = 0;
-    TRY(gguf_get_u32(g, "llama.expert_count", &experts, e));
-    if (experts) return ERR(e, "%s: llama.expert_count: expected 0, found %u: mixtures of experts are not supported", g->path, experts);
-  }
+  TRY(refuse_what_gguf_asks(a, g, c, e));
   TRY(read_rope_divisors(a, g, c, e));
   c->tie_embeddings = !weights_find(&g->weights, "output.weight");
   return true;

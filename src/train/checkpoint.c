@@ -196,14 +196,20 @@ static bool verify(arena *a, const char *dir, err *e) {
 
 // --- directories ---------------------------------------------------------------------------------------------------------
 
+// A checkpoint is renamed before it is taken apart, so that half of one is never found.
+static bool remove_checkpoint(arena *a, const char *dir, uint64_t step, err *e) {
+  const char *old = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)step);
+  const char *away = arena_printf(a, "%s/.step-%llu.old", dir, (unsigned long long)step);
+  return (!file_exists(away) || dir_remove(away, e)) && dir_rename(old, away, e) && dir_remove(away, e);
+}
+
 bool checkpoint_write(const char *dir, const checkpoint_state *state, const params *p, gpu_device *d, err *e) {
   arena *a = arena_new("checkpoint path");
   const char *final = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)state->step);
   const char *beside = arena_printf(a, "%s/.step-%llu.tmp", dir, (unsigned long long)state->step);
-  bool ok = dir_make(dir, e) && (!file_exists(beside) || dir_remove(beside, e)) && (!file_exists(final) || dir_remove(final, e)) &&
-            dir_make(beside, e) && write_tensors(path_join(a, beside, files[1]), p, d, e) &&
+  bool ok = dir_make(dir, e) && (!file_exists(beside) || dir_remove(beside, e)) && dir_make(beside, e) && write_tensors(path_join(a, beside, files[1]), p, d, e) &&
             write_counters(path_join(a, beside, files[0]), state, e) && write_checksums(a, beside, e) && dir_sync(beside, e) &&
-            dir_rename(beside, final, e);
+            (!file_exists(final) || remove_checkpoint(a, dir, state->step, e)) && dir_rename(beside, final, e);
   arena_free(a);
   return ok;
 }
@@ -260,17 +266,21 @@ static bool remove_left_over(arena *a, const char *dir, err *e) {
   return true;
 }
 
-// A checkpoint is renamed before it is taken apart, so that half of one is never found.
 bool checkpoint_rotate(const char *dir, uint64_t keep, err *e) {
   if (!keep) return true;
   arena *a = arena_new("checkpoint rotation");
   uint64_t *steps, n;
   bool ok = remove_left_over(a, dir, e) && list_steps(a, dir, &steps, &n, e);
-  for (uint64_t i = keep; ok && i < n; i++) {
-    const char *old = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)steps[i]);
-    const char *away = arena_printf(a, "%s/.step-%llu.old", dir, (unsigned long long)steps[i]);
-    ok = dir_rename(old, away, e) && dir_remove(away, e);
-  }
+  for (uint64_t i = keep; ok && i < n; i++) ok = remove_checkpoint(a, dir, steps[i], e);
+  arena_free(a);
+  return ok;
+}
+
+bool checkpoint_remove_after(const char *dir, uint64_t step, err *e) {
+  arena *a = arena_new("checkpoints that cannot be used");
+  uint64_t *steps, n;
+  bool ok = list_steps(a, dir, &steps, &n, e);
+  for (uint64_t i = 0; ok && i < n && steps[i] > step; i++) ok = remove_checkpoint(a, dir, steps[i], e);
   arena_free(a);
   return ok;
 }

@@ -34,5 +34,8 @@ bool checkpoint_any(const char *dir);
 bool checkpoint_load(const char *path, const params *p, gpu_device *d, err *e);
 // Removes the oldest checkpoints until `keep` are left (0: all stay).
 bool checkpoint_rotate(const char *dir, uint64_t keep, err *e);
+// Removes checkpoints of later steps than the one that a run goes on from: they are damaged, and would be kept as the
+// newest in the place of good ones.
+bool checkpoint_remove_after(const char *dir, uint64_t step, err *e);
 
 #endif

@@ -89,8 +89,17 @@ static void say_device(const trainer *t) {
   else note(t, arena_printf(t->memory, "device: %s", s->name));
 }
 
+// What was left open, and what an adapter brought: config.yaml says what the run was made with.
 static void fill_defaults(trainer *t) {
   vkift_train_options *o = &t->options;
+  if (o->adapter) {
+    const adapter_config *c = &t->setup.adapter->config;
+    o->lora_r = c->r;
+    o->lora_alpha = c->alpha;
+    o->lora_dropout = c->dropout;
+    o->use_rslora = c->rslora;
+    o->target_modules = (vkift_strings){c->targets, c->n_targets};
+  }
   if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_FULL ? 2e-5 : 2e-4;
   o->max_length = t->corpus.max_length;
   o->micro_batch_tokens = t->setup.choice.capacity;
@@ -121,14 +130,22 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
     return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed, (long long)t->options.seed);
   if (t->corpus.longest > t->state.capacity)
     return ERR(e, "%s: rows of %u tokens, but an example has %u", *path, t->state.capacity, t->corpus.longest);
+  if (t->state.capacity > batch_most_tokens(t->model, t->device))
+    return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity, batch_most_tokens(t->model, t->device));
   *choice = (setup_choice){t->state.capacity, t->state.recompute};
   return true;
+}
+
+static bool write_config(trainer *t, err *e) {
+  return train_options_write(path_join(t->memory, t->run_dir, "config.yaml"), &t->options, e);
 }
 
 static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e));
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
+  TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
+  TRY(write_config(t, e)); // flags may have changed it: --max-steps to go on for longer
   t->saved_step = t->state.step;
   note(t, arena_printf(t->memory, "resumed from %s", checkpoint));
   return true;
@@ -146,11 +163,11 @@ static bool begin(trainer *t, err *e) {
                                 .capacity = t->setup.choice.capacity, .recompute = t->setup.choice.recompute, .last_loss = NAN};
   TRY(step_set_applied(t->setup.step, 0, e));
   TRY(dir_make(t->run_dir, e));
-  TRY(train_options_write(path_join(t->memory, t->run_dir, "config.yaml"), &t->options, e));
-  return save_checkpoint(t, e);
+  return write_config(t, e) && save_checkpoint(t, e);
 }
 
-// The device computes in f32: a rate beyond it would be infinite there, and a tiny epsilon would be a division by zero.
+// The device computes in f32: a rate beyond it would be infinite there, a tiny epsilon would be a division by zero, and a
+// beta so near to 1 that it is 1 there would never let a moment move.
 static bool check_f32(const vkift_train_options *o, err *e) {
   const struct {
     const char *name;
@@ -162,6 +179,10 @@ static bool check_f32(const vkift_train_options *o, err *e) {
       e->usage = true;
       return ERR(e, "%s: expected a number that a 32-bit float holds, found %g", rows[i].name, rows[i].value);
     }
+  if ((float)o->adam_beta1 >= 1 || (float)o->adam_beta2 >= 1) {
+    e->usage = true;
+    return ERR(e, "adam_beta1 and adam_beta2: expected numbers that are below 1 as 32-bit floats, found %.17g and %.17g", o->adam_beta1, o->adam_beta2);
+  }
   return true;
 }
 
@@ -307,19 +328,22 @@ static bool trained_values(void *user, const model_param *p, float *out, err *e)
   return gpu_download(t->device, p->t->memory, out, tensor_bytes(p->t), e);
 }
 
-// The result is written beside and renamed, so that adapter/ or model/ is whole when it is there.
+// The result is written beside and renamed, so that adapter/ or model/ is whole when it is there. One of an earlier end of
+// this run is renamed away before it is taken apart, for the same reason.
 static bool save_output(trainer *t, const char **output, err *e) {
   const bool full = t->options.method == VKIFT_FULL;
   const char *name = full ? "model" : "adapter";
-  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name);
+  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name), *old = arena_printf(t->memory, "%s/.%s.old", t->run_dir, name);
   *output = path_join(t->memory, t->run_dir, name);
-  TRY(!file_exists(beside) || dir_remove(beside, e));
+  TRY(!file_exists(beside) || dir_remove(beside, e)); // of a killed run, like `old`
+  TRY(!file_exists(old) || dir_remove(old, e));
   TRY(dir_make(beside, e));
   if (full) TRY(save_model(t->model, &t->prompt, beside, DTYPE_COUNT, trained_values, t, e));
   else TRY(adapter_write(t->setup.adapter, beside, path_name(t->model->path), t->device, e) && save_tokenizer(t->model, &t->prompt, beside, e));
   TRY(dir_sync(beside, e));
-  if (file_exists(*output)) TRY(dir_remove(*output, e)); // of an earlier end of this run
-  return dir_rename(beside, *output, e);
+  TRY(!file_exists(*output) || dir_rename(*output, old, e));
+  TRY(dir_rename(beside, *output, e));
+  return !file_exists(old) || dir_remove(old, e);
 }
 
 static void fill_result(const trainer *t, const char *output, bool stopped, vkift_train_result *r) {

@@ -277,6 +277,25 @@ static void splits_are_seeded_and_complete(void **state) {
   end(&f);
 }
 
+static void copies_are_split_together(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  for (uint64_t seed = 0; seed < 20; seed++) {
+    dataset set = {.items = ARENA_ARRAY(a, example, 21), .n = 21}, held; // 7 examples, each three times
+    for (uint32_t i = 0; i < 21; i++) set.items[i].index = i / 3;
+    dataset_split(a, &set, 0.37, seed, &held);
+    assert_int_equal(held.n + set.n, 21);
+    assert_int_equal(held.n, 9); // 8 are wanted
+    for (uint64_t i = 0; i < held.n; i++)
+      for (uint64_t k = 0; k < set.n; k++) assert_int_not_equal(held.items[i].index, set.items[k].index);
+  }
+  dataset one = {.items = ARENA_ARRAY(a, example, 3), .n = 3}, none;
+  dataset_split(a, &one, 0.5, 1, &none);
+  assert_int_equal(none.n, 0);
+  assert_int_equal(one.n, 3);
+  arena_free(a);
+}
+
 static void the_hash_sees_every_part(void **state) {
   (void)state;
   fixture f = begin(NULL, false);
@@ -425,7 +444,7 @@ int main(void) {
       cmocka_unit_test(bos_stands_where_the_tokenizer_or_the_template_has_it),
       cmocka_unit_test(straddling_tokens_count_by_their_last_byte),
       cmocka_unit_test(lengths),
-      cmocka_unit_test(splits_are_seeded_and_complete),
+      cmocka_unit_test(splits_are_seeded_and_complete), cmocka_unit_test(copies_are_split_together),
       cmocka_unit_test(the_hash_sees_every_part),
       cmocka_unit_test(files_of_a_directory),
       cmocka_unit_test(real_messages),

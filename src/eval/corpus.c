@@ -1,11 +1,11 @@
-#include "train/corpus.h"
+#include "eval/corpus.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/rng.h"
 
-enum { DEFAULT_MAX_LENGTH = 2048 };
+enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
 
 static data_format format_of(vkift_data_format f) {
   switch (f) {
@@ -43,9 +43,13 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift
 }
 
 // --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
-static void repeat(arena *a, dataset *set, uint64_t first, double times_seen, uint64_t seed) {
-  if (times_seen == 1) return;
+static bool repeat(arena *a, dataset *set, uint64_t first, const vkift_data *data, uint64_t seed, err *e) {
+  const double times_seen = data->weight;
   const uint64_t n = set->n - first;
+  if (times_seen == 1) return true;
+  if (times_seen > MOST_TIMES || (double)first + (double)n * (times_seen + 1) > UINT32_MAX)
+    return ERR(e, "%s: weight: expected at most %d, and at most %u examples with it, found %g times %llu examples", data->path, MOST_TIMES, UINT32_MAX,
+               times_seen, (unsigned long long)n);
   const uint64_t whole = (uint64_t)floor(times_seen);
   example *old = set->items, *items = ARENA_ARRAY(a, example, first + n * (whole + 1));
   memcpy(items, old, (size_t)first * sizeof *items);
@@ -56,6 +60,7 @@ static void repeat(arena *a, dataset *set, uint64_t first, double times_seen, ui
     for (uint64_t k = 0; k < times; k++) items[set->n++] = old[first + i];
   }
   set->items = items;
+  return true;
 }
 
 // Each example's index keys its random numbers: its place in what is trained on.
@@ -73,11 +78,18 @@ static void count(corpus *c) {
   }
 }
 
-bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e) {
+bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
   const uint32_t context = m->config.max_positions;
-  *c = (corpus){.max_length = o->max_length ? (uint32_t)o->max_length : context < DEFAULT_MAX_LENGTH ? context : DEFAULT_MAX_LENGTH};
-  if (c->max_length > context)
-    return ERR(e, "max_length: expected at most %u (the context that %s was trained for), found %u", context, m->path, c->max_length);
+  *out = context < DEFAULT_MAX_LENGTH ? context : DEFAULT_MAX_LENGTH;
+  if (asked > context)
+    return ERR(e, "max_length: expected at most %u (the context that %s was trained for), found %lld", context, m->path, (long long)asked);
+  if (asked) *out = (uint32_t)asked;
+  return true;
+}
+
+bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e) {
+  *c = (corpus){0};
+  TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
   const dataset_options options =
       corpus_options(m, prompt, o->objective, o->data_format, o->train_on, o->excess_length, c->max_length, o->skip_bad_examples);
   for (size_t i = 0; i < o->data.n; i++) {
@@ -85,7 +97,7 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
     const uint64_t first = c->train.n;
     TRY(dataset_path(a, o->data.items[i].path, "train", &file, e));
     TRY(dataset_read(a, file, &options, &c->train, e));
-    repeat(a, &c->train, first, o->data.items[i].weight, (uint64_t)o->seed + i);
+    TRY(repeat(a, &c->train, first, &o->data.items[i], (uint64_t)o->seed + i, e));
   }
   if (o->eval_data) {
     char *file;
@@ -99,12 +111,19 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   return true;
 }
 
+void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out) {
+  if (set->dropped_long)
+    text_printf(out, "; %llu dropped: longer than %u tokens (--max-length)", (unsigned long long)set->dropped_long, max_length);
+  if (set->truncated) text_printf(out, "; %llu cut to %u tokens", (unsigned long long)set->truncated, max_length);
+  if (set->skipped_bad) text_printf(out, "; %llu bad ones skipped", (unsigned long long)set->skipped_bad);
+}
+
 void corpus_describe(const corpus *c, text *out) {
   const dataset *t = &c->train;
   text_printf(out, "%llu examples, %llu tokens, %llu of them targets", (unsigned long long)t->n, (unsigned long long)t->n_tokens,
               (unsigned long long)t->n_targets);
-  if (c->eval.n) text_printf(out, "; %llu examples to evaluate on", (unsigned long long)c->eval.n);
-  if (t->dropped_long) text_printf(out, "; %llu dropped: longer than %u tokens (--max-length)", (unsigned long long)t->dropped_long, c->max_length);
-  if (t->truncated) text_printf(out, "; %llu cut to %u tokens", (unsigned long long)t->truncated, c->max_length);
-  if (t->skipped_bad) text_printf(out, "; %llu bad ones skipped", (unsigned long long)t->skipped_bad);
+  corpus_describe_lost(t, c->max_length, out);
+  if (!c->eval.n) return;
+  text_printf(out, "; %llu examples to evaluate on", (unsigned long long)c->eval.n);
+  corpus_describe_lost(&c->eval, c->max_length, out);
 }
