@@ -153,6 +153,7 @@ static bool continue_answer(answer *w, const float *logits, vkift_finish *finish
   rng r = rng_new((uint64_t)o->seed, RNG_SAMPLE);
   for (;;) {
     const int32_t id = sample_token(logits, generator_vocabulary(g->generator), &sampling, &r);
+    if (id < 0) return ERR(e, "%s: the model's output is not finite: its weights are damaged", g->loaded.model->path);
     *finish = VKIFT_FINISH_END;
     if (loaded_is_end(&g->loaded, id)) return true;
     w->ids[w->n++] = id;

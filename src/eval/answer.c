@@ -28,6 +28,7 @@ typedef struct answering {
 // Takes the token that logits give; a finished sequence is handed over and its slot is free again.
 static bool take(answering *w, sequence *s, const float *logits, err *e) {
   const int32_t id = sample_token(logits, w->vocabulary, &w->options->sample, &s->random);
+  if (id < 0) return ERR(e, "the model's output is not finite: its weights are damaged");
   const bool ended = w->end(w->of, id);
   if (!ended) s->ids[s->n++] = id;
   s->busy = !ended && s->n < w->options->max_new_tokens && s->position < w->shape->context;

@@ -77,7 +77,9 @@ bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
   TRY(device_open(a, source->device, &l->device, e));
   l->heap = heap_new(l->device, "model", GPU_MEMORY_DEVICE);
   l->staging = heap_new(l->device, "host side of the model", GPU_MEMORY_STAGING);
-  load_declare(a, l->model, NULL, loaded_type(source->weight_dtype));
+  // A run is asked with the weights as it was trained on them.
+  const bool as_run = l->is_run && source->weight_dtype == VKIFT_WEIGHT_AUTO;
+  load_declare(a, l->model, NULL, loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype));
   TRY(load_upload(l->model, l->device, l->heap, 0, e));
   return !adapter_path || load_adapter(a, l, adapter_path, e);
 }

@@ -81,6 +81,10 @@ bool model_is_eos(const model *m, int32_t id);
 // normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
 
+// Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
+// initialised at random only names and shapes count.
+uint64_t model_fingerprint(const model *m);
+
 // A config.json that transformers reads for this model (for a GGUF it is made; for a directory it is the original).
 bool model_config_json(arena *a, const model *m, const char **out, err *e);
 

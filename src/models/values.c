@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <xxhash.h>
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -67,6 +68,25 @@ void model_rotary_tables(const model_config *c, uint32_t n, float *cos_table, fl
       sin_table[(uint64_t)p * half + i] = (float)sin(p * f);
     }
   }
+}
+
+uint64_t model_fingerprint(const model *m) {
+  enum { SAMPLE_BYTES = 4096 };
+  XXH3_state_t *h = XXH3_createState();
+  REQUIRE(h, "out of host memory for a hash");
+  XXH3_64bits_reset(h);
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    const model_param *p = &m->params[i];
+    XXH3_64bits_update(h, p->name, strlen(p->name) + 1);
+    XXH3_64bits_update(h, p->shape, sizeof p->shape);
+    if (!p->source) continue;
+    const uint32_t type = p->source->type;
+    XXH3_64bits_update(h, &type, sizeof type);
+    XXH3_64bits_update(h, p->source->data, p->source->bytes < SAMPLE_BYTES ? (size_t)p->source->bytes : SAMPLE_BYTES);
+  }
+  const uint64_t hash = XXH3_64bits_digest(h);
+  XXH3_freeState(h);
+  return hash;
 }
 
 static const char *made_config(arena *a, const model *m) {

@@ -128,6 +128,8 @@ static bool write_counters(const char *path, const checkpoint_state *s, err *e) 
   cJSON_AddBoolToObject(o, "gradient_checkpointing", s->recompute);
   add_word(o, "data_hash", s->data_hash);
   add_word(o, "seed", s->seed);
+  add_word(o, "base_hash", s->base_hash);
+  cJSON_AddStringToObject(o, "device", s->device);
   uint64_t bits;
   memcpy(&bits, &s->last_loss, sizeof bits);
   add_word(o, "last_loss_bits", bits);
@@ -146,6 +148,7 @@ static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e
   json d;
   uint32_t version = 0;
   uint64_t bits = 0;
+  const char *device = "";
   *s = (checkpoint_state){0};
   TRY(json_read(path_join(a, dir, "state.json"), JSON_LIMIT, &d, e));
   bool ok = json_u32(&d, d.root, "", "version", &version, e);
@@ -156,8 +159,10 @@ static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e
        read_u64(&d, "epoch", &s->loader.epoch, e) && read_u64(&d, "next_example", &s->loader.next, e) &&
        json_u32(&d, d.root, "", "micro_batch_tokens", &s->capacity, e) &&
        json_bool(&d, d.root, "", "gradient_checkpointing", &s->recompute, e) && read_word(&d, "data_hash", &s->data_hash, e) &&
-       read_word(&d, "seed", &s->seed, e) && read_word(&d, "last_loss_bits", &bits, e);
+       read_word(&d, "seed", &s->seed, e) && read_word(&d, "base_hash", &s->base_hash, e) &&
+       json_string(&d, d.root, "", "device", &device, e) && read_word(&d, "last_loss_bits", &bits, e);
   memcpy(&s->last_loss, &bits, sizeof bits);
+  s->device = arena_strdup(a, device);
   json_free(&d);
   return ok;
 }

@@ -123,6 +123,20 @@ static void plan_steps(trainer *t) {
       o->warmup_steps >= 0 ? (uint64_t)o->warmup_steps : (uint64_t)ceil(o->warmup_ratio * (double)t->total_steps);
 }
 
+// What decides the bits beside the run's own options: the device, its driver, the paths that are taken.
+static const char *device_text(const trainer *t) {
+  const gpu_snapshot *s = device_snapshot(t->device);
+  const gpu_plan *p = device_plan(t->device);
+  text out = {0};
+  text_printf(&out, "%s, %s %s, subgroups of %u, bindings of %llu, %s kernels", s->name, s->driver_name, s->driver_info, p->subgroup_size,
+              (unsigned long long)p->max_binding_bytes, p->is_cpu ? "CPU" : "GPU");
+  for (int f = 0; f < GPU_FEATURE_COUNT; f++)
+    if (p->on[f] && f != GPU_FEATURE_MEMORY_BUDGET) text_printf(&out, ", %s", gpu_feature_name((gpu_feature)f));
+  const char *copy = arena_strdup(t->memory, out.data);
+  text_free(&out);
+  return copy;
+}
+
 // Finds the newest good checkpoint before anything is built: its choice of rows decides the graphs.
 static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *e) {
   TRY(checkpoint_find(t->memory, t->checkpoints, note_for_checkpoint, t, path, &t->state, e));
@@ -135,6 +149,13 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   if (t->state.seed != (uint64_t)t->options.seed)
     return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed,
                (long long)t->options.seed);
+  if (t->state.base_hash != model_fingerprint(t->model))
+    return ERR(e, "%s: the base model %s is not the one that the run began with", *path, t->model->path);
+  const char *device = device_text(t);
+  if (strcmp(t->state.device, device))
+    note(t, arena_printf(t->memory, "the run began on another device or with other paths (%s); now %s: its bits may differ",
+                         t->state.device, device));
+  t->state.device = device;
   if (t->corpus.longest > t->state.capacity)
     return ERR(e, "%s: rows of %u tokens, but an example has %u", *path, t->state.capacity, t->corpus.longest);
   if (t->state.capacity > batch_most_tokens(t->model, t->device))
@@ -171,7 +192,9 @@ static bool begin(trainer *t, err *e) {
                                 .seed = (uint64_t)t->options.seed,
                                 .capacity = t->setup.choice.capacity,
                                 .recompute = t->setup.choice.recompute,
-                                .last_loss = NAN};
+                                .last_loss = NAN,
+                                .base_hash = model_fingerprint(t->model),
+                                .device = device_text(t)};
   TRY(step_set_applied(t->setup.step, 0, e));
   TRY(dir_make(t->run_dir, e));
   return write_config(t, e) && save_checkpoint(t, e);
