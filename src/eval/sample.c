@@ -12,8 +12,10 @@ typedef struct choice {
 
 static int32_t most_likely(const float *logits, uint32_t n) {
   int32_t best = 0;
-  for (uint32_t i = 0; i < n; i++)
-    if (!(logits[i] <= logits[best])) best = (int32_t)i; // a NaN wins, and is found
+  for (uint32_t i = 0; i < n; i++) {
+    if (isnan(logits[i])) return (int32_t)i; // found by the caller's check
+    if (logits[i] > logits[best]) best = (int32_t)i;
+  }
   return best;
 }
 

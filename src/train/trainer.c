@@ -296,6 +296,7 @@ static bool check_finite(trainer *t, const struct step_state *s, err *e) {
   t->state.bad_in_a_row = s->finite ? 0 : t->state.bad_in_a_row + 1;
   t->state.bad_steps += !s->finite;
   if (t->state.bad_in_a_row < (uint64_t)t->options.max_bad_steps) return true;
+  if (!save_checkpoint(t, e)) return false; // the weights are good, and worth keeping
   return ERR(e,
              "step %llu: loss or gradient was not finite in %u steps in a row (--max-bad-steps): the weights are those of step "
              "%llu. A smaller "

@@ -61,6 +61,8 @@ static int close_all(void **state) {
 
 static checkpoint_state state_of(uint64_t step) {
   return (checkpoint_state){.step = step,
+                            .device = "a device",
+                            .base_hash = 77,
                             .applied = (uint32_t)step - 1,
                             .bad_in_a_row = 1,
                             .bad_steps = 3,
@@ -133,7 +135,8 @@ static void every_number_comes_back(void **state) {
   const checkpoint_state want = state_of(10);
   assert_true(found.step == 10 && found.applied == 9 && found.bad_in_a_row == 1 && found.bad_steps == 3);
   assert_true(found.loader.epoch == 7 && found.loader.next == 11 && found.capacity == 4096 && found.recompute);
-  assert_true(found.data_hash == want.data_hash && found.seed == want.seed && found.last_loss == 0.1);
+  assert_true(found.data_hash == want.data_hash && found.seed == want.seed && found.last_loss == 0.1 && found.base_hash == 77);
+  assert_string_equal(found.device, "a device");
   if (!checkpoint_load(path, &f->params, f->device, &e)) fail_with(&e);
   check_filled(f, 2);
 }

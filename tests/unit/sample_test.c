@@ -76,12 +76,31 @@ static void the_same_seed_gives_the_same_tokens(void **state) {
   assert_true(differ > 20);
 }
 
+static void what_is_not_finite_is_no_token(void **state) {
+  (void)state;
+  float logits[3] = {1, 2, 0};
+  const sample_options greedy_options = {.top_p = 1}, warm = {.temperature = 1, .top_p = 1};
+  rng r = rng_new(1, RNG_SAMPLE);
+  const float bad[] = {NAN, INFINITY};
+  for (int place = 0; place < 3; place++)
+    for (int i = 0; i < 2; i++) {
+      const float kept = logits[place];
+      logits[place] = bad[i];
+      assert_int_equal(sample_token(logits, 3, &greedy_options, &r), -1);
+      assert_int_equal(sample_token(logits, 3, &warm, &r), -1);
+      logits[place] = kept;
+    }
+  logits[0] = -INFINITY; // a token that never comes
+  assert_int_equal(sample_token(logits, 3, &greedy_options, &r), 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(greedy),
       cmocka_unit_test(temperature),
       cmocka_unit_test(top_p),
       cmocka_unit_test(the_same_seed_gives_the_same_tokens),
+      cmocka_unit_test(what_is_not_finite_is_no_token),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
