@@ -44,7 +44,7 @@ const char *json_describe(const struct cJSON *value, char buffer[64]);
 // U+FFFD.
 void json_put_string(text *out, const char *string);
 void json_put_bytes(text *out, const char *bytes, size_t length); // the same of bytes that may hold NUL
-void json_put_number(text *out, double v);                        // the shortest that reads back the same; null for NaN and infinities
-void json_print(const struct cJSON *value, text *out);            // with two spaces of indentation and a final newline
+void json_put_number(text *out, double v);             // the shortest that reads back the same; null for NaN and infinities
+void json_print(const struct cJSON *value, text *out); // with two spaces of indentation and a final newline
 
 #endif

@@ -20,8 +20,8 @@ typedef struct checkpoint_state {
   uint32_t capacity; // tokens of a packed row: another would group sums otherwise
   bool recompute;    // gradient checkpointing
   double last_loss;
-  uint64_t base_hash;  // model_fingerprint of what the run began with
-  const char *device;  // name, driver and paths taken: another one may give other bits
+  uint64_t base_hash; // model_fingerprint of what the run began with
+  const char *device; // name, driver and paths taken: another one may give other bits
 } checkpoint_state;
 
 // Writes <dir>/step-N beside, flushes it, renames it.
