@@ -322,6 +322,72 @@ vkift_export_options vkift_export_defaults(void);
 
 vkift_status vkift_export(const vkift_export_options *options, vkift_error *error);
 
+// --- data ------------------------------------------------------------------------------------------------------------
+
+// What the model would be trained on, without training: no weights are read and no device is used. Make with
+// vkift_data_defaults().
+typedef struct vkift_data_options {
+  vkift_source source; // whose tokenizer and template: a run, or a model
+  const char *data;    // required: as of training
+  vkift_data_format data_format;
+  vkift_objective objective;
+  vkift_train_on train_on;
+  bool skip_bad_examples;
+  int64_t max_length; // 0: the run's, else min(2048, the model's context)
+  vkift_excess excess_length;
+} vkift_data_options;
+
+vkift_data_options vkift_data_defaults(void);
+
+typedef struct vkift_data_token {
+  int32_t id;
+  bool target;      // carries loss
+  bool control;     // a control token, not text
+  const char *text; // what it adds to the text so far; a character that takes several tokens stands at the last of them
+  size_t length;
+} vkift_data_token;
+
+typedef struct vkift_data_example {
+  int64_t index; // 0-based, of the examples that are left
+  const char *file;
+  int64_t line;
+  const char *task, *cluster, *source;
+  double weight;
+  size_t n;
+  const vkift_data_token *tokens; // [n]
+  size_t n_targets, prompt_tokens; // prompt_tokens: before the last answer
+} vkift_data_example;
+
+typedef struct vkift_data_task {
+  const char *name;
+  int64_t examples, tokens, target_tokens;
+} vkift_data_task;
+
+enum { VKIFT_DATA_LENGTHS = 24 };
+
+typedef struct vkift_data_report {
+  int64_t examples, tokens, target_tokens;
+  int64_t skipped_bad, dropped_long, truncated;
+  int64_t max_length; // that longer ones were dropped or cut at
+  int64_t lengths[VKIFT_DATA_LENGTHS]; // examples of [2^i, 2^(i+1)) tokens
+  int64_t longest, median_length, fewest_targets, median_targets, most_targets;
+  int64_t duplicates;       // examples that another equals token for token
+  int64_t control_text;     // examples whose text spells a control token; it stays text
+  int64_t end_markers;      // answers that end in a literal marker such as <|endoftext|>
+  char control_name[64], end_marker[64]; // the first of each
+} vkift_data_report;
+
+typedef struct vkift_data_events {
+  void *user;
+  int64_t first, count; // of which examples `example` is called
+  void (*example)(void *user, const vkift_data_example *example);
+  void (*task)(void *user, const vkift_data_task *task); // by name
+} vkift_data_events;
+
+// Reads all of it. events and report may be NULL; with report NULL, only as much is computed as `example` needs.
+vkift_status vkift_data_read(const vkift_data_options *options, const vkift_data_events *events, vkift_data_report *report,
+                             vkift_error *error);
+
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
 typedef struct vkift_tokenizer vkift_tokenizer;

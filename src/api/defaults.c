@@ -43,3 +43,7 @@ vkift_eval_options vkift_eval_defaults(void) {
 vkift_export_options vkift_export_defaults(void) {
   return (vkift_export_options){0};
 }
+
+vkift_data_options vkift_data_defaults(void) {
+  return (vkift_data_options){0};
+}
