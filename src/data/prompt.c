@@ -174,8 +174,6 @@ bool prompt_render(const prompt_style *style, const message *messages, uint32_t 
                    err *e) {
   *out = (rendered){0};
   if (!n) return ERR(e, "a conversation: expected at least one message, found none");
-  for (uint32_t i = 0; i < n; i++)
-    if (messages[i].role == ROLE_TOOL) return ERR(e, "messages[%u]: the role \"tool\" is not supported yet by this prompt", i);
   if (style->kind == PROMPT_CHATML) {
     render_chatml(style, messages, n, add_generation_prompt, out);
   } else {

@@ -12,6 +12,8 @@ typedef struct message {
   message_role role;
   const char *content; // UTF-8 without NUL
   bool train;          // an assistant turn that carries loss
+  const char *tool_calls; // of an assistant turn: a JSON array as text, for templates; NULL: none
+  const char *tools;      // of the first message: the tools of the conversation, a JSON array as text; NULL: none
 } message;
 
 typedef enum prompt_kind { PROMPT_ALPACA, PROMPT_CHATML } prompt_kind;

@@ -51,11 +51,11 @@ static bool read_data(evaluation *v, err *e) {
     const int64_t of_run = v->loaded.is_run ? v->loaded.run.max_length : 0;
     const uint32_t most = o->max_length ? (uint32_t)o->max_length : of_run ? (uint32_t)of_run : usual;
     if (most > context) return ERR(e, "max_length: expected at most %u (the model's context), found %u", context, most);
-    const dataset_options options =
+    dataset_options options =
         corpus_options(m, &v->loaded.prompt, o->objective, o->data_format, o->train_on, o->excess_length, most, o->skip_bad_examples);
-    char *file;
-    TRY(dataset_path(v->memory, o->data, "test", &file, e));
-    TRY(dataset_read(v->memory, file, &options, &v->data, e));
+    options.strip_suffix = o->strip_suffix;
+    options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+    TRY(dataset_read_split(v->memory, o->data, "test", &options, &v->data, e));
   }
   for (uint64_t i = 0; i < v->data.n; i++)
     if (v->longest < v->data.items[i].n) v->longest = v->data.items[i].n;

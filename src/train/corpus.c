@@ -14,6 +14,10 @@ static data_format format_of(vkift_data_format f) {
     case VKIFT_DATA_PROMPT_COMPLETION: return DATA_PROMPT_COMPLETION;
     case VKIFT_DATA_TEXT: return DATA_TEXT;
     case VKIFT_DATA_TOKENS: return DATA_TOKENS;
+    case VKIFT_DATA_SHAREGPT: return DATA_SHAREGPT;
+    case VKIFT_DATA_SEGMENTS: return DATA_SEGMENTS;
+    case VKIFT_DATA_SELF_INSTRUCT: return DATA_SELF_INSTRUCT;
+    case VKIFT_DATA_SUPERNI: return DATA_SUPERNI;
     default: return DATA_AUTO;
   }
 }
@@ -43,19 +47,28 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift
 }
 
 // --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
-static void repeat(arena *a, dataset *set, uint64_t first, double times_seen, uint64_t seed) {
-  if (times_seen == 1) return;
-  const uint64_t n = set->n - first;
-  const uint64_t whole = (uint64_t)floor(times_seen);
-  example *old = set->items, *items = ARENA_ARRAY(a, example, first + n * (whole + 1));
-  memcpy(items, old, (size_t)first * sizeof *items);
-  rng r = rng_new(seed, RNG_SPLIT);
-  set->n = first;
-  for (uint64_t i = 0; i < n; i++) {
-    const uint64_t times = whole + (rng_uniform(&r) < times_seen - (double)whole);
-    for (uint64_t k = 0; k < times; k++) items[set->n++] = old[first + i];
+static void repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t seed) {
+  uint64_t most = 0;
+  for (uint64_t i = 0; i < set->n; i++) most += (uint64_t)floor(data->items[set->items[i].part].weight) + 1;
+  example *items = ARENA_ARRAY(a, example, most);
+  uint64_t n = 0;
+  uint32_t part = UINT32_MAX;
+  rng r = {0};
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example *x = &set->items[i];
+    const double times_seen = data->items[x->part].weight, whole = floor(times_seen);
+    if (x->part != part) part = x->part, r = rng_new(seed + part, RNG_SPLIT);
+    const uint64_t times = (uint64_t)whole + (times_seen > whole && rng_uniform(&r) < times_seen - whole);
+    for (uint64_t k = 0; k < times; k++) items[n++] = *x;
   }
   set->items = items;
+  set->n = n;
+}
+
+static bool is_weighted(const vkift_data_list *data) {
+  for (size_t i = 0; i < data->n; i++)
+    if (data->items[i].weight != 1) return true;
+  return false;
 }
 
 // Each example's index keys its random numbers: its place in what is trained on.
@@ -73,27 +86,42 @@ static void count(corpus *c) {
   }
 }
 
+// All of --data, each example once, within the limit of its task.
+static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
+  options.max_instances = (uint32_t)o->max_examples_per_task;
+  options.seed = (uint64_t)o->seed;
+  options.sketches = true;
+  for (size_t i = 0; i < o->data.n; i++) {
+    const uint64_t first = c->train.n;
+    TRY(dataset_read_split(a, o->data.items[i].path, "train", &options, &c->train, e));
+    for (uint64_t k = first; k < c->train.n; k++) c->train.items[k].part = (uint32_t)i;
+  }
+  if (o->drop_duplicates) c->duplicates = mixture_drop_duplicates(&c->train);
+  if (o->max_examples_per_task)
+    c->beyond_limit = mixture_limit_tasks(&c->train, (uint64_t)o->max_examples_per_task, (uint64_t)o->seed);
+  return true;
+}
+
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e) {
   const uint32_t context = m->config.max_positions;
   *c = (corpus){.max_length = o->max_length ? (uint32_t)o->max_length : context < DEFAULT_MAX_LENGTH ? context : DEFAULT_MAX_LENGTH};
   if (c->max_length > context)
     return ERR(e, "max_length: expected at most %u (the context that %s was trained for), found %u", context, m->path, c->max_length);
-  const dataset_options options =
+  dataset_options options =
       corpus_options(m, prompt, o->objective, o->data_format, o->train_on, o->excess_length, c->max_length, o->skip_bad_examples);
-  for (size_t i = 0; i < o->data.n; i++) {
-    char *file;
-    const uint64_t first = c->train.n;
-    TRY(dataset_path(a, o->data.items[i].path, "train", &file, e));
-    TRY(dataset_read(a, file, &options, &c->train, e));
-    repeat(a, &c->train, first, o->data.items[i].weight, (uint64_t)o->seed + i);
-  }
-  if (o->eval_data) {
-    char *file;
-    TRY(dataset_path(a, o->eval_data, "valid", &file, e));
-    TRY(dataset_read(a, file, &options, &c->eval, e));
-  }
+  options.strip_suffix = o->strip_suffix;
+  options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  TRY(read_training(a, o, options, c, e));
+  if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
+  if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
+  c->near = mixture_near_duplicates(&c->train);
+  const uint64_t n = c->train.n;
+  if (is_weighted(&o->data)) repeat(a, &c->train, &o->data, (uint64_t)o->seed);
   count(c);
+  if (!n && c->leaked)
+    return ERR(e, "%s: the prompts of all %llu examples are in the evaluation data too (--allow-leakage keeps them)",
+               o->data.items[0].path, (unsigned long long)c->leaked);
   if (!c->train.n) return ERR(e, "%s: expected examples to train on, found none that is left", o->data.items[0].path);
   if (!c->train.n_targets) return ERR(e, "%s: expected tokens that carry loss, found none", o->data.items[0].path);
   return true;
@@ -107,4 +135,14 @@ void corpus_describe(const corpus *c, text *out) {
   if (t->dropped_long) text_printf(out, "; %llu dropped: longer than %u tokens (--max-length)", (unsigned long long)t->dropped_long, c->max_length);
   if (t->truncated) text_printf(out, "; %llu cut to %u tokens", (unsigned long long)t->truncated, c->max_length);
   if (t->skipped_bad) text_printf(out, "; %llu bad ones skipped", (unsigned long long)t->skipped_bad);
+  if (t->without_demonstrations)
+    text_printf(out, "; demonstrations left out of %llu to fit %u tokens", (unsigned long long)t->without_demonstrations, c->max_length);
+  if (t->missing_tasks) text_printf(out, "; %llu listed tasks have no file", (unsigned long long)t->missing_tasks);
+  if (c->duplicates) text_printf(out, "; %llu exact duplicates left out", (unsigned long long)c->duplicates);
+  if (c->beyond_limit) text_printf(out, "; %llu left out by --max-examples-per-task", (unsigned long long)c->beyond_limit);
+  if (c->leaked)
+    text_printf(out, "; %llu left out whose prompt is in the evaluation data (--allow-leakage)", (unsigned long long)c->leaked);
+  if (c->near.n)
+    text_printf(out, "; %llu are much like an earlier one (the first: %s:%u, like %s:%u)", (unsigned long long)c->near.n,
+                c->near.first->file, c->near.first->line, c->near.is_like->file, c->near.is_like->line);
 }

@@ -99,7 +99,8 @@ static void fill_defaults(trainer *t) {
 
 static void plan_steps(trainer *t) {
   const vkift_train_options *o = &t->options;
-  const loader_options options = {.batch_size = (uint32_t)o->batch_size, .no_shuffle = !o->shuffle, .seed = (uint64_t)o->seed};
+  const loader_options options = {.batch_size = (uint32_t)o->batch_size, .no_shuffle = !o->shuffle, .seed = (uint64_t)o->seed,
+                                  .task_cap = (uint32_t)o->mixing_cap};
   t->loader = loader_new(t->memory, &t->corpus.train, &options);
   t->total_steps = loader_total_steps(t->loader, o->num_train_epochs, (uint64_t)o->max_steps);
   const uint64_t epoch_steps = loader_epoch_steps(t->loader);
@@ -213,7 +214,7 @@ static vkift_step row_of(const trainer *t, const struct step_state *s, const str
   const loader_state at = t->loader->state;
   return (vkift_step){.step = (int64_t)t->state.step,
                       .total_steps = (int64_t)t->total_steps,
-                      .epoch = (double)at.epoch + (double)at.next / (double)t->corpus.train.n,
+                      .epoch = (double)at.epoch + (double)at.next / (double)t->loader->epoch_n,
                       .loss = s->loss,
                       .grad_norm = s->grad_norm,
                       .learning_rate = h->learning_rate,

@@ -106,7 +106,7 @@ static void orders_that_alpaca_has_no_place_for_are_refused(void **state) {
   } cases[] = {{0, 1, false, "expected role \"user\", found \"assistant\""},
                {1, 2, false, "messages[1]: expected role \"assistant\", found \"user\""},
                {3, 1, false, "expected a user message, found none"},
-               {4, 1, false, "the role \"tool\" is not supported yet"},
+               {4, 1, false, "expected role \"user\", found \"tool\""},
                {0, 0, false, "expected at least one message"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     rendered r;
