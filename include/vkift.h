@@ -59,7 +59,7 @@ typedef struct vkift_source {
   const char *run;           // a run directory; then `model` and `adapter` stay NULL
   const char *model;         // a Hugging Face directory (config.json, *.safetensors, tokenizer.json) or a GGUF file
   const char *adapter;       // a PEFT LoRA directory for `model`
-  bool base;                 // of a run: the model that it started from, without what it trained
+  bool base;                 // what the run or the adapter started from, without what was trained, with the same prompt
   const char *chat_template; // a Jinja file, or the built-in "alpaca" or "chatml"; NULL: the run's, the model's, else Alpaca's
   vkift_weight_type weight_dtype;
   const char *device; // an index of vkift_devices, or part of a name; NULL: the best
@@ -119,13 +119,13 @@ typedef struct vkift_train_options {
   vkift_data_format data_format;
   const char *chat_template; // a Jinja file, or "alpaca" or "chatml"; NULL: the model's, else Alpaca's
   vkift_train_on train_on;
-  bool skip_bad_examples; // count and skip a bad line of data instead of failing
-  const char *strip_suffix; // a literal end marker that answers carry in their text ("<|endoftext|>"), removed; NULL: none
-  int64_t num_pos_examples; // Super-NaturalInstructions: 2 right demonstrations in an instruction,
-  int64_t num_neg_examples; // … wrong ones,
-  bool add_explanation;     // … and why they are right or wrong
-  const char *eval_data;  // scored during training
-  double eval_split;      // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
+  bool skip_bad_examples;        // count and skip a bad line of data instead of failing
+  const char *strip_suffix;      // a literal end marker that answers carry in their text ("<|endoftext|>"), removed; NULL: none
+  int64_t num_pos_examples;      // Super-NaturalInstructions: 2 right demonstrations in an instruction,
+  int64_t num_neg_examples;      // … wrong ones,
+  bool add_explanation;          // … and why they are right or wrong
+  const char *eval_data;         // scored during training
+  double eval_split;             // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
   int64_t max_examples_per_task; // chosen by `seed`; 0: all
   int64_t mixing_cap;            // of each task, at most so many examples in an epoch, others in the next; 0: all
   bool drop_duplicates;          // true: an example that is there already is left out
@@ -306,7 +306,7 @@ typedef struct vkift_cluster_score {
 
 typedef struct vkift_eval_events {
   void *user;
-  void (*example)(void *user, const vkift_scored *scored);
+  void (*example)(void *user, const vkift_scored *scored);       // has every token scored, not only the targets
   void (*cluster)(void *user, const vkift_cluster_score *score); // after the last example
   void (*progress)(void *user, int64_t done, int64_t examples);
   void (*note)(void *user, const char *message);

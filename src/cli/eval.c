@@ -34,7 +34,8 @@ static const option eval_table[] = {
      .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
     {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100,
      .help = "Super-NaturalInstructions: wrong demonstrations in an instruction"},
-    {"add_explanation", OPTION_BOOL, AT(add_explanation), .help = "Super-NaturalInstructions: say why a demonstration is right or wrong"},
+    {"add_explanation", OPTION_BOOL, AT(add_explanation),
+     .help = "Super-NaturalInstructions: say why a demonstration is right or wrong"},
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,
@@ -112,8 +113,8 @@ static void print_example(const vkift_scored *x) {
 }
 
 static void on_example(void *user, const vkift_scored *x) {
-  const scoring *s = user;
-  if (s->own->per_token) print_example(x);
+  (void)user;
+  print_example(x);
 }
 
 static void on_cluster(void *user, const vkift_cluster_score *c) {
@@ -135,7 +136,7 @@ static void on_note(void *user, const char *message) {
 
 static bool score(const vkift_eval_options *o, scoring *s, err *e) {
   const vkift_eval_events events = {.user = s,
-                                    .example = on_example,
+                                    .example = s->own->per_token ? on_example : NULL, // has every token scored
                                     .cluster = on_cluster,
                                     .progress = on_progress,
                                     .note = on_note,
@@ -247,8 +248,7 @@ static bool check(const vkift_eval_options *o, const eval_flags *own, err *e) {
 }
 
 static bool score_base(vkift_eval_options o, scoring *base, const scoring *tuned, err *e) {
-  o.source.base = o.source.run != NULL;
-  o.source.adapter = NULL;
+  o.source.base = true;
   TRY(score(&o, base, e));
   REQUIRE(base->n == tuned->n, "%llu clusters before, %llu after", (unsigned long long)base->n, (unsigned long long)tuned->n);
   return true;

@@ -78,7 +78,7 @@ static void print_json(const session *s, const char *prompt, const vkift_generat
   text_puts(&out, "{\"prompt\": ");
   json_put_string(&out, prompt);
   text_puts(&out, ", \"answer\": ");
-  json_line_put_string(&out, s->answer.data, s->answer.length);
+  json_put_bytes(&out, s->answer.data, s->answer.length);
   text_printf(&out, ", \"prompt_tokens\": %lld, \"new_tokens\": %lld, \"finish\": \"%s\"}", (long long)r->prompt_tokens,
               (long long)r->new_tokens, finish_names[r->finish]);
   puts(out.data);

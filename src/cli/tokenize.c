@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/json_line.h"
 #include "cli/options.h"
+#include "io/json.h"
 
 typedef struct tokenize_options {
   const char *model;
@@ -58,7 +59,7 @@ static bool decode(const tokenize_options *o, const vkift_tokenizer *t, const in
   size_t length = 0;
   if (!library_ok(vkift_tokenizer_decode(t, ids, n, !o->special, &bytes, &length, &error), &error, e)) return false;
   if (o->jsonl) {
-    json_line_put_string(out, bytes, length);
+    json_put_bytes(out, bytes, length);
     text_putc(out, '\n');
   } else {
     text_put(out, bytes, length);

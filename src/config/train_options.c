@@ -30,7 +30,8 @@ const option train_option_table[] = {
      .help = "random: fresh weights; of the model only config.json and tokenizer.json are read (needs method full)"},
     {"adapter", OPTION_PATH, AT(adapter), GROUP, .unset = "none", .value = "DIR", .help = "go on from this PEFT adapter"},
     {"data", OPTION_DATA, AT(data), GROUP, .unset = "none",
-     .help = "JSONL or JSON file, a directory with train.jsonl or of SuperNI tasks; a final :number is its weight; may be repeated"},
+     .help =
+         "JSONL or JSON file, a directory with train.jsonl or of SuperNI tasks; a final :number is its weight; may be repeated"},
     {"data_format", OPTION_ENUM, AT(data_format), GROUP, .names = data_format_names, .value = "FORMAT",
      .help = "auto (recognised from the first example), alpaca, messages, prompt-completion, text, tokens, sharegpt, segments, "
              "self-instruct or superni"},
@@ -63,7 +64,7 @@ const option train_option_table[] = {
      .help = "sft: loss on answers only; lm: on every token"},
     {"method", OPTION_ENUM, AT(method), GROUP, .names = method_names,
      .help = "lora: small matrices beside frozen weights; full: all weights"},
-    {"lora_r", OPTION_INTEGER, AT(lora_r), GROUP, RANGE(1, 1024), .help = "rank of the LoRA matrices"},
+    {"lora_r", OPTION_INTEGER, AT(lora_r), GROUP, RANGE(1, 4096), .help = "rank of the LoRA matrices"},
     {"lora_alpha", OPTION_NUMBER, AT(lora_alpha), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
      .help = "the update is scaled by alpha / r"},
     {"lora_dropout", OPTION_NUMBER, AT(lora_dropout), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
@@ -81,7 +82,7 @@ const option train_option_table[] = {
      .help = "share of the steps in which the learning rate rises"},
     {"warmup_steps", OPTION_INTEGER, AT(warmup_steps), GROUP, RANGE(0, INFINITY), .unset = "by warmup_ratio",
      .help = "steps in which it rises; wins over warmup_ratio"},
-    {"num_train_epochs", OPTION_NUMBER, AT(num_train_epochs), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+    {"num_train_epochs", OPTION_NUMBER, AT(num_train_epochs), GROUP, RANGE(0, 1e6), .rules = OPTION_ABOVE_LEAST,
      .help = "passes over the data"},
     {"max_steps", OPTION_INTEGER, AT(max_steps), GROUP, RANGE(1, INFINITY), .unset = "by num_train_epochs",
      .help = "optimizer steps; wins over num_train_epochs"},

@@ -74,8 +74,7 @@ static void append_beginning(reader *r, example *x) {
 static bool add_example(reader *r, const char *origin, example *x, err *e) {
   uint32_t most = r->options->max_length;
   count_targets(x, r->options->all_tokens);
-  if (!x->n_targets)
-    return ERR(e, "%s: the mask covers nothing: none of the example's tokens (%u) carries loss", origin, x->n);
+  if (!x->n_targets) return ERR(e, "%s: the mask covers nothing: none of the example's tokens (%u) carries loss", origin, x->n);
   if (r->set->n == UINT32_MAX) return ERR(e, "%s: more examples than can be counted", origin);
   excess_length excess = r->options->excess;
   if (excess == EXCESS_DEFAULT) excess = r->format == DATA_TEXT ? EXCESS_SPLIT : EXCESS_DROP;
@@ -124,7 +123,8 @@ typedef struct fitting {
 
 // Encodes it with these demonstrations and so much of its input. *fits: within max_length; only then, or where `always`,
 // is it kept in *m.
-static bool encode_instance_as(const fitting *f, superni_encoding how, size_t input_n, bool always, bool *fits, masked *m, err *e) {
+static bool encode_instance_as(const fitting *f, superni_encoding how, size_t input_n, bool always, bool *fits, masked *m,
+                               err *e) {
   const uint32_t most = f->r->options->max_length;
   arena *scratch = arena_new("one encoding of an instance");
   text prompt = {0};
@@ -174,8 +174,8 @@ static bool fit_input(const fitting *f, superni_encoding how, size_t *input_n, e
   for (;;) {
     size_t middle = good + (bad - good) / 2;
     while (middle > good && (input[middle] & 0xC0) == 0x80) middle--;
-    if (middle == good)
-      do middle++;
+    if (middle == good) do
+        middle++;
       while ((input[middle] & 0xC0) == 0x80);
     if (middle >= bad) return *input_n = good, true;
     TRY(instance_fits(f, how, middle, &fits, e));
@@ -420,8 +420,9 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
   }
   for (uint64_t i = 0; i < files.n; i++) TRY(read_path(a, files.paths[i], &of_split, files.n > 1, set, e));
   set->missing_tasks += files.n_missing;
-  return set->n > n_before || ERR(e, "%s: no example is left of its %llu files: all are bad or longer than %u tokens (--max-length)",
-                                  path, (unsigned long long)files.n, options->max_length);
+  return set->n > n_before ||
+         ERR(e, "%s: no example is left of its %llu files: all are bad or longer than %u tokens (--max-length)", path,
+             (unsigned long long)files.n, options->max_length);
 }
 
 // --- whole sets ---
@@ -442,6 +443,14 @@ static void move_to(dataset *to, example x) {
   to->n_targets += x.n_targets;
 }
 
+// Copies of one example (--data PATH:3) drew the same number and stay together: what is scored is never trained on too.
+static uint64_t at_border_of_copies(const draw *draws, uint64_t n, uint64_t n_held) {
+  while (n_held < n && draws[n_held].key == draws[n_held - 1].key) n_held++;
+  if (n_held < n) return n_held;
+  while (n_held && draws[n_held - 1].key == draws[n - 1].key) n_held--;
+  return n_held;
+}
+
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out) {
   *held_out = (dataset){0};
   if (!(share > 0) || set->n < 2) return;
@@ -455,6 +464,7 @@ void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset 
     draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i};
   }
   qsort(draws, (size_t)n, sizeof *draws, by_key);
+  n_held = at_border_of_copies(draws, n, n_held);
   bool *held = ARENA_ARRAY(a, bool, n);
   for (uint64_t i = 0; i < n_held; i++) held[draws[i].i] = true;
   example *all = set->items;

@@ -14,21 +14,21 @@ typedef struct strings {
 } strings;
 
 typedef struct example {
-  uint32_t index;     // its place in the data set: keys random numbers, and the order of evaluation output
-  uint32_t n;         // tokens
-  uint32_t n_targets; // tokens that carry loss
-  int32_t *ids;       // [n]
-  uint8_t *target;    // [n]: 1 where predicting this token carries loss (the trainer shifts); target[0] is 0
-  float weight;       // of its loss, 1 by default
+  uint32_t index;                      // its place in the data set: keys random numbers, and the order of evaluation output
+  uint32_t n;                          // tokens
+  uint32_t n_targets;                  // tokens that carry loss
+  int32_t *ids;                        // [n]
+  uint8_t *target;                     // [n]: 1 where predicting this token carries loss (the trainer shifts); target[0] is 0
+  float weight;                        // of its loss, 1 by default
   const char *task, *cluster, *source; // "" where the row has none; task: the file's stem
   const char *file;
-  uint32_t line;      // where it came from, 1-based (array formats: the item's place)
-  uint32_t prompt_n;  // tokens before the last answer: what generation starts from; 0 for text
-  const char *answer; // text of the last answer, "" where there is none
-  strings references; // the right answers, where the row has several; else empty
-  strings choices;    // among which the answer is one, where the row has them; else empty
+  uint32_t line;          // where it came from, 1-based (array formats: the item's place)
+  uint32_t prompt_n;      // tokens before the last answer: what generation starts from; 0 for text
+  const char *answer;     // text of the last answer, "" where there is none
+  strings references;     // the right answers, where the row has several; else empty
+  strings choices;        // among which the answer is one, where the row has them; else empty
   const uint32_t *sketch; // [MINHASH_N] of its words (minhash.h); NULL unless asked for
-  uint32_t part;      // number of the `--data` that it came with: the caller's
+  uint32_t part;          // number of the `--data` that it came with: the caller's
 } example;
 
 typedef struct dataset {
@@ -57,20 +57,20 @@ typedef enum excess_length { EXCESS_DEFAULT, EXCESS_DROP, EXCESS_TRUNCATE, EXCES
 typedef struct dataset_options {
   const tokenizer *tokenizer;
   const prompt_style *prompt; // how conversations become text (prompt.h)
-  int32_t eos_id;             // appended to `text` examples where missing, and behind a last segment that carries loss; −1: none
-  uint32_t vocab_size;        // of the model: ids of pre-tokenised data are checked against it
-  uint32_t max_length;        // tokens of one example; 0: any number
-  excess_length excess;       // default: drop, and split for text
+  int32_t eos_id;       // appended to `text` examples where missing, and behind a last segment that carries loss; −1: none
+  uint32_t vocab_size;  // of the model: ids of pre-tokenised data are checked against it
+  uint32_t max_length;  // tokens of one example; 0: any number
+  excess_length excess; // default: drop, and split for text
   data_format format;
-  bool train_on_last;         // conversations: only the last assistant turn carries loss
-  bool skip_bad_examples;     // a bad line is counted instead of ending the run
-  bool all_tokens;            // objective lm: every token carries loss
-  const char *strip_suffix;   // a literal end marker that answers carry in their text, removed; NULL: none
-  superni_encoding superni;   // how task files of Super-NaturalInstructions are put into words
-  uint32_t max_instances;     // of such a file; 0: all
-  bool first_instances;       // … are its first ones, as the official evaluation has them; else chosen by `seed`
+  bool train_on_last;       // conversations: only the last assistant turn carries loss
+  bool skip_bad_examples;   // a bad line is counted instead of ending the run
+  bool all_tokens;          // objective lm: every token carries loss
+  const char *strip_suffix; // a literal end marker that answers carry in their text, removed; NULL: none
+  superni_encoding superni; // how task files of Super-NaturalInstructions are put into words
+  uint32_t max_instances;   // of such a file; 0: all
+  bool first_instances;     // … are its first ones, as the official evaluation has them; else chosen by `seed`
   uint64_t seed;
-  bool sketches;              // fill example.sketch
+  bool sketches; // fill example.sketch
 } dataset_options;
 
 // Appends the examples of one file (JSON array, JSON Lines, or one JSON object) to `set`. Errors name file, line and field. A file without

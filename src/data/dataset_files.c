@@ -94,8 +94,10 @@ static bool find_in_directory(arena *a, const char *path, const char *split, dat
   TRY(find_tasks(a, path, files, e));
   const char *tasks = path_join(a, path, "tasks");
   if (!files->n && file_is_dir(tasks)) TRY(find_tasks(a, tasks, files, e));
-  return files->n || ERR(e, "%s: expected %s.jsonl in this directory (or task files of Super-NaturalInstructions: task*.json), "
-                            "found no such file", path, split);
+  return files->n || ERR(e,
+                         "%s: expected %s.jsonl in this directory (or task files of Super-NaturalInstructions: task*.json), "
+                         "found no such file",
+                         path, split);
 }
 
 bool dataset_files_find(arena *a, const char *path, const char *split, dataset_files *files, err *e) {

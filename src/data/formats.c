@@ -89,7 +89,8 @@ bool formats_detect(const json *row, data_format *format, err *e) {
     text_printf(&keys, "%s%s", n > 1 ? ", " : "", quote_string(item->string, buffer));
   }
   ERR(e,
-      "%s: expected the fields of a known format (\"messages\"; \"conversations\"; \"instruction\" and \"output\"; \"prompt\" and "
+      "%s: expected the fields of a known format (\"messages\"; \"conversations\"; \"instruction\" and \"output\"; \"prompt\" "
+      "and "
       "\"completion\"; \"text\"; \"segments\"; \"input_ids\"; \"instruction\" and \"instances\"; \"Definition\" and "
       "\"Instances\"), found %s%s",
       row->origin, n ? keys.data : "no fields", n > 6 ? ", …" : "");
@@ -114,8 +115,7 @@ static bool check_conversation(const char *origin, bool all_tokens, const raw_ex
   }
   if (!n_user) return ERR(e, "%s: expected at least one user turn, found none", origin);
   if (!n_assistant) return ERR(e, "%s: expected an answer (an assistant turn), found none", origin);
-  if (!n_trained && !all_tokens)
-    return ERR(e, "%s: the mask covers nothing: every assistant turn has \"train\": false", origin);
+  if (!n_trained && !all_tokens) return ERR(e, "%s: the mask covers nothing: every assistant turn has \"train\": false", origin);
   return true;
 }
 
@@ -200,6 +200,7 @@ bool formats_read(arena *a, const formats_row *r, uint32_t i, raw_example *out, 
   if (out->text && !*out->text) return ERR(e, "%s: text: expected some text, found an empty string", r->json->origin);
   if (r->format == DATA_TEXT || r->format == DATA_TOKENS || r->format == DATA_SEGMENTS) return true;
   const char *origin = r->json->origin;
-  if (r->places) origin = arena_printf(a, "%s: %s[%u]", origin, r->format == DATA_SUPERNI ? "Instances" : "instances", r->places[i] - 1);
+  if (r->places)
+    origin = arena_printf(a, "%s: %s[%u]", origin, r->format == DATA_SUPERNI ? "Instances" : "instances", r->places[i] - 1);
   return check_conversation(origin, r->options->all_tokens, out, e);
 }

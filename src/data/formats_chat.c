@@ -51,7 +51,8 @@ static bool read_tool_calls(arena *a, const json *d, const char *where, const cJ
   snprintf(place, sizeof place, "%s.tool_calls", where);
   if (calls && !cJSON_IsArray(calls)) return formats_unexpected(d, place, "an array of calls", calls, e);
   if (!calls || !calls->child) return true;
-  if (m->role != ROLE_ASSISTANT) return ERR(e, "%s: %s: expected calls by the assistant only, found some of another role", d->origin, place);
+  if (m->role != ROLE_ASSISTANT)
+    return ERR(e, "%s: %s: expected calls by the assistant only, found some of another role", d->origin, place);
   uint32_t i = 0;
   cJSON_ArrayForEach(call, calls) {
     snprintf(place, sizeof place, "%s.tool_calls[%u]", where, i++);
@@ -155,8 +156,8 @@ bool formats_read_prompt_completion(arena *a, const json *d, raw_example *out, e
 static const struct {
   const char *from;
   message_role role;
-} speakers[] = {{"human", ROLE_USER},          {"gpt", ROLE_ASSISTANT},   {"system", ROLE_SYSTEM},
-                {"function_call", ROLE_ASSISTANT}, {"observation", ROLE_TOOL}, {"tool", ROLE_TOOL}};
+} speakers[] = {{"human", ROLE_USER},       {"gpt", ROLE_ASSISTANT}, {"system", ROLE_SYSTEM}, {"function_call", ROLE_ASSISTANT},
+                {"observation", ROLE_TOOL}, {"tool", ROLE_TOOL}};
 
 static bool read_speaker(const json *d, const char *where, const cJSON *item, message_role *role, err *e) {
   const char *from;

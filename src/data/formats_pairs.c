@@ -132,7 +132,8 @@ bool formats_read_superni(arena *a, const formats_row *r, uint32_t i, raw_exampl
     out->references = (strings){one, 1};
   } else {
     TRY(formats_strings(a, d, item, where, "output", &out->references, e));
-    if (!out->references.n) return ERR(e, "%s: %s.output: expected a string or a list of strings, found nothing", d->origin, where);
+    if (!out->references.n)
+      return ERR(e, "%s: %s.output: expected a string or a list of strings, found nothing", d->origin, where);
   }
   out->messages = ARENA_ARRAY(a, message, 2);
   add_turn(out, ROLE_USER, "", false);

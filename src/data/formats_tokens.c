@@ -9,8 +9,7 @@
 static bool read_id(const json *d, const char *key, uint32_t i, const cJSON *item, double least, uint32_t vocab_size, int32_t *id,
                     err *e) {
   double value = cJSON_IsNumber(item) ? item->valuedouble : NAN, end = fmin(vocab_size, INT32_MAX);
-  if (value >= least && value < end && value == floor(value) && (value >= 0 || value == least))
-    return *id = (int32_t)value, true;
+  if (value >= least && value < end && value == floor(value) && (value >= 0 || value == least)) return *id = (int32_t)value, true;
   char where[64], expected[64];
   snprintf(where, sizeof where, "%s[%u]", key, i);
   snprintf(expected, sizeof expected, "%s below %u", least < 0 ? "-100 or a token id" : "a token id", vocab_size);

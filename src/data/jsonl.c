@@ -71,13 +71,13 @@ static jsonl_status next_line(jsonl *r, jsonl_item *item, err *e) {
   if (item->length > JSONL_ITEM_BYTES)
     ERR(e, "%s:%llu: expected a line of at most %d bytes, found %llu", r->name, line, JSONL_ITEM_BYTES,
         (unsigned long long)item->length);
-  else if (nul)
-    ERR(e, "%s:%llu: byte %llu: expected text, found a NUL", r->name, line, (unsigned long long)(nul - from + 1));
+  else if (nul) ERR(e, "%s:%llu: byte %llu: expected text, found a NUL", r->name, line, (unsigned long long)(nul - from + 1));
   else if (item->length == 1 && *from == '{')
-    ERR(e, "%s:%llu: expected a JSON object on one line, found one that goes on below it (only the items of a JSON array, or "
-           "one object that fills the file, may stand on several lines)", r->name, line);
-  else
-    return JSONL_ITEM;
+    ERR(e,
+        "%s:%llu: expected a JSON object on one line, found one that goes on below it (only the items of a JSON array, or "
+        "one object that fills the file, may stand on several lines)",
+        r->name, line);
+  else return JSONL_ITEM;
   return JSONL_BAD;
 }
 
@@ -142,7 +142,8 @@ static jsonl_status next_document(jsonl *r, jsonl_item *item, err *e) {
   r->at = r->end;
   r->items++;
   if (item->length <= JSONL_DOCUMENT_BYTES) return JSONL_ITEM;
-  ERR(e, "%s: expected an object of at most %d bytes, found %llu", r->name, JSONL_DOCUMENT_BYTES, (unsigned long long)item->length);
+  ERR(e, "%s: expected an object of at most %d bytes, found %llu", r->name, JSONL_DOCUMENT_BYTES,
+      (unsigned long long)item->length);
   return JSONL_BROKEN;
 }
 

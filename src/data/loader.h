@@ -24,11 +24,11 @@ typedef struct loader {
   const dataset *set;
   loader_options options;
   loader_state state;
-  uint64_t epoch_n;     // examples of an epoch
-  uint32_t *order;      // [set->n], the first epoch_n count: of the epoch `order_epoch`
-  uint32_t *tasks;      // with task_cap: [set->n], the number of each example's task
-  uint32_t *taken;      // … [number of tasks]
-  uint64_t order_epoch; // UINT64_MAX: none yet
+  uint64_t epoch_n;      // examples of an epoch
+  uint32_t *order;       // [set->n], the first epoch_n count: of the epoch `order_epoch`
+  uint32_t *tasks;       // with task_cap: [set->n], the number of each example's task
+  uint32_t *taken;       // … [number of tasks]
+  uint64_t order_epoch;  // UINT64_MAX: none yet
   const example **batch; // [batch_size]
 } loader;
 

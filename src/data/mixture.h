@@ -17,7 +17,7 @@ uint64_t mixture_limit_tasks(dataset *set, uint64_t most, uint64_t seed);
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval);
 
 typedef struct near_duplicates {
-  uint64_t n;                    // examples that are much like an earlier one
+  uint64_t n;                     // examples that are much like an earlier one
   const example *first, *is_like; // the first of them
   double similarity;
 } near_duplicates;

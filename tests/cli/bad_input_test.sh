@@ -165,6 +165,15 @@ mkdir empty
 refused 1 "$VKIFT" train --model model --data empty --output-dir run -- empty train.jsonl
 refused 1 "$VKIFT" train --model model --data data.jsonl --eval-data none.jsonl --output-dir run -- none.jsonl
 
+refused 1 "$VKIFT" train --model model --data data.jsonl:1e9 --output-dir run -- "data.jsonl: weight: expected at most 10000" "found 1e+09 times"
+
+# --- numbers that a device does not hold
+refused 1 "$VKIFT" train --model model --data data.jsonl --output-dir run --micro-batch-tokens 16777216 -- \
+  "--micro-batch-tokens: expected at most" "found 16777216"
+refused 2 "$VKIFT" train --model model --data data.jsonl --output-dir run --adam-beta2 0.99999999999 -- "adam_beta2" "0.99999999999"
+expect 0 vkift eval --model model --data data.jsonl --micro-batch-tokens 16777216 --max-length 170 --json
+says "longer than 170 tokens" # what is not scored is said
+
 # --- templates and devices
 lines '{% for m in messages %}{{ m.content }}'
 mv bad.jsonl bad.jinja
@@ -207,6 +216,8 @@ adapter 'bias' adapter_config bias '"all"'
 adapter 'target_modules' adapter_config target_modules '["c_attn"]'
 adapter 'target_modules' adapter_config target_modules '".*q_proj"'
 adapter 'lora_alpha' adapter_config lora_alpha -
+adapter 'lora_alpha: expected a number above 0, found 0' adapter_config lora_alpha 0
+adapter 'init_lora_weights: expected' adapter_config init_lora_weights '"pissa"'
 adapter "tensor $key: expected shape [2, 20] for this model, found [20, 2]" low_rank "t['$key'] = ('F32', [20, 2], t['$key'][2])"
 adapter "tensor ${key/layers.1/layers.0}: expected shape [3, 20] for this model, found [2, 20]" adapter_config r 3
 adapter "tensor $key: expected" low_rank "del t['$key']"

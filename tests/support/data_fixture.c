@@ -12,7 +12,10 @@ data_fixture data_fixture_begin(const char *template, bool adds_bos) {
   f.t = byte_tokenizer(f.a, adds_bos);
   err e = {0};
   if (!prompt_from_template(f.a, "test", template, "", "<|endoftext|>", style, &e)) fail_msg("%s", e.message);
-  f.options = (dataset_options){.tokenizer = f.t, .prompt = style, .eos_id = BYTE_EOS, .vocab_size = BYTE_VOCAB,
+  f.options = (dataset_options){.tokenizer = f.t,
+                                .prompt = style,
+                                .eos_id = BYTE_EOS,
+                                .vocab_size = BYTE_VOCAB,
                                 .superni = {.n_pos = SUPERNI_POS_EXAMPLES}};
   return f;
 }

@@ -192,10 +192,8 @@ static void cut_files_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(bad_files_are_refused),
-      cmocka_unit_test(what_the_prompt_refuses_has_its_line),
-      cmocka_unit_test(bad_examples_can_be_skipped),
-      cmocka_unit_test(a_line_of_50_megabytes_is_refused_at_once),
+      cmocka_unit_test(bad_files_are_refused),       cmocka_unit_test(what_the_prompt_refuses_has_its_line),
+      cmocka_unit_test(bad_examples_can_be_skipped), cmocka_unit_test(a_line_of_50_megabytes_is_refused_at_once),
       cmocka_unit_test(cut_files_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

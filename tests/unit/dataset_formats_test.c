@@ -16,8 +16,8 @@
 #define END "<|im_end|>"
 #define ASSISTANT "<|im_start|>assistant\n"
 
-#define CALLS                                                                                                          \
-  "{\"conversations\":[{\"from\":\"human\",\"value\":\"time?\"},{\"from\":\"function_call\",\"value\":\"{now}\"},"       \
+#define CALLS                                                                                                      \
+  "{\"conversations\":[{\"from\":\"human\",\"value\":\"time?\"},{\"from\":\"function_call\",\"value\":\"{now}\"}," \
   "{\"from\":\"observation\",\"value\":\"12\"},{\"from\":\"tool\",\"value\":\"pm\"},{\"from\":\"gpt\",\"value\":\"noon\"}],"
 
 static void sharegpt_rows(void **state) {
@@ -27,26 +27,26 @@ static void sharegpt_rows(void **state) {
   dataset set = data_fixture_read(&f, "s.jsonl", rows);
   assert_int_equal(set.n, 2);
   assert_string_equal(data_fixture_show(&f, &set.items[0]),
-                      SYSTEM "S" END "\n" USER "time?" END "\n" ASSISTANT "[{now}" END "]\n" TOOL "12" END "\n" TOOL "pm" END "\n"
-                      ASSISTANT "[noon" END "]\n");
+                      SYSTEM "S" END "\n" USER "time?" END "\n" ASSISTANT "[{now}" END "]\n" TOOL "12" END "\n" TOOL "pm" END
+                             "\n" ASSISTANT "[noon" END "]\n");
   assert_string_equal(set.items[0].answer, "noon");
   f.options.train_on_last = true;
   set = data_fixture_read(&f, "s.jsonl", rows);
-  assert_string_equal(data_fixture_show(&f, &set.items[1]), USER "time?" END "\n" ASSISTANT "{now}" END "\n" TOOL "12" END "\n"
-                      TOOL "pm" END "\n" ASSISTANT "[noon" END "]\n");
+  assert_string_equal(data_fixture_show(&f, &set.items[1]), USER "time?" END "\n" ASSISTANT "{now}" END "\n" TOOL "12" END
+                                                                 "\n" TOOL "pm" END "\n" ASSISTANT "[noon" END "]\n");
   data_fixture_end(&f);
 }
 
 static void messages_with_tools(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
-  dataset set = data_fixture_read(
-      &f, "m.jsonl",
-      "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":\"call\"},"
-      "{\"role\":\"tool\",\"content\":\"r<|im_end|>\"},{\"role\":\"function\",\"content\":\"s\"},"
-      "{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[]}],\"tools\":[{\"type\":\"function\"}]}");
-  assert_string_equal(data_fixture_show(&f, set.items), USER "u" END "\n" ASSISTANT "[call" END "]\n" TOOL "r" END END "\n" TOOL "s"
-                                                        END "\n" ASSISTANT "[a" END "]\n");
+  dataset set =
+      data_fixture_read(&f, "m.jsonl",
+                        "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":\"call\"},"
+                        "{\"role\":\"tool\",\"content\":\"r<|im_end|>\"},{\"role\":\"function\",\"content\":\"s\"},"
+                        "{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[]}],\"tools\":[{\"type\":\"function\"}]}");
+  assert_string_equal(data_fixture_show(&f, set.items), USER "u" END "\n" ASSISTANT "[call" END "]\n" TOOL "r" END END "\n" TOOL
+                                                             "s" END "\n" ASSISTANT "[a" END "]\n");
   data_fixture_end(&f);
 }
 
@@ -76,9 +76,10 @@ static void segment_rows(void **state) {
 static void self_instruct_rows(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
-  const char *rows = "{\"id\":\"t0\",\"name\":\"n\",\"instruction\":\"Add.\",\"instances\":[{\"input\":\"1\",\"output\":\"2\"},"
-                     "{\"input\":\"\",\"output\":\"3\"}],\"is_classification\":false,\"weight\":2}\n\n"
-                     "{\"instruction\":\"Say\",\"instances\":[{\"output\":\"hi\"}]}\n";
+  const char *rows =
+      "{\"id\":\"t0\",\"name\":\"n\",\"instruction\":\"Add.\",\"instances\":[{\"input\":\"1\",\"output\":\"2\"},"
+      "{\"input\":\"\",\"output\":\"3\"}],\"is_classification\":false,\"weight\":2}\n\n"
+      "{\"instruction\":\"Say\",\"instances\":[{\"output\":\"hi\"}]}\n";
   dataset set = data_fixture_read(&f, "seed.jsonl", rows);
   assert_int_equal(set.n, 3);
   assert_string_equal(data_fixture_show(&f, &set.items[0]), USER "Add.\n\n1" END "\n" ASSISTANT "[2" END "]\n");
@@ -108,10 +109,15 @@ static void what_any_row_may_carry(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
   const char *row = ",\"task\":\"t\",\"source\":\"s\",\"cluster\":\"c\",\"choices\":[\"yes\",\"no\"],\"weight\":0.25}\n";
-  const char *rows[] = {"{\"instruction\":\"i\",\"output\":\"o\"", "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
-                        "{\"role\":\"assistant\",\"content\":\"a\"}]", "{\"conversations\":[{\"from\":\"human\",\"value\":\"u\"},"
-                        "{\"from\":\"gpt\",\"value\":\"a\"}]", "{\"prompt\":\"p\",\"completion\":\"c\"", "{\"text\":\"t\"",
-                        "{\"segments\":[{\"label\":true,\"text\":\"yes\"}]", "{\"input_ids\":[1,2],\"labels\":[1,2]",
+  const char *rows[] = {"{\"instruction\":\"i\",\"output\":\"o\"",
+                        "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
+                        "{\"role\":\"assistant\",\"content\":\"a\"}]",
+                        "{\"conversations\":[{\"from\":\"human\",\"value\":\"u\"},"
+                        "{\"from\":\"gpt\",\"value\":\"a\"}]",
+                        "{\"prompt\":\"p\",\"completion\":\"c\"",
+                        "{\"text\":\"t\"",
+                        "{\"segments\":[{\"label\":true,\"text\":\"yes\"}]",
+                        "{\"input_ids\":[1,2],\"labels\":[1,2]",
                         "{\"instruction\":\"i\",\"instances\":[{\"output\":\"o\"}]",
                         "{\"Definition\":\"d\",\"Categories\":[\"C\"],\"Instances\":[{\"input\":\"i\",\"output\":\"o\"}]"};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -131,12 +137,14 @@ static void what_any_row_may_carry(void **state) {
 static void formats_can_be_forced(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
-  const char *row = "{\"text\":\"t\",\"segments\":[{\"label\":true,\"text\":\"s\"}],\"conversations\":[{\"from\":\"human\",\"value\":\"u\"},"
-                    "{\"from\":\"gpt\",\"value\":\"a\"}],\"instruction\":\"i\",\"output\":\"o\",\"instances\":[{\"output\":\"p\"}]}";
+  const char *row =
+      "{\"text\":\"t\",\"segments\":[{\"label\":true,\"text\":\"s\"}],\"conversations\":[{\"from\":\"human\",\"value\":\"u\"},"
+      "{\"from\":\"gpt\",\"value\":\"a\"}],\"instruction\":\"i\",\"output\":\"o\",\"instances\":[{\"output\":\"p\"}]}";
   const struct {
     data_format format;
     const char *answer;
-  } cases[] = {{DATA_AUTO, "a"}, {DATA_SHAREGPT, "a"}, {DATA_SEGMENTS, "s"}, {DATA_ALPACA, "o"}, {DATA_SELF_INSTRUCT, "p"}, {DATA_TEXT, ""}};
+  } cases[] = {{DATA_AUTO, "a"},   {DATA_SHAREGPT, "a"},      {DATA_SEGMENTS, "s"},
+               {DATA_ALPACA, "o"}, {DATA_SELF_INSTRUCT, "p"}, {DATA_TEXT, ""}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     f.options.format = cases[i].format;
     assert_string_equal(data_fixture_read(&f, "r.jsonl", row).items->answer, cases[i].answer);
@@ -148,8 +156,9 @@ static void end_markers_are_stripped(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
   f.options.strip_suffix = "</s>";
-  dataset set = data_fixture_read(&f, "p.jsonl", "{\"prompt\":\"p</s>\",\"completion\":\"c</s>\"}\n{\"prompt\":\"p\",\"completion\":\"</s>c\"}\n"
-                                                 "{\"prompt\":\"p\",\"completion\":\"c</s></s>\"}\n");
+  dataset set = data_fixture_read(&f, "p.jsonl",
+                                  "{\"prompt\":\"p</s>\",\"completion\":\"c</s>\"}\n{\"prompt\":\"p\",\"completion\":\"</s>c\"}\n"
+                                  "{\"prompt\":\"p\",\"completion\":\"c</s></s>\"}\n");
   assert_string_equal(data_fixture_show(&f, &set.items[0]), USER "p</s>" END "\n" ASSISTANT "[c" END "]\n");
   assert_string_equal(set.items[0].answer, "c");
   assert_string_equal(set.items[1].answer, "</s>c");

@@ -12,10 +12,9 @@
 #include "support/byte_tokenizer.h"
 #include "support/data_fixture.h"
 
-#define INTRO                                                                                                          \
-  "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
-#define INTRO_INPUT                                                                                                    \
-  "Below is an instruction that describes a task, paired with an input that provides further context. Write a "        \
+#define INTRO "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+#define INTRO_INPUT                                                                                             \
+  "Below is an instruction that describes a task, paired with an input that provides further context. Write a " \
   "response that appropriately completes the request.\n\n"
 #define USER "<|im_start|>user\n"
 #define END "<|im_end|>"
@@ -24,15 +23,18 @@
 static void alpaca_rows(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin(NULL, false);
-  dataset set = data_fixture_read(&f, "some/dir/tasks.v1.json",
-                         "\xEF\xBB\xBF [\r\n{\"instruction\":\"Add.\",\"input\":\"1, 2\",\"output\":\"3\",\"weight\":0.5,"
-                         "\"task\":\"sum\"},\n{\"instruction\":\"Hi\",\"input\":\"\",\"output\":\"Ho\",\"system\":\"Be.\","
-                         "\"history\":[[\"a\",\"b\"]],\"cluster\":\"c\",\"source\":\"s\"}]\n");
+  dataset set =
+      data_fixture_read(&f, "some/dir/tasks.v1.json",
+                        "\xEF\xBB\xBF [\r\n{\"instruction\":\"Add.\",\"input\":\"1, 2\",\"output\":\"3\",\"weight\":0.5,"
+                        "\"task\":\"sum\"},\n{\"instruction\":\"Hi\",\"input\":\"\",\"output\":\"Ho\",\"system\":\"Be.\","
+                        "\"history\":[[\"a\",\"b\"]],\"cluster\":\"c\",\"source\":\"s\"}]\n");
   assert_int_equal(set.n, 2);
   example *x = &set.items[0], *y = &set.items[1];
-  assert_string_equal(data_fixture_show(&f, x), INTRO_INPUT "### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n[3<|endoftext|>]");
-  assert_string_equal(data_fixture_show(&f, y), "Be.\n\n" INTRO "### Instruction:\na\n\n### Response:\n[b<|endoftext|>]\n\n"
-                                   "### Instruction:\nHi\n\n### Response:\n[Ho<|endoftext|>]");
+  assert_string_equal(data_fixture_show(&f, x),
+                      INTRO_INPUT "### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n[3<|endoftext|>]");
+  assert_string_equal(data_fixture_show(&f, y), "Be.\n\n" INTRO
+                                                "### Instruction:\na\n\n### Response:\n[b<|endoftext|>]\n\n"
+                                                "### Instruction:\nHi\n\n### Response:\n[Ho<|endoftext|>]");
   assert_true(x->weight == 0.5f && y->weight == 1);
   assert_string_equal(x->task, "sum");
   assert_string_equal(y->task, "tasks.v1");
@@ -57,21 +59,21 @@ static void alpaca_rows(void **state) {
 static void message_rows(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
-  const char *data = "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"u<|im_end|>\"},"
-                     "{\"role\":\"assistant\",\"content\":\"one\"},{\"role\":\"user\",\"content\":\"v\"},"
-                     "{\"role\":\"assistant\",\"content\":\"two\"}],\"tools\":null}\r\n\r\n"
-                     "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
-                     "{\"role\":\"assistant\",\"content\":\"one\",\"train\":true},{\"role\":\"user\",\"content\":\"v\"},"
-                     "{\"role\":\"assistant\",\"content\":\"two\",\"train\":false},"
-                     "{\"role\":\"user\",\"content\":\"w\",\"train\":false}],\"tools\":[]}\n";
+  const char *data =
+      "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"u<|im_end|>\"},"
+      "{\"role\":\"assistant\",\"content\":\"one\"},{\"role\":\"user\",\"content\":\"v\"},"
+      "{\"role\":\"assistant\",\"content\":\"two\"}],\"tools\":null}\r\n\r\n"
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
+      "{\"role\":\"assistant\",\"content\":\"one\",\"train\":true},{\"role\":\"user\",\"content\":\"v\"},"
+      "{\"role\":\"assistant\",\"content\":\"two\",\"train\":false},"
+      "{\"role\":\"user\",\"content\":\"w\",\"train\":false}],\"tools\":[]}\n";
   dataset set = data_fixture_read(&f, "m.jsonl", data);
   assert_int_equal(set.n, 2);
   assert_int_equal(set.items[1].line, 3);
-  assert_string_equal(data_fixture_show(&f, &set.items[0]),
-                      "<|im_start|>system\nS" END "\n" USER "u<|im_end|>" END "\n" ASSISTANT "[one" END "]\n"
-                      USER "v" END "\n" ASSISTANT "[two" END "]\n");
-  assert_string_equal(data_fixture_show(&f, &set.items[1]), USER "u" END "\n" ASSISTANT "[one" END "]\n"
-                      USER "v" END "\n" ASSISTANT "two" END "\n" USER "w" END "\n");
+  assert_string_equal(data_fixture_show(&f, &set.items[0]), "<|im_start|>system\nS" END "\n" USER "u<|im_end|>" END "\n" ASSISTANT
+                                                            "[one" END "]\n" USER "v" END "\n" ASSISTANT "[two" END "]\n");
+  assert_string_equal(data_fixture_show(&f, &set.items[1]),
+                      USER "u" END "\n" ASSISTANT "[one" END "]\n" USER "v" END "\n" ASSISTANT "two" END "\n" USER "w" END "\n");
   // What the user wrote like a control token is none: five messages, five ends.
   uint32_t n_ends = 0;
   for (uint32_t i = 0; i < set.items[0].n; i++) n_ends += set.items[0].ids[i] == BYTE_IM_END;
@@ -91,10 +93,11 @@ static void message_rows(void **state) {
 static void prompt_completion_rows(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
-  dataset set = data_fixture_read(&f, "p.jsonl",
-                         "{\"prompt\":\"Q\",\"completion\":\"A\"}\n"
-                         "{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"},"
-                         "{\"role\":\"user\",\"content\":\"c\"}],\"completion\":[{\"role\":\"assistant\",\"content\":\"d\"}]}");
+  dataset set =
+      data_fixture_read(&f, "p.jsonl",
+                        "{\"prompt\":\"Q\",\"completion\":\"A\"}\n"
+                        "{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"},"
+                        "{\"role\":\"user\",\"content\":\"c\"}],\"completion\":[{\"role\":\"assistant\",\"content\":\"d\"}]}");
   assert_string_equal(data_fixture_show(&f, &set.items[0]), USER "Q" END "\n" ASSISTANT "[A" END "]\n");
   assert_string_equal(data_fixture_show(&f, &set.items[1]),
                       USER "a" END "\n" ASSISTANT "b" END "\n" USER "c" END "\n" ASSISTANT "[d" END "]\n");
@@ -170,8 +173,9 @@ static void straddling_tokens_count_by_their_last_byte(void **state) {
 
 static void lengths(void **state) {
   (void)state;
-  const char *data = "{\"prompt\":\"Q\",\"completion\":\"A\"}\n{\"prompt\":\"Q\",\"completion\":\"a longer answer\"}\n"
-                     "{\"prompt\":\"a prompt that is longer\",\"completion\":\"A\"}\n";
+  const char *data =
+      "{\"prompt\":\"Q\",\"completion\":\"A\"}\n{\"prompt\":\"Q\",\"completion\":\"a longer answer\"}\n"
+      "{\"prompt\":\"a prompt that is longer\",\"completion\":\"A\"}\n";
   data_fixture f = data_fixture_begin("chatml", false);
   uint32_t shortest = data_fixture_read(&f, "p.jsonl", data).items[0].n;
   f.options.max_length = shortest + 2;
@@ -232,12 +236,31 @@ static void splits_are_seeded_and_complete(void **state) {
   data_fixture_end(&f);
 }
 
+static void copies_are_split_together(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  for (uint64_t seed = 0; seed < 20; seed++) {
+    dataset set = {.items = ARENA_ARRAY(a, example, 21), .n = 21}, held; // 7 examples, each three times
+    for (uint32_t i = 0; i < 21; i++) set.items[i].index = i / 3;
+    dataset_split(a, &set, 0.37, seed, &held);
+    assert_int_equal(held.n + set.n, 21);
+    assert_int_equal(held.n, 9); // 8 are wanted
+    for (uint64_t i = 0; i < held.n; i++)
+      for (uint64_t k = 0; k < set.n; k++) assert_int_not_equal(held.items[i].index, set.items[k].index);
+  }
+  dataset one = {.items = ARENA_ARRAY(a, example, 3), .n = 3}, none;
+  dataset_split(a, &one, 0.5, 1, &none);
+  assert_int_equal(none.n, 0);
+  assert_int_equal(one.n, 3);
+  arena_free(a);
+}
+
 static void the_hash_sees_every_part(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin(NULL, false);
   const char *rows[] = {
-      "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}",           "{\"input_ids\":[1,2,4],\"labels\":[-100,2,4]}",
-      "{\"input_ids\":[1,2,3],\"labels\":[-100,-100,3]}",        "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3],\"weight\":2}",
+      "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}",        "{\"input_ids\":[1,2,4],\"labels\":[-100,2,4]}",
+      "{\"input_ids\":[1,2,3],\"labels\":[-100,-100,3]}",     "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3],\"weight\":2}",
       "{\"input_ids\":[1,2,3,3],\"labels\":[-100,2,3,-100]}",
   };
   uint64_t hashes[5];
@@ -303,7 +326,8 @@ static void real_messages(void **state) {
     const cJSON *m;
     cJSON_ArrayForEach(m, cJSON_GetObjectItemCaseSensitive(row.root, "messages")) {
       if (strcmp(string_of(m, "role"), "assistant")) continue;
-      assert_string_equal(data_fixture_next_run(&f, &set.items[n], &at), arena_printf(f.a, "%s<|im_end|>", string_of(m, "content")));
+      assert_string_equal(data_fixture_next_run(&f, &set.items[n], &at),
+                          arena_printf(f.a, "%s<|im_end|>", string_of(m, "content")));
     }
     assert_string_equal(data_fixture_next_run(&f, &set.items[n], &at), "");
     json_free(&row);
@@ -347,6 +371,7 @@ int main(void) {
       cmocka_unit_test(straddling_tokens_count_by_their_last_byte),
       cmocka_unit_test(lengths),
       cmocka_unit_test(splits_are_seeded_and_complete),
+      cmocka_unit_test(copies_are_split_together),
       cmocka_unit_test(the_hash_sees_every_part),
       cmocka_unit_test(files_of_a_directory),
       cmocka_unit_test(real_messages),

@@ -35,8 +35,9 @@ static void exact_duplicates_are_dropped(void **state) {
   check_counts(&set);
   assert_int_equal(mixture_drop_duplicates(&set), 0);
   // The same tokens with other targets are another example.
-  set = data_fixture_read(&f, "t.jsonl", "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}\n{\"input_ids\":[1,2,3],\"labels\":[-100,-100,3]}\n"
-                                         "{\"input_ids\":[1,2,3],\"labels\":[1,2,3]}\n{\"input_ids\":[1,2],\"labels\":[1,2]}\n");
+  set = data_fixture_read(&f, "t.jsonl",
+                          "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}\n{\"input_ids\":[1,2,3],\"labels\":[-100,-100,3]}\n"
+                          "{\"input_ids\":[1,2,3],\"labels\":[1,2,3]}\n{\"input_ids\":[1,2],\"labels\":[1,2]}\n");
   assert_int_equal(mixture_drop_duplicates(&set), 1); // nothing predicts the first token
   assert_int_equal(set.items[2].line, 4);
   dataset empty = {0};
@@ -150,12 +151,14 @@ static void sketches_estimate_resemblance(void **state) {
   // Two texts of 200 words that differ from the k-th on share the runs that end before it: the estimate follows.
   for (int k = 20; k <= 200; k += 20) {
     minhash a = {0}, b = {0};
-    for (int i = 0; i < 200; i++) minhash_add_word(&a, (uint64_t)i * 77), minhash_add_word(&b, (uint64_t)(i < k ? i : i + 1000) * 77);
+    for (int i = 0; i < 200; i++)
+      minhash_add_word(&a, (uint64_t)i * 77), minhash_add_word(&b, (uint64_t)(i < k ? i : i + 1000) * 77);
     minhash_finish(&a), minhash_finish(&b);
     const double shared = k - 4, exact = shared / (2 * 196 - shared), estimate = minhash_similarity(a.least, b.least);
     assert_true(estimate > exact - 0.19 && estimate < exact + 0.19); // three standard errors
   }
-  const char *same[] = {"The cat  sat, on the MAT today!", "the cat sat on the mat today"}, *short_texts[] = {"one two", "one two three"};
+  const char *same[] = {"The cat  sat, on the MAT today!", "the cat sat on the mat today"},
+             *short_texts[] = {"one two", "one two three"};
   minhash m[4] = {{{0}, {0}, 0}};
   for (int i = 0; i < 2; i++) minhash_add_text(&m[i], same[i]), minhash_add_text(&m[2 + i], short_texts[i]);
   for (int i = 0; i < 4; i++) minhash_finish(&m[i]);
@@ -186,8 +189,9 @@ static void near_duplicates_are_found(void **state) {
   assert_true(set.n > 2);
   assert_int_equal(mixture_near_duplicates(&set).n, 0);
   f.options.max_length = 0;
-  set = data_fixture_read(&f, "t.json", "{\"Definition\":\"a long definition of what is to be done, with a good many words in it\",\n"
-                                        "\"Instances\":[{\"input\":\"one\",\"output\":\"x\"},{\"input\":\"two\",\"output\":\"y\"}]}");
+  set = data_fixture_read(&f, "t.json",
+                          "{\"Definition\":\"a long definition of what is to be done, with a good many words in it\",\n"
+                          "\"Instances\":[{\"input\":\"one\",\"output\":\"x\"},{\"input\":\"two\",\"output\":\"y\"}]}");
   assert_int_equal(mixture_near_duplicates(&set).n, 0);
   f.options.sketches = false; // without sketches nothing is said
   assert_int_equal(mixture_near_duplicates(&(dataset){.items = set.items, .n = 0}).n, 0);
@@ -199,12 +203,9 @@ static void near_duplicates_are_found(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(exact_duplicates_are_dropped),
-      cmocka_unit_test(leaked_prompts_are_dropped),
-      cmocka_unit_test(tasks_are_numbered_and_limited),
-      cmocka_unit_test(an_epoch_caps_its_tasks),
-      cmocka_unit_test(sketches_estimate_resemblance),
-      cmocka_unit_test(near_duplicates_are_found),
+      cmocka_unit_test(exact_duplicates_are_dropped),   cmocka_unit_test(leaked_prompts_are_dropped),
+      cmocka_unit_test(tasks_are_numbered_and_limited), cmocka_unit_test(an_epoch_caps_its_tasks),
+      cmocka_unit_test(sketches_estimate_resemblance),  cmocka_unit_test(near_duplicates_are_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,11 +9,11 @@
 #include "data/superni.h"
 #include "support/data_fixture.h"
 
-#define TASK                                                                                                           \
-  "{\"Definition\": [\"Say it\", \"unused\"], \"Categories\": [\"Speech\"], \"Source\": [\"a\", \"b\"],\n"              \
-  "\"Positive Examples\": [{\"input\": \" one. \", \"output\": \"1\", \"explanation\": \"so\"},"                       \
-  "{\"input\": \"two\", \"output\": \"2!\", \"explanation\": \"\"}, {\"input\": \"three\", \"output\": \"3\"}],\n"      \
-  "\"Negative Examples\": [{\"input\": \"4\", \"output\": \"5\", \"explanation\": \"no\\u00a0\"}],\n"               \
+#define TASK                                                                                                       \
+  "{\"Definition\": [\"Say it\", \"unused\"], \"Categories\": [\"Speech\"], \"Source\": [\"a\", \"b\"],\n"         \
+  "\"Positive Examples\": [{\"input\": \" one. \", \"output\": \"1\", \"explanation\": \"so\"},"                   \
+  "{\"input\": \"two\", \"output\": \"2!\", \"explanation\": \"\"}, {\"input\": \"three\", \"output\": \"3\"}],\n" \
+  "\"Negative Examples\": [{\"input\": \"4\", \"output\": \"5\", \"explanation\": \"no\\u00a0\"}],\n"              \
   "\"Instances\": [{\"id\": \"x\", \"input\": \"six\", \"output\": [\"6\", \"VI\"]}, {\"input\": \"?\\n\", \"output\": \"7\"}]}"
 
 #define DEFINITION "Definition: Say it.\n\n"
@@ -47,8 +47,9 @@ static void the_encoding(void **state) {
       {{0, 0, false}, DEFINITION NOW("six.")},
       {{9, 9, false}, DEFINITION ONE TWO THREE FOUR NOW("six.")},
       {{0, 1, true}, DEFINITION " Negative Example 1 -\nInput: 4.\n Output: 5.\n Explanation: no.\n\n" NOW("six.")},
-      {{2, 0, true}, DEFINITION " Positive Example 1 -\nInput: one.\n Output: 1.\n Explanation: so.\n\n"
-                                " Positive Example 2 -\nInput: two.\n Output: 2!\n Explanation: .\n\n" NOW("six.")},
+      {{2, 0, true},
+       DEFINITION " Positive Example 1 -\nInput: one.\n Output: 1.\n Explanation: so.\n\n"
+                  " Positive Example 2 -\nInput: two.\n Output: 2!\n Explanation: .\n\n" NOW("six.")},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     f.options.superni = cases[i].how;
@@ -66,7 +67,9 @@ static void ends_of_pieces(void **state) {
   } cases[] = {{"", "Input: ."},
                {" \n\t", "Input: ."},
                {"a\xC2\xA0\xE3\x80\x80", "Input: a."},
-               {"\xE2\x80\xA8" "a~", "Input: a~"},
+               {"\xE2\x80\xA8"
+                "a~",
+                "Input: a~"},
                {"a\x1C", "Input: a."},
                {"a\xE2\x80\x8B", "Input: a\xE2\x80\x8B."}, // a space of no width is none
                {"\xE2\x82\xAC", "Input: \xE2\x82\xAC."},
@@ -86,13 +89,15 @@ static void older_files(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
   f.options.superni.explanations = true;
-  dataset set = data_fixture_read(&f, "subtask1.json",
-                                  "{\n\"Title\": \"t\", \"Prompt\": \"Do it\", \"Definition\": \"d \\n\", \"Things to Avoid\": \" - \","
-                                  "\"Emphasis & Caution\": \"be careful\\n\",\n\"Instances\": [{\"input\": \"i\", \"output\": [\"o\"]}],"
-                                  "\"Examples\": {\"Positive Examples\": [{\"input\": \"a\", \"output\": \"b\", \"reason\": \"r\"}]}}");
+  dataset set =
+      data_fixture_read(&f, "subtask1.json",
+                        "{\n\"Title\": \"t\", \"Prompt\": \"Do it\", \"Definition\": \"d \\n\", \"Things to Avoid\": \" - \","
+                        "\"Emphasis & Caution\": \"be careful\\n\",\n\"Instances\": [{\"input\": \"i\", \"output\": [\"o\"]}],"
+                        "\"Examples\": {\"Positive Examples\": [{\"input\": \"a\", \"output\": \"b\", \"reason\": \"r\"}]}}");
   assert_string_equal(data_fixture_show(&f, set.items),
                       CHAT("Definition: d.\n\nEmphasis & Caution: be careful.\n\nPrompt: Do it.\n\n"
-                           " Positive Example 1 -\nInput: a.\n Output: b.\n Explanation: r.\n\n" NOW("i."), "o"));
+                           " Positive Example 1 -\nInput: a.\n Output: b.\n Explanation: r.\n\n" NOW("i."),
+                           "o"));
   assert_string_equal(set.items->cluster, "");
   data_fixture_end(&f);
 }
@@ -101,9 +106,13 @@ static void demonstrations_are_left_out_before_the_input_is_cut(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
   f.options.superni = (superni_encoding){3, 1, false};
-  const char *prompts[] = {DEFINITION ONE TWO THREE FOUR NOW("six."), DEFINITION ONE TWO THREE NOW("six."),
-                           DEFINITION ONE TWO FOUR NOW("six."), DEFINITION ONE TWO NOW("six."),
-                           DEFINITION ONE FOUR NOW("six."), DEFINITION ONE NOW("six."), DEFINITION FOUR NOW("six."),
+  const char *prompts[] = {DEFINITION ONE TWO THREE FOUR NOW("six."),
+                           DEFINITION ONE TWO THREE NOW("six."),
+                           DEFINITION ONE TWO FOUR NOW("six."),
+                           DEFINITION ONE TWO NOW("six."),
+                           DEFINITION ONE FOUR NOW("six."),
+                           DEFINITION ONE NOW("six."),
+                           DEFINITION FOUR NOW("six."),
                            DEFINITION NOW("six.")};
   uint32_t n[8];
   for (int i = 0; i < 8; i++) { // how long each of them is
@@ -118,7 +127,8 @@ static void demonstrations_are_left_out_before_the_input_is_cut(void **state) {
   const struct {
     uint32_t most;
     int is;
-  } cases[] = {{n[0], 0}, {n[0] - 1, 1}, {n[1], 1}, {n[1] - 1, 2}, {n[3], 3}, {n[3] - 1, 4}, {n[5], 5}, {n[5] - 1, 6}, {n[6] - 1, 7}, {n[7], 7}};
+  } cases[] = {{n[0], 0},     {n[0] - 1, 1}, {n[1], 1},     {n[1] - 1, 2}, {n[3], 3},
+               {n[3] - 1, 4}, {n[5], 5},     {n[5] - 1, 6}, {n[6] - 1, 7}, {n[7], 7}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     f.options.max_length = cases[i].most;
     dataset set = data_fixture_read(&f, "t.json", TASK);
@@ -127,8 +137,15 @@ static void demonstrations_are_left_out_before_the_input_is_cut(void **state) {
     assert_int_equal(set.dropped_long + set.truncated, 0);
   }
   const char *long_input = "{\"Definition\":\"d\",\"Instances\":[{\"input\":\"a\xC3\xA9\xC3\xA9\xC3\xA9z\",\"output\":\"o\"}]}";
-  const char *cut[] = {".", "a.", "a.", "a\xC3\xA9.", "a\xC3\xA9.", "a\xC3\xA9\xC3\xA9.", "a\xC3\xA9\xC3\xA9.",
-                       "a\xC3\xA9\xC3\xA9\xC3\xA9.", "a\xC3\xA9\xC3\xA9\xC3\xA9z."};
+  const char *cut[] = {".",
+                       "a.",
+                       "a.",
+                       "a\xC3\xA9.",
+                       "a\xC3\xA9.",
+                       "a\xC3\xA9\xC3\xA9.",
+                       "a\xC3\xA9\xC3\xA9.",
+                       "a\xC3\xA9\xC3\xA9\xC3\xA9.",
+                       "a\xC3\xA9\xC3\xA9\xC3\xA9z."};
   f.options.max_length = 0;
   const uint32_t whole = data_fixture_read(&f, "t.json", long_input).items->n;
   f.options.excess = EXCESS_TRUNCATE;
@@ -226,7 +243,8 @@ static void directories_and_lists_of_tasks(void **state) {
   write_list(test_path(root, "mine.txt"), "task1_a\n");
   assert_int_equal(n_of(&f, test_path(root, "mine.txt"), "test", NULL), 2);
   write_list(test_path(root, "bad.txt"), "task1_a\n../secret\n");
-  refuses(&f, test_path(root, "bad.txt"), "train", "bad.txt:2: expected the name of a task, as in task001_quoref_question_generation, found \"../secret\"");
+  refuses(&f, test_path(root, "bad.txt"), "train",
+          "bad.txt:2: expected the name of a task, as in task001_quoref_question_generation, found \"../secret\"");
   write_list(test_path(root, "empty.txt"), "\n \n");
   refuses(&f, test_path(root, "empty.txt"), "train", "empty.txt: expected names of tasks, one a line, found none");
   // Files of which nothing fits are passed over while others have some.

@@ -1,11 +1,11 @@
-#include "train/corpus.h"
+#include "eval/corpus.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/rng.h"
 
-enum { DEFAULT_MAX_LENGTH = 2048 };
+enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
 
 static data_format format_of(vkift_data_format f) {
   switch (f) {
@@ -47,9 +47,16 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift
 }
 
 // --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
-static void repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t seed) {
+static bool repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t seed, err *e) {
   uint64_t most = 0;
-  for (uint64_t i = 0; i < set->n; i++) most += (uint64_t)floor(data->items[set->items[i].part].weight) + 1;
+  for (uint64_t i = 0; i < set->n; i++) {
+    const vkift_data *d = &data->items[set->items[i].part];
+    if (d->weight > MOST_TIMES) return ERR(e, "%s: weight: expected at most %d, found %g", d->path, MOST_TIMES, d->weight);
+    most += (uint64_t)floor(d->weight) + 1;
+  }
+  if (most > UINT32_MAX)
+    return ERR(e, "%s: weight: expected at most %u examples with it, found %llu", data->items[0].path, UINT32_MAX,
+               (unsigned long long)most);
   example *items = ARENA_ARRAY(a, example, most);
   uint64_t n = 0;
   uint32_t part = UINT32_MAX;
@@ -63,6 +70,7 @@ static void repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t
   }
   set->items = items;
   set->n = n;
+  return true;
 }
 
 static bool is_weighted(const vkift_data_list *data) {
@@ -86,6 +94,16 @@ static void count(corpus *c) {
   }
 }
 
+bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
+  const uint32_t context = m->config.max_positions;
+  *out = context < DEFAULT_MAX_LENGTH ? context : DEFAULT_MAX_LENGTH;
+  if (asked > context)
+    return ERR(e, "max_length: expected at most %u (the context that %s was trained for), found %lld", context, m->path,
+               (long long)asked);
+  if (asked) *out = (uint32_t)asked;
+  return true;
+}
+
 // All of --data, each example once, within the limit of its task.
 static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
   options.max_instances = (uint32_t)o->max_examples_per_task;
@@ -103,10 +121,8 @@ static bool read_training(arena *a, const vkift_train_options *o, dataset_option
 }
 
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e) {
-  const uint32_t context = m->config.max_positions;
-  *c = (corpus){.max_length = o->max_length ? (uint32_t)o->max_length : context < DEFAULT_MAX_LENGTH ? context : DEFAULT_MAX_LENGTH};
-  if (c->max_length > context)
-    return ERR(e, "max_length: expected at most %u (the context that %s was trained for), found %u", context, m->path, c->max_length);
+  *c = (corpus){0};
+  TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
   dataset_options options =
       corpus_options(m, prompt, o->objective, o->data_format, o->train_on, o->excess_length, c->max_length, o->skip_bad_examples);
   options.strip_suffix = o->strip_suffix;
@@ -117,7 +133,7 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
   c->near = mixture_near_duplicates(&c->train);
   const uint64_t n = c->train.n;
-  if (is_weighted(&o->data)) repeat(a, &c->train, &o->data, (uint64_t)o->seed);
+  if (is_weighted(&o->data)) TRY(repeat(a, &c->train, &o->data, (uint64_t)o->seed, e));
   count(c);
   if (!n && c->leaked)
     return ERR(e, "%s: the prompts of all %llu examples are in the evaluation data too (--allow-leakage keeps them)",
@@ -127,17 +143,22 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   return true;
 }
 
+void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out) {
+  if (set->dropped_long)
+    text_printf(out, "; %llu dropped: longer than %u tokens (--max-length)", (unsigned long long)set->dropped_long, max_length);
+  if (set->truncated) text_printf(out, "; %llu cut to %u tokens", (unsigned long long)set->truncated, max_length);
+  if (set->skipped_bad) text_printf(out, "; %llu bad ones skipped", (unsigned long long)set->skipped_bad);
+  if (set->without_demonstrations)
+    text_printf(out, "; demonstrations left out of %llu to fit %u tokens", (unsigned long long)set->without_demonstrations,
+                max_length);
+  if (set->missing_tasks) text_printf(out, "; %llu listed tasks have no file", (unsigned long long)set->missing_tasks);
+}
+
 void corpus_describe(const corpus *c, text *out) {
   const dataset *t = &c->train;
   text_printf(out, "%llu examples, %llu tokens, %llu of them targets", (unsigned long long)t->n, (unsigned long long)t->n_tokens,
               (unsigned long long)t->n_targets);
-  if (c->eval.n) text_printf(out, "; %llu examples to evaluate on", (unsigned long long)c->eval.n);
-  if (t->dropped_long) text_printf(out, "; %llu dropped: longer than %u tokens (--max-length)", (unsigned long long)t->dropped_long, c->max_length);
-  if (t->truncated) text_printf(out, "; %llu cut to %u tokens", (unsigned long long)t->truncated, c->max_length);
-  if (t->skipped_bad) text_printf(out, "; %llu bad ones skipped", (unsigned long long)t->skipped_bad);
-  if (t->without_demonstrations)
-    text_printf(out, "; demonstrations left out of %llu to fit %u tokens", (unsigned long long)t->without_demonstrations, c->max_length);
-  if (t->missing_tasks) text_printf(out, "; %llu listed tasks have no file", (unsigned long long)t->missing_tasks);
+  corpus_describe_lost(t, c->max_length, out);
   if (c->duplicates) text_printf(out, "; %llu exact duplicates left out", (unsigned long long)c->duplicates);
   if (c->beyond_limit) text_printf(out, "; %llu left out by --max-examples-per-task", (unsigned long long)c->beyond_limit);
   if (c->leaked)
@@ -145,4 +166,7 @@ void corpus_describe(const corpus *c, text *out) {
   if (c->near.n)
     text_printf(out, "; %llu are much like an earlier one (the first: %s:%u, like %s:%u)", (unsigned long long)c->near.n,
                 c->near.first->file, c->near.first->line, c->near.is_like->file, c->near.is_like->line);
+  if (!c->eval.n) return;
+  text_printf(out, "; %llu examples to evaluate on", (unsigned long long)c->eval.n);
+  corpus_describe_lost(&c->eval, c->max_length, out);
 }
