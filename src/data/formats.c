@@ -1,5 +1,5 @@
-// The table of row formats, and what holds for rows of any of them. All messages name the file and line (the document's origin), the field,
-// what was expected and what was found.
+// The table of row formats, and what holds for rows of any of them. All messages name the file and line (the document's
+// origin), the field, what was expected and what was found.
 #include "data/formats.h"
 
 #include <math.h>

@@ -51,7 +51,7 @@ static bool repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t
   uint64_t most = 0;
   for (uint64_t i = 0; i < set->n; i++) {
     const vkift_data *d = &data->items[set->items[i].part];
-    if (d->weight > MOST_TIMES) return ERR(e, "%s: weight: expected at most %d, found %g", d->path, MOST_TIMES, d->weight);
+    if (d->weight > MOST_TIMES) return ERR(e, "%s: weight: expected at most %d, found %g times", d->path, MOST_TIMES, d->weight);
     most += (uint64_t)floor(d->weight) + 1;
   }
   if (most > UINT32_MAX)

@@ -49,6 +49,12 @@ expect 0 vkift eval --model model --data marked.jsonl --chat-template chatml --j
 [ "$with" -eq "$(grep -c '"index"' "$WORK/out")" ] || fail "expected as many examples"
 [ "$tokens" -gt "$(head -n 1 "$WORK/out" | tr -cd , | wc -c)" ] || fail "expected fewer tokens without the end marker"
 
+expect 0 vkift data check --model model --data marked.jsonl --chat-template chatml
+prints "2 answers end in a literal marker (<|endoftext|>)"
+prints "--strip-suffix removes it"
+expect 0 vkift data check --model model --data marked.jsonl --chat-template chatml --strip-suffix '<|endoftext|>'
+! grep -q marker "$WORK/out" || fail "expected no marker that is left"
+
 # --- task files: one, a directory, a list, the official layout
 mkdir -p ni/tasks ni/splits/default
 for t in 1 2; do
@@ -66,6 +72,8 @@ says "2 examples"
 says "; 2 examples to evaluate on"
 expect 0 vkift eval run --data ni
 prints "loss"
+expect 0 vkift data show --model model --data ni/tasks --chat-template chatml --num-pos-examples 0
+prints "Now complete the following example -"
 train 1 ni --data-format alpaca
 says "instruction: expected a string, found nothing"
 printf '../../etc\n' >bad.txt
