@@ -47,5 +47,5 @@ vkift_export_options vkift_export_defaults(void) {
 }
 
 vkift_data_options vkift_data_defaults(void) {
-  return (vkift_data_options){0};
+  return (vkift_data_options){.num_pos_examples = 2};
 }

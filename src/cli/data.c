@@ -30,6 +30,11 @@ static const option data_table[] = {
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,
      .help = "longer examples; default: drop and count them, split plain text"},
+    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), .unset = "none", .help = "an end marker that answers carry as text; removed"},
+    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), .least = 0, .most = 100,
+     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
+    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100, .help = "… wrong ones"},
+    {"add_explanation", OPTION_BOOL, AT(add_explanation), .help = "… and why they are right or wrong"},
     {0},
 #undef AT
 };
@@ -185,7 +190,7 @@ static void print_findings(const vkift_data_report *r) {
   if (r->skipped_bad) printf("! %s bad examples are skipped\n", show_count(r->skipped_bad).text);
   if (r->duplicates) printf("! %s examples are there more than once\n", show_count(r->duplicates).text);
   if (r->end_markers)
-    printf("! %s answers end in a literal marker (%s): the model would learn to write it as text\n", show_count(r->end_markers).text,
+    printf("! %s answers end in a literal marker, which the model would learn to write: --strip-suffix '%s'\n", show_count(r->end_markers).text,
            r->end_marker);
   if (r->control_text)
     printf("  %s examples spell a control token in their text (%s): it stays text, and never becomes the token\n",
