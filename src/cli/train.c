@@ -25,7 +25,7 @@ static const option train_flag_table[] = {
      .help = "YAML file whose keys are these options with underscores; flags win over it"},
     {"resume", OPTION_PATH, offsetof(train_flags, resume), .rules = OPTION_FLAG_ONLY | OPTION_OPTIONAL_VALUE, GROUP,
      .unset = "off", .value = "RUN",
-     .help = "go on from the newest good checkpoint of a run directory (by default --output-dir), as its config.yaml says"},
+     .help = "go on from the newest good checkpoint of a run directory (by default the output directory), as its config.yaml or --config says"},
     {"json", OPTION_BOOL, offsetof(train_flags, json), .rules = OPTION_FLAG_ONLY, GROUP,
      .help = "print the result as one JSON object"},
     {0},
@@ -44,32 +44,34 @@ static bool usage(err *e, const char *message) {
   return ERR(e, "%s", message);
 }
 
-// A run directory is resumed with the options in its config.yaml.
-static bool resume_from(arena *a, const flags *f, const char **config, const char **run, err *e) {
-  const char *named = flags_value(f, "resume"), *output = flags_value(f, "output_dir");
-  *run = named && *named ? named : output;
-  if (!*run) return usage(e, "--resume: which run? Name its directory: --resume RUN");
-  if (named && *named && output && strcmp(named, output))
-    return usage(e, "--resume RUN and --output-dir name different directories");
-  if (!file_is_dir(*run))
-    return ERR(e, "%s: expected a run directory to resume, found %s", *run, file_exists(*run) ? "a file" : "nothing");
-  if (!*config) *config = path_join(a, *run, "config.yaml");
-  return true;
+// The directory to resume: named, or where the options say that the run is written.
+static bool check_run(const char *run, err *e) {
+  if (!run) return usage(e, "--resume: which run? Name its directory: --resume RUN");
+  return file_is_dir(run) ||
+         ERR(e, "%s: expected a run directory to resume, found %s", run, file_exists(run) ? "a file" : "nothing");
 }
 
 // Flags win over the file, the file over the defaults. The flags are stored first and last: first, so that what is wrong
-// with the command line is said before a file is looked for.
+// with the command line is said before a file is looked for. A run is resumed with the options in its config.yaml, unless
+// --config names others.
 static bool read_options(arena *a, const flags *f, const option_set *sets, size_t n_sets, vkift_train_options *o, err *e) {
-  const char *config = flags_value(f, "config"), *run = NULL;
+  const char *config = flags_value(f, "config"), *named = flags_value(f, "resume"), *run = flags_value(f, "output_dir");
   TRY(flags_store(a, f, e));
-  if (flags_value(f, "resume")) TRY(resume_from(a, f, &config, &run, e));
+  if (named && *named) {
+    if (run && strcmp(named, run)) return usage(e, "--resume RUN and --output-dir name different directories");
+    run = named;
+  }
+  if (named && !config) {
+    TRY(check_run(run, e));
+    config = path_join(a, run, "config.yaml");
+  }
   *o = vkift_train_defaults();
-  bool model = flags_value(f, "model"), data = flags_value(f, "data");
-  if (!config && !model && !data) config = assets_path(a, "train.yaml");
+  if (!config && !flags_value(f, "model") && !flags_value(f, "data")) config = assets_path(a, "train.yaml");
   if (config) TRY(yaml_read(a, config, sets, n_sets, e));
   TRY(flags_store(a, f, e));
-  if (run) {
-    o->output_dir = run;
+  if (run) o->output_dir = run;
+  if (named) {
+    TRY(check_run(o->output_dir, e));
     o->resume = true;
   }
   if (!o->model)

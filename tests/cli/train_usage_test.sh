@@ -48,6 +48,12 @@ expect 1 vkift train --resume "$WORK/none"
 says "$WORK/none: expected a run directory to resume, found nothing"
 expect 2 vkift train --resume a --output-dir b
 says "name different directories"
+printf 'model: m\ndata: d\n' >"$WORK/c.yaml"
+expect 2 vkift train --config "$WORK/c.yaml" --resume
+says "--resume: which run?"
+printf 'model: m\ndata: d\noutput_dir: %s/none\n' "$WORK" >"$WORK/c.yaml"
+expect 1 vkift train --config "$WORK/c.yaml" --resume
+says "$WORK/none: expected a run directory to resume, found nothing"
 
 # --- train: option files
 config() { # WANTED YAML
