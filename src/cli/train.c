@@ -25,7 +25,8 @@ static const option train_flag_table[] = {
      .help = "YAML file whose keys are these options with underscores; flags win over it"},
     {"resume", OPTION_PATH, offsetof(train_flags, resume), .rules = OPTION_FLAG_ONLY | OPTION_OPTIONAL_VALUE, GROUP,
      .unset = "off", .value = "RUN",
-     .help = "go on from the newest good checkpoint of a run directory (by default the output directory), as its config.yaml or --config says"},
+     .help = "go on from the newest good checkpoint of a run directory (by default the output directory), as its config.yaml or "
+             "--config says"},
     {"json", OPTION_BOOL, offsetof(train_flags, json), .rules = OPTION_FLAG_ONLY, GROUP,
      .help = "print the result as one JSON object"},
     {0},
@@ -85,7 +86,8 @@ static bool read_options(arena *a, const flags *f, const option_set *sets, size_
 }
 
 static void on_step(void *user, const vkift_step *s) {
-  (void)user;
+  int64_t *made = user;
+  ++*made;
   if (s->bad) log_warn("step %lld: loss or gradient is not finite; the weights stay as they were", (long long)s->step);
   log_progress(s->step == s->total_steps, "step %lld/%lld  loss %.4f  lr %.2e  %s target tokens/s  %s left", (long long)s->step,
                (long long)s->total_steps, s->loss, s->learning_rate, show_count((int64_t)s->target_tokens_per_second).text,
@@ -121,9 +123,13 @@ static void print_json(const vkift_train_result *r, double seconds) {
   text_free(&out);
 }
 
-static void print_result(const vkift_train_result *r, double seconds) {
-  printf("%s %s of %s steps in %s", r->stopped ? "stopped after" : "trained", show_count(r->steps).text,
-         show_count(r->total_steps).text, show_time(seconds).text);
+// made: the steps of this call; a resumed run has older ones.
+static void print_result(const vkift_train_result *r, int64_t made, double seconds) {
+  if (!made && !r->stopped)
+    printf("nothing left to train: the run had made %s of %s steps", show_count(r->steps).text, show_count(r->total_steps).text);
+  else
+    printf("%s %s of %s steps in %s", r->stopped ? "stopped after" : "trained", show_count(r->steps).text,
+           show_count(r->total_steps).text, show_time(seconds).text);
   if (isfinite(r->last_loss)) printf("; last loss %.4f", r->last_loss);
   if (isfinite(r->last_eval_loss)) printf("; evaluation loss %.4f", r->last_eval_loss);
   if (r->bad_steps) printf("; steps that were not finite and changed nothing: %s", show_count(r->bad_steps).text);
@@ -149,14 +155,16 @@ bool train_run(int argc, char **argv, err *e) {
     options_print_help(&help, sets, (const void *const[]){&defaults, &own_defaults}, 2);
   } else if (ok) {
     interrupts_catch(false);
-    const vkift_train_events events = {.step = on_step, .evaluation = on_evaluation, .note = on_note, .should_stop = interrupted};
+    int64_t made = 0;
+    const vkift_train_events events = {
+        .user = &made, .step = on_step, .evaluation = on_evaluation, .note = on_note, .should_stop = interrupted};
     vkift_train_result result = {0};
     vkift_error error = {0};
     double start = clock_seconds();
     ok = read_options(a, &f, sets, 2, &o, e) && library_ok(vkift_train(&o, &events, &result, &error), &error, e);
     if (ok && result.stopped) log_note("stopped by a signal; the checkpoint of step %lld is kept", (long long)result.steps);
     if (ok && own.json) print_json(&result, clock_seconds() - start);
-    else if (ok) print_result(&result, clock_seconds() - start);
+    else if (ok) print_result(&result, made, clock_seconds() - start);
   }
   arena_free(a);
   return ok;
