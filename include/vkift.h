@@ -349,11 +349,11 @@ typedef struct vkift_data_options {
   vkift_objective objective;
   vkift_train_on train_on;
   bool skip_bad_examples;
+  int64_t max_length; // 0: the run's, else min(2048, the model's context)
+  vkift_excess excess_length;
   const char *strip_suffix; // these four as in training
   int64_t num_pos_examples, num_neg_examples;
   bool add_explanation;
-  int64_t max_length; // 0: the run's, else min(2048, the model's context)
-  vkift_excess excess_length;
 } vkift_data_options;
 
 vkift_data_options vkift_data_defaults(void);

@@ -22,22 +22,19 @@ static const option data_table[] = {
 #define AT(field) .offset = offsetof(vkift_data_options, field), .group = "Data"
     {"data", OPTION_PATH, AT(data), .help = "as for vkift train"},
     {"data_format", OPTION_ENUM, AT(data_format), .names = data_format_names, .value = "FORMAT",
-     .help = "auto (recognised from the first example), alpaca, messages, prompt-completion, text, tokens, sharegpt, segments, "
-             "self-instruct or superni"},
+     .help = "auto: recognised from the first example"},
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: loss on answers only; lm: on every token"},
     {"train_on", OPTION_ENUM, AT(train_on), .names = train_on_names, .help = "which assistant turns carry loss"},
     {"skip_bad_examples", OPTION_BOOL, AT(skip_bad_examples), .help = "count and skip a bad line of data instead of stopping"},
-    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), .unset = "none", .help = "an end marker that answers carry as text; removed"},
-    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), .least = 0, .most = 100,
-     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
-    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100,
-     .help = "Super-NaturalInstructions: wrong demonstrations in an instruction"},
-    {"add_explanation", OPTION_BOOL, AT(add_explanation),
-     .help = "Super-NaturalInstructions: say why a demonstration is right or wrong"},
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,
      .help = "longer examples; default: drop and count them, split plain text"},
+    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), .unset = "none", .help = "an end marker that answers carry as text; removed"},
+    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), .least = 0, .most = 100,
+     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
+    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100, .help = "… wrong ones"},
+    {"add_explanation", OPTION_BOOL, AT(add_explanation), .help = "… and why they are right or wrong"},
     {0},
 #undef AT
 };
@@ -193,8 +190,8 @@ static void print_findings(const vkift_data_report *r) {
   if (r->skipped_bad) printf("! %s bad examples are skipped\n", show_count(r->skipped_bad).text);
   if (r->duplicates) printf("! %s examples are there more than once\n", show_count(r->duplicates).text);
   if (r->end_markers)
-    printf("! %s answers end in a literal marker (%s): the model would learn to write it as text; --strip-suffix removes it\n",
-           show_count(r->end_markers).text, r->end_marker);
+    printf("! %s answers end in a literal marker, which the model would learn to write: --strip-suffix '%s'\n", show_count(r->end_markers).text,
+           r->end_marker);
   if (r->control_text)
     printf("  %s examples spell a control token in their text (%s): it stays text, and never becomes the token\n",
            show_count(r->control_text).text, r->control_name);

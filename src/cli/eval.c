@@ -9,6 +9,7 @@
 #include "cli/json_line.h"
 #include "cli/options.h"
 #include "cli/show.h"
+#include "cli/source.h"
 #include "config/train_options.h"
 #include "io/json.h"
 
@@ -269,7 +270,7 @@ bool eval_run(int argc, char **argv, err *e) {
   } else if (ok) {
     interrupts_catch(false);
     o.source.run = f.positional;
-    ok = check(&o, &own, e) && score(&o, &tuned, e) && (!own.compare_base || score_base(o, &base, &tuned, e));
+    ok = check(&o, &own, e) && source_check(&o.source, e) && score(&o, &tuned, e) && (!own.compare_base || score_base(o, &base, &tuned, e));
     const scoring *before = own.compare_base ? &base : NULL;
     if (ok && own.per_token) log_note("loss %.6f, perplexity %.4f", tuned.result.loss, tuned.result.perplexity);
     else if (ok && own.json) print_json(&tuned, before, o.accuracy);

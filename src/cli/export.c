@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/source.h"
 #include "config/train_options.h"
 
 static const option export_table[] = {
@@ -45,7 +46,7 @@ bool export_run(int argc, char **argv, err *e) {
   } else if (ok) {
     o.source.run = f.positional;
     vkift_error error = {0};
-    ok = check(&o, e) && library_ok(vkift_export(&o, &error), &error, e);
+    ok = check(&o, e) && source_check(&o.source, e) && library_ok(vkift_export(&o, &error), &error, e);
     if (ok) printf("written: %s\n\nnext:\n  vkift generate --model %s --chat\n", o.output_dir, o.output_dir);
   }
   arena_free(a);

@@ -11,6 +11,7 @@
 #include "cli/json_line.h"
 #include "cli/options.h"
 #include "cli/show.h"
+#include "cli/source.h"
 #include "config/train_options.h"
 #include "io/json.h"
 
@@ -208,7 +209,7 @@ bool generate_run(int argc, char **argv, err *e) {
     s.options.text = on_text;
     s.options.should_stop = interrupted;
     vkift_error error = {0};
-    ok = check(&source, &s.options, &own, e) && library_ok(vkift_generator_open(&source, &s.generator, &error), &error, e);
+    ok = check(&source, &s.options, &own, e) && source_check(&source, e) && library_ok(vkift_generator_open(&source, &s.generator, &error), &error, e);
     if (ok && own.chat) ok = chat(&s, e);
     else if (ok && own.prompt) ok = answer_prompt(&s, own.prompt, e);
     else if (ok) ok = answer_file(a, &s, own.prompt_file, e);

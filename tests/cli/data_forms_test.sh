@@ -50,8 +50,8 @@ expect 0 vkift eval --model model --data marked.jsonl --chat-template chatml --j
 [ "$tokens" -gt "$(head -n 1 "$WORK/out" | tr -cd , | wc -c)" ] || fail "expected fewer tokens without the end marker"
 
 expect 0 vkift data check --model model --data marked.jsonl --chat-template chatml
-prints "2 answers end in a literal marker (<|endoftext|>)"
-prints "--strip-suffix removes it"
+prints "2 answers end in a literal marker"
+prints "--strip-suffix '<|endoftext|>'"
 expect 0 vkift data check --model model --data marked.jsonl --chat-template chatml --strip-suffix '<|endoftext|>'
 ! grep -q marker "$WORK/out" || fail "expected no marker that is left"
 

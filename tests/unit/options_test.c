@@ -125,7 +125,7 @@ static void help_is_complete_and_narrow(void **state) {
   options_help(&help, &set, (const void *const[]){&o}, 1, &out);
   for (const char *line = out.data; *line;) {
     size_t length = strcspn(line, "\n");
-    if (length > 100) fail_msg("wider than 100: %.*s", (int)length, line);
+    if (length > 80) fail_msg("wider than 80: %.*s", (int)length, line);
     line += length + (line[length] == '\n');
   }
   for (const option *row = train_option_table; row->name; row++)
