@@ -149,7 +149,7 @@ bool formats_open(arena *a, const json *row, data_format format, bool detected, 
   if (format != DATA_SUPERNI) return r->n = 1, true;
   TRY(superni_read(a, row, &r->task, e));
   if (!r->shared.cluster) r->shared.cluster = r->task.category;
-  r->shared.source = r->task.source;
+  if (!r->shared.source) r->shared.source = r->task.source;
   return formats_open_instances(a, r, "Instances", e);
 }
 
