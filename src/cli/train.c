@@ -37,7 +37,7 @@ static const command_help help = {
     .about =
         "Finetunes a language model on instruction data and writes a run directory: config.yaml, metrics.jsonl, "
         "checkpoints, and adapter/ or model/. With neither --model nor --data, trains the built-in example.",
-    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl --output-dir runs/first",
+    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl \\\n    --output-dir runs/first",
 };
 
 static bool usage(err *e, const char *message) {

@@ -16,8 +16,8 @@ for command in $(vkift --help | sed -n '/^commands/,/^$/s/^  \([a-z]*\) .*/\1/p'
   prints "usage: vkift $command"
   expect 0 vkift "$command" --wrong -h
   checks=$((checks + 1))
-  wide=$(vkift "$command" --help | awk 'length > 100' | head -n 1)
-  [ -z "$wide" ] || fail "wider than 100 columns: $wide"
+  wide=$(vkift "$command" --help | awk 'length > 80' | head -n 1)
+  [ -z "$wide" ] || fail "wider than 80 columns: $wide"
   expect 2 vkift "$command" --no-such-option
   says "vkift: error: unknown option --no-such-option"
   prints_nothing
