@@ -98,8 +98,8 @@ static void wrong_flags_are_answered(void **state) {
           "unknown option --per-device-train-batch-size: what transformers and TRL call so is --batch-size here");
   refuses("--iters=10", "--max-steps");
   refuses("--quantum", "unknown option --quantum: --help lists the options");
-  refuses("--model", "--model: expected a path behind it, found the end of the line");
-  refuses("--model --seed 1", "--model: expected a path behind it, found --seed");
+  refuses("--model", "--model: expected a path after it, found the end of the line");
+  refuses("--model --seed 1", "--model: expected a path after it, found --seed");
   refuses("--seed -1", "--seed: expected a whole number of at least 0, found '-1'");
   refuses("--seed 1.0", "found '1.0'");
   refuses("--learning-rate 0", "--learning-rate: expected a number above 0, found '0'");
