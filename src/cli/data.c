@@ -259,27 +259,46 @@ static bool check(const vkift_data_options *o, const data_flags *own, err *e) {
   return ok;
 }
 
-bool data_run(int argc, char **argv, err *e) {
-  const bool shows = argc > 0 && !strcmp(argv[0], "show"), checks = argc > 0 && !strcmp(argv[0], "check");
-  const bool help = argc > 0 && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"));
-  if (help) return puts("usage: vkift data show|check --help"), true;
-  if (!shows && !checks) {
+// `vkift data` without a verb: its help says what there is.
+static const command_help verbs_help = {
+    .usage = "vkift data show|check [RUN | --model PATH] --data PATH [options]",
+    .about = "What a model would be trained on. show prints examples as the model gets them, with the loss in colour; check reads "
+             "the whole data set and reports. Each has its own --help.",
+    .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
+};
+
+typedef enum verb { VERB_NONE, VERB_SHOW, VERB_CHECK } verb;
+
+static verb verb_of(int argc, char **argv) {
+  if (argc < 1) return VERB_NONE;
+  return !strcmp(argv[0], "show") ? VERB_SHOW : !strcmp(argv[0], "check") ? VERB_CHECK : VERB_NONE;
+}
+
+static bool run_verb(verb v, const vkift_data_options *o, data_flags *own, err *e) {
+  if (v == VERB_NONE) {
     e->usage = true;
-    return ERR(e, "vkift data: expected show or check, found %s", argc > 0 ? argv[0] : "nothing");
+    return ERR(e, "vkift data: expected show or check behind it");
   }
+  return check_source(o, e) && (v == VERB_SHOW ? show(o, own, e) : check(o, own, e));
+}
+
+bool data_run(int argc, char **argv, err *e) {
+  const verb v = verb_of(argc, argv);
+  const int behind = v != VERB_NONE;
+  static const command_help *const helps[] = {&verbs_help, &show_help, &check_help};
   vkift_data_options o = vkift_data_defaults();
   const vkift_data_options defaults = o;
   data_flags own = {.count = 1};
   const data_flags own_defaults = own;
-  const option_set sets[] = {{source_option_table, &o.source}, {data_table, &o}, {shows ? show_table : check_table, &own}};
+  const option_set sets[] = {{source_option_table, &o.source}, {data_table, &o}, {v == VERB_CHECK ? check_table : show_table, &own}};
   flags f;
   arena *a = arena_new("command line");
-  bool ok = flags_read(a, sets, 3, "run directory", argc - 1, argv + 1, &f, e) && flags_store(a, &f, e);
+  bool ok = flags_read(a, sets, 3, "run directory", argc - behind, argv + behind, &f, e) && flags_store(a, &f, e);
   if (ok && f.help) {
-    options_print_help(shows ? &show_help : &check_help, sets, (const void *const[]){&defaults.source, &defaults, &own_defaults}, 3);
+    options_print_help(helps[v], sets, (const void *const[]){&defaults.source, &defaults, &own_defaults}, 3);
   } else if (ok) {
     o.source.run = f.positional;
-    ok = check_source(&o, e) && (shows ? show(&o, &own, e) : check(&o, &own, e));
+    ok = run_verb(v, &o, &own, e);
   }
   arena_free(a);
   return ok;

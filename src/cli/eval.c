@@ -217,7 +217,8 @@ static void print_clusters(const scoring *tuned, const scoring *base) {
          "most frequent answer");
   for (uint64_t i = 0; i < tuned->n; i++) {
     const cluster_row *c = &tuned->clusters[i];
-    print_row(*c->name ? c->name : "(none)", c->examples, c->correct, base ? &base->clusters[i].correct : NULL, c->frequent,
+    const char *unnamed = tuned->n > 1 ? "(none)" : "all"; // data without clusters
+    print_row(*c->name ? c->name : unnamed, c->examples, c->correct, base ? &base->clusters[i].correct : NULL, c->frequent,
               width);
     frequent += c->frequent;
   }
@@ -270,7 +271,8 @@ bool eval_run(int argc, char **argv, err *e) {
   } else if (ok) {
     interrupts_catch(false);
     o.source.run = f.positional;
-    ok = check(&o, &own, e) && source_check(&o.source, e) && score(&o, &tuned, e) && (!own.compare_base || score_base(o, &base, &tuned, e));
+    ok = check(&o, &own, e) && source_check(&o.source, e) && score(&o, &tuned, e) &&
+         (!own.compare_base || score_base(o, &base, &tuned, e));
     const scoring *before = own.compare_base ? &base : NULL;
     if (ok && own.per_token) log_note("loss %.6f, perplexity %.4f", tuned.result.loss, tuned.result.perplexity);
     else if (ok && own.json) print_json(&tuned, before, o.accuracy);

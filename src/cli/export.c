@@ -28,7 +28,7 @@ static bool check(const vkift_export_options *o, err *e) {
   if (!o->source.run == !o->source.model) fault = "give a run directory, or --model and --adapter";
   else if (o->source.run && o->source.adapter) fault = "--adapter belongs to --model; a run brings its own";
   else if (!o->output_dir) fault = "--output-dir is missing: where to write";
-  else if (!o->merge) fault = "what to do? --merge adds the adapter to the weights and writes the whole model";
+  else if (!o->merge) fault = "--merge is missing: it adds the adapter to the weights and writes the whole model";
   if (!fault) return true;
   e->usage = true;
   return ERR(e, "%s", fault);

@@ -46,7 +46,7 @@ static bool read_flag(arena *a, const option_set *sets, size_t n_sets, int argc,
   } else {
     text expected = {0};
     option_describe(new->option, &expected);
-    ERR(e, "%s: expected %s behind it, found %s", new->name, expected.data, following ? following : "the end of the line");
+    ERR(e, "%s: expected %s after it, found %s", new->name, expected.data, following ? following : "the end of the line");
     text_free(&expected);
     return false;
   }

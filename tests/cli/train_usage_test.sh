@@ -120,7 +120,7 @@ says "--compare-base needs a run or an --adapter"
 expect 2 vkift export --merge runs/x
 says "--output-dir is missing"
 expect 2 vkift export runs/x --output-dir o
-says "--merge adds the adapter to the weights"
+says "--merge is missing: it adds the adapter to the weights"
 
 # Nothing was written by any of these.
 checks=$((checks + 1))

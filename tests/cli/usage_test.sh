@@ -43,9 +43,9 @@ says "unknown option --modle: did you mean --model?"
 expect 2 vkift tokenize --model-name-or-path x
 says "what transformers and TRL call so is --model here"
 expect 2 vkift tokenize --model
-says "--model: expected a path behind it, found the end of the line"
+says "--model: expected a path after it, found the end of the line"
 expect 2 vkift tokenize --model --decode
-says "--model: expected a path behind it, found --decode"
+says "--model: expected a path after it, found --decode"
 expect 2 vkift tokenize --model x --decode=maybe
 says "--decode: expected true or false, found 'maybe'"
 expect 2 vkift tokenize --model x --no-decode=true
