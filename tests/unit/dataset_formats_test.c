@@ -109,17 +109,18 @@ static void what_any_row_may_carry(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
   const char *row = ",\"task\":\"t\",\"source\":\"s\",\"cluster\":\"c\",\"choices\":[\"yes\",\"no\"],\"weight\":0.25}\n";
-  const char *rows[] = {"{\"instruction\":\"i\",\"output\":\"o\"",
-                        "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
-                        "{\"role\":\"assistant\",\"content\":\"a\"}]",
-                        "{\"conversations\":[{\"from\":\"human\",\"value\":\"u\"},"
-                        "{\"from\":\"gpt\",\"value\":\"a\"}]",
-                        "{\"prompt\":\"p\",\"completion\":\"c\"",
-                        "{\"text\":\"t\"",
-                        "{\"segments\":[{\"label\":true,\"text\":\"yes\"}]",
-                        "{\"input_ids\":[1,2],\"labels\":[1,2]",
-                        "{\"instruction\":\"i\",\"instances\":[{\"output\":\"o\"}]",
-                        "{\"Definition\":\"d\",\"Categories\":[\"C\"],\"Source\":[\"S\"],\"Instances\":[{\"input\":\"i\",\"output\":\"o\"}]"};
+  const char *rows[] = {
+      "{\"instruction\":\"i\",\"output\":\"o\"",
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
+      "{\"role\":\"assistant\",\"content\":\"a\"}]",
+      "{\"conversations\":[{\"from\":\"human\",\"value\":\"u\"},"
+      "{\"from\":\"gpt\",\"value\":\"a\"}]",
+      "{\"prompt\":\"p\",\"completion\":\"c\"",
+      "{\"text\":\"t\"",
+      "{\"segments\":[{\"label\":true,\"text\":\"yes\"}]",
+      "{\"input_ids\":[1,2],\"labels\":[1,2]",
+      "{\"instruction\":\"i\",\"instances\":[{\"output\":\"o\"}]",
+      "{\"Definition\":\"d\",\"Categories\":[\"C\"],\"Source\":[\"S\"],\"Instances\":[{\"input\":\"i\",\"output\":\"o\"}]"};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     dataset set = data_fixture_read(&f, "r.jsonl", arena_printf(f.a, "%s%s", rows[i], row));
     const example *x = set.items;
