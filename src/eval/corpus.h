@@ -3,13 +3,16 @@
 #define EVAL_CORPUS_H
 
 #include "data/dataset.h"
+#include "data/mixture.h"
 #include "models/model.h"
 #include "vkift.h"
 
 typedef struct corpus {
-  dataset train, eval; // eval.n is 0 where none was asked for
-  uint32_t max_length; // of an example, in tokens
-  uint32_t longest;    // example that is there
+  dataset train, eval;                       // eval.n is 0 where none was asked for
+  uint32_t max_length;                       // of an example, in tokens
+  uint32_t longest;                          // example that is there
+  uint64_t duplicates, beyond_limit, leaked; // training examples that were left out
+  near_duplicates near;                      // that are trained on
 } corpus;
 
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e);

@@ -110,7 +110,10 @@ static void fill_defaults(trainer *t) {
 
 static void plan_steps(trainer *t) {
   const vkift_train_options *o = &t->options;
-  const loader_options options = {.batch_size = (uint32_t)o->batch_size, .no_shuffle = !o->shuffle, .seed = (uint64_t)o->seed};
+  const loader_options options = {.batch_size = (uint32_t)o->batch_size,
+                                  .no_shuffle = !o->shuffle,
+                                  .seed = (uint64_t)o->seed,
+                                  .task_cap = (uint32_t)o->mixing_cap};
   t->loader = loader_new(t->memory, &t->corpus.train, &options);
   t->total_steps = loader_total_steps(t->loader, o->num_train_epochs, (uint64_t)o->max_steps);
   const uint64_t epoch_steps = loader_epoch_steps(t->loader);
@@ -128,8 +131,8 @@ static const char *device_text(const trainer *t) {
   const gpu_snapshot *s = device_snapshot(t->device);
   const gpu_plan *p = device_plan(t->device);
   text out = {0};
-  text_printf(&out, "%s, %s %s, subgroups of %u, bindings of %llu, %s kernels", s->name, s->driver_name, s->driver_info, p->subgroup_size,
-              (unsigned long long)p->max_binding_bytes, p->is_cpu ? "CPU" : "GPU");
+  text_printf(&out, "%s, %s %s, subgroups of %u, bindings of %llu, %s kernels", s->name, s->driver_name, s->driver_info,
+              p->subgroup_size, (unsigned long long)p->max_binding_bytes, p->is_cpu ? "CPU" : "GPU");
   for (int f = 0; f < GPU_FEATURE_COUNT; f++)
     if (p->on[f] && f != GPU_FEATURE_MEMORY_BUDGET) text_printf(&out, ", %s", gpu_feature_name((gpu_feature)f));
   const char *copy = arena_strdup(t->memory, out.data);
@@ -272,7 +275,7 @@ static vkift_step row_of(const trainer *t, const struct step_state *s, const str
   const loader_state at = t->loader->state;
   return (vkift_step){.step = (int64_t)t->state.step,
                       .total_steps = (int64_t)t->total_steps,
-                      .epoch = (double)at.epoch + (double)at.next / (double)t->corpus.train.n,
+                      .epoch = (double)at.epoch + (double)at.next / (double)t->loader->epoch_n,
                       .loss = s->loss,
                       .grad_norm = s->grad_norm,
                       .learning_rate = h->learning_rate,

@@ -141,7 +141,7 @@ data 'bad.jsonl:1: labels: expected as many as input_ids, 3, found 2'
 lines '{"input_ids": [1, 2, 3], "labels": [-100, -100, -100]}'
 data 'bad.jsonl:1: '
 lines '{"messages": [{"role": "robot", "content": "a"}]}'
-data 'bad.jsonl:1: messages[0].role: expected "system", "user" or "assistant", found "robot"'
+data 'bad.jsonl:1: messages[0].role: expected "system", "user", "assistant" or "tool", found "robot"'
 lines '{"messages": [{"role": "user", "content": "a"}]}'
 data 'bad.jsonl:1: expected an answer (an assistant turn), found none'
 lines '{"prompt": "a", "completion": "b", "weight": -1}'
@@ -165,7 +165,7 @@ mkdir empty
 refused 1 "$VKIFT" train --model model --data empty --output-dir run -- empty train.jsonl
 refused 1 "$VKIFT" train --model model --data data.jsonl --eval-data none.jsonl --output-dir run -- none.jsonl
 
-refused 1 "$VKIFT" train --model model --data data.jsonl:1e9 --output-dir run -- "data.jsonl: weight: expected at most 10000" "found 1e+09 times"
+refused 1 "$VKIFT" train --model model --data data.jsonl:1e9 --output-dir run -- "data.jsonl: weight: expected at most 10000" "found 1e+09"
 
 # --- numbers that a device does not hold
 refused 1 "$VKIFT" train --model model --data data.jsonl --output-dir run --micro-batch-tokens 16777216 -- \
