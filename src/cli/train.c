@@ -123,10 +123,9 @@ static void print_json(const vkift_train_result *r, double seconds) {
   text_free(&out);
 }
 
-// made: the steps of this call; a resumed run has older ones.
-static void print_result(const vkift_train_result *r, int64_t made, double seconds) {
-  if (!made && !r->stopped)
-    printf("nothing left to train: the run had made %s of %s steps", show_count(r->steps).text, show_count(r->total_steps).text);
+// made: the steps of this call; a resumed run has older ones. own_data: the run has evaluation data.
+static void print_result(const vkift_train_result *r, int64_t made, bool own_data, double seconds) {
+  if (!made && !r->stopped) printf("nothing left to train after step %s", show_count(r->steps).text);
   else
     printf("%s %s of %s steps in %s", r->stopped ? "stopped after" : "trained", show_count(r->steps).text,
            show_count(r->total_steps).text, show_time(seconds).text);
@@ -138,7 +137,7 @@ static void print_result(const vkift_train_result *r, int64_t made, double secon
     return;
   }
   printf("\nwritten: %s\n\nnext:\n  vkift generate %s --chat\n", r->output, r->run_dir);
-  printf("  vkift eval %s%s\n", r->run_dir, isfinite(r->last_eval_loss) ? "" : " --data FILE"); // else it has its own
+  printf("  vkift eval %s%s\n", r->run_dir, own_data ? "" : " --data FILE");
   printf("  vkift export --merge %s --output-dir DIR\n", r->run_dir);
 }
 
@@ -164,7 +163,7 @@ bool train_run(int argc, char **argv, err *e) {
     ok = read_options(a, &f, sets, 2, &o, e) && library_ok(vkift_train(&o, &events, &result, &error), &error, e);
     if (ok && result.stopped) log_note("stopped by a signal; the checkpoint of step %lld is kept", (long long)result.steps);
     if (ok && own.json) print_json(&result, clock_seconds() - start);
-    else if (ok) print_result(&result, made, clock_seconds() - start);
+    else if (ok) print_result(&result, made, o.eval_data || o.eval_split > 0, clock_seconds() - start);
   }
   arena_free(a);
   return ok;
