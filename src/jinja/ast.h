@@ -28,6 +28,7 @@ typedef enum node_kind {
   NODE_COMPARE,   // a, then items: operands in a chain
   NODE_OPERAND,   // name a, of NODE_COMPARE
   NODE_CONDITION, // a if b else c; c may be NULL
+  NODE_SPREAD,    // *a, among the items of a call
   NODE_KEYWORD,   // name = a, of a call, or a parameter's default
   NODE_CAPTURED,  // what the body of a {% filter %} or {% set %} block wrote
   // statements

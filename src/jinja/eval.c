@@ -57,12 +57,24 @@ static bool eval_item(interp *in, const node *x, value *out) {
   return access_slice(in, v, part, out);
 }
 
+static bool eval_argument(interp *in, const node *x, value list) {
+  value v;
+  value_list *spread;
+  if (x->kind != NODE_SPREAD) return eval(in, x, &v) && interp_append(in, list, v);
+  TRY(eval(in, x->a, &v));
+  TRY(access_items(in, v, &spread));
+  for (uint64_t i = 0; i < spread->n; i++) TRY(interp_append(in, list, spread->items[i]));
+  return true;
+}
+
 bool eval_arguments(interp *in, const node *x, arguments *all) {
-  value *items = x->items.n ? ARENA_ARRAY(in->a, value, x->items.n) : NULL;
+  *all = (arguments){.names = &x->keywords};
+  value list = x->items.n ? value_list_new(in->a, VALUE_LIST) : value_none();
   value *keywords = x->keywords.n ? ARENA_ARRAY(in->a, value, x->keywords.n) : NULL;
-  for (uint64_t i = 0; i < x->items.n; i++) TRY(eval(in, x->items.items[i], &items[i]));
+  for (uint64_t i = 0; i < x->items.n; i++) TRY(eval_argument(in, x->items.items[i], list));
   for (uint64_t i = 0; i < x->keywords.n; i++) TRY(eval(in, x->keywords.items[i]->a, &keywords[i]));
-  *all = (arguments){items, x->items.n, &x->keywords, keywords};
+  if (x->items.n) all->items = list.list->items, all->n = list.list->n;
+  all->keywords = keywords;
   return true;
 }
 

@@ -227,7 +227,11 @@ FILTER(sum) {
   return true;
 }
 
-// --- map, select, reject ---
+// --- map, select, reject: what is false (none, say) has no items to them ---
+
+static bool items_if_true(interp *in, value v, value_list **items) {
+  return access_items(in, value_true(v) ? v : value_undefined("nothing"), items);
+}
 
 static const value *keyword(const arguments *all, const char *name) {
   for (uint64_t i = 0; all->names && i < all->names->n; i++)
@@ -248,7 +252,7 @@ FILTER(map) {
   value_list *items;
   const value *path = keyword(all, "attribute"), *standard = keyword(all, "default");
   const char *name = NULL;
-  TRY(access_items(in, v, &items));
+  TRY(items_if_true(in, v, &items));
   if (!path) TRY(name_at(in, all, 0, &name));
   const arguments rest = {all->items + 1, all->n - 1, all->names, all->keywords};
   *out = value_list_new(in->a, VALUE_GENERATOR);
@@ -266,7 +270,7 @@ static bool choose(interp *in, value v, const arguments *all, bool with_attribut
   value_list *items;
   const char *name = NULL;
   uint64_t first = with_attribute;
-  TRY(access_items(in, v, &items));
+  TRY(items_if_true(in, v, &items));
   if (with_attribute && !all->n) return interp_fail(in, "expected an attribute's name, found nothing");
   if (all->n > first) TRY(name_at(in, all, first, &name));
   const arguments rest = {all->items + first + 1, name ? all->n - first - 1 : 0, NULL, NULL};

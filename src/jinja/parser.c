@@ -287,8 +287,8 @@ static int end_of(const parser *p, const char *const ends[]) {
 
 static bool parse_body(parser *p, uint32_t opening, const char *const ends[], node_list *body, int *which) {
   TRY(parser_enter(p));
-  for (; p->at->kind != TOKEN_END;) {
-    node *x;
+  while (p->at->kind != TOKEN_END) {
+    node *x = NULL;
     if (p->at->kind == TOKEN_DATA) {
       x = parser_node(p, NODE_DATA, p->at->offset);
       x->constant = value_string(p->at->bytes, p->at->length, ORIGIN_TEMPLATE);

@@ -286,9 +286,13 @@ bool parser_arguments(parser *p, node *call) {
   while (!parser_is(p, ")")) {
     if (call->items.n || call->keywords.n) TRY(parser_need(p, ","));
     if (parser_is(p, ")")) break;
-    if (parser_is(p, "*") || parser_is(p, "**")) return parser_expected(p, "an argument (* and ** are not supported in calls)");
+    if (parser_is(p, "**")) return parser_expected(p, "an argument (** is not supported in calls)");
     node *argument;
-    if (p->at->kind == TOKEN_NAME && p->at[1].kind == TOKEN_OPERATOR && p->at[1].length == 1 && *p->at[1].bytes == '=') {
+    if (parser_is(p, "*")) {
+      argument = parser_node(p, NODE_SPREAD, p->at++->offset);
+      TRY(parser_expression(p, &argument->a));
+      parser_add(p, &call->items, argument);
+    } else if (p->at->kind == TOKEN_NAME && p->at[1].kind == TOKEN_OPERATOR && p->at[1].length == 1 && *p->at[1].bytes == '=') {
       argument = parser_node(p, NODE_KEYWORD, p->at->offset);
       TRY(parser_name(p, "a name", &argument->name));
       p->at++;
