@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Chat templates of a directory, rendered by jinja2 as transformers sets it up, compared with vkift's interpreter.
 
-    python3 tests/reference/templates.py DIRECTORY PROGRAM
+    python3 tests/reference/templates.py DIRECTORY PROGRAM...
 
-DIRECTORY holds *.jinja files, PROGRAM is the built jinja_golden_test, which reads the cases that are made here. The
+DIRECTORY holds *.jinja files; the PROGRAMs are the built jinja_golden_test (the renderings) and prompt_golden_test (the
+masks), which read the cases that are made here. The
 conversations have tools, tool calls, reasoning, white space, other scripts and control tokens in contents. A template
 that jinja2 refuses for a conversation has to be refused there too. Needs jinja2 (3.1).
 """
@@ -164,14 +165,15 @@ def read(path):
 
 
 def main():
-  if len(sys.argv) != 3:
+  if len(sys.argv) < 3:
     sys.exit(__doc__)
   rows = [row for path in sorted(pathlib.Path(sys.argv[1]).glob("*.jinja")) if (row := read(path))]
   golden = {"conversations": CONVERSATIONS, "templates": rows}
   with tempfile.TemporaryDirectory() as directory:
     cases = os.path.join(directory, "cases.json")
     pathlib.Path(cases).write_text(json.dumps(golden, ensure_ascii=False), encoding="utf-8")
-    sys.exit(subprocess.run([sys.argv[2]], env={**os.environ, "VKIFT_CHAT_CASES": cases}, check=False).returncode)
+    environ = {**os.environ, "VKIFT_CHAT_CASES": cases}
+    sys.exit(max(subprocess.run([program], env=environ, check=False).returncode for program in sys.argv[2:]))
 
 
 if __name__ == "__main__":
