@@ -8,11 +8,13 @@
 //
 // Which token ends a turn is found with a probe of two turns. What the template always writes behind an answer is the
 // common beginning of what it writes behind the first one (E, then the next turn's heading) and behind the last one (E,
-// then maybe the end of the text). The last control token of E ends the turn:
+// then maybe the end of the text). The EOS ends the turn if E has it, else the last control token of E:
 //   ChatML   "<|im_end|>\n" + "<|im_start|>user\n"    "<|im_end|>\n"                  E = "<|im_end|>\n"
 //   Phi-3    "<|end|>\n" + "<|user|>\n"               "<|end|>\n" + "<|endoftext|>"   E = "<|end|>\n"
 //   Mistral  "</s>" + "[INST] "                       "</s>"                          E = "</s>"
-// Where E has none but both texts begin with one, these two end turns (gpt-oss: <|end|> between, <|return|> at the end).
+// Where E has none, turns end in two ways: at the end of the text with the first control token there, and between turns
+// with the first one there that is no part of the next turn's heading: it also stands behind questions (gpt-oss: <|return|>
+// at the end, <|end|> between), or is not in the text before the first question (Apertus: <|assistant_end|>).
 #include "data/prompt_template.h"
 
 #include <string.h>
@@ -31,6 +33,16 @@ const char *prompt_role_name(message_role role) {
 
 // --- rendering ---
 
+static value content_of(arena *a, const prompt_style *style, const char *content, uint32_t origin) {
+  value written = value_string(content, strlen(content), origin);
+  if (!style->takes_parts) return written;
+  value part = value_dict_new(a), parts = value_list_new(a, VALUE_LIST);
+  value_put_text(a, part, "type", value_text("text"));
+  value_put_text(a, part, "text", written);
+  value_append(a, parts, part);
+  return parts;
+}
+
 // What transformers' apply_chat_template hands to a template. Message i's content has the origin i + 1; roles are words of
 // ours, and so the template's text.
 static value variables_of(arena *a, const prompt_style *style, const message *messages, uint32_t n, bool ask) {
@@ -38,7 +50,7 @@ static value variables_of(arena *a, const prompt_style *style, const message *me
   for (uint32_t i = 0; i < n; i++) {
     value m = value_dict_new(a);
     value_put_text(a, m, "role", value_text(prompt_role_name(messages[i].role)));
-    value_put_text(a, m, "content", value_string(messages[i].content, strlen(messages[i].content), i + 1));
+    value_put_text(a, m, "content", content_of(a, style, messages[i].content, i + 1));
     value_append(a, list, m);
   }
   value_put_text(a, variables, "messages", list);
@@ -108,26 +120,54 @@ static const char *keep(arena *a, span_text t) {
   return arena_strndup(a, t.bytes ? t.bytes : "", t.length);
 }
 
-// `between` and `last`: what stands behind an answer in the middle and at the end.
-static void set_ends(arena *a, span_text between, span_text last, prompt_style *style) {
-  span_text common = last, first = find_control(style, last, false);
-  common.length = 0;
-  while (common.length < between.length && common.length < last.length && between.bytes[common.length] == last.bytes[common.length])
-    common.length++;
-  span_text end = find_control(style, common, true);
-  style->end_of_turn = keep(a, end.length ? end : first);
-  style->end_between = end.length || !first.length ? "" : keep(a, find_control(style, between, false));
+static span_text common_beginning(span_text a, span_text b) {
+  size_t n = 0;
+  while (n < a.length && n < b.length && a.bytes[n] == b.bytes[n]) n++;
+  return (span_text){a.bytes, n};
+}
+
+static bool contains(span_text t, span_text part) {
+  for (size_t i = 0; i + part.length <= t.length; i++)
+    if (!memcmp(t.bytes + i, part.bytes, part.length)) return true;
+  return false;
+}
+
+// What a template writes of itself: before the first question, behind it, behind an answer in the middle and at the end.
+typedef struct surroundings {
+  span_text lead, behind_question, between, last;
+} surroundings;
+
+static void set_ends(arena *a, const surroundings *s, prompt_style *style) {
+  span_text always = common_beginning(s->between, s->last), eos = {style->eos, strlen(style->eos)};
+  span_text end = eos.length && contains(always, eos) ? eos : find_control(style, always, true);
+  if (end.length) {
+    style->end_of_turn = keep(a, end);
+    return;
+  }
+  span_text at_end = find_control(style, s->last, false), between = find_control(style, s->between, false);
+  bool heading = !find_control(style, common_beginning(s->behind_question, s->between), false).length && contains(s->lead, between);
+  if (between.length && !heading) style->end_between = keep(a, between);
+  style->end_of_turn = at_end.length ? keep(a, at_end) : style->end_between;
+}
+
+// The text in front of the first byte of message 0.
+static span_text text_before(const jinja_output *o) {
+  uint64_t end = 0;
+  while (end < o->text.length && jinja_origin(o, end) == ORIGIN_TEMPLATE) end++;
+  return (span_text){o->text.data, (size_t)end};
 }
 
 static bool probe(arena *a, const char *name, prompt_style *style, err *e) {
   static const message two_turns[] = {{ROLE_USER, "first question", false}, {ROLE_ASSISTANT, "first answer", true},
                                       {ROLE_USER, "second question", false}, {ROLE_ASSISTANT, "second answer", true}};
   jinja_output o;
-  span_text between = {0}, last = {0};
   uint32_t n = run(style, two_turns, 4, false, &o, NULL) ? 4 : 2; // some templates are for one turn only
   if (n == 2) TRY(run(style, two_turns, 2, false, &o, e));
-  bool found = text_behind(&o, n - 1, &last) && (n == 2 || text_behind(&o, 1, &between));
-  if (found) set_ends(a, n == 2 ? last : between, last, style);
+  surroundings s = {.lead = text_before(&o)};
+  bool found = text_behind(&o, n - 1, &s.last);
+  if (n == 2) s.between = s.last;
+  else found = found && text_behind(&o, 1, &s.between) && text_behind(&o, 0, &s.behind_question);
+  if (found) set_ends(a, &s, style);
   jinja_output_free(&o);
   return found || ERR(e, "%s: expected a chat template that writes the assistant's messages, found one that leaves them out", name);
 }
@@ -137,7 +177,11 @@ bool prompt_template_open(arena *a, const char *name, const char *chat_template,
   *style = (prompt_style){.kind = PROMPT_TEMPLATE, .bos = bos, .eos = eos, .end_of_turn = "", .end_between = ""};
   style->source = arena_strdup(a, chat_template);
   TRY(jinja_compile(a, name, chat_template, &style->compiled, e));
-  return probe(a, name, style, e);
+  if (probe(a, name, style, NULL)) return true;
+  style->takes_parts = true;
+  if (probe(a, name, style, NULL)) return true;
+  style->takes_parts = false;
+  return probe(a, name, style, e); // again for its message
 }
 
 // --- the mask ---
@@ -176,13 +220,14 @@ static bool place_of_empty(const prompt_style *style, const message *messages, u
   return ok;
 }
 
-// Some templates take an answer's own beginning ("<think>\n") off and write it again: then it is the answer's all the same.
+// Some templates take an answer's own beginning ("<think>\n") off and write it again, maybe with other white space: then it
+// is the answer's all the same.
 static uint64_t with_rewritten_beginning(const jinja_output *o, uint64_t begin, const char *content) {
-  size_t most = strlen(content);
+  size_t most = strlen(content), white = strspn(content, " \n\t");
   if (most > REWRITTEN_BYTES) most = REWRITTEN_BYTES;
   if (most > begin) most = (size_t)begin;
-  for (size_t n = most; n; n--) {
-    bool same = content[n] == o->text.data[begin] && !memcmp(o->text.data + begin - n, content, n);
+  for (size_t n = most; n > white; n--) {
+    bool same = content[n + strspn(content + n, " \n\t")] == o->text.data[begin] && !memcmp(o->text.data + begin - n, content, n);
     for (uint64_t i = begin - n; same && i < begin; i++) same = jinja_origin(o, i) == ORIGIN_TEMPLATE;
     if (same) return begin - n;
   }

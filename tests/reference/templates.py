@@ -140,9 +140,9 @@ def spans(marked):
   return "".join(text), found
 
 
-def render(template, name, variables, ask):
+def render(template, eos, name, variables, ask):
   case = {"conv": name, "add_generation_prompt": ask, "variables": variables}
-  context = {"messages": CONVERSATIONS[name], "tools": None, "documents": None, "bos_token": "<s>", "eos_token": "</s>",
+  context = {"messages": CONVERSATIONS[name], "tools": None, "documents": None, "bos_token": "<s>", "eos_token": eos,
                "add_generation_prompt": ask, **variables}
   try:
     case["rendered"], case["generation_char_spans"] = spans(template.render(**json.loads(json.dumps(context))))
@@ -153,13 +153,15 @@ def render(template, name, variables, ask):
 
 def read(path):
   source = path.read_text(encoding="utf-8")
-  row = {"template": path.name, "chat_template": source, "bos_token": "<s>", "eos_token": "</s>"}
+  # Cohere's templates write the next turn's opening behind the last answer: only the model's EOS tells them apart.
+  eos = "<|END_OF_TURN_TOKEN|>" if "<|END_OF_TURN_TOKEN|>" in source else "</s>"
+  row = {"template": path.name, "chat_template": source, "bos_token": "<s>", "eos_token": eos}
   try:
     template = environment().from_string(source)
   except jinja2.exceptions.TemplateSyntaxError as error:
     print(f"{path.name}: jinja2 does not read it: {error}")
     return None
-  row["cases"] = [render(template, name, variables, ask)
+  row["cases"] = [render(template, eos, name, variables, ask)
           for name in CONVERSATIONS for variables in VARIABLES for ask in (False, True)]
   return row
 

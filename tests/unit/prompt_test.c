@@ -180,6 +180,8 @@ static void masks_of_other_shapes(void **state) {
       {EACH "{% if '</think>' in m.content %}<think>\n{{ m.content.split('</think>')[0].split('<think>')[-1].strip() }}\n</think>\n"
             "{% endif %}{{ m.content.split('</think>')[-1].strip() }}</s>" ELSE,
        "</s>", "", "<think>\nt\n</think>a", "<u>q[<think>\nt\n</think>\na</s>]<u>q"},
+      // Contents in parts.
+      {"{% for m in messages %}{{ m.role }}:{{ m.content[0].text }}<e>{% endfor %}", "<e>", "", "a", "user:q<e>assistant:[a<e>]user:q<e>"},
       // An end of turn in the content is not the turn's; a block in a macro, in a set block.
       {EACH "{{ m.content }}</s>" ELSE, "</s>", "", "a</s>b", "<u>q[a</s>b</s>]<u>q"},
       {"{% macro w(t) %}{% generation %}{{ t }}</s>{% endgeneration %}{% endmacro %}" EACH "{{ w(m.content) }}" ELSE, "</s>", "", "a",
