@@ -7,10 +7,10 @@
 
 #include "data/prompt_template.h"
 
-#define INTRODUCTION                                                                                                   \
+#define INTRODUCTION \
   "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
-#define INTRODUCTION_WITH_INPUT                                                                                        \
-  "Below is an instruction that describes a task, paired with an input that provides further context. "                \
+#define INTRODUCTION_WITH_INPUT                                                                         \
+  "Below is an instruction that describes a task, paired with an input that provides further context. " \
   "Write a response that appropriately completes the request.\n\n"
 #define INPUT_HEADING "\n\n### Input:\n"
 
@@ -57,17 +57,19 @@ static void put_jinja_string(text *t, const char *string) {
 
 // The part between two texts that are quoted is Jinja's; `in` tells whether an instruction came with an input.
 static void put_alpaca_jinja(text *t) {
-  text_puts(t, "{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
-               "{% elif message['role'] == 'user' %}"
-               "{% if loop.first or loop.index0 == 1 and messages[0]['role'] == 'system' %}{% if '");
+  text_puts(t,
+            "{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
+            "{% elif message['role'] == 'user' %}"
+            "{% if loop.first or loop.index0 == 1 and messages[0]['role'] == 'system' %}{% if '");
   put_jinja_string(t, INPUT_HEADING);
   text_puts(t, "' in message['content'] %}{{ '");
   put_jinja_string(t, INTRODUCTION_WITH_INPUT);
   text_puts(t, "' }}{% else %}{{ '");
   put_jinja_string(t, INTRODUCTION);
-  text_puts(t, "' }}{% endif %}{% else %}{{ '\\n\\n' }}{% endif %}"
-               "{{ '### Instruction:\\n' + message['content'] + '\\n\\n### Response:\\n' }}"
-               "{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}");
+  text_puts(t,
+            "' }}{% endif %}{% else %}{{ '\\n\\n' }}{% endif %}"
+            "{{ '### Instruction:\\n' + message['content'] + '\\n\\n### Response:\\n' }}"
+            "{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}");
 }
 
 const char *prompt_to_jinja(arena *a, const prompt_style *style) {

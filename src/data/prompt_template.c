@@ -27,7 +27,8 @@ enum {
 };
 
 const char *prompt_role_name(message_role role) {
-  static const char *const names[] = {[ROLE_SYSTEM] = "system", [ROLE_USER] = "user", [ROLE_ASSISTANT] = "assistant", [ROLE_TOOL] = "tool"};
+  static const char *const names[] = {
+      [ROLE_SYSTEM] = "system", [ROLE_USER] = "user", [ROLE_ASSISTANT] = "assistant", [ROLE_TOOL] = "tool"};
   return names[role];
 }
 
@@ -66,7 +67,8 @@ static bool run(const prompt_style *style, const message *messages, uint32_t n, 
   for (uint32_t i = 0; i < n; i++) {
     size_t bad;
     if (!utf8_valid(messages[i].content, strlen(messages[i].content), &bad))
-      return ERR(e, "messages[%u]: expected UTF-8, found byte 0x%02X at offset %zu", i, (unsigned char)messages[i].content[bad], bad);
+      return ERR(e, "messages[%u]: expected UTF-8, found byte 0x%02X at offset %zu", i, (unsigned char)messages[i].content[bad],
+                 bad);
   }
   arena *a = arena_new("variables of a chat template");
   bool ok = jinja_render(style->compiled, variables_of(a, style, messages, n, ask), out, e);
@@ -145,7 +147,8 @@ static void set_ends(arena *a, const surroundings *s, prompt_style *style) {
     return;
   }
   span_text at_end = find_control(style, s->last, false), between = find_control(style, s->between, false);
-  bool heading = !find_control(style, common_beginning(s->behind_question, s->between), false).length && contains(s->lead, between);
+  bool heading =
+      !find_control(style, common_beginning(s->behind_question, s->between), false).length && contains(s->lead, between);
   if (between.length && !heading) style->end_between = keep(a, between);
   style->end_of_turn = at_end.length ? keep(a, at_end) : style->end_between;
 }
@@ -158,8 +161,10 @@ static span_text text_before(const jinja_output *o) {
 }
 
 static bool probe(arena *a, const char *name, prompt_style *style, err *e) {
-  static const message two_turns[] = {{ROLE_USER, "first question", false}, {ROLE_ASSISTANT, "first answer", true},
-                                      {ROLE_USER, "second question", false}, {ROLE_ASSISTANT, "second answer", true}};
+  static const message two_turns[] = {{ROLE_USER, "first question", false},
+                                      {ROLE_ASSISTANT, "first answer", true},
+                                      {ROLE_USER, "second question", false},
+                                      {ROLE_ASSISTANT, "second answer", true}};
   jinja_output o;
   uint32_t n = run(style, two_turns, 4, false, &o, NULL) ? 4 : 2; // some templates are for one turn only
   if (n == 2) TRY(run(style, two_turns, 2, false, &o, e));
@@ -169,7 +174,8 @@ static bool probe(arena *a, const char *name, prompt_style *style, err *e) {
   else found = found && text_behind(&o, 1, &s.between) && text_behind(&o, 0, &s.behind_question);
   if (found) set_ends(a, &s, style);
   jinja_output_free(&o);
-  return found || ERR(e, "%s: expected a chat template that writes the assistant's messages, found one that leaves them out", name);
+  return found ||
+         ERR(e, "%s: expected a chat template that writes the assistant's messages, found one that leaves them out", name);
 }
 
 bool prompt_template_open(arena *a, const char *name, const char *chat_template, const char *bos, const char *eos,
@@ -211,7 +217,8 @@ static bool place_of_empty(const prompt_style *style, const message *messages, u
   if (ok) {
     uint64_t at = 0;
     while (at < other.text.length && jinja_origin(&other, at) != index + 1) at++;
-    ok = at < other.text.length && other.text.length == o->text.length + 1 && !memcmp(other.text.data, o->text.data, (size_t)at) &&
+    ok = at < other.text.length && other.text.length == o->text.length + 1 &&
+         !memcmp(other.text.data, o->text.data, (size_t)at) &&
          !memcmp(other.text.data + at + 1, o->text.data + at, (size_t)(o->text.length - at));
     *place = at;
     jinja_output_free(&other);
@@ -271,7 +278,8 @@ static void mark_generation(const message *messages, uint32_t n, const jinja_out
   }
 }
 
-static void mark_answers(const prompt_style *style, const message *messages, uint32_t n, bool ask, const jinja_output *o, rendered *r) {
+static void mark_answers(const prompt_style *style, const message *messages, uint32_t n, bool ask, const jinja_output *o,
+                         rendered *r) {
   if (jinja_has_generation(style->compiled)) {
     mark_generation(messages, n, o, r, &r->prompt_end);
     return;
@@ -289,6 +297,13 @@ static void mark_answers(const prompt_style *style, const message *messages, uin
   arena_free(a);
 }
 
+// Whether there is something to learn, and nothing of it in the mask.
+static bool lost(const message *messages, uint32_t n, const rendered *r) {
+  bool learned = false;
+  for (uint32_t i = 0; i < n; i++) learned |= messages[i].train && *messages[i].content;
+  return learned && !memchr(r->target.data, 1, r->target.length);
+}
+
 bool prompt_template_render(const prompt_style *style, const message *messages, uint32_t n, bool add_generation_prompt,
                             rendered *out, err *e) {
   jinja_output o;
@@ -297,9 +312,12 @@ bool prompt_template_render(const prompt_style *style, const message *messages, 
     text_putc(&out->content, jinja_origin(&o, i) != ORIGIN_TEMPLATE);
     text_putc(&out->target, 0);
   }
+  text_put(&out->content, "", 0), text_put(&out->target, "", 0); // there, even where the text is empty
   out->prompt_end = o.text.length;
   mark_answers(style, messages, n, add_generation_prompt, &o, out);
   text_put(&out->text, o.text.data, o.text.length);
   jinja_output_free(&o);
-  return true;
+  if (!lost(messages, n, out)) return true;
+  rendered_free(out);
+  return ERR(e, "the chat template writes nothing of the answers that are to be learned");
 }

@@ -20,11 +20,11 @@ bool access_undefined(interp *in, value v) {
 }
 
 static bool find_method(interp *in, value v, const char *name, value *out) {
-  const native *table = v.kind == VALUE_STRING                            ? string_methods
+  const native *table = v.kind == VALUE_STRING                          ? string_methods
                         : v.kind == VALUE_LIST || v.kind == VALUE_TUPLE ? list_methods
-                        : v.kind == VALUE_DICT                            ? dict_methods
-                        : v.kind == VALUE_LOOP                            ? loop_methods
-                                                                          : NULL;
+                        : v.kind == VALUE_DICT                          ? dict_methods
+                        : v.kind == VALUE_LOOP                          ? loop_methods
+                                                                        : NULL;
   const native *method = table ? native_find(table, name) : NULL;
   if (!method) return false;
   bound_method *bound = ARENA_NEW(in->a, bound_method);
@@ -38,9 +38,11 @@ static bool loop_attribute(interp *in, const loop_state *l, const char *name, va
   const struct {
     const char *name;
     value value;
-  } attributes[] = {{"index", value_int(i + 1)},      {"index0", value_int(i)},       {"revindex", value_int(n - i)},
-                    {"revindex0", value_int(n - i - 1)}, {"first", value_bool(!i)},      {"last", value_bool(i + 1 == n)},
-                    {"length", value_int(n)},         {"depth", value_int(l->depth + 1)}, {"depth0", value_int(l->depth)}};
+  } attributes[] = {{"index", value_int(i + 1)},    {"index0", value_int(i)},
+                    {"revindex", value_int(n - i)}, {"revindex0", value_int(n - i - 1)},
+                    {"first", value_bool(!i)},      {"last", value_bool(i + 1 == n)},
+                    {"length", value_int(n)},       {"depth", value_int(l->depth + 1)},
+                    {"depth0", value_int(l->depth)}};
   for (size_t k = 0; k < sizeof attributes / sizeof *attributes; k++)
     if (!strcmp(name, attributes[k].name)) return *out = attributes[k].value, true;
   if (!strcmp(name, "previtem")) return *out = i ? l->items->items[i - 1] : value_undefined("loop.previtem"), true;
@@ -109,8 +111,7 @@ bool access_item(interp *in, value v, value key, value *out) {
 // Python's slice of n items: where it begins, its step, how many it takes.
 static bool slice_range(interp *in, const value part[3], int64_t n, int64_t *from, int64_t *step, int64_t *count) {
   int64_t edges[3];
-  for (int i = 0; i < 3; i++)
-    TRY(given_int(in, "a slice", part[i], i == 2 ? 1 : INT64_MAX, &edges[i]));
+  for (int i = 0; i < 3; i++) TRY(given_int(in, "a slice", part[i], i == 2 ? 1 : INT64_MAX, &edges[i]));
   *step = edges[2];
   if (!*step) return interp_fail(in, "slice step cannot be zero");
   bool back = *step < 0;

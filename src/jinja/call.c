@@ -45,7 +45,8 @@ bool native_call(interp *in, const native *f, value self, const arguments *all, 
   value bound[NATIVE_PARAMETERS] = {{0}};
   int n = parameter_count(f);
   if (f->required < 0) return f->run(in, self, bound, all, out);
-  if (all->n > (uint64_t)n) return interp_fail(in, "%s() takes at most %d arguments, found %llu", f->name, n, (unsigned long long)all->n);
+  if (all->n > (uint64_t)n)
+    return interp_fail(in, "%s() takes at most %d arguments, found %llu", f->name, n, (unsigned long long)all->n);
   for (uint64_t i = 0; i < all->n; i++) bound[i] = all->items[i];
   for (uint64_t i = 0; all->names && i < all->names->n; i++) {
     const char *name = all->names->items[i]->name;

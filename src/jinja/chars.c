@@ -29,7 +29,8 @@ uint32_t chars_upper(uint32_t c) {
   if (c >= 'a' && c <= 'z') return c - 32;
   if (c < 0x80) return c;
   if (is_paired(c, &odd)) return (c & 1) == odd ? c : c - 1;
-  if ((c >= 0xE0 && c <= 0xFE && c != 0xF7) || (c >= 0x3B1 && c <= 0x3CB && c != 0x3C2) || (c >= 0x430 && c <= 0x44F)) return c - 32;
+  if ((c >= 0xE0 && c <= 0xFE && c != 0xF7) || (c >= 0x3B1 && c <= 0x3CB && c != 0x3C2) || (c >= 0x430 && c <= 0x44F))
+    return c - 32;
   if (c >= 0x450 && c <= 0x45F) return c - 80;
   return c == 0xFF ? 0x178 : c == 0xB5 ? 0x39C : c == 0x3C2 ? 0x3A3 : c == 0x3AC ? 0x386 : c >= 0x3AD && c <= 0x3AF ? c - 37 : c;
 }
@@ -39,7 +40,8 @@ uint32_t chars_lower(uint32_t c) {
   if (c >= 'A' && c <= 'Z') return c + 32;
   if (c < 0x80) return c;
   if (is_paired(c, &odd)) return (c & 1) == odd ? c + 1 : c;
-  if ((c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3AB && c != 0x3A2) || (c >= 0x410 && c <= 0x42F)) return c + 32;
+  if ((c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3AB && c != 0x3A2) || (c >= 0x410 && c <= 0x42F))
+    return c + 32;
   if (c >= 0x400 && c <= 0x40F) return c + 80;
   return c == 0x178 ? 0xFF : c == 0x386 ? 0x3AC : c >= 0x388 && c <= 0x38A ? c + 37 : c;
 }

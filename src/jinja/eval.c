@@ -135,7 +135,8 @@ static bool multiply(int64_t a, int64_t b, int64_t *out) {
 static bool power(interp *in, int64_t base, int64_t exponent, value *out) {
   int64_t result = 1;
   if (exponent < 0) return *out = value_float(pow((double)base, (double)exponent)), true;
-  if (base == 1 || base == 0 || base == -1) return *out = value_int(exponent == 0 ? 1 : base == -1 && exponent % 2 == 0 ? 1 : base), true;
+  if (base == 1 || base == 0 || base == -1)
+    return *out = value_int(exponent == 0 ? 1 : base == -1 && exponent % 2 == 0 ? 1 : base), true;
   for (; exponent; exponent--)
     if (!multiply(result, base, &result)) return out_of_range(in);
   *out = value_int(result);
@@ -150,8 +151,14 @@ static bool integers(interp *in, const char *name, int64_t a, int64_t b, value *
   int64_t result = 0;
   bool fits = true;
   switch (*name) {
-    case '+': fits = b >= 0 ? a <= INT64_MAX - b : a >= INT64_MIN - b; if (fits) result = a + b; break;
-    case '-': fits = b >= 0 ? a >= INT64_MIN + b : a <= INT64_MAX + b; if (fits) result = a - b; break;
+    case '+':
+      fits = b >= 0 ? a <= INT64_MAX - b : a >= INT64_MIN - b;
+      if (fits) result = a + b;
+      break;
+    case '-':
+      fits = b >= 0 ? a >= INT64_MIN + b : a <= INT64_MAX + b;
+      if (fits) result = a - b;
+      break;
     case '*':
       if (name[1]) return power(in, a, b, out);
       fits = multiply(a, b, &result);
@@ -170,14 +177,14 @@ static bool integers(interp *in, const char *name, int64_t a, int64_t b, value *
 static bool floats(interp *in, const char *name, double a, double b, value *out) {
   if (strchr("/%", *name) && b == 0) return interp_fail(in, "float division by zero");
   double remainder = fmod(a, b);
-  if (remainder && (remainder < 0) != (b < 0)) remainder += b;
-  *out = value_float(*name == '+'                ? a + b
-                     : *name == '-'              ? a - b
-                     : *name == '*' && name[1]   ? pow(a, b)
-                     : *name == '*'              ? a * b
-                     : *name == '%'              ? remainder
-                     : name[1]                   ? floor((a - remainder) / b + 0.5)
-                                                 : a / b);
+  if (remainder != 0 && (remainder < 0) != (b < 0)) remainder += b;
+  *out = value_float(*name == '+'              ? a + b
+                     : *name == '-'            ? a - b
+                     : *name == '*' && name[1] ? pow(a, b)
+                     : *name == '*'            ? a * b
+                     : *name == '%'            ? remainder
+                     : name[1]                 ? floor((a - remainder) / b + 0.5)
+                                               : a / b);
   return true;
 }
 
@@ -218,7 +225,8 @@ static bool eval_binary(interp *in, const node *x, value *out) {
   in->at = x->offset;
   if (value_is_number(a) && value_is_number(b)) {
     bool ints = is_whole(a) && is_whole(b);
-    TRY(ints ? integers(in, x->name, a.kind == VALUE_BOOL ? a.boolean : a.integer, b.kind == VALUE_BOOL ? b.boolean : b.integer, out)
+    TRY(ints ? integers(in, x->name, a.kind == VALUE_BOOL ? a.boolean : a.integer, b.kind == VALUE_BOOL ? b.boolean : b.integer,
+                        out)
              : floats(in, x->name, value_number(a), value_number(b), out));
     out->origin = a.origin ? a.origin : b.origin;
     return true;
@@ -240,7 +248,8 @@ static bool eval_sign(interp *in, const node *x, value *out) {
   TRY(eval(in, x->a, &v));
   in->at = x->offset;
   if (v.kind == VALUE_UNDEFINED) return access_undefined(in, v);
-  if (!value_is_number(v)) return interp_fail(in, "bad operand type for unary %c: '%s'", x->kind == NODE_NEGATIVE ? '-' : '+', value_type_name(v));
+  if (!value_is_number(v))
+    return interp_fail(in, "bad operand type for unary %c: '%s'", x->kind == NODE_NEGATIVE ? '-' : '+', value_type_name(v));
   int64_t i = v.kind == VALUE_BOOL ? v.boolean : v.integer;
   bool negative = x->kind == NODE_NEGATIVE;
   if (v.kind == VALUE_FLOAT) *out = value_float(negative ? -v.number : v.number);
@@ -340,9 +349,7 @@ static bool eval_node(interp *in, const node *x, value *out) {
     case NODE_POSITIVE: return eval_sign(in, x, out);
     case NODE_BINARY: return eval_binary(in, x, out);
     case NODE_AND:
-    case NODE_OR:
-      TRY(eval(in, x->a, out));
-      return value_true(*out) == (x->kind == NODE_OR) || eval(in, x->b, out);
+    case NODE_OR: TRY(eval(in, x->a, out)); return value_true(*out) == (x->kind == NODE_OR) || eval(in, x->b, out);
     case NODE_CONCAT: return eval_concat(in, x, out);
     case NODE_COMPARE: return eval_compare(in, x, out);
     case NODE_CONDITION: return eval_condition(in, x, out);

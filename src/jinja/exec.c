@@ -42,7 +42,8 @@ static bool assign_tuple(interp *in, const node *target, value v) {
   in->at = target->offset;
   TRY(access_items(in, v, &items));
   if (items->n != target->items.n)
-    return interp_fail(in, "expected %llu values to unpack, found %llu", (unsigned long long)target->items.n, (unsigned long long)items->n);
+    return interp_fail(in, "expected %llu values to unpack, found %llu", (unsigned long long)target->items.n,
+                       (unsigned long long)items->n);
   for (uint64_t i = 0; i < items->n; i++) TRY(exec_assign(in, target->items.items[i], items->items[i]));
   return true;
 }
@@ -165,18 +166,10 @@ static bool exec(interp *in, const node *x) {
       in->at = x->a->offset;
       return print_value(in->out, v);
     case NODE_IF: return exec_if(in, x);
-    case NODE_FOR:
-      TRY(eval(in, x->b, &v));
-      return exec_loop(in, x, v, in->scope, 0);
-    case NODE_SET:
-      TRY(eval(in, x->b, &v));
-      return exec_assign(in, x->a, v);
-    case NODE_SET_BLOCK:
-      TRY(exec_filtered(in, x, &v));
-      return exec_assign(in, x->a, v);
-    case NODE_FILTER_BLOCK:
-      TRY(exec_filtered(in, x, &v));
-      return print_value(in->out, v);
+    case NODE_FOR: TRY(eval(in, x->b, &v)); return exec_loop(in, x, v, in->scope, 0);
+    case NODE_SET: TRY(eval(in, x->b, &v)); return exec_assign(in, x->a, v);
+    case NODE_SET_BLOCK: TRY(exec_filtered(in, x, &v)); return exec_assign(in, x->a, v);
+    case NODE_FILTER_BLOCK: TRY(exec_filtered(in, x, &v)); return print_value(in->out, v);
     case NODE_MACRO: scope_set(in, in->scope, x->name, call_macro_value(in, x)); return true;
     case NODE_CALL_BLOCK: return call_block(in, x);
     case NODE_WITH: return exec_with(in, x);

@@ -8,7 +8,7 @@
 #include "jinja/chars.h"
 #include "jinja/strings.h"
 
-#define FILTER(name)                                                                                                   \
+#define FILTER(name) \
   static bool filter_##name(interp *in, value v, const value x[NATIVE_PARAMETERS], const arguments *all, value *out)
 #define UNUSED (void)in, (void)x, (void)all
 
@@ -226,8 +226,10 @@ FILTER(round) {
   TRY(need_number(in, v));
   TRY(given_int(in, "precision", x[0], 0, &places));
   bool common = !given(x[1]) || value_is(x[1], "common");
-  if (!common && !value_is(x[1], "ceil") && !value_is(x[1], "floor")) return interp_fail(in, "method must be common, ceil or floor");
-  if (places < 0 || places > 15) return interp_fail(in, "round: expected a precision from 0 to 15, found %lld", (long long)places);
+  if (!common && !value_is(x[1], "ceil") && !value_is(x[1], "floor"))
+    return interp_fail(in, "method must be common, ceil or floor");
+  if (places < 0 || places > 15)
+    return interp_fail(in, "round: expected a precision from 0 to 15, found %lld", (long long)places);
   if (v.kind != VALUE_FLOAT && common) return *out = value_int(v.kind == VALUE_BOOL ? v.boolean : v.integer), true;
   double d = value_number(v), scale = pow(10, (double)places);
   if (common) {

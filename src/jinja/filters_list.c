@@ -4,7 +4,7 @@
 #include "jinja/chars.h"
 #include "jinja/strings.h"
 
-#define FILTER(name)                                                                                                   \
+#define FILTER(name) \
   static bool filter_##name(interp *in, value v, const value x[NATIVE_PARAMETERS], const arguments *all, value *out)
 #define UNUSED (void)in, (void)x, (void)all
 
@@ -45,7 +45,8 @@ FILTER(join) {
 static bool edge(interp *in, value v, bool last, value *out) {
   value_list *items;
   TRY(access_items(in, v, &items));
-  *out = items->n ? items->items[last ? items->n - 1 : 0] : value_undefined(last ? "the last item of nothing" : "the first item of nothing");
+  *out = items->n ? items->items[last ? items->n - 1 : 0]
+                  : value_undefined(last ? "the last item of nothing" : "the first item of nothing");
   return true;
 }
 
@@ -87,7 +88,8 @@ static bool precedes(interp *in, value a, value b, bool *less) {
 
 // Merges the sorted halves [from, middle) and [middle, to) of `before` into `after`. Each item is a pair of key and item;
 // of equal keys the left one stays first.
-static bool merge(interp *in, const value_pair *before, value_pair *after, uint64_t from, uint64_t middle, uint64_t to, bool descending) {
+static bool merge(interp *in, const value_pair *before, value_pair *after, uint64_t from, uint64_t middle, uint64_t to,
+                  bool descending) {
   for (uint64_t left = from, right = middle, i = from; i < to; i++) {
     bool take_right = left == middle;
     if (left < middle && right < to)
@@ -155,7 +157,8 @@ FILTER(dictsort) {
   value pairs;
   bool by_value = value_is(x[1], "value");
   if (v.kind == VALUE_UNDEFINED) return access_undefined(in, v);
-  if (given(x[1]) && !by_value && !value_is(x[1], "key")) return interp_fail(in, "You can only sort by either \"key\" or \"value\"");
+  if (given(x[1]) && !by_value && !value_is(x[1], "key"))
+    return interp_fail(in, "You can only sort by either \"key\" or \"value\"");
   TRY(pairs_of(in, v, VALUE_LIST, &pairs));
   return sorted_by(in, pairs.list, value_int(by_value), value_true(x[0]), value_true(x[2]), out);
 }

@@ -6,7 +6,7 @@
 #include "io/quote.h"
 #include "jinja/interp.h"
 
-#define FUNCTION(name)                                                                                                 \
+#define FUNCTION(name) \
   static bool function_##name(interp *in, value self, const value x[NATIVE_PARAMETERS], const arguments *all, value *out)
 #define UNUSED (void)in, (void)self, (void)x, (void)all, (void)out
 
@@ -25,7 +25,8 @@ FUNCTION(range) {
   uint64_t stride = step < 0 ? 0 - (uint64_t)step : (uint64_t)step;
   uint64_t distance = step < 0 ? (uint64_t)start - (uint64_t)stop : (uint64_t)stop - (uint64_t)start;
   uint64_t n = (step < 0 ? stop < start : start < stop) ? (distance - 1) / stride + 1 : 0;
-  if (n > INTERP_RANGE) return interp_fail(in, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", INTERP_RANGE);
+  if (n > INTERP_RANGE)
+    return interp_fail(in, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", INTERP_RANGE);
   *out = value_list_new(in->a, VALUE_LIST);
   for (uint64_t i = 0; i < n; i++) TRY(interp_append(in, *out, value_int((int64_t)((uint64_t)start + i * (uint64_t)step))));
   return true;
@@ -43,7 +44,8 @@ static bool fill(interp *in, value dict, const arguments *all) {
     TRY(access_items(in, all->items[0], &items));
   }
   for (uint64_t i = 0; items && i < items->n; i++) {
-    if (!value_is_sequence(items->items[i]) || items->items[i].list->n != 2) return interp_fail(in, "expected pairs to make a dict of");
+    if (!value_is_sequence(items->items[i]) || items->items[i].list->n != 2)
+      return interp_fail(in, "expected pairs to make a dict of");
     TRY(interp_put(in, dict, items->items[i].list->items[0], items->items[i].list->items[1]));
   }
   for (uint64_t i = 0; all->names && i < all->names->n; i++)
@@ -83,7 +85,8 @@ FUNCTION(strftime_now) {
   UNUSED;
   char format[128], shown[512];
   TRY(need_string(in, "strftime_now", x[0]));
-  if (x[0].length + 2 > sizeof format) return interp_fail(in, "strftime_now: expected a format of at most %zu bytes", sizeof format - 2);
+  if (x[0].length + 2 > sizeof format)
+    return interp_fail(in, "strftime_now: expected a format of at most %zu bytes", sizeof format - 2);
   memcpy(format, x[0].bytes, x[0].length);
   memcpy(format + x[0].length, ".", 2); // so that an empty result can be told from one that does not fit
   time_t now = time(NULL);

@@ -70,7 +70,7 @@ value build_value(const build *b);
 bool build_concat(interp *in, value a, value b, value *out); // two strings, with what `safe` does to the other
 
 // --- print.c ---
-bool print_value(build *b, value v);             // Python's str()
+bool print_value(build *b, value v);                // Python's str()
 bool print_string(interp *in, value v, value *out); // the same as a string, which stays as it is
 typedef struct json_style {
   int indent; // −1: on one line
@@ -78,7 +78,7 @@ typedef struct json_style {
   bool ascii, sorted;
 } json_style;
 bool print_json(build *b, value v, const json_style *style); // Python's json.dumps
-bool print_escaped(build *b, value string); // for HTML
+bool print_escaped(build *b, value string);                  // for HTML
 
 // --- calls ---
 typedef struct arguments {
@@ -122,10 +122,10 @@ bool filter_apply(interp *in, const char *name, value v, const arguments *all, v
 bool predicate_apply(interp *in, const char *name, value v, const arguments *all, bool *out);
 
 // --- access.c ---
-bool access_attribute(interp *in, value v, const char *name, value *out);  // v.name
-bool access_item(interp *in, value v, value key, value *out);              // v[key]
-bool access_slice(interp *in, value v, const value part[3], value *out); // none where a part is missing
-bool access_path(interp *in, value v, value path, value *out);             // "a.b.0", as map(attribute=…) takes it
+bool access_attribute(interp *in, value v, const char *name, value *out); // v.name
+bool access_item(interp *in, value v, value key, value *out);             // v[key]
+bool access_slice(interp *in, value v, const value part[3], value *out);  // none where a part is missing
+bool access_path(interp *in, value v, value path, value *out);            // "a.b.0", as map(attribute=…) takes it
 // The items of anything that can be iterated, as a list; a string's characters, a dict's keys. Reads a generator.
 bool access_items(interp *in, value v, value_list **items);
 bool access_contains(interp *in, value v, value item, bool *out);

@@ -30,7 +30,8 @@ bool interp_fail(interp *in, const char *format, ...) {
 bool interp_work(interp *in, uint64_t steps) {
   in->steps += steps;
   if (in->steps > INTERP_STEPS) return interp_fail(in, "the template takes too long: more than %d steps", INTERP_STEPS);
-  if (arena_bytes(in->a) > INTERP_MEMORY) return interp_fail(in, "the template takes more than %d MiB of memory", INTERP_MEMORY >> 20);
+  if (arena_bytes(in->a) > INTERP_MEMORY)
+    return interp_fail(in, "the template takes more than %d MiB of memory", INTERP_MEMORY >> 20);
   return true;
 }
 

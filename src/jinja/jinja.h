@@ -20,9 +20,9 @@ typedef struct jinja_output {
   text origins; // uint32_t for each byte of the text: see value.h
 } jinja_output;
 void jinja_output_free(jinja_output *o);
-uint32_t jinja_origin(const jinja_output *o, uint64_t byte);   // without the mark of {% generation %}
-bool jinja_generated(const jinja_output *o, uint64_t byte);    // written inside {% generation %}
-bool jinja_has_generation(const jinja_template *t);            // the template has such a block
+uint32_t jinja_origin(const jinja_output *o, uint64_t byte); // without the mark of {% generation %}
+bool jinja_generated(const jinja_output *o, uint64_t byte);  // written inside {% generation %}
+bool jinja_has_generation(const jinja_template *t);          // the template has such a block
 
 // `variables`: a dict of names. Strings in it must be UTF-8. On failure `out` holds nothing. What raise_exception was
 // given is the message's end.

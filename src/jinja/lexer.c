@@ -218,8 +218,8 @@ static bool check_bracket(lexer *l, char c) {
 }
 
 static bool read_operator(lexer *l) {
-  static const char *const operators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(",
-                                          ")",  "{",  "}",  ">",  "<",  "=",  ".", ":", "|", ",", ";"};
+  static const char *const operators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+                                          "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
   for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
     if (!starts(l, l->at, operators[i])) continue;
     TRY(check_bracket(l, *operators[i]));

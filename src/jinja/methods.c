@@ -4,7 +4,7 @@
 #include "jinja/chars.h"
 #include "jinja/strings.h"
 
-#define METHOD(name)                                                                                                   \
+#define METHOD(name) \
   static bool method_##name(interp *in, value self, const value x[NATIVE_PARAMETERS], const arguments *all, value *out)
 #define UNUSED (void)in, (void)x, (void)all
 
@@ -122,7 +122,8 @@ METHOD(string_count) {
   TRY(need_string(in, "the text to look for", x[0]));
   TRY(interp_bytes(in, self.length));
   *out = value_int(x[0].length ? 0 : (int64_t)value_characters(self) + 1);
-  for (int64_t at = 0; x[0].length && (at = strings_find(self, x[0], (uint64_t)at, false)) >= 0; at += x[0].length) out->integer++;
+  for (int64_t at = 0; x[0].length && (at = strings_find(self, x[0], (uint64_t)at, false)) >= 0; at += x[0].length)
+    out->integer++;
   return true;
 }
 
@@ -349,12 +350,9 @@ METHOD(dict_copy) {
 }
 
 const native dict_methods[] = {
-    {"get", method_get, 1, {"key", "default"}},
-    {"keys", method_keys, 0, {0}},
-    {"values", method_values, 0, {0}},
-    {"items", method_items, 0, {0}},
-    {"copy", method_dict_copy, 0, {0}},
-    {0},
+    {"get", method_get, 1, {"key", "default"}}, {"keys", method_keys, 0, {0}},
+    {"values", method_values, 0, {0}},          {"items", method_items, 0, {0}},
+    {"copy", method_dict_copy, 0, {0}},         {0},
 };
 
 // --- loop ---

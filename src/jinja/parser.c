@@ -309,7 +309,8 @@ static bool parse_body(parser *p, uint32_t opening, const char *const ends[], no
   p->depth--;
   if (!ends) return true;
   while (ends[1]) ends++; // what closes the block stands last
-  return source_error(p->s, opening, p->e, "expected {%% %s %%} for the block that begins here, found the end of the template", *ends);
+  return source_error(p->s, opening, p->e, "expected {%% %s %%} for the block that begins here, found the end of the template",
+                      *ends);
 }
 
 bool parser_template(parser *p, node_list *body) {

@@ -31,12 +31,12 @@ bool parser_need(parser *p, const char *operator);
 bool parser_name(parser *p, const char *what, const char **name);
 bool parser_enter(parser *p); // one level deeper, up to the limit
 
-bool parser_expression(parser *p, node **out);              // a if b else c
-bool parser_expression_without_if(parser *p, node **out);   // in `for … in`
-bool parser_tuple(parser *p, bool with_if, node **out);     // an expression, or several with commas
+bool parser_expression(parser *p, node **out);            // a if b else c
+bool parser_expression_without_if(parser *p, node **out); // in `for … in`
+bool parser_tuple(parser *p, bool with_if, node **out);   // an expression, or several with commas
 bool parser_unary(parser *p, bool with_filter, node **out);
-bool parser_filters(parser *p, node *a, node **out); // name | name …, the first bar behind us
-bool parser_arguments(parser *p, node *call); // behind the opening parenthesis
+bool parser_filters(parser *p, node *a, node **out);            // name | name …, the first bar behind us
+bool parser_arguments(parser *p, node *call);                   // behind the opening parenthesis
 bool parser_target(parser *p, bool with_attribute, node **out); // what `set` and `for` assign to
 
 #endif

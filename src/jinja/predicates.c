@@ -10,11 +10,11 @@ typedef struct predicate {
 } predicate;
 
 #define PREDICATE(name) static bool name(interp *in, value v, const value *x, bool *out)
-#define KIND(name, condition)                                                                                          \
-  PREDICATE(name) {                                                                                                    \
-    (void)in, (void)x;                                                                                                 \
-    *out = (condition);                                                                                                \
-    return true;                                                                                                       \
+#define KIND(name, condition) \
+  PREDICATE(name) {           \
+    (void)in, (void)x;        \
+    *out = (condition);       \
+    return true;              \
   }
 
 KIND(is_defined, v.kind != VALUE_UNDEFINED)
@@ -31,8 +31,10 @@ KIND(is_mapping, v.kind == VALUE_DICT)
 KIND(is_callable, v.kind >= VALUE_MACRO || v.kind == VALUE_UNDEFINED)
 KIND(is_escaped, v.kind == VALUE_STRING && v.markup)
 // What has a length and a subscript; undefined values have both.
-KIND(is_sequence, v.kind == VALUE_STRING || v.kind == VALUE_LIST || v.kind == VALUE_TUPLE || v.kind == VALUE_DICT || v.kind == VALUE_UNDEFINED)
-KIND(is_iterable, v.kind == VALUE_STRING || value_is_sequence(v) || v.kind == VALUE_DICT || v.kind == VALUE_UNDEFINED || v.kind == VALUE_LOOP)
+KIND(is_sequence,
+     v.kind == VALUE_STRING || v.kind == VALUE_LIST || v.kind == VALUE_TUPLE || v.kind == VALUE_DICT || v.kind == VALUE_UNDEFINED)
+KIND(is_iterable,
+     v.kind == VALUE_STRING || value_is_sequence(v) || v.kind == VALUE_DICT || v.kind == VALUE_UNDEFINED || v.kind == VALUE_LOOP)
 KIND(is_filter, v.kind == VALUE_STRING && (native_find(filters_table, arena_strndup(in->a, v.bytes, v.length)) ||
                                            native_find(filters_list_table, arena_strndup(in->a, v.bytes, v.length))))
 
@@ -131,19 +133,44 @@ PREDICATE(is_at_least) {
 }
 
 static const predicate predicates[] = {
-    {"defined", is_defined, 0},     {"undefined", is_undefined, 0}, {"none", is_none, 0},
-    {"boolean", is_boolean, 0},     {"true", is_true, 0},           {"false", is_false, 0},
-    {"integer", is_integer, 0},     {"float", is_float, 0},         {"number", is_number, 0},
-    {"string", is_string, 0},       {"mapping", is_mapping, 0},     {"callable", is_callable, 0},
-    {"sequence", is_sequence, 0},   {"iterable", is_iterable, 0},   {"escaped", is_escaped, 0},
-    {"even", is_even, 0},           {"odd", is_odd, 0},             {"divisibleby", is_divisible, 1},
-    {"upper", is_upper, 0},         {"lower", is_lower, 0},         {"in", is_in, 1},
-    {"eq", is_equal, 1},            {"equalto", is_equal, 1},       {"==", is_equal, 1},
-    {"ne", is_unequal, 1},          {"!=", is_unequal, 1},          {"sameas", is_same, 1},
-    {"lt", is_less, 1},             {"lessthan", is_less, 1},       {"<", is_less, 1},
-    {"gt", is_greater, 1},          {"greaterthan", is_greater, 1}, {">", is_greater, 1},
-    {"le", is_at_most, 1},          {"<=", is_at_most, 1},          {"ge", is_at_least, 1},
-    {">=", is_at_least, 1},         {"filter", is_filter, 0},
+    {"defined", is_defined, 0},
+    {"undefined", is_undefined, 0},
+    {"none", is_none, 0},
+    {"boolean", is_boolean, 0},
+    {"true", is_true, 0},
+    {"false", is_false, 0},
+    {"integer", is_integer, 0},
+    {"float", is_float, 0},
+    {"number", is_number, 0},
+    {"string", is_string, 0},
+    {"mapping", is_mapping, 0},
+    {"callable", is_callable, 0},
+    {"sequence", is_sequence, 0},
+    {"iterable", is_iterable, 0},
+    {"escaped", is_escaped, 0},
+    {"even", is_even, 0},
+    {"odd", is_odd, 0},
+    {"divisibleby", is_divisible, 1},
+    {"upper", is_upper, 0},
+    {"lower", is_lower, 0},
+    {"in", is_in, 1},
+    {"eq", is_equal, 1},
+    {"equalto", is_equal, 1},
+    {"==", is_equal, 1},
+    {"ne", is_unequal, 1},
+    {"!=", is_unequal, 1},
+    {"sameas", is_same, 1},
+    {"lt", is_less, 1},
+    {"lessthan", is_less, 1},
+    {"<", is_less, 1},
+    {"gt", is_greater, 1},
+    {"greaterthan", is_greater, 1},
+    {">", is_greater, 1},
+    {"le", is_at_most, 1},
+    {"<=", is_at_most, 1},
+    {"ge", is_at_least, 1},
+    {">=", is_at_least, 1},
+    {"filter", is_filter, 0},
 };
 
 bool predicate_apply(interp *in, const char *name, value v, const arguments *all, bool *out) {

@@ -50,7 +50,8 @@ static bool repr_string(build *b, value s) {
   for (uint64_t i = 0; i < s.length; i += size) {
     uint32_t c = chars_at(s.bytes, s.length, i, &size), origin = value_origin_at(s, i);
     if (c == (uint32_t)quote || c == '\\') snprintf(escaped, sizeof escaped, "\\%c", (char)c);
-    else if (c == '\n' || c == '\r' || c == '\t') snprintf(escaped, sizeof escaped, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+    else if (c == '\n' || c == '\r' || c == '\t')
+      snprintf(escaped, sizeof escaped, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
     else if (chars_is_printable(c)) *escaped = 0;
     else snprintf(escaped, sizeof escaped, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
     TRY(*escaped ? put_from(b, escaped, origin) : build_put(b, value_slice(s, i, i + size)));

@@ -146,7 +146,8 @@ bool strings_split(interp *in, value s, value separator, int64_t most, bool from
     TRY(need_string(in, "the separator", separator));
     if (!separator.length) return interp_fail(in, "empty separator");
     uint64_t begin = 0, end = s.length;
-    for (int64_t next; most && (next = strings_find(value_slice(s, 0, end), separator, begin, from_right)) >= 0; most -= most > 0) {
+    for (int64_t next; most && (next = strings_find(value_slice(s, 0, end), separator, begin, from_right)) >= 0;
+         most -= most > 0) {
       uint64_t behind = (uint64_t)next + separator.length;
       TRY(interp_append(in, *list, from_right ? value_slice(s, behind, end) : value_slice(s, begin, (uint64_t)next)));
       if (from_right) end = (uint64_t)next;
@@ -185,7 +186,8 @@ bool strings_join(interp *in, value separator, const value_list *items, bool con
     TRY(interp_work(in, 1));
     if (i) TRY(build_put(&b, separator));
     if (!convert && items->items[i].kind != VALUE_STRING)
-      return interp_fail(in, "sequence item %llu: expected str instance, %s found", (unsigned long long)i, value_type_name(items->items[i]));
+      return interp_fail(in, "sequence item %llu: expected str instance, %s found", (unsigned long long)i,
+                         value_type_name(items->items[i]));
     TRY(print_value(&b, items->items[i]));
   }
   *out = build_value(&b);

@@ -104,7 +104,9 @@ value value_from_json(arena *a, const cJSON *json, uint32_t origin) {
       add_pair(a, v.dict, key, value_from_json(a, item, origin));
     }
   } else {
-    v = cJSON_IsBool(json) ? value_bool(cJSON_IsTrue(json)) : cJSON_IsNumber(json) ? json_number(json->valuedouble) : value_none();
+    v = cJSON_IsBool(json)     ? value_bool(cJSON_IsTrue(json))
+        : cJSON_IsNumber(json) ? json_number(json->valuedouble)
+                               : value_none();
   }
   v.origin = origin;
   return v;
@@ -246,10 +248,9 @@ bool value_less(value a, value b, bool *less, uint64_t *work) {
 
 const char *value_type_name(value v) {
   static const char *const names[] = {
-      [VALUE_UNDEFINED] = "Undefined", [VALUE_NONE] = "NoneType", [VALUE_BOOL] = "bool",
-      [VALUE_INT] = "int",             [VALUE_FLOAT] = "float",   [VALUE_STRING] = "str",
-      [VALUE_LIST] = "list",           [VALUE_TUPLE] = "tuple",   [VALUE_GENERATOR] = "generator",
-      [VALUE_DICT] = "dict",           [VALUE_MACRO] = "Macro",   [VALUE_NAMESPACE] = "Namespace",
+      [VALUE_UNDEFINED] = "Undefined", [VALUE_NONE] = "NoneType", [VALUE_BOOL] = "bool",         [VALUE_INT] = "int",
+      [VALUE_FLOAT] = "float",         [VALUE_STRING] = "str",    [VALUE_LIST] = "list",         [VALUE_TUPLE] = "tuple",
+      [VALUE_GENERATOR] = "generator", [VALUE_DICT] = "dict",     [VALUE_MACRO] = "Macro",       [VALUE_NAMESPACE] = "Namespace",
       [VALUE_LOOP] = "LoopContext",    [VALUE_METHOD] = "method", [VALUE_FUNCTION] = "function",
   };
   return names[v.kind];

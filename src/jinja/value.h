@@ -45,10 +45,10 @@ struct value {
     bool boolean;
     int64_t integer;
     double number;
-    const char *bytes; // of a string: UTF-8, not NUL-terminated
-    const char *hint;  // of an undefined value: what is undefined, for messages
-    value_list *list;  // list, tuple, generator
-    value_dict *dict;  // dict, namespace
+    const char *bytes;  // of a string: UTF-8, not NUL-terminated
+    const char *hint;   // of an undefined value: what is undefined, for messages
+    value_list *list;   // list, tuple, generator
+    value_dict *dict;   // dict, namespace
     const void *object; // macro, loop, function, method
   };
   const uint32_t *origins; // of a string with bytes of several origins: [length]
@@ -87,7 +87,7 @@ const value *value_find(value dict, value key, uint64_t *work); // NULL where th
 // JSON with `origin` on all of it; strings are copied. Keys are not looked for twice: JSON from io/json.h has none twice.
 value value_from_json(arena *a, const struct cJSON *json, uint32_t origin);
 
-bool value_is_number(value v); // bool, int, float
+bool value_is_number(value v);   // bool, int, float
 bool value_is_sequence(value v); // list, tuple, generator
 bool value_true(value v);
 double value_number(value v); // of a number
@@ -95,7 +95,7 @@ double value_number(value v); // of a number
 bool value_equal(value a, value b, uint64_t *work);
 // Python's < of two numbers, strings or sequences; false where the two have no order, without a message.
 bool value_less(value a, value b, bool *less, uint64_t *work);
-const char *value_type_name(value v); // as Python has it: "str", "dict", …
+const char *value_type_name(value v);       // as Python has it: "str", "dict", …
 bool value_is(value v, const char *string); // a string of just these bytes
 
 // Characters of a string. Slices of a string keep its origins.

@@ -1,4 +1,5 @@
 // Chat templates: whatever the source, it is refused or renders within its limits, with one origin for each byte.
+#define _GNU_SOURCE
 #include "fuzz.h"
 
 #include <string.h>
@@ -30,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   value_put_text(a, variables, "x", value_text("a b"));
   bool ok = jinja_compile(a, "input", source, &t, &e) && jinja_render(t, variables, &out, &e);
   fuzz_check(ok, &e);
-  REQUIRE(out.origins.length == out.text.length * sizeof(uint32_t), "%zu bytes, %zu of origins", out.text.length, out.origins.length);
+  REQUIRE(out.origins.length == out.text.length * sizeof(uint32_t), "%zu bytes, %zu of origins", out.text.length,
+          out.origins.length);
   REQUIRE(utf8_valid(out.text.data ? out.text.data : "", out.text.length, NULL), "text that is not UTF-8");
   for (uint64_t i = 0; i < out.text.length; i++) REQUIRE(jinja_origin(&out, i) <= 4, "origin %u", jinja_origin(&out, i));
   jinja_output_free(&out);

@@ -38,7 +38,7 @@ static value variables_of(arena *a, const cJSON *golden, const cJSON *tpl, const
   value_put_text(a, variables, "add_generation_prompt",
                  value_bool(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "add_generation_prompt"))));
   cJSON_ArrayForEach(m, cJSON_GetObjectItemCaseSensitive(one, "variables"))
-    value_put_text(a, variables, m->string, value_from_json(a, m, ORIGIN_TEMPLATE));
+      value_put_text(a, variables, m->string, value_from_json(a, m, ORIGIN_TEMPLATE));
   return variables;
 }
 
@@ -77,7 +77,8 @@ static void check(arena *a, const cJSON *golden, const cJSON *tpl, const jinja_t
       print_error("%s, %s: expected …%s… found …%s…\n", string_of(tpl, "template"), string_of(one, "conv"),
                   line_of(expected->valuestring, at, wanted), line_of(out.text.data ? out.text.data : "", at, found));
     bool spans = same_generation(one, &out);
-    if (!spans) print_error("%s, %s: {%% generation %%} covers other bytes\n", string_of(tpl, "template"), string_of(one, "conv"));
+    if (!spans)
+      print_error("%s, %s: {%% generation %%} covers other bytes\n", string_of(tpl, "template"), string_of(one, "conv"));
     t->wrong += !same || !spans;
     t->rendered++;
   } else if (ok || cJSON_IsString(expected) || !strstr(e.message, raised) || !strstr(e.message, ": line ")) {

@@ -32,7 +32,8 @@ static bool read_conversation(const cJSON *golden, const cJSON *one, message mes
   cJSON_ArrayForEach(m, cJSON_GetObjectItemCaseSensitive(all, string_of(one, "conv"))) {
     message_role role = 0;
     while (role < ROLE_TOOL && strcmp(roles[role], string_of(m, "role"))) role++;
-    if (role == ROLE_TOOL || cJSON_GetArraySize(m) != 2 || !cJSON_IsString(cJSON_GetObjectItemCaseSensitive(m, "content"))) return false;
+    if (role == ROLE_TOOL || cJSON_GetArraySize(m) != 2 || !cJSON_IsString(cJSON_GetObjectItemCaseSensitive(m, "content")))
+      return false;
     if (role == ROLE_ASSISTANT && strstr(string_of(m, "content"), "<think>")) return false;
     assert_true(*n < MOST_MESSAGES);
     messages[(*n)++] = (message){role, string_of(m, "content"), role == ROLE_ASSISTANT};
@@ -42,11 +43,28 @@ static bool read_conversation(const cJSON *golden, const cJSON *one, message mes
 
 // The bytes of the end of a turn at or behind `at`, before the next turn.
 static size_t end_behind(const char *s, size_t at, bool eos_follows) {
-  static const char *const ends[] = {"<|im_end|>",    "<|eot_id|>",        "</s>",        "<|end|>",      "<end_of_turn>",
-                                     "<|return|>",    "<|endoftext|>",     "<turn|>",     "<|eom|>",      "<|END_OF_TURN_TOKEN|>",
-                                     "[|endofturn|]", "<|end_of_text|>",   "<|eot|>",     "<seed:eos>",   "<｜end▁of▁sentence｜>",
-                                     "<|eom_id|>",    "<|message_sep|>", "<|end_of_turn|>", "<end_of_utterance>", "[e~[",
-                                     "<|assistant_end|>", "<sep>"};
+  static const char *const ends[] = {"<|im_end|>",
+                                     "<|eot_id|>",
+                                     "</s>",
+                                     "<|end|>",
+                                     "<end_of_turn>",
+                                     "<|return|>",
+                                     "<|endoftext|>",
+                                     "<turn|>",
+                                     "<|eom|>",
+                                     "<|END_OF_TURN_TOKEN|>",
+                                     "[|endofturn|]",
+                                     "<|end_of_text|>",
+                                     "<|eot|>",
+                                     "<seed:eos>",
+                                     "<｜end▁of▁sentence｜>",
+                                     "<|eom_id|>",
+                                     "<|message_sep|>",
+                                     "<|end_of_turn|>",
+                                     "<end_of_utterance>",
+                                     "[e~[",
+                                     "<|assistant_end|>",
+                                     "<sep>"};
   size_t best = 0, length = 0;
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
     const char *found = strstr(s + at, ends[i]);
@@ -61,7 +79,8 @@ static size_t end_behind(const char *s, size_t at, bool eos_follows) {
 }
 
 // What answer i must have in the mask, from two renderings. false where the template leaves the answer out.
-static bool expect_answer(const prompt_style *style, const message *messages, uint32_t n, uint32_t i, bool ask, const rendered *r, char *expected) {
+static bool expect_answer(const prompt_style *style, const message *messages, uint32_t n, uint32_t i, bool ask, const rendered *r,
+                          char *expected) {
   message changed[MOST_MESSAGES];
   rendered other;
   memcpy(changed, messages, sizeof changed);
@@ -85,7 +104,8 @@ static void expect_generation(const cJSON *spans, const rendered *r, char *expec
   int character = -1;
   for (size_t i = 0; i < r->text.length; i++) {
     character += ((unsigned char)r->text.data[i] & 0xC0) != 0x80;
-    cJSON_ArrayForEach(span, spans) if (character >= span->child->valueint && character < span->child->next->valueint) expected[i] = 1;
+    cJSON_ArrayForEach(span, spans) if (character >= span->child->valueint && character < span->child->next->valueint)
+        expected[i] = 1;
   }
 }
 
@@ -141,7 +161,8 @@ static void masks_cover_the_answers_and_their_ends(void **state) {
     err why = {0};
     const char *source = string_of(tpl, "chat_template");
     t.templates++;
-    if (prompt_from_template(a, string_of(tpl, "template"), source, string_of(tpl, "bos_token"), string_of(tpl, "eos_token"), &style, &why)) {
+    if (prompt_from_template(a, string_of(tpl, "template"), source, string_of(tpl, "bos_token"), string_of(tpl, "eos_token"),
+                             &style, &why)) {
       bool marks = strstr(source, "generation -%}") || strstr(source, "generation %}");
       cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(tpl, "cases")) check(doc.root, tpl, one, &style, marks, &t);
     } else {
@@ -150,7 +171,8 @@ static void masks_cover_the_answers_and_their_ends(void **state) {
     }
     arena_free(a);
   }
-  print_message("%d templates (%d refused): %d masks with %d answers, %d wrong\n", t.templates, t.refused, t.masks, t.answers, t.wrong);
+  print_message("%d templates (%d refused): %d masks with %d answers, %d wrong\n", t.templates, t.refused, t.masks, t.answers,
+                t.wrong);
   assert_int_equal(t.wrong, 0);
   assert_true(t.masks >= 8 * 14 && t.answers > 0);
   json_free(&doc);

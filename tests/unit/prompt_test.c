@@ -5,7 +5,7 @@
 
 #include "data/prompt.h"
 
-#define CHATML                                                                                                         \
+#define CHATML                                                                                                          \
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}" \
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 
@@ -64,20 +64,19 @@ static void chatml_marks_trained_answers_and_their_end(void **state) {
   arena_free(a);
 }
 
-#define INTRO                                                                                                          \
-  "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+#define INTRO "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
 
 static void alpaca_is_stanfords_prompt(void **state) {
   (void)state;
   arena *a = arena_new("test");
   prompt_style style = style_of(a, NULL);
-  message messages[] = {{ROLE_USER, "Add.", false}, {ROLE_ASSISTANT, "3", true}, {ROLE_USER, "More.", false},
-                        {ROLE_ASSISTANT, "4", true}};
+  message messages[] = {
+      {ROLE_USER, "Add.", false}, {ROLE_ASSISTANT, "3", true}, {ROLE_USER, "More.", false}, {ROLE_ASSISTANT, "4", true}};
   assert_string_equal(render(a, &style, messages, 2, false), INTRO "### Instruction:\nAdd.\n\n### Response:\n[3</s>]");
   assert_string_equal(render(a, &style, messages, 1, true), INTRO "### Instruction:\nAdd.\n\n### Response:\n");
-  assert_string_equal(render(a, &style, messages, 4, false),
-                      INTRO "### Instruction:\nAdd.\n\n### Response:\n[3</s>]\n\n"
-                            "### Instruction:\nMore.\n\n### Response:\n[4</s>]");
+  assert_string_equal(render(a, &style, messages, 4, false), INTRO
+                      "### Instruction:\nAdd.\n\n### Response:\n[3</s>]\n\n"
+                      "### Instruction:\nMore.\n\n### Response:\n[4</s>]");
   text user = {0};
   prompt_alpaca_user("Add.", "1 and 2", &user);
   message with_input[] = {{ROLE_SYSTEM, "Be kind.", false}, {ROLE_USER, user.data, false}, {ROLE_ASSISTANT, "3", true}};
@@ -93,7 +92,10 @@ static void orders_that_alpaca_has_no_place_for_are_refused(void **state) {
   (void)state;
   arena *a = arena_new("test");
   prompt_style style = style_of(a, "alpaca");
-  message m[] = {{ROLE_ASSISTANT, "first", true}, {ROLE_USER, "u", false}, {ROLE_USER, "v", false}, {ROLE_SYSTEM, "s", false},
+  message m[] = {{ROLE_ASSISTANT, "first", true},
+                 {ROLE_USER, "u", false},
+                 {ROLE_USER, "v", false},
+                 {ROLE_SYSTEM, "s", false},
                  {ROLE_TOOL, "t", false}};
   struct {
     uint32_t from, n;
@@ -138,17 +140,21 @@ static void spellings_of_chatml_have_the_same_mask(void **state) {
       "{{ '<|im_start|>assistant\\n' }}{% endif %}",
   };
   arena *a = arena_new("test");
-  message messages[] = {{ROLE_USER, " u ", false}, {ROLE_ASSISTANT, "", true}, {ROLE_USER, "v", false}, {ROLE_ASSISTANT, " w\n", true},
+  message messages[] = {{ROLE_USER, " u ", false},
+                        {ROLE_ASSISTANT, "", true},
+                        {ROLE_USER, "v", false},
+                        {ROLE_ASSISTANT, " w\n", true},
                         {ROLE_ASSISTANT, "x", false}};
   for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
     prompt_style style = style_of(a, spellings[i]);
     assert_string_equal(style.end_of_turn, "<|im_end|>");
     assert_string_equal(style.end_between, "");
     bool marks = strstr(spellings[i], "{% generation %}") != NULL; // which leaves the end out
-    const char *expected = marks ? "<|im_start|>user\n u <|im_end|>\n<|im_start|>assistant\n<|im_end|>\n<|im_start|>user\nv<|im_end|>\n"
-                                   "<|im_start|>assistant\n[ w\n]<|im_end|>\n<|im_start|>assistant\nx<|im_end|>\n<|im_start|>assistant\n"
-                                 : "<|im_start|>user\n u <|im_end|>\n<|im_start|>assistant\n[<|im_end|>]\n<|im_start|>user\nv<|im_end|>\n"
-                                   "<|im_start|>assistant\n[ w\n<|im_end|>]\n<|im_start|>assistant\nx<|im_end|>\n<|im_start|>assistant\n";
+    const char *expected =
+        marks ? "<|im_start|>user\n u <|im_end|>\n<|im_start|>assistant\n<|im_end|>\n<|im_start|>user\nv<|im_end|>\n"
+                "<|im_start|>assistant\n[ w\n]<|im_end|>\n<|im_start|>assistant\nx<|im_end|>\n<|im_start|>assistant\n"
+              : "<|im_start|>user\n u <|im_end|>\n<|im_start|>assistant\n[<|im_end|>]\n<|im_start|>user\nv<|im_end|>\n"
+                "<|im_start|>assistant\n[ w\n<|im_end|>]\n<|im_start|>assistant\nx<|im_end|>\n<|im_start|>assistant\n";
     assert_string_equal(render(a, &style, messages, 5, true), expected);
   }
   arena_free(a);
@@ -177,15 +183,17 @@ static void masks_of_other_shapes(void **state) {
       {EACH "{{ m.content }}\n" ELSE, "", "", "a", "<u>q[a]\n<u>q"},
       // A thought that is dropped, and one that is taken out and written again.
       {EACH "{{ m.content.split('</think>')[-1] }}</s>" ELSE, "</s>", "", "<think>t</think>a", "<u>q[a</s>]<u>q"},
-      {EACH "{% if '</think>' in m.content %}<think>\n{{ m.content.split('</think>')[0].split('<think>')[-1].strip() }}\n</think>\n"
-            "{% endif %}{{ m.content.split('</think>')[-1].strip() }}</s>" ELSE,
+      {EACH
+       "{% if '</think>' in m.content %}<think>\n{{ m.content.split('</think>')[0].split('<think>')[-1].strip() }}\n</think>\n"
+       "{% endif %}{{ m.content.split('</think>')[-1].strip() }}</s>" ELSE,
        "</s>", "", "<think>\nt\n</think>a", "<u>q[<think>\nt\n</think>\na</s>]<u>q"},
       // Contents in parts.
-      {"{% for m in messages %}{{ m.role }}:{{ m.content[0].text }}<e>{% endfor %}", "<e>", "", "a", "user:q<e>assistant:[a<e>]user:q<e>"},
+      {"{% for m in messages %}{{ m.role }}:{{ m.content[0].text }}<e>{% endfor %}", "<e>", "", "a",
+       "user:q<e>assistant:[a<e>]user:q<e>"},
       // An end of turn in the content is not the turn's; a block in a macro, in a set block.
       {EACH "{{ m.content }}</s>" ELSE, "</s>", "", "a</s>b", "<u>q[a</s>b</s>]<u>q"},
-      {"{% macro w(t) %}{% generation %}{{ t }}</s>{% endgeneration %}{% endmacro %}" EACH "{{ w(m.content) }}" ELSE, "</s>", "", "a",
-       "<u>q[a</s>]<u>q"},
+      {"{% macro w(t) %}{% generation %}{{ t }}</s>{% endgeneration %}{% endmacro %}" EACH "{{ w(m.content) }}" ELSE, "</s>", "",
+       "a", "<u>q[a</s>]<u>q"},
       {EACH "{% set x %}.{% generation %}{{ m.content }}{% endgeneration %}{% endset %}{{ x }}</s>" ELSE, "</s>", "", "a",
        "<u>q.[a]</s><u>q"},
   };
@@ -208,7 +216,9 @@ static void templates_that_cannot_serve_are_refused(void **state) {
   static const struct {
     const char *source, *message;
   } cases[] = {
-      {"", "model/chat_template.jinja: expected a chat template that writes the assistant's messages, found one that leaves them out"},
+      {"",
+       "model/chat_template.jinja: expected a chat template that writes the assistant's messages, found one that leaves them "
+       "out"},
       {"plain text", "that leaves them out"},
       {"{% for m in messages %}{{ m.content if m.role == 'user' }}{% endfor %}", "that leaves them out"},
       {"{{ messages[0].content }\n}", "model/chat_template.jinja: line 1, column 24: unexpected '}'"},
@@ -219,7 +229,8 @@ static void templates_that_cannot_serve_are_refused(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     prompt_style style;
     err e = {0};
-    if (prompt_from_template(a, "model/chat_template.jinja", cases[i].source, "", "", &style, &e)) fail_msg("template %zu passed", i);
+    if (prompt_from_template(a, "model/chat_template.jinja", cases[i].source, "", "", &style, &e))
+      fail_msg("template %zu passed", i);
     if (!strstr(e.message, cases[i].message)) fail_msg("case %zu: expected\n%s\nfound\n%s", i, cases[i].message, e.message);
   }
   arena_free(a);
@@ -228,7 +239,8 @@ static void templates_that_cannot_serve_are_refused(void **state) {
 static void our_own_jinja_is_recognised(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  prompt_style styles[] = {{.kind = PROMPT_ALPACA, .bos = "", .eos = "</s>"}, {.kind = PROMPT_ALPACA, .bos = "<s>", .eos = "</s>"}};
+  prompt_style styles[] = {{.kind = PROMPT_ALPACA, .bos = "", .eos = "</s>"},
+                           {.kind = PROMPT_ALPACA, .bos = "<s>", .eos = "</s>"}};
   for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
     const char *jinja = prompt_to_jinja(a, &styles[i]);
     prompt_style again = style_of(a, jinja), file = style_of(a, arena_printf(a, "%s\n", jinja));
@@ -239,8 +251,11 @@ static void our_own_jinja_is_recognised(void **state) {
     // As a template it renders the same.
     prompt_style other = style_of(a, arena_printf(a, "{# a template #}%s", jinja)), built_in = style_of(a, "alpaca");
     assert_int_equal(other.kind, PROMPT_TEMPLATE);
-    message messages[] = {{ROLE_SYSTEM, "S", false}, {ROLE_USER, "U\n\n### Input:\nI", false}, {ROLE_ASSISTANT, "A", true},
-                          {ROLE_USER, "V", false}, {ROLE_ASSISTANT, "B", true}};
+    message messages[] = {{ROLE_SYSTEM, "S", false},
+                          {ROLE_USER, "U\n\n### Input:\nI", false},
+                          {ROLE_ASSISTANT, "A", true},
+                          {ROLE_USER, "V", false},
+                          {ROLE_ASSISTANT, "B", true}};
     const char *found = render(a, &other, messages, 5, false);
     assert_string_equal(found + strlen(styles[i].bos), render(a, &built_in, messages, 5, false));
   }
