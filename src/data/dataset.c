@@ -88,12 +88,11 @@ static bool add_example(reader *r, const char *origin, example *x, err *e) {
 
 // --- from a row to tokens ---
 
-// Prompts that vkift renders itself have no place for calls of tools.
+// Alpaca's prompt has no place for calls of tools; a template may have, and says so by what it writes.
 static bool check_tool_calls(const prompt_style *style, const raw_example *raw, err *e) {
   for (uint32_t i = 0; i < raw->n_messages; i++)
-    if (raw->messages[i].tool_calls && (style->kind == PROMPT_ALPACA || style->kind == PROMPT_CHATML))
-      return ERR(e, "message %u: tool_calls: the %s prompt has no place for them; a chat template of the model's may have", i + 1,
-                 style->kind == PROMPT_ALPACA ? "Alpaca" : "ChatML");
+    if (raw->messages[i].tool_calls && style->kind == PROMPT_ALPACA)
+      return ERR(e, "message %u: tool_calls: the Alpaca prompt has no place for them; a chat template of the model's may have", i + 1);
   return true;
 }
 

@@ -15,7 +15,7 @@ typedef struct masked {
 } masked;
 
 // What training and generation both feed to the model. Content never becomes a control token. Alpaca has in front what
-// the tokenizer itself adds (BOS); ChatML has only what its template writes.
+// the tokenizer itself adds (BOS); a chat template has only what it writes.
 bool mask_encode(arena *a, const tokenizer *t, const prompt_style *style, const rendered *r, masked *out, err *e);
 
 // Plain text, of which every token carries loss, with what the tokenizer adds and with `eos` (−1: none) at its end.

@@ -1,12 +1,11 @@
-// Rendering of the two prompt forms, and their Jinja for other tools.
-//   ChatML:  <|im_start|>role\ncontent<|im_end|>\n  for each message (OpenAI; SmolLM2, Qwen2.5, …)
+// Which prompt a model has, and Alpaca's, which is built in with its Jinja for other tools. Templates: prompt_template.c.
 //   Alpaca:  the frame of Stanford Alpaca's train.py. Further turns follow as "\n\n### Instruction:\n…" without the
 //            introduction; a system message stands in front as a paragraph of its own; each answer ends with EOS.
 #include "data/prompt.h"
 
 #include <string.h>
 
-#include "data/prompt_known.h"
+#include "data/prompt_template.h"
 
 #define INTRODUCTION \
   "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
@@ -15,14 +14,23 @@
   "Write a response that appropriately completes the request.\n\n"
 #define INPUT_HEADING "\n\n### Input:\n"
 
+// <|im_start|>role\ncontent<|im_end|>\n  for each message (OpenAI)
+static const char chatml[] =
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
 static bool set_alpaca(const char *name, const char *bos, const char *eos, prompt_style *style, err *e) {
   if (!*eos) return ERR(e, "%s: the Alpaca prompt ends an answer with the model's EOS token, found none", name);
-  *style = (prompt_style){.kind = PROMPT_ALPACA, .bos = bos, .end_of_turn = eos, .default_system = ""};
+  *style = (prompt_style){.kind = PROMPT_ALPACA, .bos = bos, .eos = eos, .end_of_turn = eos, .end_between = ""};
   return true;
 }
 
-static void set_chatml(const char *bos, const char *system, prompt_style *style) {
-  *style = (prompt_style){.kind = PROMPT_CHATML, .bos = bos, .end_of_turn = "<|im_end|>", .default_system = system};
+// Whether it is Alpaca's own Jinja, with or without a BOS.
+static bool is_alpaca(arena *a, const char *chat_template, bool with_bos) {
+  const prompt_style alpaca = {.kind = PROMPT_ALPACA, .bos = with_bos ? "<s>" : ""};
+  const char *jinja = prompt_to_jinja(a, &alpaca);
+  size_t n = strlen(jinja);
+  return !strncmp(jinja, chat_template, n) && strspn(chat_template + n, "\r\n") == strlen(chat_template + n);
 }
 
 bool prompt_from_template(arena *a, const char *name, const char *chat_template, const char *bos, const char *eos,
@@ -30,16 +38,10 @@ bool prompt_from_template(arena *a, const char *name, const char *chat_template,
   bos = arena_strdup(a, bos ? bos : "");
   eos = arena_strdup(a, eos ? eos : "");
   if (!chat_template || !strcmp(chat_template, "alpaca")) return set_alpaca(name, bos, eos, style, e);
-  if (!strcmp(chat_template, "chatml")) return set_chatml("", "", style), true;
-  known_template known;
-  if (!prompt_known(a, chat_template, &known))
-    return ERR(e,
-               "%s: this chat template is not known yet: expected ChatML as SmolLM2, Qwen2.5 or plain ChatML write it, found "
-               "another; use --chat-template chatml or --chat-template alpaca to force one of these prompts",
-               name);
-  if (known.is_alpaca) return set_alpaca(name, known.writes_bos ? bos : "", eos, style, e);
-  set_chatml(known.writes_bos ? bos : "", known.default_system, style);
-  return true;
+  if (is_alpaca(a, chat_template, true)) return set_alpaca(name, bos, eos, style, e);
+  if (is_alpaca(a, chat_template, false)) return set_alpaca(name, "", eos, style, e);
+  if (!strcmp(chat_template, "chatml")) chat_template = chatml;
+  return prompt_template_open(a, name, chat_template, bos, eos, style, e);
 }
 
 // --- Jinja ---
@@ -51,18 +53,6 @@ static void put_jinja_string(text *t, const char *string) {
     else if (*string == '\\' || *string == '\'') text_printf(t, "\\%c", *string);
     else text_putc(t, *string);
   }
-}
-
-static void put_chatml_jinja(text *t, const prompt_style *style) {
-  text_puts(t, "{% for message in messages %}");
-  if (*style->default_system) {
-    text_puts(t, "{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\n");
-    put_jinja_string(t, style->default_system);
-    text_puts(t, "<|im_end|>\\n' }}{% endif %}");
-  }
-  text_puts(t,
-            "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
-            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}");
 }
 
 // The part between two texts that are quoted is Jinja's; `in` tells whether an instruction came with an input.
@@ -83,10 +73,10 @@ static void put_alpaca_jinja(text *t) {
 }
 
 const char *prompt_to_jinja(arena *a, const prompt_style *style) {
+  if (style->kind == PROMPT_TEMPLATE) return style->source;
   text t = {0};
   if (*style->bos) text_puts(&t, "{{ bos_token }}");
-  if (style->kind == PROMPT_CHATML) put_chatml_jinja(&t, style);
-  else put_alpaca_jinja(&t);
+  put_alpaca_jinja(&t);
   const char *jinja = arena_strdup(a, t.data);
   text_free(&t);
   return jinja;
@@ -111,33 +101,6 @@ static void put_answer(const prompt_style *style, const message *m, rendered *r)
   put(r, style->end_of_turn, false, m->train);
 }
 
-static const char *role_name(message_role role) {
-  return role == ROLE_SYSTEM ? "system" : role == ROLE_USER ? "user" : role == ROLE_ASSISTANT ? "assistant" : "tool";
-}
-
-static void render_chatml(const prompt_style *style, const message *messages, uint32_t n, bool ask, rendered *r) {
-  put(r, style->bos, false, false);
-  if (*style->default_system && messages[0].role != ROLE_SYSTEM) {
-    put(r, "<|im_start|>system\n", false, false);
-    put(r, style->default_system, false, false);
-    put(r, "<|im_end|>\n", false, false);
-  }
-  for (uint32_t i = 0; i < n; i++) {
-    const message *m = &messages[i];
-    put(r, "<|im_start|>", false, false);
-    put(r, role_name(m->role), false, false);
-    put(r, "\n", false, false);
-    if (m->role == ROLE_ASSISTANT) {
-      put_answer(style, m, r);
-    } else {
-      put(r, m->content, true, false);
-      put(r, "<|im_end|>", false, false);
-    }
-    put(r, "\n", false, false);
-  }
-  if (ask) put(r, "<|im_start|>assistant\n", false, false);
-}
-
 // Alpaca has places for: system?, then user and assistant in turn.
 static bool check_alpaca(const message *messages, uint32_t n, bool ask, err *e) {
   uint32_t first = messages[0].role == ROLE_SYSTEM;
@@ -145,7 +108,7 @@ static bool check_alpaca(const message *messages, uint32_t n, bool ask, err *e) 
     message_role expected = (i - first) % 2 ? ROLE_ASSISTANT : ROLE_USER;
     if (messages[i].role != expected)
       return ERR(e, "the Alpaca prompt takes user and assistant in turn: messages[%u]: expected role \"%s\", found \"%s\"", i,
-                 role_name(expected), role_name(messages[i].role));
+                 prompt_role_name(expected), prompt_role_name(messages[i].role));
   }
   if (n == first) return ERR(e, "the Alpaca prompt needs an instruction: expected a user message, found none");
   if (ask && (n - first) % 2 == 0)
@@ -177,9 +140,11 @@ bool prompt_render(const prompt_style *style, const message *messages, uint32_t 
                    err *e) {
   *out = (rendered){0};
   if (!n) return ERR(e, "a conversation: expected at least one message, found none");
-  if (style->kind == PROMPT_CHATML) {
-    render_chatml(style, messages, n, add_generation_prompt, out);
+  if (style->kind == PROMPT_TEMPLATE) {
+    TRY(prompt_template_render(style, messages, n, add_generation_prompt, out, e));
   } else {
+    for (uint32_t i = 0; i < n; i++)
+      if (messages[i].role == ROLE_TOOL) return ERR(e, "messages[%u]: the role \"tool\" is not supported yet by this prompt", i);
     TRY(check_alpaca(messages, n, add_generation_prompt, e));
     render_alpaca(style, messages, n, out);
   }

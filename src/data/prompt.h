@@ -16,27 +16,33 @@ typedef struct message {
   const char *tools;      // of the first message: the tools of the conversation, a JSON array as text; NULL: none
 } message;
 
-typedef enum prompt_kind { PROMPT_ALPACA, PROMPT_CHATML } prompt_kind;
+typedef enum prompt_kind { PROMPT_ALPACA, PROMPT_TEMPLATE } prompt_kind;
 
 // Chosen once per model.
 typedef struct prompt_style {
   prompt_kind kind;
-  const char *bos;            // ChatML: what the template itself writes first. Alpaca: what the tokenizer adds first
-                              // (mask_added_bos): not part of the rendered text. "" where none
-  const char *end_of_turn;    // the control token that ends an assistant turn: "<|im_end|>", or the EOS for Alpaca
-  const char *default_system; // ChatML templates that add a system message of their own (SmolLM2's, Qwen2.5's); "" none
+  const char *bos;         // a template's bos_token. Alpaca: what the tokenizer adds first (mask_added_bos): not part of the
+                           // rendered text. "" where none
+  const char *eos;         // a template's eos_token, "" where none
+  const char *end_of_turn; // the control token that ends an assistant turn: "<|im_end|>", or the EOS for Alpaca. "" where a
+                           // template writes none
+  const char *end_between; // the one that ends a turn which others follow, where a template has two; else ""
+  const char *source;      // a template's
+  bool takes_parts;        // it wants a content as [{"type": "text", "text": …}], as those of models that see do
+  struct jinja_template *compiled;
 } prompt_style;
 
-// From a model's chat template (NULL: none → Alpaca), or from a built-in name in its place ("chatml", "alpaca"). A
-// template that is ChatML, in the forms that SmolLM2, Qwen2.5 and plain ChatML have it, or what prompt_to_jinja wrote, is
-// recognised by what it renders, not by guessing; any other is refused by `name`.
+// From a model's chat template in Jinja (NULL: none → Alpaca), or from a built-in name in its place ("chatml", "alpaca").
+// What prompt_to_jinja wrote for Alpaca is Alpaca again. A template that cannot be read, or that cannot render a plain
+// conversation, is refused with its line and column.
 bool prompt_from_template(arena *a, const char *name, const char *chat_template, const char *bos, const char *eos,
                           prompt_style *style, err *e);
 // The chat template as Jinja, to be written beside adapters and models (Alpaca's own prompt as Jinja too).
 const char *prompt_to_jinja(arena *a, const prompt_style *style);
 
 // One rendered conversation. For every byte: content[i] != 0 where it is a message's content (control tokens are never
-// matched there), target[i] != 0 where it carries loss: a trained assistant turn's content and its end-of-turn token.
+// matched there), target[i] != 0 where it carries loss: a trained assistant turn's content and its end-of-turn token, or
+// what a template marks with {% generation %}.
 typedef struct rendered {
   text text;
   text content, target; // as many bytes as text

@@ -23,8 +23,7 @@ static const setting *make_setting(void) {
   s.tokenizer = byte_tokenizer(s.memory, false);
   make_style(&s, 0, "chatml");
   make_style(&s, 1, "alpaca");
-  make_style(&s, 2, "chatml");
-  s.styles[2].default_system = "Be brief.";
+  make_style(&s, 2, "Be brief.{% for m in messages %}[{{ m.content | trim }}</s>]{% endfor %}");
   return &s;
 }
 

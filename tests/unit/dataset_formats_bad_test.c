@@ -54,7 +54,7 @@ static const struct {
      "messages[0].tool_calls[0].name: expected a string, found nothing"},
     {"{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"name\":"
      "\"f\"}]}]}",
-     "bad.jsonl:1: message 2: tool_calls: the ChatML prompt has no place for them"},
+     "bad.jsonl:1: message 2: tool_calls: the chat template has no place for them"},
     {"{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"tool\",\"content\":\"r\",\"train\":true}]}",
      "messages[1].train: expected false, since only assistant turns carry loss, found true"},
     // Segments.

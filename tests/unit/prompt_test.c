@@ -1,13 +1,9 @@
-// Prompts: rendering, masks, recognition of chat templates.
+// Prompts: rendering and masks, by chat templates and by Alpaca's frame.
 #include "support/test.h"
 
-#include <cjson/cJSON.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "data/prompt.h"
-#include "data/prompt_known.h"
-#include "io/json.h"
 
 #define CHATML                                                                                                          \
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}" \
@@ -108,7 +104,7 @@ static void orders_that_alpaca_has_no_place_for_are_refused(void **state) {
   } cases[] = {{0, 1, false, "expected role \"user\", found \"assistant\""},
                {1, 2, false, "messages[1]: expected role \"assistant\", found \"user\""},
                {3, 1, false, "expected a user message, found none"},
-               {4, 1, false, "expected role \"user\", found \"tool\""},
+               {4, 1, false, "the role \"tool\" is not supported yet"},
                {0, 0, false, "expected at least one message"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     rendered r;
@@ -124,7 +120,7 @@ static void orders_that_alpaca_has_no_place_for_are_refused(void **state) {
 }
 
 // Spellings of the same template, with what Jinja makes of their white space (checked with jinja2 3.1).
-static void spellings_of_chatml_are_recognised(void **state) {
+static void spellings_of_chatml_have_the_same_mask(void **state) {
   (void)state;
   const char *spellings[] = {
       CHATML,
@@ -144,57 +140,98 @@ static void spellings_of_chatml_are_recognised(void **state) {
       "{{ '<|im_start|>assistant\\n' }}{% endif %}",
   };
   arena *a = arena_new("test");
+  message messages[] = {{ROLE_USER, " u ", false},
+                        {ROLE_ASSISTANT, "", true},
+                        {ROLE_USER, "v", false},
+                        {ROLE_ASSISTANT, " w\n", true},
+                        {ROLE_ASSISTANT, "x", false}};
   for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
-    known_template known;
-    if (!prompt_known(a, spellings[i], &known)) {
-      text form = {0};
-      prompt_canonical(spellings[i], &form);
-      fail_msg("spelling %zu was not recognised; it reads: %s", i, form.data ? form.data : "nothing");
-    }
-    assert_string_equal(known.default_system, "");
-    assert_false(known.writes_bos || known.is_alpaca);
+    prompt_style style = style_of(a, spellings[i]);
+    assert_string_equal(style.end_of_turn, "<|im_end|>");
+    assert_string_equal(style.end_between, "");
+    bool marks = strstr(spellings[i], "{% generation %}") != NULL; // which leaves the end out
+    const char *expected =
+        marks ? "<|im_start|>user\n u <|im_end|>\n<|im_start|>assistant\n<|im_end|>\n<|im_start|>user\nv<|im_end|>\n"
+                "<|im_start|>assistant\n[ w\n]<|im_end|>\n<|im_start|>assistant\nx<|im_end|>\n<|im_start|>assistant\n"
+              : "<|im_start|>user\n u <|im_end|>\n<|im_start|>assistant\n[<|im_end|>]\n<|im_start|>user\nv<|im_end|>\n"
+                "<|im_start|>assistant\n[ w\n<|im_end|>]\n<|im_start|>assistant\nx<|im_end|>\n<|im_start|>assistant\n";
+    assert_string_equal(render(a, &style, messages, 5, true), expected);
   }
-  prompt_style style = style_of(a, "{{ bos_token }}" CHATML);
-  assert_string_equal(style.bos, "<s>");
   arena_free(a);
 }
 
-static void templates_that_render_otherwise_are_refused(void **state) {
+// What the rules of the mask are for; the ends of turns that a probe finds.
+static void masks_of_other_shapes(void **state) {
   (void)state;
-  const char *others[] = {
-      "",
-      "plain text",
-      // A newline more behind each turn: only a block's newline is dropped.
-      "{% for message in messages %}\n{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}\n"
-      "{% endfor %}\n{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
-      // The contents trimmed; no newline behind a turn; a thought begun for the assistant.
-      "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] | trim + '<|im_end|>' + '\n'}}"
-      "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
-      "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>'}}"
-      "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
-      "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
-      "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}",
-      // The same letters, but as text and not as tags.
-      "{{ '{%for message in messages%}' }}<|im_start|>{{message.role}}\n{{message.content}}<|im_end|>\n{{ '{' + '%endfor%}' }}"
-      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
-      "{% for message in messages %}{{'<|im_start|>{' + '{message.role}}\n' + message['content'] + '<|im_end|>' + '\n'}}"
-      "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
-      // Broken off.
-      "{% for message in messages %}{{'<|im_start|>' + message['role'",
-      "{% for message in messages",
-      "{{ 'abc",
-      "{# abc",
-      "{{ }}",
-      "{{ 'a\\q' }}",
-      "{{ 'a\\",
+#define EACH "{% for m in messages %}{% if m.role == 'assistant' %}"
+#define ELSE "{% else %}<u>{{ m.content }}{% endif %}{% endfor %}"
+  struct {
+    const char *source, *end, *between, *answer, *rendered;
+  } cases[] = {
+      // Trimmed; upper case; cut and joined; written twice; replaced.
+      {EACH "{{ m.content | trim }}</s>" ELSE, "</s>", "", "  a b \n", "<u>q[a b</s>]<u>q"},
+      {EACH "{{ m.content.upper() + eos_token }}" ELSE, "</s>", "", "aé", "<u>q[AÉ</s>]<u>q"},
+      {EACH "{{ m.content.split(' ') | join('-') }}</s>" ELSE, "</s>", "", "a b", "<u>q[a-b</s>]<u>q"},
+      {EACH "{{ m.content[::-1] ~ '</s>' }}" ELSE, "</s>", "", "abc", "<u>q[cba</s>]<u>q"},
+      {EACH "{{ m.content | replace('b', '<b>') }}</s>" ELSE, "</s>", "", "abc", "<u>q[a<b>c</s>]<u>q"},
+      {EACH "{{ m.content }}!{{ m.content }}</s>" ELSE, "</s>", "", "a", "<u>q[a!a</s>]<u>q"},
+      // Text and two tokens behind an answer; a newline between; an EOS at the very end of the text.
+      {EACH "{{ m.content }} <e1><e2>" ELSE, "<e2>", "", "a", "<u>q[a <e1><e2>]<u>q"},
+      {EACH "{{ m.content }}\n<e>\n" ELSE "</s>", "<e>", "", "a", "<u>q[a\n<e>]\n<u>q</s>"},
+      // Two tokens, by the place; none at all.
+      {EACH "{{ m.content }}{{ '<last>' if loop.last else '<more>' }}" ELSE, "<last>", "<more>", "a", "<u>q[a<more>]<u>q"},
+      {EACH "{{ m.content }}\n" ELSE, "", "", "a", "<u>q[a]\n<u>q"},
+      // A thought that is dropped, and one that is taken out and written again.
+      {EACH "{{ m.content.split('</think>')[-1] }}</s>" ELSE, "</s>", "", "<think>t</think>a", "<u>q[a</s>]<u>q"},
+      {EACH
+       "{% if '</think>' in m.content %}<think>\n{{ m.content.split('</think>')[0].split('<think>')[-1].strip() }}\n</think>\n"
+       "{% endif %}{{ m.content.split('</think>')[-1].strip() }}</s>" ELSE,
+       "</s>", "", "<think>\nt\n</think>a", "<u>q[<think>\nt\n</think>\na</s>]<u>q"},
+      // Contents in parts.
+      {"{% for m in messages %}{{ m.role }}:{{ m.content[0].text }}<e>{% endfor %}", "<e>", "", "a",
+       "user:q<e>assistant:[a<e>]user:q<e>"},
+      // An end of turn in the content is not the turn's; a block in a macro, in a set block.
+      {EACH "{{ m.content }}</s>" ELSE, "</s>", "", "a</s>b", "<u>q[a</s>b</s>]<u>q"},
+      {"{% macro w(t) %}{% generation %}{{ t }}</s>{% endgeneration %}{% endmacro %}" EACH "{{ w(m.content) }}" ELSE, "</s>", "",
+       "a", "<u>q[a</s>]<u>q"},
+      {EACH "{% set x %}.{% generation %}{{ m.content }}{% endgeneration %}{% endset %}{{ x }}</s>" ELSE, "</s>", "", "a",
+       "<u>q.[a]</s><u>q"},
   };
   arena *a = arena_new("test");
-  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    prompt_style style = style_of(a, cases[i].source);
+    message messages[] = {{ROLE_USER, "q", false}, {ROLE_ASSISTANT, cases[i].answer, true}, {ROLE_USER, "q", false}};
+    const char *found = render(a, &style, messages, 3, false);
+    if (strcmp(found, cases[i].rendered)) fail_msg("case %zu: expected\n%s\nfound\n%s", i, cases[i].rendered, found);
+    assert_string_equal(style.end_of_turn, cases[i].end);
+    assert_string_equal(style.end_between, cases[i].between);
+    assert_ptr_equal(prompt_to_jinja(a, &style), style.source);
+    assert_string_equal(style.source, cases[i].source);
+  }
+  arena_free(a);
+}
+
+static void templates_that_cannot_serve_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *source, *message;
+  } cases[] = {
+      {"",
+       "model/chat_template.jinja: expected a chat template that writes the assistant's messages, found one that leaves them "
+       "out"},
+      {"plain text", "that leaves them out"},
+      {"{% for m in messages %}{{ m.content if m.role == 'user' }}{% endfor %}", "that leaves them out"},
+      {"{{ messages[0].content }\n}", "model/chat_template.jinja: line 1, column 24: unexpected '}'"},
+      {"\n{{ raise_exception('Nobody may speak.') }}", "model/chat_template.jinja: line 2, column 4: Nobody may speak."},
+      {"{% include 'other' %}", "model/chat_template.jinja: line 1, column 4: the statement \"include\" is not supported"},
+  };
+  arena *a = arena_new("test");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     prompt_style style;
     err e = {0};
-    if (prompt_from_template(a, "model/chat_template.jinja", others[i], "", "", &style, &e)) fail_msg("template %zu passed", i);
-    assert_non_null(strstr(e.message, "model/chat_template.jinja: this chat template is not known yet"));
-    assert_non_null(strstr(e.message, "--chat-template chatml"));
+    if (prompt_from_template(a, "model/chat_template.jinja", cases[i].source, "", "", &style, &e))
+      fail_msg("template %zu passed", i);
+    if (!strstr(e.message, cases[i].message)) fail_msg("case %zu: expected\n%s\nfound\n%s", i, cases[i].message, e.message);
   }
   arena_free(a);
 }
@@ -202,26 +239,34 @@ static void templates_that_render_otherwise_are_refused(void **state) {
 static void our_own_jinja_is_recognised(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  prompt_style styles[] = {
-      {PROMPT_CHATML, "", "<|im_end|>", ""},
-      {PROMPT_CHATML, "<s>", "<|im_end|>", "It's a \"system\" \\ message:\n\tyes"},
-      {PROMPT_ALPACA, "", "</s>", ""},
-      {PROMPT_ALPACA, "<s>", "</s>", ""},
-  };
+  prompt_style styles[] = {{.kind = PROMPT_ALPACA, .bos = "", .eos = "</s>"},
+                           {.kind = PROMPT_ALPACA, .bos = "<s>", .eos = "</s>"}};
   for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
-    prompt_style again = style_of(a, prompt_to_jinja(a, &styles[i]));
-    assert_int_equal(again.kind, styles[i].kind);
+    const char *jinja = prompt_to_jinja(a, &styles[i]);
+    prompt_style again = style_of(a, jinja), file = style_of(a, arena_printf(a, "%s\n", jinja));
+    assert_int_equal(again.kind, PROMPT_ALPACA);
+    assert_int_equal(file.kind, PROMPT_ALPACA);
     assert_string_equal(again.bos, styles[i].bos);
-    assert_string_equal(again.end_of_turn, styles[i].end_of_turn);
-    assert_string_equal(again.default_system, styles[i].default_system);
+    assert_string_equal(again.end_of_turn, "</s>");
+    // As a template it renders the same.
+    prompt_style other = style_of(a, arena_printf(a, "{# a template #}%s", jinja)), built_in = style_of(a, "alpaca");
+    assert_int_equal(other.kind, PROMPT_TEMPLATE);
+    message messages[] = {{ROLE_SYSTEM, "S", false},
+                          {ROLE_USER, "U\n\n### Input:\nI", false},
+                          {ROLE_ASSISTANT, "A", true},
+                          {ROLE_USER, "V", false},
+                          {ROLE_ASSISTANT, "B", true}};
+    const char *found = render(a, &other, messages, 5, false);
+    assert_string_equal(found + strlen(styles[i].bos), render(a, &built_in, messages, 5, false));
   }
+  prompt_style chatml = style_of(a, "chatml");
   // What was rendered with jinja2, and agreed.
-  assert_string_equal(prompt_to_jinja(a, &styles[0]),
+  assert_string_equal(prompt_to_jinja(a, &chatml),
                       "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + "
                       "'<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}"
                       "{% endif %}");
   assert_string_equal(
-      prompt_to_jinja(a, &styles[3]),
+      prompt_to_jinja(a, &styles[1]),
       "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
       "{% elif message['role'] == 'user' %}{% if loop.first or loop.index0 == 1 and messages[0]['role'] == 'system' %}"
       "{% if '\\n\\n### Input:\\n' in message['content'] %}{{ 'Below is an instruction that describes a task, paired with an "
@@ -232,66 +277,15 @@ static void our_own_jinja_is_recognised(void **state) {
   arena_free(a);
 }
 
-static message_role role_of(const char *name) {
-  return !strcmp(name, "system") ? ROLE_SYSTEM : !strcmp(name, "user") ? ROLE_USER : ROLE_ASSISTANT;
-}
-
-static const char *string_of(const cJSON *in, const char *key) {
-  const cJSON *value = cJSON_GetObjectItemCaseSensitive(in, key);
-  return cJSON_IsString(value) ? value->valuestring : "";
-}
-
-static uint32_t read_conversation(const cJSON *golden, const char *name, message messages[16]) {
-  const cJSON *all = cJSON_GetObjectItemCaseSensitive(golden, "conversations"), *m;
-  uint32_t n = 0;
-  cJSON_ArrayForEach(m, cJSON_GetObjectItemCaseSensitive(all, name)) {
-    assert_true(n < 16);
-    messages[n++] = (message){.role = role_of(string_of(m, "role")), .content = string_of(m, "content")};
-  }
-  return n;
-}
-
-// Each golden template is either recognised and then rendered as jinja2 does, or refused.
-static void golden_templates(void **state) {
-  (void)state;
-  const char *path = test_path(test_shared_data(), "golden/chat/shared.json");
-  arena *a = arena_new("test");
-  json doc;
-  err e = {0};
-  if (!json_read(path, 64 << 20, &doc, &e)) fail_msg("%s", e.message);
-  const cJSON *template, *conversation;
-  int n_known = 0, n_rendered = 0;
-  cJSON_ArrayForEach(template, cJSON_GetObjectItemCaseSensitive(doc.root, "templates")) {
-    const char *source = string_of(template, "chat_template");
-    prompt_style style;
-    bool known = prompt_from_template(a, string_of(template, "template"), source, string_of(template, "bos_token"),
-                                      string_of(template, "eos_token"), &style, NULL);
-    assert_int_equal(known, strstr(source, "<|im_start|>") != NULL);
-    if (!known) continue;
-    n_known++;
-    cJSON_ArrayForEach(conversation, cJSON_GetObjectItemCaseSensitive(template, "cases")) {
-      message messages[16];
-      uint32_t n = read_conversation(doc.root, string_of(conversation, "conv"), messages);
-      bool ask = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(conversation, "add_generation_prompt"));
-      assert_string_equal(render(a, &style, messages, n, ask), string_of(conversation, "rendered"));
-      n_rendered++;
-    }
-  }
-  assert_int_equal(n_known, 4);
-  assert_true(n_rendered >= 4 * 14);
-  json_free(&doc);
-  arena_free(a);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(chatml_marks_trained_answers_and_their_end),
       cmocka_unit_test(alpaca_is_stanfords_prompt),
       cmocka_unit_test(orders_that_alpaca_has_no_place_for_are_refused),
-      cmocka_unit_test(spellings_of_chatml_are_recognised),
-      cmocka_unit_test(templates_that_render_otherwise_are_refused),
+      cmocka_unit_test(spellings_of_chatml_have_the_same_mask),
+      cmocka_unit_test(masks_of_other_shapes),
+      cmocka_unit_test(templates_that_cannot_serve_are_refused),
       cmocka_unit_test(our_own_jinja_is_recognised),
-      cmocka_unit_test(golden_templates),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,136 @@
+// Compiling and rendering: the front door, and what counts the steps.
+#include "jinja/jinja.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "jinja/interp.h"
+#include "jinja/parser.h"
+
+enum { SOURCE_LIMIT = 1 << 20 };
+
+struct jinja_template {
+  source source;
+  node_list body;
+  bool has_generation;
+};
+
+// --- limits ---
+
+bool interp_fail(interp *in, const char *format, ...) {
+  char message[1100];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  return source_error(in->s, in->at, in->e, "%s", message);
+}
+
+bool interp_work(interp *in, uint64_t steps) {
+  in->steps += steps;
+  if (in->steps > INTERP_STEPS) return interp_fail(in, "the template takes too long: more than %d steps", INTERP_STEPS);
+  if (arena_bytes(in->a) > INTERP_MEMORY)
+    return interp_fail(in, "the template takes more than %d MiB of memory", INTERP_MEMORY >> 20);
+  return true;
+}
+
+bool interp_bytes(interp *in, uint64_t bytes) {
+  return interp_work(in, bytes / BYTES_PER_STEP);
+}
+
+bool interp_append(interp *in, value list, value item) {
+  TRY(interp_work(in, 1));
+  value_append(in->a, list, item);
+  return true;
+}
+
+bool interp_put(interp *in, value dict, value key, value item) {
+  bool hashable = key.kind != VALUE_LIST && key.kind != VALUE_DICT;
+  if (!hashable) return interp_fail(in, "unhashable type: '%s'", value_type_name(key));
+  TRY(interp_work(in, 1));
+  value_put(in->a, dict, key, item, &in->steps);
+  return true;
+}
+
+// --- compiling ---
+
+// Every kind of newline becomes \n, and the last one is dropped, as jinja2 does.
+static source read_source(arena *a, const char *name, const char *written, size_t length) {
+  char *copy = arena_alloc(a, length + 1);
+  uint32_t n = 0;
+  for (size_t i = 0; i < length; i++) {
+    if (written[i] == '\r' && written[i + 1] == '\n') continue;
+    copy[n++] = written[i] == '\r' ? '\n' : written[i];
+  }
+  if (n && copy[n - 1] == '\n') n--;
+  copy[n] = 0;
+  return (source){.name = arena_strdup(a, name), .text = copy, .length = n};
+}
+
+bool jinja_compile(arena *a, const char *name, const char *written, jinja_template **t, err *e) {
+  size_t length = strlen(written), bad;
+  if (length > SOURCE_LIMIT) return ERR(e, "%s: expected a template of at most %d bytes, found %zu", name, SOURCE_LIMIT, length);
+  if (!utf8_valid(written, length, &bad)) {
+    source raw = {.name = name, .text = written, .length = (uint32_t)length};
+    return source_error(&raw, (uint32_t)bad, e, "expected UTF-8, found byte 0x%02X", (unsigned char)written[bad]);
+  }
+  jinja_template *compiled = ARENA_NEW(a, jinja_template);
+  compiled->source = read_source(a, name, written, length);
+  lexer_token *tokens;
+  uint64_t n;
+  TRY(lexer_read(a, &compiled->source, &tokens, &n, e));
+  parser p = {.a = a, .s = &compiled->source, .at = tokens, .e = e};
+  TRY(parser_template(&p, &compiled->body));
+  compiled->has_generation = p.has_generation;
+  *t = compiled;
+  return true;
+}
+
+bool jinja_has_generation(const jinja_template *t) {
+  return t->has_generation;
+}
+
+// --- rendering ---
+
+static void put_output(const build *b, jinja_output *out) {
+  value v = build_value(b);
+  text_put(&out->text, v.bytes, v.length);
+  text_put(&out->origins, "", 0);
+  for (uint32_t i = 0; i < v.length; i++) {
+    uint32_t origin = value_origin_at(v, i);
+    text_put(&out->origins, (const char *)&origin, sizeof origin);
+  }
+}
+
+bool jinja_render(const jinja_template *t, value variables, jinja_output *out, err *e) {
+  *out = (jinja_output){0};
+  arena *a = arena_new("chat template");
+  interp in = {.s = &t->source, .a = a, .variables = variables, .e = e};
+  build written = {.in = &in};
+  in.out = &written;
+  in.scope = scope_new(&in, NULL);
+  bool ok = exec_body(&in, &t->body);
+  if (ok) put_output(&written, out);
+  arena_free(a);
+  return ok;
+}
+
+void jinja_output_free(jinja_output *o) {
+  text_free(&o->text), text_free(&o->origins);
+}
+
+static uint32_t origin_of(const jinja_output *o, uint64_t byte) {
+  uint32_t origin;
+  REQUIRE(byte < o->text.length, "byte %llu of %zu", (unsigned long long)byte, o->text.length);
+  memcpy(&origin, o->origins.data + byte * sizeof origin, sizeof origin);
+  return origin;
+}
+
+uint32_t jinja_origin(const jinja_output *o, uint64_t byte) {
+  return origin_of(o, byte) & ~ORIGIN_GENERATED;
+}
+
+bool jinja_generated(const jinja_output *o, uint64_t byte) {
+  return origin_of(o, byte) & ORIGIN_GENERATED;
+}
