@@ -211,6 +211,26 @@ static void masks_of_other_shapes(void **state) {
   arena_free(a);
 }
 
+// A call that the assistant makes is part of its answer; tools are content, like anything that a data set says.
+static void calls_of_tools_are_learned(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  static const char calls[] = "[{\"type\": \"function\", \"function\": {\"name\": \"add\", \"arguments\": {\"x\": 1}}}]";
+  prompt_style style = style_of(a, "{% if tools %}<t>{{ tools | tojson }}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}"
+                                   "{% for c in m.tool_calls or [] %}<call>{{ c.function.name }}{{ c.function.arguments | tojson }}"
+                                   "{% endfor %}{% if m.role == 'assistant' %}</s>{% endif %}{% endfor %}");
+  message messages[] = {{.role = ROLE_USER, .content = "q", .tools = "[{\"name\": \"<add>\"}]"},
+                        {.role = ROLE_ASSISTANT, .content = "", .train = true, .tool_calls = calls}};
+  assert_string_equal(render(a, &style, messages, 2, false),
+                      "<t>[{\"name\": \"<add>\"}]<user>q<assistant><call>[add{\"x\": 1}</s>]");
+  prompt_style deaf = style_of(a, "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}");
+  rendered out = {0};
+  err e = {0};
+  assert_false(prompt_render(&deaf, messages, 2, false, &out, &e));
+  assert_non_null(strstr(e.message, "message 2: tool_calls: the chat template has no place for them"));
+  arena_free(a);
+}
+
 static void templates_that_cannot_serve_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -284,6 +304,7 @@ int main(void) {
       cmocka_unit_test(orders_that_alpaca_has_no_place_for_are_refused),
       cmocka_unit_test(spellings_of_chatml_have_the_same_mask),
       cmocka_unit_test(masks_of_other_shapes),
+      cmocka_unit_test(calls_of_tools_are_learned),
       cmocka_unit_test(templates_that_cannot_serve_are_refused),
       cmocka_unit_test(our_own_jinja_is_recognised),
   };
