@@ -8,10 +8,10 @@
 
 #include "data/prompt_known.h"
 
-#define INTRODUCTION                                                                                                   \
+#define INTRODUCTION \
   "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
-#define INTRODUCTION_WITH_INPUT                                                                                        \
-  "Below is an instruction that describes a task, paired with an input that provides further context. "                \
+#define INTRODUCTION_WITH_INPUT                                                                         \
+  "Below is an instruction that describes a task, paired with an input that provides further context. " \
   "Write a response that appropriately completes the request.\n\n"
 #define INPUT_HEADING "\n\n### Input:\n"
 
@@ -60,23 +60,26 @@ static void put_chatml_jinja(text *t, const prompt_style *style) {
     put_jinja_string(t, style->default_system);
     text_puts(t, "<|im_end|>\\n' }}{% endif %}");
   }
-  text_puts(t, "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
-               "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}");
+  text_puts(t,
+            "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
+            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}");
 }
 
 // The part between two texts that are quoted is Jinja's; `in` tells whether an instruction came with an input.
 static void put_alpaca_jinja(text *t) {
-  text_puts(t, "{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
-               "{% elif message['role'] == 'user' %}"
-               "{% if loop.first or loop.index0 == 1 and messages[0]['role'] == 'system' %}{% if '");
+  text_puts(t,
+            "{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
+            "{% elif message['role'] == 'user' %}"
+            "{% if loop.first or loop.index0 == 1 and messages[0]['role'] == 'system' %}{% if '");
   put_jinja_string(t, INPUT_HEADING);
   text_puts(t, "' in message['content'] %}{{ '");
   put_jinja_string(t, INTRODUCTION_WITH_INPUT);
   text_puts(t, "' }}{% else %}{{ '");
   put_jinja_string(t, INTRODUCTION);
-  text_puts(t, "' }}{% endif %}{% else %}{{ '\\n\\n' }}{% endif %}"
-               "{{ '### Instruction:\\n' + message['content'] + '\\n\\n### Response:\\n' }}"
-               "{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}");
+  text_puts(t,
+            "' }}{% endif %}{% else %}{{ '\\n\\n' }}{% endif %}"
+            "{{ '### Instruction:\\n' + message['content'] + '\\n\\n### Response:\\n' }}"
+            "{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}");
 }
 
 const char *prompt_to_jinja(arena *a, const prompt_style *style) {
@@ -174,8 +177,6 @@ bool prompt_render(const prompt_style *style, const message *messages, uint32_t 
                    err *e) {
   *out = (rendered){0};
   if (!n) return ERR(e, "a conversation: expected at least one message, found none");
-  for (uint32_t i = 0; i < n; i++)
-    if (messages[i].role == ROLE_TOOL) return ERR(e, "messages[%u]: the role \"tool\" is not supported yet by this prompt", i);
   if (style->kind == PROMPT_CHATML) {
     render_chatml(style, messages, n, add_generation_prompt, out);
   } else {

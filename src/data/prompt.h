@@ -10,8 +10,10 @@ typedef enum message_role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL } 
 
 typedef struct message {
   message_role role;
-  const char *content; // UTF-8 without NUL
-  bool train;          // an assistant turn that carries loss
+  const char *content;    // UTF-8 without NUL
+  bool train;             // an assistant turn that carries loss
+  const char *tool_calls; // of an assistant turn: a JSON array as text, for templates; NULL: none
+  const char *tools;      // of the first message: the tools of the conversation, a JSON array as text; NULL: none
 } message;
 
 typedef enum prompt_kind { PROMPT_ALPACA, PROMPT_CHATML } prompt_kind;

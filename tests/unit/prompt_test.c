@@ -9,7 +9,7 @@
 #include "data/prompt_known.h"
 #include "io/json.h"
 
-#define CHATML                                                                                                         \
+#define CHATML                                                                                                          \
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}" \
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 
@@ -68,20 +68,19 @@ static void chatml_marks_trained_answers_and_their_end(void **state) {
   arena_free(a);
 }
 
-#define INTRO                                                                                                          \
-  "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+#define INTRO "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
 
 static void alpaca_is_stanfords_prompt(void **state) {
   (void)state;
   arena *a = arena_new("test");
   prompt_style style = style_of(a, NULL);
-  message messages[] = {{ROLE_USER, "Add.", false}, {ROLE_ASSISTANT, "3", true}, {ROLE_USER, "More.", false},
-                        {ROLE_ASSISTANT, "4", true}};
+  message messages[] = {
+      {ROLE_USER, "Add.", false}, {ROLE_ASSISTANT, "3", true}, {ROLE_USER, "More.", false}, {ROLE_ASSISTANT, "4", true}};
   assert_string_equal(render(a, &style, messages, 2, false), INTRO "### Instruction:\nAdd.\n\n### Response:\n[3</s>]");
   assert_string_equal(render(a, &style, messages, 1, true), INTRO "### Instruction:\nAdd.\n\n### Response:\n");
-  assert_string_equal(render(a, &style, messages, 4, false),
-                      INTRO "### Instruction:\nAdd.\n\n### Response:\n[3</s>]\n\n"
-                            "### Instruction:\nMore.\n\n### Response:\n[4</s>]");
+  assert_string_equal(render(a, &style, messages, 4, false), INTRO
+                      "### Instruction:\nAdd.\n\n### Response:\n[3</s>]\n\n"
+                      "### Instruction:\nMore.\n\n### Response:\n[4</s>]");
   text user = {0};
   prompt_alpaca_user("Add.", "1 and 2", &user);
   message with_input[] = {{ROLE_SYSTEM, "Be kind.", false}, {ROLE_USER, user.data, false}, {ROLE_ASSISTANT, "3", true}};
@@ -97,7 +96,10 @@ static void orders_that_alpaca_has_no_place_for_are_refused(void **state) {
   (void)state;
   arena *a = arena_new("test");
   prompt_style style = style_of(a, "alpaca");
-  message m[] = {{ROLE_ASSISTANT, "first", true}, {ROLE_USER, "u", false}, {ROLE_USER, "v", false}, {ROLE_SYSTEM, "s", false},
+  message m[] = {{ROLE_ASSISTANT, "first", true},
+                 {ROLE_USER, "u", false},
+                 {ROLE_USER, "v", false},
+                 {ROLE_SYSTEM, "s", false},
                  {ROLE_TOOL, "t", false}};
   struct {
     uint32_t from, n;
@@ -106,7 +108,7 @@ static void orders_that_alpaca_has_no_place_for_are_refused(void **state) {
   } cases[] = {{0, 1, false, "expected role \"user\", found \"assistant\""},
                {1, 2, false, "messages[1]: expected role \"assistant\", found \"user\""},
                {3, 1, false, "expected a user message, found none"},
-               {4, 1, false, "the role \"tool\" is not supported yet"},
+               {4, 1, false, "expected role \"user\", found \"tool\""},
                {0, 0, false, "expected at least one message"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     rendered r;
@@ -179,7 +181,12 @@ static void templates_that_render_otherwise_are_refused(void **state) {
       "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
       // Broken off.
       "{% for message in messages %}{{'<|im_start|>' + message['role'",
-      "{% for message in messages", "{{ 'abc", "{# abc", "{{ }}", "{{ 'a\\q' }}", "{{ 'a\\",
+      "{% for message in messages",
+      "{{ 'abc",
+      "{# abc",
+      "{{ }}",
+      "{{ 'a\\q' }}",
+      "{{ 'a\\",
   };
   arena *a = arena_new("test");
   for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
