@@ -188,7 +188,7 @@ bool names_unknown_option(const option_set *sets, size_t n_sets, const char *whe
   }
   const option *nearest = foreign ? NULL : nearest_option(sets, n_sets, given, as_flag);
   if (foreign) {
-    text_printf(&message, ": what %s %s so is ", trainer_names[foreign->of],
+    text_printf(&message, ": %s %s it so; it is ", trainer_names[foreign->of],
                 foreign->of == MANY || foreign->of == HF ? "call" : "calls");
     put_name(&message, foreign->ours, as_flag);
     text_printf(&message, " here%s", foreign->note ? foreign->note : "");

@@ -272,7 +272,7 @@ static bool no_such_path(const char *path, err *e) {
       e,
       "%s: no such directory. vkift does not download models. If this is a model on the Hugging Face hub, fetch config.json, "
       "generation_config.json, model.safetensors (with its index and shards, if it has any), tokenizer.json and "
-      "tokenizer_config.json into a directory, for instance by: huggingface-cli download %s --local-dir %s",
+      "tokenizer_config.json into a directory, for instance by: hf download %s --local-dir %s",
       path, path, path_name(path));
 }
 

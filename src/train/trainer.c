@@ -87,7 +87,7 @@ static void say_device(const trainer *t) {
   char reason[256];
   const gpu_snapshot *s = device_snapshot(t->device);
   if (s->kind == GPU_KIND_CPU)
-    note(t, arena_printf(t->memory, "no GPU is used: %s. Training on the CPU through %s", device_cpu_reason(reason), s->name));
+    note(t, arena_printf(t->memory, "%s. Training on the CPU, through %s", device_cpu_reason(reason), s->name));
   else note(t, arena_printf(t->memory, "device: %s", s->name));
 }
 
@@ -177,7 +177,8 @@ static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
   TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
-  TRY(write_config(t, e)); // flags may have changed it: --max-steps to go on for longer
+  // Flags may have changed it, --max-steps to go on for longer. A run that has ended stays as it is.
+  if (t->state.step < t->total_steps) TRY(write_config(t, e));
   t->saved_step = t->state.step;
   note(t, arena_printf(t->memory, "resumed from %s", checkpoint));
   return true;

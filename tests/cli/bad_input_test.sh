@@ -99,7 +99,7 @@ model "$up" tensors "t['$up'] = ('F32', [27, 21], t['$up'][2])"
 
 # --- no model at all
 refused 1 "$VKIFT" train --model meta-llama/Llama-3.2-1B --data data.jsonl -- "meta-llama/Llama-3.2-1B: no such directory" \
-  "vkift does not download models" "huggingface-cli download meta-llama/Llama-3.2-1B"
+  "vkift does not download models" "hf download meta-llama/Llama-3.2-1B"
 refused 1 "$VKIFT" train --model ./nothing --data data.jsonl -- "./nothing: no such file or directory"
 refused 1 "$VKIFT" train --model data.jsonl --data data.jsonl -- "data.jsonl" "GGUF"
 refused 1 "$VKIFT" eval --model ./nothing --data data.jsonl -- "./nothing: no such file"

@@ -7,7 +7,7 @@ cd "$WORK" || exit 1
 expect 2 vkift train --lerning-rate 1e-4
 says "unknown option --lerning-rate: did you mean --learning-rate?"
 expect 2 vkift train --per-device-train-batch-size 4
-says "what transformers and TRL call so is --batch-size here; it counts the examples of a whole optimizer step"
+says "transformers and TRL call it so; it is --batch-size here; it counts the examples of a whole optimizer step"
 expect 2 vkift train --gradient-accumulation-steps 4
 says "--batch-size"
 expect 2 vkift train --sequence-len 512

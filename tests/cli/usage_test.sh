@@ -41,7 +41,7 @@ says "--model is missing"
 expect 2 vkift tokenize --modle x
 says "unknown option --modle: did you mean --model?"
 expect 2 vkift tokenize --model-name-or-path x
-says "what transformers and TRL call so is --model here"
+says "transformers and TRL call it so; it is --model here"
 expect 2 vkift tokenize --model
 says "--model: expected a path after it, found the end of the line"
 expect 2 vkift tokenize --model --decode

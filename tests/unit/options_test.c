@@ -95,7 +95,7 @@ static void wrong_flags_are_answered(void **state) {
   (void)state;
   refuses("--lerning-rate 1", "unknown option --lerning-rate: did you mean --learning-rate?");
   refuses("--per-device-train-batch-size 4",
-          "unknown option --per-device-train-batch-size: what transformers and TRL call so is --batch-size here");
+          "unknown option --per-device-train-batch-size: transformers and TRL call it so; it is --batch-size here");
   refuses("--iters=10", "--max-steps");
   refuses("--quantum", "unknown option --quantum: --help lists the options");
   refuses("--model", "--model: expected a path after it, found the end of the line");
