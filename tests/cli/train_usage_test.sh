@@ -11,15 +11,15 @@ says "transformers and TRL call it so; it is --batch-size here; it counts the ex
 expect 2 vkift train --gradient-accumulation-steps 4
 says "--batch-size"
 expect 2 vkift train --sequence-len 512
-says "what axolotl calls so is --max-length here"
+says "axolotl calls it so; it is --max-length here"
 expect 2 vkift train --cutoff-len=512
-says "what LLaMA-Factory calls so is --max-length here"
+says "LLaMA-Factory calls it so; it is --max-length here"
 expect 2 vkift train --iters 100
-says "what mlx-lm calls so is --max-steps here"
+says "mlx-lm calls it so; it is --max-steps here"
 expect 2 vkift train --lora-rank 8
 says "--lora-r"
 expect 2 vkift train --max-seq-length 512
-says "what unsloth calls so is --max-length here"
+says "unsloth calls it so; it is --max-length here"
 
 # --- train: values
 expect 2 vkift train --learning-rate fast
@@ -63,7 +63,7 @@ config() { # WANTED YAML
   prints_nothing
 }
 config '2: unknown key lerning_rate: did you mean learning_rate?' 'seed: 1\nlerning_rate: 1\n'
-config '1: unknown key num_epochs: what axolotl calls so is num_train_epochs here' 'num_epochs: 1\n'
+config '1: unknown key num_epochs: axolotl calls it so; it is num_train_epochs here' 'num_epochs: 1\n'
 config "3: 'seed' stands twice: first in line 1" 'seed: 1\nmodel: m\nseed: 1\n'
 config "1: batch_size: expected a whole number from 1 to 1048576, found 'many'" 'batch_size: many\n'
 config '1: batch_size: expected a whole number from 1 to 1048576, found the text "4"' 'batch_size: "4"\n'
@@ -110,7 +110,7 @@ says "--raw has no turns"
 expect 2 vkift generate runs/x --prompt a --top-p 0
 says "--top-p: expected a number above 0 and at most 1, found '0'"
 expect 2 vkift generate runs/x --prompt a --max-tokens 5
-says "what mlx-lm calls so is --max-new-tokens here"
+says "mlx-lm calls it so; it is --max-new-tokens here"
 expect 2 vkift eval --model m
 says "--data is missing"
 expect 2 vkift eval runs/x --per-token

@@ -93,7 +93,7 @@ static void data_takes_one_path_too(void **state) {
 static void bad_files_are_refused(void **state) {
   (void)state;
   refuses("model: m\nlerning_rate: 1\n", ":2: unknown key lerning_rate: did you mean learning_rate?");
-  refuses("cutoff_len: 512\n", ":1: unknown key cutoff_len: what LLaMA-Factory calls so is max_length here");
+  refuses("cutoff_len: 512\n", ":1: unknown key cutoff_len: LLaMA-Factory calls it so; it is max_length here");
   refuses("qwertyuiop: 1\n", ":1: unknown key qwertyuiop: the keys are");
   refuses("learning-rate: 1\n", ":1: unknown key learning-rate: did you mean learning_rate?");
   refuses("seed: 1\nmodel: m\nseed: 2\n", ":3: 'seed' stands twice: first in line 1");
