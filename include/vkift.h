@@ -373,7 +373,7 @@ typedef struct vkift_data_example {
   const char *task, *cluster, *source;
   double weight;
   size_t n;
-  const vkift_data_token *tokens; // [n]
+  const vkift_data_token *tokens;  // [n]
   size_t n_targets, prompt_tokens; // prompt_tokens: before the last answer
 } vkift_data_example;
 
@@ -387,12 +387,12 @@ enum { VKIFT_DATA_LENGTHS = 24 };
 typedef struct vkift_data_report {
   int64_t examples, tokens, target_tokens;
   int64_t skipped_bad, dropped_long, truncated;
-  int64_t max_length; // that longer ones were dropped or cut at
+  int64_t max_length;                  // that longer ones were dropped or cut at
   int64_t lengths[VKIFT_DATA_LENGTHS]; // examples of [2^i, 2^(i+1)) tokens
   int64_t longest, median_length, fewest_targets, median_targets, most_targets;
-  int64_t duplicates;       // examples that another equals token for token
-  int64_t control_text;     // examples whose text spells a control token; it stays text
-  int64_t end_markers;      // answers that end in a literal marker such as <|endoftext|>
+  int64_t duplicates;                    // examples that another equals token for token
+  int64_t control_text;                  // examples whose text spells a control token; it stays text
+  int64_t end_markers;                   // answers that end in a literal marker such as <|endoftext|>
   char control_name[64], end_marker[64]; // the first of each
 } vkift_data_report;
 

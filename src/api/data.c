@@ -31,7 +31,7 @@ static bool read_data(reading *r, err *e) {
   const int64_t given = o->max_length ? o->max_length : r->loaded.is_run ? r->loaded.run.max_length : 0;
   TRY(corpus_max_length(r->loaded.model, given, &r->max_length, e));
   dataset_options options = corpus_options(r->loaded.model, &r->loaded.prompt, o->objective, o->data_format, o->train_on,
-                                                 o->excess_length, r->max_length, o->skip_bad_examples);
+                                           o->excess_length, r->max_length, o->skip_bad_examples);
   options.strip_suffix = o->strip_suffix;
   options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
   return dataset_read_split(r->memory, o->data, "train", &options, &r->data, e);
@@ -84,7 +84,8 @@ static bool show_example(const reading *r, const vkift_data_events *events, uint
 static bool show_examples(const reading *r, const vkift_data_events *events, err *e) {
   if (!events || !events->example) return true;
   if (events->first < 0 || (uint64_t)events->first >= r->data.n)
-    return ERR(e, "%s: there is no example %lld: it has %llu", r->options->data, (long long)events->first, (unsigned long long)r->data.n);
+    return ERR(e, "%s: there is no example %lld: it has %llu", r->options->data, (long long)events->first,
+               (unsigned long long)r->data.n);
   const uint64_t first = (uint64_t)events->first, count = events->count < 0 ? 0 : (uint64_t)events->count;
   for (uint64_t i = first; i < r->data.n && i - first < count; i++) TRY(show_example(r, events, i, e));
   return true;

@@ -55,14 +55,16 @@ static const option check_table[] = {
 
 static const command_help show_help = {
     .usage = "vkift data show [RUN | --model PATH] --data PATH [options]",
-    .about = "Shows examples as the model would get them: the text with what carries loss in green (between [[ and ]] where there is "
-             "no colour), and control tokens apart. No weights are read.",
+    .about =
+        "Shows examples as the model would get them: the text with what carries loss in green (between [[ and ]] where there is "
+        "no colour), and control tokens apart. No weights are read.",
     .example = "vkift data show --model models/SmolLM2-135M --data alpaca.jsonl --index 7 --tokens",
 };
 static const command_help check_help = {
     .usage = "vkift data check [RUN | --model PATH] --data PATH [options]",
-    .about = "Reads the whole data set and reports what a run on it would meet: tasks, lengths, targets, what is dropped, duplicates, "
-             "text that looks like control tokens. No weights are read.",
+    .about =
+        "Reads the whole data set and reports what a run on it would meet: tasks, lengths, targets, what is dropped, duplicates, "
+        "text that looks like control tokens. No weights are read.",
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
 };
 
@@ -90,7 +92,8 @@ static void put_visible(text *out, const char *bytes, size_t length) {
 static void put_text(text *out, const vkift_data_example *x, const style *s) {
   for (size_t i = 0; i < x->n; i++) {
     const vkift_data_token *t = &x->tokens[i];
-    const bool opens = t->target && (i == 0 || !x->tokens[i - 1].target), closes = t->target && (i + 1 == x->n || !x->tokens[i + 1].target);
+    const bool opens = t->target && (i == 0 || !x->tokens[i - 1].target),
+               closes = t->target && (i + 1 == x->n || !x->tokens[i + 1].target);
     const bool plain_control = t->control && !t->target;
     if (opens) text_puts(out, s->loss);
     if (plain_control) text_puts(out, s->control);
@@ -140,8 +143,8 @@ static void on_example(void *user, const vkift_data_example *x) {
     put_json_example(&out, x);
   } else {
     const style s = style_of_stdout();
-    text_printf(&out, "example %lld  (%s:%lld%s%s)  %zu tokens, %zu with loss\n", (long long)x->index, x->file, (long long)x->line,
-                *x->task ? ", task " : "", x->task, x->n, x->n_targets);
+    text_printf(&out, "example %lld  (%s:%lld%s%s)  %zu tokens, %zu with loss\n", (long long)x->index, x->file,
+                (long long)x->line, *x->task ? ", task " : "", x->task, x->n, x->n_targets);
     if (f->tokens) put_tokens(&out, x);
     else put_text(&out, x, &s);
     text_putc(&out, '\n');
@@ -163,8 +166,8 @@ static void on_task(void *user, const vkift_data_task *t) {
               show_count(t->tokens).text, show_count(t->target_tokens).text);
   text_puts(&list->json, list->n++ ? ", {\"name\": " : "{\"name\": ");
   json_put_string(&list->json, t->name);
-  text_printf(&list->json, ", \"examples\": %lld, \"tokens\": %lld, \"target_tokens\": %lld}", (long long)t->examples, (long long)t->tokens,
-              (long long)t->target_tokens);
+  text_printf(&list->json, ", \"examples\": %lld, \"tokens\": %lld, \"target_tokens\": %lld}", (long long)t->examples,
+              (long long)t->tokens, (long long)t->target_tokens);
 }
 
 static void print_lengths(const vkift_data_report *r) {
@@ -190,8 +193,8 @@ static void print_findings(const vkift_data_report *r) {
   if (r->skipped_bad) printf("! %s bad examples are skipped\n", show_count(r->skipped_bad).text);
   if (r->duplicates) printf("! %s examples are there more than once\n", show_count(r->duplicates).text);
   if (r->end_markers)
-    printf("! %s answers end in a literal marker, which the model would learn to write: --strip-suffix '%s'\n", show_count(r->end_markers).text,
-           r->end_marker);
+    printf("! %s answers end in a literal marker, which the model would learn to write: --strip-suffix '%s'\n",
+           show_count(r->end_markers).text, r->end_marker);
   if (r->control_text)
     printf("  %s examples spell a control token in their text (%s): it stays text, and never becomes the token\n",
            show_count(r->control_text).text, r->control_name);
@@ -204,7 +207,8 @@ static void print_report(const vkift_data_report *r, const task_list *tasks) {
   printf("targets per example: %lld to %lld, median %lld\n\n", (long long)r->fewest_targets, (long long)r->most_targets,
          (long long)r->median_targets);
   print_lengths(r);
-  printf("\n  %-40s  %10s  %12s  %12s\n%s\n", "task", "examples", "tokens", "with loss", tasks->table.data ? tasks->table.data : "");
+  printf("\n  %-40s  %10s  %12s  %12s\n%s\n", "task", "examples", "tokens", "with loss",
+         tasks->table.data ? tasks->table.data : "");
   print_findings(r);
 }
 
@@ -212,13 +216,20 @@ static void print_report_json(const vkift_data_report *r, const task_list *tasks
   const struct {
     const char *name;
     int64_t value;
-  } rows[] = {{"examples", r->examples},           {"tokens", r->tokens},
-              {"target_tokens", r->target_tokens}, {"skipped_bad", r->skipped_bad},
-              {"dropped_long", r->dropped_long},   {"truncated", r->truncated},
-              {"max_length", r->max_length},       {"longest", r->longest},
-              {"median_length", r->median_length}, {"fewest_targets", r->fewest_targets},
-              {"median_targets", r->median_targets}, {"most_targets", r->most_targets},
-              {"duplicates", r->duplicates},       {"control_text", r->control_text},
+  } rows[] = {{"examples", r->examples},
+              {"tokens", r->tokens},
+              {"target_tokens", r->target_tokens},
+              {"skipped_bad", r->skipped_bad},
+              {"dropped_long", r->dropped_long},
+              {"truncated", r->truncated},
+              {"max_length", r->max_length},
+              {"longest", r->longest},
+              {"median_length", r->median_length},
+              {"fewest_targets", r->fewest_targets},
+              {"median_targets", r->median_targets},
+              {"most_targets", r->most_targets},
+              {"duplicates", r->duplicates},
+              {"control_text", r->control_text},
               {"end_markers", r->end_markers}};
   text out = {0};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -262,8 +273,9 @@ static bool check(const vkift_data_options *o, const data_flags *own, err *e) {
 // `vkift data` without a verb: its help says what there is.
 static const command_help verbs_help = {
     .usage = "vkift data show|check [RUN | --model PATH] --data PATH [options]",
-    .about = "What a model would be trained on. show prints examples as the model gets them, with the loss in colour; check reads "
-             "the whole data set and reports. Each has its own --help.",
+    .about =
+        "What a model would be trained on. show prints examples as the model gets them, with the loss in colour; check reads "
+        "the whole data set and reports. Each has its own --help.",
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
 };
 
@@ -290,7 +302,8 @@ bool data_run(int argc, char **argv, err *e) {
   const vkift_data_options defaults = o;
   data_flags own = {.count = 1};
   const data_flags own_defaults = own;
-  const option_set sets[] = {{source_option_table, &o.source}, {data_table, &o}, {v == VERB_CHECK ? check_table : show_table, &own}};
+  const option_set sets[] = {
+      {source_option_table, &o.source}, {data_table, &o}, {v == VERB_CHECK ? check_table : show_table, &own}};
   flags f;
   arena *a = arena_new("command line");
   bool ok = flags_read(a, sets, 3, "run directory", argc - behind, argv + behind, &f, e) && flags_store(a, &f, e);
