@@ -52,6 +52,7 @@ says "by-parts: expected a new or empty directory"
 expect 0 vkift eval --model model --data data.jsonl --chat-template chatml --json
 cp out base.json
 for source in all "--model model --adapter all/adapter"; do
+  # shellcheck disable=SC2086 # words on purpose
   expect 0 vkift eval $source --data data.jsonl --compare-base --json
   checks=$((checks + 1))
   python3 -c 'import json; b, c = json.load(open("base.json")), json.load(open("out")); assert c["base"]["loss"] == b["loss"] != c["tuned"]["loss"]' ||
