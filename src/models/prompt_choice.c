@@ -11,6 +11,13 @@ static bool is_built_in(const char *name) {
   return !strcmp(name, "alpaca") || !strcmp(name, "chatml");
 }
 
+// A template written for other models: its end of a turn would be learned as a row of letters, and no tool would stop there.
+static bool check_end_of_turn(const model *m, const char *name, const prompt_style *style, err *e) {
+  if (!*style->end_of_turn || tokenizer_id(m->tokenizer, style->end_of_turn) >= 0) return true;
+  return ERR(e, "%s: the chat template ends a turn with %s, which is no token of %s: use --chat-template alpaca", name,
+             style->end_of_turn, m->path);
+}
+
 bool prompt_choose(arena *a, const model *m, const char *chat_template, prompt_style *style, err *e) {
   const char *name = m->path, *source = m->chat_template;
   if (chat_template) {
@@ -23,5 +30,5 @@ bool prompt_choose(arena *a, const model *m, const char *chat_template, prompt_s
   }
   TRY(prompt_from_template(a, name, source, m->bos_text, m->eos_text, style, e));
   if (style->kind == PROMPT_ALPACA) style->bos = mask_added_bos(m->tokenizer); // no template asks for it: the tokenizer may
-  return true;
+  return check_end_of_turn(m, name, style, e);
 }
