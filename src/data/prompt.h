@@ -6,12 +6,17 @@
 #include "base/err.h"
 #include "base/text.h"
 
+struct cJSON;
+
 typedef enum message_role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL } message_role;
 
 typedef struct message {
   message_role role;
   const char *content; // UTF-8 without NUL
   bool train;          // an assistant turn that carries loss
+  // What else the message has for a template (tool_calls, reasoning_content, name, …), an object; NULL: nothing. It
+  // counts as the message's content.
+  const struct cJSON *more;
 } message;
 
 typedef enum prompt_kind { PROMPT_ALPACA, PROMPT_TEMPLATE } prompt_kind;
@@ -27,6 +32,7 @@ typedef struct prompt_style {
   const char *end_between; // the one that ends a turn which others follow, where a template has two; else ""
   const char *source;      // a template's
   bool takes_parts;        // it wants a content as [{"type": "text", "text": …}], as those of models that see do
+  const char *heading;     // what add_generation_prompt appends
   struct jinja_template *compiled;
 } prompt_style;
 

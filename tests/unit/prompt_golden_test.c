@@ -109,6 +109,13 @@ static void expect_generation(const cJSON *spans, const rendered *r, char *expec
   }
 }
 
+// Where a message's text stands in a rendering it is content, byte for byte: no control token is found in it.
+static void check_content(const message *m, const rendered *r) {
+  const char *place = *m->content ? strstr(r->text.data, m->content) : NULL;
+  if (!place || strstr(place + 1, m->content)) return; // not as it came, or not only there
+  for (size_t i = 0; i < strlen(m->content); i++) assert_int_equal(r->content.data[(size_t)(place - r->text.data) + i], 1);
+}
+
 static void show_mask(const char *what, const char *s, size_t n, const char *mask) {
   text t = {0};
   for (size_t i = 0; i < n; i++) {
@@ -136,6 +143,7 @@ static void check(const cJSON *golden, const cJSON *tpl, const cJSON *one, const
   if (marks) expect_generation(cJSON_GetObjectItemCaseSensitive(one, "generation_char_spans"), &r, expected);
   for (uint32_t i = 0; !marks && i < n; i++)
     if (messages[i].role == ROLE_ASSISTANT) t->answers += expect_answer(style, messages, n, i, ask, &r, expected);
+  for (uint32_t i = 0; r.text.length && i < n; i++) check_content(&messages[i], &r);
   t->masks++;
   if (r.text.length && memcmp(expected, r.target.data, r.text.length)) {
     t->wrong++;
