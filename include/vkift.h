@@ -59,7 +59,7 @@ typedef struct vkift_source {
   const char *run;           // a run directory; then `model` and `adapter` stay NULL
   const char *model;         // a Hugging Face directory (config.json, *.safetensors, tokenizer.json) or a GGUF file
   const char *adapter;       // a PEFT LoRA directory for `model`
-  bool base;                 // of a run: the model that it started from, without what it trained
+  bool base;                 // what the run or the adapter started from, without what was trained, with the same prompt
   const char *chat_template; // a Jinja file, or the built-in "alpaca" or "chatml"; NULL: the run's, the model's, else Alpaca's
   vkift_weight_type weight_dtype;
   const char *device; // an index of vkift_devices, or part of a name; NULL: the best
@@ -82,6 +82,10 @@ typedef enum vkift_data_format {
   VKIFT_DATA_PROMPT_COMPLETION, // {"prompt", "completion"}
   VKIFT_DATA_TEXT,              // {"text"}
   VKIFT_DATA_TOKENS,            // {"input_ids", "labels"}
+  VKIFT_DATA_SHAREGPT,          // {"conversations": [{"from", "value"}], "system"?, "tools"?}
+  VKIFT_DATA_SEGMENTS,          // {"segments": [{"label", "text"}]}
+  VKIFT_DATA_SELF_INSTRUCT,     // {"instruction", "instances": [{"input", "output"}]}
+  VKIFT_DATA_SUPERNI,           // task files of Super-NaturalInstructions
 } vkift_data_format;
 
 // What happens to an example of more than max_length tokens. DEFAULT: dropped and counted; `text` is split.
@@ -93,7 +97,8 @@ typedef enum vkift_excess {
   VKIFT_EXCESS_ERROR,
 } vkift_excess;
 
-// A data file (JSON Lines or a JSON array), or a directory with train.jsonl, valid.jsonl and test.jsonl.
+// A data file (JSON Lines or a JSON array); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
+// Super-NaturalInstructions, a task file, a directory of them, or a list of task names (NAME.txt) beside tasks/.
 typedef struct vkift_data {
   const char *path;
   double weight; // its examples are seen this many times an epoch, relative to the others
@@ -114,9 +119,17 @@ typedef struct vkift_train_options {
   vkift_data_format data_format;
   const char *chat_template; // a Jinja file, or "alpaca" or "chatml"; NULL: the model's, else Alpaca's
   vkift_train_on train_on;
-  bool skip_bad_examples; // count and skip a bad line of data instead of failing
-  const char *eval_data;  // scored during training
-  double eval_split;      // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
+  bool skip_bad_examples;        // count and skip a bad line of data instead of failing
+  const char *strip_suffix;      // a literal end marker that answers carry in their text ("<|endoftext|>"), removed; NULL: none
+  int64_t num_pos_examples;      // Super-NaturalInstructions: 2 right demonstrations in an instruction,
+  int64_t num_neg_examples;      // … wrong ones,
+  bool add_explanation;          // … and why they are right or wrong
+  const char *eval_data;         // scored during training
+  double eval_split;             // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
+  int64_t max_examples_per_task; // chosen by `seed`; 0: all
+  int64_t mixing_cap;            // of each task, at most so many examples in an epoch, others in the next; 0: all
+  bool drop_duplicates;          // true: an example that is there already is left out
+  bool allow_leakage;            // keep training examples whose prompt stands in the evaluation data too
 
   // how
   vkift_objective objective;
@@ -255,6 +268,9 @@ typedef struct vkift_eval_options {
   vkift_objective objective;
   vkift_train_on train_on;
   bool skip_bad_examples;
+  const char *strip_suffix; // these four as in training
+  int64_t num_pos_examples, num_neg_examples;
+  bool add_explanation;
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
   int64_t micro_batch_tokens; // 0: chosen
@@ -290,7 +306,7 @@ typedef struct vkift_cluster_score {
 
 typedef struct vkift_eval_events {
   void *user;
-  void (*example)(void *user, const vkift_scored *scored);
+  void (*example)(void *user, const vkift_scored *scored);       // has every token scored, not only the targets
   void (*cluster)(void *user, const vkift_cluster_score *score); // after the last example
   void (*progress)(void *user, int64_t done, int64_t examples);
   void (*note)(void *user, const char *message);
@@ -321,6 +337,75 @@ typedef struct vkift_export_options {
 vkift_export_options vkift_export_defaults(void);
 
 vkift_status vkift_export(const vkift_export_options *options, vkift_error *error);
+
+// --- data ------------------------------------------------------------------------------------------------------------
+
+// What the model would be trained on, without training: no weights are read and no device is used. Make with
+// vkift_data_defaults().
+typedef struct vkift_data_options {
+  vkift_source source; // whose tokenizer and template: a run, or a model
+  const char *data;    // required: as of training
+  vkift_data_format data_format;
+  vkift_objective objective;
+  vkift_train_on train_on;
+  bool skip_bad_examples;
+  int64_t max_length; // 0: the run's, else min(2048, the model's context)
+  vkift_excess excess_length;
+  const char *strip_suffix; // these four as in training
+  int64_t num_pos_examples, num_neg_examples;
+  bool add_explanation;
+} vkift_data_options;
+
+vkift_data_options vkift_data_defaults(void);
+
+typedef struct vkift_data_token {
+  int32_t id;
+  bool target;      // carries loss
+  bool control;     // a control token, not text
+  const char *text; // what it adds to the text so far; a character that takes several tokens stands at the last of them
+  size_t length;
+} vkift_data_token;
+
+typedef struct vkift_data_example {
+  int64_t index; // 0-based, of the examples that are left
+  const char *file;
+  int64_t line;
+  const char *task, *cluster, *source;
+  double weight;
+  size_t n;
+  const vkift_data_token *tokens; // [n]
+  size_t n_targets, prompt_tokens; // prompt_tokens: before the last answer
+} vkift_data_example;
+
+typedef struct vkift_data_task {
+  const char *name;
+  int64_t examples, tokens, target_tokens;
+} vkift_data_task;
+
+enum { VKIFT_DATA_LENGTHS = 24 };
+
+typedef struct vkift_data_report {
+  int64_t examples, tokens, target_tokens;
+  int64_t skipped_bad, dropped_long, truncated;
+  int64_t max_length; // that longer ones were dropped or cut at
+  int64_t lengths[VKIFT_DATA_LENGTHS]; // examples of [2^i, 2^(i+1)) tokens
+  int64_t longest, median_length, fewest_targets, median_targets, most_targets;
+  int64_t duplicates;       // examples that another equals token for token
+  int64_t control_text;     // examples whose text spells a control token; it stays text
+  int64_t end_markers;      // answers that end in a literal marker such as <|endoftext|>
+  char control_name[64], end_marker[64]; // the first of each
+} vkift_data_report;
+
+typedef struct vkift_data_events {
+  void *user;
+  int64_t first, count; // of which examples `example` is called
+  void (*example)(void *user, const vkift_data_example *example);
+  void (*task)(void *user, const vkift_data_task *task); // by name
+} vkift_data_events;
+
+// Reads all of it. events and report may be NULL; with report NULL, only as much is computed as `example` needs.
+vkift_status vkift_data_read(const vkift_data_options *options, const vkift_data_events *events, vkift_data_report *report,
+                             vkift_error *error);
 
 // --- tokens ----------------------------------------------------------------------------------------------------------
 

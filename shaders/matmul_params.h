@@ -2,11 +2,11 @@
 #include "lib/types.h"
 
 struct matmul_params {
-  uint rows, cols, depth;      // m, n, k
-  uint a_offset, a_stride;     // of a as it is stored: the first element, and from one row to the next
+  uint rows, cols, depth;  // m, n, k
+  uint a_offset, a_stride; // of a as it is stored: the first element, and from one row to the next
   uint b_stride;
   uint out_offset, out_stride;
-  uint live;                   // the live count of the tokens: rows of out, or the depth of a weight gradient
-  uint accumulate;             // 0: out is overwritten, 1: out is added to
+  uint live;       // the live count of the tokens: rows of out, or the depth of a weight gradient
+  uint accumulate; // 0: out is overwritten, 1: out is added to
   float alpha;
 };

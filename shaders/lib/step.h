@@ -6,11 +6,11 @@
 // Written by the host before each step.
 struct step_hyper {
   float learning_rate;
-  float beta1, beta2;         // of AdamW
-  float ln_beta1, ln_beta2;   // their natural logarithms, taken in f64 by the host
+  float beta1, beta2;       // of AdamW
+  float ln_beta1, ln_beta2; // their natural logarithms, taken in f64 by the host
   float epsilon, weight_decay;
-  float max_grad_norm;        // 0: no clipping
-  float inverse_targets;      // 1 / the sum of the weights of all target tokens of the step
+  float max_grad_norm;   // 0: no clipping
+  float inverse_targets; // 1 / the sum of the weights of all target tokens of the step
 };
 
 // Written by the device; `applied` is part of a checkpoint, the rest is read by the host after a step.

@@ -13,6 +13,8 @@ void vkift_free(void *memory) {
 
 vkift_train_options vkift_train_defaults(void) {
   return (vkift_train_options){
+      .num_pos_examples = 2,
+      .drop_duplicates = true,
       .warmup_ratio = 0.03,
       .warmup_steps = -1,
       .num_train_epochs = 3,
@@ -37,9 +39,13 @@ vkift_generate_options vkift_generate_defaults(void) {
 }
 
 vkift_eval_options vkift_eval_defaults(void) {
-  return (vkift_eval_options){.max_new_tokens = 128};
+  return (vkift_eval_options){.num_pos_examples = 2, .max_new_tokens = 128};
 }
 
 vkift_export_options vkift_export_defaults(void) {
   return (vkift_export_options){0};
+}
+
+vkift_data_options vkift_data_defaults(void) {
+  return (vkift_data_options){.num_pos_examples = 2};
 }

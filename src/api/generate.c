@@ -43,13 +43,16 @@ static bool ensure_context(vkift_generator *g, uint32_t tokens, err *e) {
   if (context > m->config.max_positions) context = m->config.max_positions;
   const generator_options options = generator_fit(m, g->loaded.device, 1, context);
   if (options.context < tokens)
-    return ERR(e, "a conversation of %u tokens does not fit: this device's storage buffers hold %u of this model's", tokens, options.context);
+    return ERR(e, "a conversation of %u tokens does not fit: this device's storage buffers hold %u of this model's", tokens,
+               options.context);
   g->context = options.context;
   g->pass_memory = arena_new("generator");
   g->heap = heap_new(g->loaded.device, "generator", GPU_MEMORY_DEVICE);
   g->staging = heap_new(g->loaded.device, "host side of the generator", GPU_MEMORY_STAGING);
   g->cached = ARENA_ARRAY(g->pass_memory, int32_t, g->context);
-  return generator_new(g->pass_memory, m, g->loaded.device, g->heap, g->staging, &options, &g->generator, e);
+  if (generator_new(g->pass_memory, m, g->loaded.device, g->heap, g->staging, &options, &g->generator, e)) return true;
+  drop_generator(g); // half of one must not answer the next call
+  return false;
 }
 
 vkift_status vkift_generator_open(const vkift_source *source, vkift_generator **out, vkift_error *error) {
@@ -82,21 +85,25 @@ static bool encode_raw(arena *a, const tokenizer *t, const char *content, masked
 }
 
 static bool encode_chat(arena *a, const loaded *l, const vkift_message *messages, size_t n, masked *out, err *e) {
-  static const message_role roles[] = {[VKIFT_SYSTEM] = ROLE_SYSTEM, [VKIFT_USER] = ROLE_USER, [VKIFT_ASSISTANT] = ROLE_ASSISTANT};
+  static const message_role roles[] = {
+      [VKIFT_SYSTEM] = ROLE_SYSTEM, [VKIFT_USER] = ROLE_USER, [VKIFT_ASSISTANT] = ROLE_ASSISTANT};
   message *list = ARENA_ARRAY(a, message, n);
   for (size_t i = 0; i < n; i++) list[i] = (message){.role = roles[messages[i].role], .content = messages[i].content};
   rendered r = {0};
-  const bool ok = prompt_render(&l->prompt, list, (uint32_t)n, true, &r, e) && mask_encode(a, l->model->tokenizer, &l->prompt, &r, out, e);
+  const bool ok =
+      prompt_render(&l->prompt, list, (uint32_t)n, true, &r, e) && mask_encode(a, l->model->tokenizer, &l->prompt, &r, out, e);
   rendered_free(&r);
   return ok;
 }
 
-static bool encode_prompt(arena *a, const vkift_generator *g, const vkift_message *messages, size_t n, bool raw, masked *out, err *e) {
+static bool encode_prompt(arena *a, const vkift_generator *g, const vkift_message *messages, size_t n, bool raw, masked *out,
+                          err *e) {
   if (!n || (raw && n != 1)) {
     e->usage = true;
     return ERR(e, raw ? "raw: expected one message, found %zu" : "expected at least one message, found %zu", n);
   }
-  TRY(raw ? encode_raw(a, g->loaded.model->tokenizer, messages[0].content, out, e) : encode_chat(a, &g->loaded, messages, n, out, e));
+  TRY(raw ? encode_raw(a, g->loaded.model->tokenizer, messages[0].content, out, e)
+          : encode_chat(a, &g->loaded, messages, n, out, e));
   if (!out->n) return ERR(e, "the prompt has no token: give some text");
   if (out->n >= g->loaded.model->config.max_positions)
     return ERR(e, "the prompt has %u tokens, the model's context only %u", out->n, g->loaded.model->config.max_positions);
@@ -127,11 +134,6 @@ static bool show(answer *w, bool last, err *e) {
   return true;
 }
 
-static bool is_end(const vkift_generator *g, int32_t id) {
-  const model *m = g->loaded.model;
-  return model_is_eos(m, id) || (*g->loaded.prompt.end_of_turn && id == tokenizer_id(m->tokenizer, g->loaded.prompt.end_of_turn));
-}
-
 // Feeds what of `ids` the cache does not hold; the last token always, for its logits.
 static bool feed_prompt(vkift_generator *g, const masked *prompt, const float **logits, err *e) {
   uint32_t common = 0;
@@ -151,8 +153,9 @@ static bool continue_answer(answer *w, const float *logits, vkift_finish *finish
   rng r = rng_new((uint64_t)o->seed, RNG_SAMPLE);
   for (;;) {
     const int32_t id = sample_token(logits, generator_vocabulary(g->generator), &sampling, &r);
+    if (id < 0) return ERR(e, "%s: the model's output is not finite: its weights are damaged", g->loaded.model->path);
     *finish = VKIFT_FINISH_END;
-    if (is_end(g, id)) return true;
+    if (loaded_is_end(&g->loaded, id)) return true;
     w->ids[w->n++] = id;
     TRY(show(w, false, e));
     *finish = VKIFT_FINISH_STOPPED;
@@ -165,8 +168,8 @@ static bool continue_answer(answer *w, const float *logits, vkift_finish *finish
   }
 }
 
-static bool run(vkift_generator *g, const vkift_message *messages, size_t n, const vkift_generate_options *o, vkift_generate_result *result,
-                arena *a, err *e) {
+static bool run(vkift_generator *g, const vkift_message *messages, size_t n, const vkift_generate_options *o,
+                vkift_generate_result *result, arena *a, err *e) {
   masked prompt;
   const float *logits;
   TRY(encode_prompt(a, g, messages, n, o->raw, &prompt, e));
@@ -175,14 +178,19 @@ static bool run(vkift_generator *g, const vkift_message *messages, size_t n, con
   const double start = clock_seconds();
   TRY(feed_prompt(g, &prompt, &logits, e));
   const double fed = clock_seconds();
-  answer w = {.g = g, .options = o, .capacity = g->context - prompt.n < o->max_new_tokens ? g->context - prompt.n + 1 : (uint32_t)o->max_new_tokens};
+  answer w = {.g = g,
+              .options = o,
+              .capacity = g->context - prompt.n < o->max_new_tokens ? g->context - prompt.n + 1 : (uint32_t)o->max_new_tokens};
   w.ids = ARENA_ARRAY(a, int32_t, w.capacity);
   vkift_finish finish = VKIFT_FINISH_LENGTH;
   const bool ok = continue_answer(&w, logits, &finish, e) && show(&w, true, e);
   text_free(&w.decoded);
   if (ok && result)
-    *result = (vkift_generate_result){.prompt_tokens = prompt.n, .new_tokens = w.n, .prompt_seconds = fed - start,
-                                      .new_seconds = clock_seconds() - fed, .finish = finish};
+    *result = (vkift_generate_result){.prompt_tokens = prompt.n,
+                                      .new_tokens = w.n,
+                                      .prompt_seconds = fed - start,
+                                      .new_seconds = clock_seconds() - fed,
+                                      .finish = finish};
   return ok;
 }
 
@@ -196,8 +204,8 @@ vkift_status vkift_generate(vkift_generator *g, const vkift_message *messages, s
     arena_free(a);
   } else {
     e.usage = true;
-    ERR(&e, "expected max_new_tokens ≥ 1, temperature ≥ 0 and 0 < top_p ≤ 1, found %lld, %g and %g", (long long)options->max_new_tokens,
-        options->temperature, options->top_p);
+    ERR(&e, "expected max_new_tokens ≥ 1, temperature ≥ 0 and 0 < top_p ≤ 1, found %lld, %g and %g",
+        (long long)options->max_new_tokens, options->temperature, options->top_p);
   }
   return status_from(ok, &e, error);
 }

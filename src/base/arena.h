@@ -24,7 +24,8 @@ char *arena_strndup(arena *a, const char *text, size_t length); // ends with NUL
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-char *arena_printf(arena *a, const char *format, ...);
+char *
+arena_printf(arena *a, const char *format, ...);
 
 uint64_t arena_bytes(const arena *a); // handed out so far
 

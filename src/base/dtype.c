@@ -5,8 +5,8 @@
 #include "base/err.h"
 
 static const dtype_info infos[DTYPE_COUNT] = {
-    [DTYPE_F32] = {"f32", 1, 4},   [DTYPE_F16] = {"f16", 1, 2},    [DTYPE_BF16] = {"bf16", 1, 2},
-    [DTYPE_I32] = {"i32", 1, 4},   [DTYPE_Q8_0] = {"q8_0", 32, 34}, [DTYPE_Q4_0] = {"q4_0", 32, 18},
+    [DTYPE_F32] = {"f32", 1, 4},     [DTYPE_F16] = {"f16", 1, 2},     [DTYPE_BF16] = {"bf16", 1, 2},
+    [DTYPE_I32] = {"i32", 1, 4},     [DTYPE_Q8_0] = {"q8_0", 32, 34}, [DTYPE_Q4_0] = {"q4_0", 32, 18},
     [DTYPE_Q4_1] = {"q4_1", 32, 20},
 };
 
@@ -40,7 +40,7 @@ uint16_t f32_to_f16(float f) {
   uint32_t bits;
   memcpy(&bits, &f, 4);
   uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
-  if (magnitude > 0x7F800000) return (uint16_t)(sign | 0x7E00); // NaN
+  if (magnitude > 0x7F800000) return (uint16_t)(sign | 0x7E00);  // NaN
   if (magnitude >= 0x477FF000) return (uint16_t)(sign | 0x7C00); // 65520 and above round to infinity
   if (magnitude < 0x38800000) {                                  // below 2⁻¹⁴: a multiple of 2⁻²⁴
     float scaled, rounded;

@@ -34,19 +34,19 @@ static inline bool err_false(void) {
 #define ERR(e, ...) (err_set((e), __VA_ARGS__), err_false())
 
 // Forward a failure: out of the function, or to its one cleanup label.
-#define TRY(call)                                                                                                      \
-  do {                                                                                                                 \
-    if (!(call)) return false;                                                                                         \
+#define TRY(call)              \
+  do {                         \
+    if (!(call)) return false; \
   } while (0)
-#define TRY_OR(call, label)                                                                                            \
-  do {                                                                                                                 \
-    if (!(call)) goto label;                                                                                           \
+#define TRY_OR(call, label)  \
+  do {                       \
+    if (!(call)) goto label; \
   } while (0)
 
 // An invariant of ours. The message says which object broke it, with its values.
-#define REQUIRE(condition, ...)                                                                                        \
-  do {                                                                                                                 \
-    if (!(condition)) require_failed(__FILE__, __LINE__, #condition, __VA_ARGS__);                                     \
+#define REQUIRE(condition, ...)                                                    \
+  do {                                                                             \
+    if (!(condition)) require_failed(__FILE__, __LINE__, #condition, __VA_ARGS__); \
   } while (0)
 #if defined(__GNUC__)
 __attribute__((noreturn, format(printf, 4, 5)))

@@ -78,7 +78,8 @@ bool file_writer_open(const char *path, file_writer *w, err *e) {
 }
 
 bool file_write(file_writer *w, const void *data, uint64_t bytes, err *e) {
-  if (bytes && fwrite(data, 1, (size_t)bytes, w->stream) != bytes) return ERR(e, "%s: cannot write: %s", w->path, strerror(errno));
+  if (bytes && fwrite(data, 1, (size_t)bytes, w->stream) != bytes)
+    return ERR(e, "%s: cannot write: %s", w->path, strerror(errno));
   return true;
 }
 

@@ -39,14 +39,14 @@ bool file_replace(const char *path, const void *data, uint64_t bytes, err *e);
 
 bool file_exists(const char *path); // of any kind
 bool file_is_dir(const char *path);
-bool dir_make(const char *path, err *e);                          // with parents; an existing directory is fine
-bool dir_is_empty(const char *path);                              // true also when there is none
-bool dir_remove(const char *path, err *e);                        // with all in it
-bool dir_sync(const char *path, err *e);                          // fsync of the directory itself
-bool dir_rename(const char *from, const char *to, err *e);        // atomic; syncs the parent
+bool dir_make(const char *path, err *e);                                       // with parents; an existing directory is fine
+bool dir_is_empty(const char *path);                                           // true also when there is none
+bool dir_remove(const char *path, err *e);                                     // with all in it
+bool dir_sync(const char *path, err *e);                                       // fsync of the directory itself
+bool dir_rename(const char *from, const char *to, err *e);                     // atomic; syncs the parent
 bool dir_list(arena *a, const char *path, char ***names, uint64_t *n, err *e); // sorted, without . and ..
 char *path_join(arena *a, const char *dir, const char *name);
 char *path_trim(arena *a, const char *path); // without slashes at its end
-const char *path_name(const char *path); // what stands behind the last slash
+const char *path_name(const char *path);     // what stands behind the last slash
 
 #endif

@@ -64,7 +64,11 @@ int utf8_decode(const char *s, size_t length, uint32_t *code) {
   static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
   if (!length) return 0;
   unsigned char first = (unsigned char)s[0];
-  int n = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+  int n = first < 0x80                    ? 1
+          : first >= 0xC2 && first < 0xE0 ? 2
+          : first >= 0xE0 && first < 0xF0 ? 3
+          : first >= 0xF0 && first < 0xF5 ? 4
+                                          : 0;
   if (!n || (size_t)n > length) return 0;
   uint32_t c = n == 1 ? first : first & (0x7Fu >> n);
   for (int i = 1; i < n; i++) {

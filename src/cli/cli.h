@@ -10,6 +10,7 @@ bool train_run(int argc, char **argv, err *e);
 bool generate_run(int argc, char **argv, err *e);
 bool eval_run(int argc, char **argv, err *e);
 bool export_run(int argc, char **argv, err *e);
+bool data_run(int argc, char **argv, err *e);
 bool tokenize_run(int argc, char **argv, err *e);
 bool devices_run(int argc, char **argv, err *e);
 

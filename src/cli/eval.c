@@ -9,6 +9,7 @@
 #include "cli/json_line.h"
 #include "cli/options.h"
 #include "cli/show.h"
+#include "cli/source.h"
 #include "config/train_options.h"
 #include "io/json.h"
 
@@ -25,8 +26,17 @@ static const option eval_table[] = {
      .help = "such an answer ends here at the latest"},
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: score answers only; lm: every token"},
     {"train_on", OPTION_ENUM, AT(train_on), .names = train_on_names, .help = "which assistant turns are scored"},
-    {"data_format", OPTION_ENUM, AT(data_format), .names = data_format_names, .help = "auto: recognised from the first example"},
+    {"data_format", OPTION_ENUM, AT(data_format), .names = data_format_names, .value = "FORMAT",
+     .help = "auto (recognised from the first example), alpaca, messages, prompt-completion, text, tokens, sharegpt, segments, "
+             "self-instruct or superni"},
     {"skip_bad_examples", OPTION_BOOL, AT(skip_bad_examples), .help = "count and skip a bad line of data instead of stopping"},
+    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), .unset = "none", .help = "an end marker that answers carry as text; removed"},
+    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), .least = 0, .most = 100,
+     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
+    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100,
+     .help = "Super-NaturalInstructions: wrong demonstrations in an instruction"},
+    {"add_explanation", OPTION_BOOL, AT(add_explanation),
+     .help = "Super-NaturalInstructions: say why a demonstration is right or wrong"},
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,
@@ -104,8 +114,8 @@ static void print_example(const vkift_scored *x) {
 }
 
 static void on_example(void *user, const vkift_scored *x) {
-  const scoring *s = user;
-  if (s->own->per_token) print_example(x);
+  (void)user;
+  print_example(x);
 }
 
 static void on_cluster(void *user, const vkift_cluster_score *c) {
@@ -127,7 +137,7 @@ static void on_note(void *user, const char *message) {
 
 static bool score(const vkift_eval_options *o, scoring *s, err *e) {
   const vkift_eval_events events = {.user = s,
-                                    .example = on_example,
+                                    .example = s->own->per_token ? on_example : NULL, // has every token scored
                                     .cluster = on_cluster,
                                     .progress = on_progress,
                                     .note = on_note,
@@ -207,7 +217,8 @@ static void print_clusters(const scoring *tuned, const scoring *base) {
          "most frequent answer");
   for (uint64_t i = 0; i < tuned->n; i++) {
     const cluster_row *c = &tuned->clusters[i];
-    print_row(*c->name ? c->name : "(none)", c->examples, c->correct, base ? &base->clusters[i].correct : NULL, c->frequent,
+    const char *unnamed = tuned->n > 1 ? "(none)" : "all"; // data without clusters
+    print_row(*c->name ? c->name : unnamed, c->examples, c->correct, base ? &base->clusters[i].correct : NULL, c->frequent,
               width);
     frequent += c->frequent;
   }
@@ -239,8 +250,7 @@ static bool check(const vkift_eval_options *o, const eval_flags *own, err *e) {
 }
 
 static bool score_base(vkift_eval_options o, scoring *base, const scoring *tuned, err *e) {
-  o.source.base = o.source.run != NULL;
-  o.source.adapter = NULL;
+  o.source.base = true;
   TRY(score(&o, base, e));
   REQUIRE(base->n == tuned->n, "%llu clusters before, %llu after", (unsigned long long)base->n, (unsigned long long)tuned->n);
   return true;
@@ -261,7 +271,8 @@ bool eval_run(int argc, char **argv, err *e) {
   } else if (ok) {
     interrupts_catch(false);
     o.source.run = f.positional;
-    ok = check(&o, &own, e) && score(&o, &tuned, e) && (!own.compare_base || score_base(o, &base, &tuned, e));
+    ok = check(&o, &own, e) && source_check(&o.source, e) && score(&o, &tuned, e) &&
+         (!own.compare_base || score_base(o, &base, &tuned, e));
     const scoring *before = own.compare_base ? &base : NULL;
     if (ok && own.per_token) log_note("loss %.6f, perplexity %.4f", tuned.result.loss, tuned.result.perplexity);
     else if (ok && own.json) print_json(&tuned, before, o.accuracy);

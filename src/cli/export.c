@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/source.h"
 #include "config/train_options.h"
 
 static const option export_table[] = {
@@ -27,7 +28,7 @@ static bool check(const vkift_export_options *o, err *e) {
   if (!o->source.run == !o->source.model) fault = "give a run directory, or --model and --adapter";
   else if (o->source.run && o->source.adapter) fault = "--adapter belongs to --model; a run brings its own";
   else if (!o->output_dir) fault = "--output-dir is missing: where to write";
-  else if (!o->merge) fault = "what to do? --merge adds the adapter to the weights and writes the whole model";
+  else if (!o->merge) fault = "--merge is missing: it adds the adapter to the weights and writes the whole model";
   if (!fault) return true;
   e->usage = true;
   return ERR(e, "%s", fault);
@@ -45,7 +46,7 @@ bool export_run(int argc, char **argv, err *e) {
   } else if (ok) {
     o.source.run = f.positional;
     vkift_error error = {0};
-    ok = check(&o, e) && library_ok(vkift_export(&o, &error), &error, e);
+    ok = check(&o, e) && source_check(&o.source, e) && library_ok(vkift_export(&o, &error), &error, e);
     if (ok) printf("written: %s\n\nnext:\n  vkift generate --model %s --chat\n", o.output_dir, o.output_dir);
   }
   arena_free(a);

@@ -11,6 +11,7 @@
 #include "cli/json_line.h"
 #include "cli/options.h"
 #include "cli/show.h"
+#include "cli/source.h"
 #include "config/train_options.h"
 #include "io/json.h"
 
@@ -78,12 +79,20 @@ static void print_json(const session *s, const char *prompt, const vkift_generat
   text_puts(&out, "{\"prompt\": ");
   json_put_string(&out, prompt);
   text_puts(&out, ", \"answer\": ");
-  json_line_put_string(&out, s->answer.data, s->answer.length);
+  json_put_bytes(&out, s->answer.data, s->answer.length);
   text_printf(&out, ", \"prompt_tokens\": %lld, \"new_tokens\": %lld, \"finish\": \"%s\"}", (long long)r->prompt_tokens,
               (long long)r->new_tokens, finish_names[r->finish]);
   puts(out.data);
   fflush(stdout);
   text_free(&out);
+}
+
+// An answer that was cut looks like one that ends badly. (--json has "finish".)
+static void note_cut(const session *s, const vkift_generate_result *r) {
+  if (s->own->json || r->finish != VKIFT_FINISH_LENGTH || !log_stderr_is_terminal()) return;
+  if (r->new_tokens >= s->options.max_new_tokens)
+    log_note("the answer was cut at --max-new-tokens %lld", (long long)r->new_tokens);
+  else log_note("the answer was cut: the model's context is full");
 }
 
 static bool answer_prompt(session *s, const char *prompt, err *e) {
@@ -96,6 +105,7 @@ static bool answer_prompt(session *s, const char *prompt, err *e) {
   if (!s->own->json && log_stderr_is_terminal())
     log_note("%s tokens read in %.1f s, %s written in %.1f s", show_count(r.prompt_tokens).text, r.prompt_seconds,
              show_count(r.new_tokens).text, r.new_seconds);
+  note_cut(s, &r);
   return true;
 }
 
@@ -149,12 +159,15 @@ static bool turn(session *s, conversation *c, const char *line, size_t length, e
   TRY(answer(s, c->messages, (size_t)c->n, &r, e));
   if (s->own->json) print_json(s, c->messages[c->n - 1].content, &r);
   else putchar('\n');
+  fflush(stdout);
+  note_cut(s, &r);
   say(c, VKIFT_ASSISTANT, s->answer.data, s->answer.length);
   return true;
 }
 
 static bool chat(session *s, err *e) {
   bool terminal = isatty(STDIN_FILENO) == 1;
+  if (terminal) log_note("each line is a turn; /clear starts again, /exit or Ctrl-D ends");
   conversation c = {0};
   begin(&c, s->own->system);
   char *line = NULL;
@@ -208,7 +221,8 @@ bool generate_run(int argc, char **argv, err *e) {
     s.options.text = on_text;
     s.options.should_stop = interrupted;
     vkift_error error = {0};
-    ok = check(&source, &s.options, &own, e) && library_ok(vkift_generator_open(&source, &s.generator, &error), &error, e);
+    ok = check(&source, &s.options, &own, e) && source_check(&source, e) &&
+         library_ok(vkift_generator_open(&source, &s.generator, &error), &error, e);
     if (ok && own.chat) ok = chat(&s, e);
     else if (ok && own.prompt) ok = answer_prompt(&s, own.prompt, e);
     else if (ok) ok = answer_file(a, &s, own.prompt_file, e);

@@ -123,21 +123,6 @@ bool json_line_ids(arena *a, const char *where, const char *line, size_t length,
   return at_end(&c);
 }
 
-void json_line_put_string(text *out, const char *bytes, size_t length) {
-  text_putc(out, '"');
-  for (size_t i = 0; i < length;) {
-    unsigned char b = (unsigned char)bytes[i];
-    int n = utf8_decode(bytes + i, length - i, NULL);
-    if (!n) text_puts(out, "\xEF\xBF\xBD");
-    else if (b == '"' || b == '\\') text_printf(out, "\\%c", b);
-    else if (b == '\n') text_puts(out, "\\n");
-    else if (b < 0x20) text_printf(out, "\\u%04x", b);
-    else text_put(out, bytes + i, (size_t)n);
-    i += n ? (size_t)n : 1;
-  }
-  text_putc(out, '"');
-}
-
 void json_line_put_ids(text *out, const int32_t *ids, size_t n) {
   text_putc(out, '[');
   for (size_t i = 0; i < n; i++) text_printf(out, "%s%d", i ? ", " : "", (int)ids[i]);

@@ -1,5 +1,5 @@
-// JSON Lines on stdin and stdout: single strings, arrays of ids and numbers. Unlike io/json.h's, strings may hold NUL, since
-// any text can be tokenized.
+// JSON Lines on stdin and stdout: single strings, arrays of ids and numbers. Unlike those that io/json.h reads, strings may
+// hold NUL, since any text can be tokenized.
 #ifndef CLI_JSON_LINE_H
 #define CLI_JSON_LINE_H
 
@@ -14,8 +14,6 @@ bool json_line_string(const char *where, const char *line, size_t length, text *
 // … one JSON array of whole numbers that fit int32.
 bool json_line_ids(arena *a, const char *where, const char *line, size_t length, int32_t **ids, size_t *n, err *e);
 
-// Appends a JSON string; bytes that are not UTF-8 become U+FFFD.
-void json_line_put_string(text *out, const char *bytes, size_t length);
 void json_line_put_ids(text *out, const int32_t *ids, size_t n);
 // A number that JSON can say, else null. Nine digits tell every float32 apart.
 void json_line_put_number(text *out, double value, int digits);

@@ -21,6 +21,7 @@ static const command commands[] = {
     {"generate", generate_run, "complete a prompt, or chat"},
     {"eval", eval_run, "score a model on a data set"},
     {"export", export_run, "write a model with its adapter merged"},
+    {"data", data_run, "show what a model would be trained on, or check a whole data set"},
     {"devices", devices_run, "the GPUs found, what vkift uses of them, and a known-answer check"},
     {"tokenize", tokenize_run, "text to token ids and back"},
 };
@@ -61,13 +62,24 @@ static void print_help(void) {
   puts("\nvkift COMMAND --help explains a command and its options; vkift --version prints the version.");
 }
 
-static bool unknown_command(const char *given, err *e) {
+// NULL: there is none of this name, and `e` says what is near it.
+static const command *find_command(const char *given, err *e) {
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (!strcmp(commands[i].name, given)) return &commands[i];
   const char *names[N_COMMANDS + 1] = {0};
   for (int i = 0; i < N_COMMANDS; i++) names[i] = commands[i].name;
   const char *nearest = names_nearest(names, given);
   e->usage = true;
-  if (nearest) return ERR(e, "unknown command '%.100s': did you mean %s?", given, nearest);
-  return ERR(e, "unknown command '%.100s': vkift --help lists them", given);
+  if (nearest) ERR(e, "unknown command '%.100s': did you mean %s?", given, nearest);
+  else ERR(e, "unknown command '%.100s': vkift --help lists them", given);
+  return NULL;
+}
+
+// vkift help COMMAND is vkift COMMAND --help.
+static bool help(int argc, char **argv, err *e) {
+  if (!argc) return print_help(), true;
+  const command *named = find_command(argv[0], e);
+  return named && named->run(1, (char *[]){"--help"}, e);
 }
 
 static bool run(int argc, char **argv, err *e) {
@@ -76,11 +88,10 @@ static bool run(int argc, char **argv, err *e) {
     e->usage = true;
     return ERR(e, "no command is given: vkift --help lists them");
   }
-  if (!strcmp(word, "--help") || !strcmp(word, "-h")) return print_help(), true;
+  if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return help(argc - 2, argv + 2, e);
   if (!strcmp(word, "--version")) return printf("vkift %s\n", vkift_version()), true;
-  for (int i = 0; i < N_COMMANDS; i++)
-    if (!strcmp(commands[i].name, word)) return commands[i].run(argc - 2, argv + 2, e);
-  return unknown_command(word, e);
+  const command *named = find_command(word, e);
+  return named && named->run(argc - 2, argv + 2, e);
 }
 
 int main(int argc, char **argv) {

@@ -46,7 +46,7 @@ static bool read_flag(arena *a, const option_set *sets, size_t n_sets, int argc,
   } else {
     text expected = {0};
     option_describe(new->option, &expected);
-    ERR(e, "%s: expected %s behind it, found %s", new->name, expected.data, following ? following : "the end of the line");
+    ERR(e, "%s: expected %s after it, found %s", new->name, expected.data, following ? following : "the end of the line");
     text_free(&expected);
     return false;
   }
@@ -98,7 +98,7 @@ bool flags_store(arena *a, const flags *f, err *e) {
 
 // --- help ------------------------------------------------------------------------------------------------------------
 
-enum { HELP_WIDTH = 100, HELP_COLUMN = 34 };
+enum { HELP_WIDTH = 80, HELP_COLUMN = 30 }; // terminals open with 80 columns
 
 // Words of `words` from column `at` on, broken before HELP_WIDTH and continued at column `indent`.
 static void put_wrapped(text *out, const char *words, size_t at, size_t indent) {

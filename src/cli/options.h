@@ -32,7 +32,7 @@ const char *flags_value(const flags *f, const char *name);
 // Stores them all. The first of a list replaces what a file said, the others add to it.
 bool flags_store(arena *a, const flags *f, err *e);
 
-// The help of a command, at most 100 columns wide. defaults[i] has the default values of sets[i].
+// The help of a command, at most 80 columns wide. defaults[i] has the default values of sets[i].
 void options_help(const command_help *help, const option_set *sets, const void *const *defaults, size_t n_sets, text *out);
 // Prints it on stdout.
 void options_print_help(const command_help *help, const option_set *sets, const void *const *defaults, size_t n_sets);

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/json_line.h"
 #include "cli/options.h"
+#include "io/json.h"
 
 typedef struct tokenize_options {
   const char *model;
@@ -58,7 +59,7 @@ static bool decode(const tokenize_options *o, const vkift_tokenizer *t, const in
   size_t length = 0;
   if (!library_ok(vkift_tokenizer_decode(t, ids, n, !o->special, &bytes, &length, &error), &error, e)) return false;
   if (o->jsonl) {
-    json_line_put_string(out, bytes, length);
+    json_put_bytes(out, bytes, length);
     text_putc(out, '\n');
   } else {
     text_put(out, bytes, length);
@@ -111,8 +112,11 @@ static bool read_ids(arena *a, const text *in, int32_t **ids, size_t *n, err *e)
     char *behind;
     errno = 0;
     long id = strtol(p, &behind, 10);
-    if (behind == p || errno || id < 0 || id > INT32_MAX)
-      return ERR(e, "stdin: byte %zu: expected a token id, found '%.20s'", (size_t)(p - in->data), p);
+    if (behind == p || errno || id < 0 || id > INT32_MAX) {
+      size_t word = strcspn(p, " \t\r\n,");
+      return ERR(e, "stdin: byte %zu: expected a token id, found '%.*s'%s", (size_t)(p - in->data), word < 20 ? (int)word : 20, p,
+                 *p == '[' ? " (arrays of ids are read with --jsonl)" : "");
+    }
     arena_grow(a, (void **)ids, &capacity, *n + 1, sizeof **ids);
     (*ids)[(*n)++] = (int32_t)id;
     p = behind;

@@ -25,7 +25,8 @@ static const option train_flag_table[] = {
      .help = "YAML file whose keys are these options with underscores; flags win over it"},
     {"resume", OPTION_PATH, offsetof(train_flags, resume), .rules = OPTION_FLAG_ONLY | OPTION_OPTIONAL_VALUE, GROUP,
      .unset = "off", .value = "RUN",
-     .help = "go on from the newest good checkpoint of a run directory (by default --output-dir), as its config.yaml says"},
+     .help = "go on from the newest good checkpoint of a run directory (by default the output directory), as its config.yaml or "
+             "--config says"},
     {"json", OPTION_BOOL, offsetof(train_flags, json), .rules = OPTION_FLAG_ONLY, GROUP,
      .help = "print the result as one JSON object"},
     {0},
@@ -36,7 +37,7 @@ static const command_help help = {
     .about =
         "Finetunes a language model on instruction data and writes a run directory: config.yaml, metrics.jsonl, "
         "checkpoints, and adapter/ or model/. With neither --model nor --data, trains the built-in example.",
-    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl --output-dir runs/first",
+    .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl \\\n    --output-dir runs/first",
 };
 
 static bool usage(err *e, const char *message) {
@@ -44,32 +45,34 @@ static bool usage(err *e, const char *message) {
   return ERR(e, "%s", message);
 }
 
-// A run directory is resumed with the options in its config.yaml.
-static bool resume_from(arena *a, const flags *f, const char **config, const char **run, err *e) {
-  const char *named = flags_value(f, "resume"), *output = flags_value(f, "output_dir");
-  *run = named && *named ? named : output;
-  if (!*run) return usage(e, "--resume: which run? Name its directory: --resume RUN");
-  if (named && *named && output && strcmp(named, output))
-    return usage(e, "--resume RUN and --output-dir name different directories");
-  if (!file_is_dir(*run))
-    return ERR(e, "%s: expected a run directory to resume, found %s", *run, file_exists(*run) ? "a file" : "nothing");
-  if (!*config) *config = path_join(a, *run, "config.yaml");
-  return true;
+// The directory to resume: named, or where the options say that the run is written.
+static bool check_run(const char *run, err *e) {
+  if (!run) return usage(e, "--resume: which run? Name its directory: --resume RUN");
+  return file_is_dir(run) ||
+         ERR(e, "%s: expected a run directory to resume, found %s", run, file_exists(run) ? "a file" : "nothing");
 }
 
 // Flags win over the file, the file over the defaults. The flags are stored first and last: first, so that what is wrong
-// with the command line is said before a file is looked for.
+// with the command line is said before a file is looked for. A run is resumed with the options in its config.yaml, unless
+// --config names others.
 static bool read_options(arena *a, const flags *f, const option_set *sets, size_t n_sets, vkift_train_options *o, err *e) {
-  const char *config = flags_value(f, "config"), *run = NULL;
+  const char *config = flags_value(f, "config"), *named = flags_value(f, "resume"), *run = flags_value(f, "output_dir");
   TRY(flags_store(a, f, e));
-  if (flags_value(f, "resume")) TRY(resume_from(a, f, &config, &run, e));
+  if (named && *named) {
+    if (run && strcmp(named, run)) return usage(e, "--resume RUN and --output-dir name different directories");
+    run = named;
+  }
+  if (named && !config) {
+    TRY(check_run(run, e));
+    config = path_join(a, run, "config.yaml");
+  }
   *o = vkift_train_defaults();
-  bool model = flags_value(f, "model"), data = flags_value(f, "data");
-  if (!config && !model && !data) config = assets_path(a, "train.yaml");
+  if (!config && !flags_value(f, "model") && !flags_value(f, "data")) config = assets_path(a, "train.yaml");
   if (config) TRY(yaml_read(a, config, sets, n_sets, e));
   TRY(flags_store(a, f, e));
-  if (run) {
-    o->output_dir = run;
+  if (run) o->output_dir = run;
+  if (named) {
+    TRY(check_run(o->output_dir, e));
     o->resume = true;
   }
   if (!o->model)
@@ -83,7 +86,8 @@ static bool read_options(arena *a, const flags *f, const option_set *sets, size_
 }
 
 static void on_step(void *user, const vkift_step *s) {
-  (void)user;
+  int64_t *made = user;
+  ++*made;
   if (s->bad) log_warn("step %lld: loss or gradient is not finite; the weights stay as they were", (long long)s->step);
   log_progress(s->step == s->total_steps, "step %lld/%lld  loss %.4f  lr %.2e  %s target tokens/s  %s left", (long long)s->step,
                (long long)s->total_steps, s->loss, s->learning_rate, show_count((int64_t)s->target_tokens_per_second).text,
@@ -119,9 +123,12 @@ static void print_json(const vkift_train_result *r, double seconds) {
   text_free(&out);
 }
 
-static void print_result(const vkift_train_result *r, double seconds) {
-  printf("%s %s of %s steps in %s", r->stopped ? "stopped after" : "trained", show_count(r->steps).text,
-         show_count(r->total_steps).text, show_time(seconds).text);
+// made: the steps of this call; a resumed run has older ones. own_data: the run has evaluation data.
+static void print_result(const vkift_train_result *r, int64_t made, bool own_data, double seconds) {
+  if (!made && !r->stopped) printf("nothing left to train after step %s", show_count(r->steps).text);
+  else
+    printf("%s %s of %s steps in %s", r->stopped ? "stopped after" : "trained", show_count(r->steps).text,
+           show_count(r->total_steps).text, show_time(seconds).text);
   if (isfinite(r->last_loss)) printf("; last loss %.4f", r->last_loss);
   if (isfinite(r->last_eval_loss)) printf("; evaluation loss %.4f", r->last_eval_loss);
   if (r->bad_steps) printf("; steps that were not finite and changed nothing: %s", show_count(r->bad_steps).text);
@@ -130,7 +137,7 @@ static void print_result(const vkift_train_result *r, double seconds) {
     return;
   }
   printf("\nwritten: %s\n\nnext:\n  vkift generate %s --chat\n", r->output, r->run_dir);
-  printf("  vkift eval %s%s\n", r->run_dir, isfinite(r->last_eval_loss) ? "" : " --data FILE"); // else it has its own
+  printf("  vkift eval %s%s\n", r->run_dir, own_data ? "" : " --data FILE");
   printf("  vkift export --merge %s --output-dir DIR\n", r->run_dir);
 }
 
@@ -147,14 +154,16 @@ bool train_run(int argc, char **argv, err *e) {
     options_print_help(&help, sets, (const void *const[]){&defaults, &own_defaults}, 2);
   } else if (ok) {
     interrupts_catch(false);
-    const vkift_train_events events = {.step = on_step, .evaluation = on_evaluation, .note = on_note, .should_stop = interrupted};
+    int64_t made = 0;
+    const vkift_train_events events = {
+        .user = &made, .step = on_step, .evaluation = on_evaluation, .note = on_note, .should_stop = interrupted};
     vkift_train_result result = {0};
     vkift_error error = {0};
     double start = clock_seconds();
     ok = read_options(a, &f, sets, 2, &o, e) && library_ok(vkift_train(&o, &events, &result, &error), &error, e);
     if (ok && result.stopped) log_note("stopped by a signal; the checkpoint of step %lld is kept", (long long)result.steps);
     if (ok && own.json) print_json(&result, clock_seconds() - start);
-    else if (ok) print_result(&result, clock_seconds() - start);
+    else if (ok) print_result(&result, made, o.eval_data || o.eval_split > 0, clock_seconds() - start);
   }
   arena_free(a);
   return ok;

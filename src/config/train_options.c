@@ -8,7 +8,8 @@
 
 const char *const objective_names[] = {"sft", "lm", NULL};
 const char *const method_names[] = {"lora", "full", NULL};
-const char *const data_format_names[] = {"auto", "alpaca", "messages", "prompt-completion", "text", "tokens", NULL};
+const char *const data_format_names[] = {"auto",     "alpaca",   "messages",      "prompt-completion", "text", "tokens",
+                                         "sharegpt", "segments", "self-instruct", "superni",           NULL};
 const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
 const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
@@ -29,24 +30,41 @@ const option train_option_table[] = {
      .help = "random: fresh weights; of the model only config.json and tokenizer.json are read (needs method full)"},
     {"adapter", OPTION_PATH, AT(adapter), GROUP, .unset = "none", .value = "DIR", .help = "go on from this PEFT adapter"},
     {"data", OPTION_DATA, AT(data), GROUP, .unset = "none",
-     .help = "JSONL or JSON file, or a directory with train.jsonl; a final :number is its weight; may be repeated"},
-    {"data_format", OPTION_ENUM, AT(data_format), GROUP, .names = data_format_names,
-     .help = "auto: recognised from the first example"},
+     .help =
+         "JSONL or JSON file, a directory with train.jsonl or of SuperNI tasks; a final :number is its weight; may be repeated"},
+    {"data_format", OPTION_ENUM, AT(data_format), GROUP, .names = data_format_names, .value = "FORMAT",
+     .help = "auto (recognised from the first example), alpaca, messages, prompt-completion, text, tokens, sharegpt, segments, "
+             "self-instruct or superni"},
     {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names, .unset = "the model's, else alpaca",
      .value = "FILE|NAME", .help = "a Jinja file, or the built-in alpaca or chatml"},
     {"train_on", OPTION_ENUM, AT(train_on), GROUP, .names = train_on_names, .help = "which assistant turns carry loss"},
     {"skip_bad_examples", OPTION_BOOL, AT(skip_bad_examples), GROUP,
      .help = "count and skip a bad line of data instead of stopping before the first step"},
+    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), GROUP, .unset = "none",
+     .help = "an end marker that answers carry as text, such as <|endoftext|>; removed"},
+    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), GROUP, RANGE(0, 100),
+     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
+    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), GROUP, RANGE(0, 100),
+     .help = "Super-NaturalInstructions: wrong demonstrations in an instruction"},
+    {"add_explanation", OPTION_BOOL, AT(add_explanation), GROUP,
+     .help = "Super-NaturalInstructions: say why a demonstration is right or wrong"},
+    {"max_examples_per_task", OPTION_INTEGER, AT(max_examples_per_task), GROUP, RANGE(1, UINT32_MAX), .unset = "all",
+     .help = "of each task, so many examples are trained on"},
+    {"mixing_cap", OPTION_INTEGER, AT(mixing_cap), GROUP, RANGE(1, UINT32_MAX), .unset = "none",
+     .help = "of each task, at most so many examples an epoch, others in the next"},
+    {"drop_duplicates", OPTION_BOOL, AT(drop_duplicates), GROUP, .help = "leave out examples that are there already"},
     {"eval_data", OPTION_PATH, AT(eval_data), GROUP, .unset = "none", .help = "scored during training; same forms as data"},
     {"eval_split", OPTION_NUMBER, AT(eval_split), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST, .value = "SHARE",
      .help = "share of the training data that is scored instead of trained on"},
+    {"allow_leakage", OPTION_BOOL, AT(allow_leakage), GROUP,
+     .help = "keep training examples whose prompt is in the evaluation data too"},
 #undef GROUP
 #define GROUP .group = "Method"
     {"objective", OPTION_ENUM, AT(objective), GROUP, .names = objective_names,
      .help = "sft: loss on answers only; lm: on every token"},
     {"method", OPTION_ENUM, AT(method), GROUP, .names = method_names,
      .help = "lora: small matrices beside frozen weights; full: all weights"},
-    {"lora_r", OPTION_INTEGER, AT(lora_r), GROUP, RANGE(1, 1024), .help = "rank of the LoRA matrices"},
+    {"lora_r", OPTION_INTEGER, AT(lora_r), GROUP, RANGE(1, 4096), .help = "rank of the LoRA matrices"},
     {"lora_alpha", OPTION_NUMBER, AT(lora_alpha), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
      .help = "the update is scaled by alpha / r"},
     {"lora_dropout", OPTION_NUMBER, AT(lora_dropout), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
@@ -64,7 +82,7 @@ const option train_option_table[] = {
      .help = "share of the steps in which the learning rate rises"},
     {"warmup_steps", OPTION_INTEGER, AT(warmup_steps), GROUP, RANGE(0, INFINITY), .unset = "by warmup_ratio",
      .help = "steps in which it rises; wins over warmup_ratio"},
-    {"num_train_epochs", OPTION_NUMBER, AT(num_train_epochs), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+    {"num_train_epochs", OPTION_NUMBER, AT(num_train_epochs), GROUP, RANGE(0, 1e6), .rules = OPTION_ABOVE_LEAST,
      .help = "passes over the data"},
     {"max_steps", OPTION_INTEGER, AT(max_steps), GROUP, RANGE(1, INFINITY), .unset = "by num_train_epochs",
      .help = "optimizer steps; wins over num_train_epochs"},

@@ -18,6 +18,29 @@ static void skip_space(jsonl *r) {
   for (; r->at < r->end && (is_blank(*r->at) || *r->at == '\n'); r->at++) r->line += *r->at == '\n';
 }
 
+// Whether an object begins at `s`, ends behind a line break, and has nothing but white space behind it. A line break in
+// a string is no JSON: then the file is one of lines, and the first of them is at fault.
+static bool fills_lines(const char *s, const char *end) {
+  uint64_t depth = 0;
+  bool in_string = false, broken = false;
+  if (*s != '{') return false;
+  for (; s < end && *s; s++) {
+    if (in_string) {
+      if (*s == '\n') return false;
+      if (*s == '\\' && end - s > 1 && s[1]) s++;
+      else if (*s == '"') in_string = false;
+      continue;
+    }
+    in_string = *s == '"';
+    broken |= *s == '\n';
+    depth += *s == '{' || *s == '[';
+    if ((*s == '}' || *s == ']') && !--depth) break;
+  }
+  if (depth || s >= end || !broken) return false;
+  for (s++; s < end && (is_blank(*s) || *s == '\n'); s++) continue;
+  return s == end;
+}
+
 bool jsonl_open(const char *name, const char *data, uint64_t size, jsonl *r, err *e) {
   if (is_utf16(data, size)) return ERR(e, "%s: expected text in UTF-8, found UTF-16; convert it first", name);
   *r = (jsonl){.name = name, .at = data, .end = data + size, .line = 1};
@@ -25,6 +48,7 @@ bool jsonl_open(const char *name, const char *data, uint64_t size, jsonl *r, err
   skip_space(r);
   if (r->at == r->end) return ERR(e, "%s: expected at least one example, found an empty file", name);
   r->is_array = *r->at == '[';
+  r->is_document = fills_lines(r->at, r->end);
   r->at += r->is_array;
   return true;
 }
@@ -47,13 +71,13 @@ static jsonl_status next_line(jsonl *r, jsonl_item *item, err *e) {
   if (item->length > JSONL_ITEM_BYTES)
     ERR(e, "%s:%llu: expected a line of at most %d bytes, found %llu", r->name, line, JSONL_ITEM_BYTES,
         (unsigned long long)item->length);
-  else if (nul)
-    ERR(e, "%s:%llu: byte %llu: expected text, found a NUL", r->name, line, (unsigned long long)(nul - from + 1));
+  else if (nul) ERR(e, "%s:%llu: byte %llu: expected text, found a NUL", r->name, line, (unsigned long long)(nul - from + 1));
   else if (item->length == 1 && *from == '{')
-    ERR(e, "%s:%llu: expected a JSON object on one line, found one that goes on below it (only the items of a JSON array "
-           "may stand on several lines)", r->name, line);
-  else
-    return JSONL_ITEM;
+    ERR(e,
+        "%s:%llu: expected a JSON object on one line, found one that goes on below it (only the items of a JSON array, or "
+        "one object that fills the file, may stand on several lines)",
+        r->name, line);
+  else return JSONL_ITEM;
   return JSONL_BAD;
 }
 
@@ -111,6 +135,19 @@ static jsonl_status next_element(jsonl *r, jsonl_item *item, err *e) {
   return JSONL_ITEM;
 }
 
+// The whole file.
+static jsonl_status next_document(jsonl *r, jsonl_item *item, err *e) {
+  if (r->at == r->end) return JSONL_END;
+  *item = (jsonl_item){.data = r->at, .length = (uint64_t)(r->end - r->at), .place = 1};
+  r->at = r->end;
+  r->items++;
+  if (item->length <= JSONL_DOCUMENT_BYTES) return JSONL_ITEM;
+  ERR(e, "%s: expected an object of at most %d bytes, found %llu", r->name, JSONL_DOCUMENT_BYTES,
+      (unsigned long long)item->length);
+  return JSONL_BROKEN;
+}
+
 jsonl_status jsonl_next(jsonl *r, jsonl_item *item, err *e) {
+  if (r->is_document) return next_document(r, item, e);
   return r->is_array ? next_element(r, item, e) : next_line(r, item, e);
 }

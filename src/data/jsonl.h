@@ -1,5 +1,6 @@
-// The items of a data file: the lines of JSON Lines, or the elements of one JSON array, found without parsing, so that
-// the memory for one item is all that a file can ask for.
+// The items of a data file: the lines of JSON Lines, the elements of one JSON array, or one JSON object that goes over
+// several lines and fills the file. They are found without parsing, so that the memory for one item is all that a file can
+// ask for.
 #ifndef DATA_JSONL_H
 #define DATA_JSONL_H
 
@@ -8,14 +9,17 @@
 
 #include "base/err.h"
 
-enum { JSONL_ITEM_BYTES = 16 << 20 }; // the longest item
+enum {
+  JSONL_ITEM_BYTES = 16 << 20,     // the longest item
+  JSONL_DOCUMENT_BYTES = 256 << 20 // the longest file of one object: a whole task with its instances
+};
 
 typedef struct jsonl {
   const char *name; // of the file, for messages; the caller's
   const char *at, *end;
   uint64_t line;  // at `at`, 1-based
   uint64_t items; // given so far
-  bool is_array, is_closed;
+  bool is_array, is_closed, is_document;
 } jsonl;
 
 typedef struct jsonl_item {
@@ -31,7 +35,7 @@ typedef enum jsonl_status {
   JSONL_BROKEN // nothing behind this can be read
 } jsonl_status;
 
-// Finds out which of the two the file is. UTF-8 with or without BOM; anything that looks like UTF-16 is refused.
+// Finds out which of the three the file is. UTF-8 with or without BOM; anything that looks like UTF-16 is refused.
 bool jsonl_open(const char *name, const char *data, uint64_t size, jsonl *r, err *e);
 jsonl_status jsonl_next(jsonl *r, jsonl_item *item, err *e);
 

@@ -10,6 +10,8 @@
 typedef struct loader_options {
   uint32_t batch_size; // examples per optimizer step; the last batch of an epoch may be smaller
   bool no_shuffle;     // the data's own order in each epoch
+  uint32_t task_cap;   // most examples of one task in an epoch: the first of them in its order, and so others in each epoch
+                       // that is shuffled; 0: all
   uint64_t seed;
 } loader_options;
 
@@ -22,8 +24,11 @@ typedef struct loader {
   const dataset *set;
   loader_options options;
   loader_state state;
-  uint32_t *order;      // [set->n]: of the epoch `order_epoch`
-  uint64_t order_epoch; // UINT64_MAX: none yet
+  uint64_t epoch_n;      // examples of an epoch
+  uint32_t *order;       // [set->n], the first epoch_n count: of the epoch `order_epoch`
+  uint32_t *tasks;       // with task_cap: [set->n], the number of each example's task
+  uint32_t *taken;       // … [number of tasks]
+  uint64_t order_epoch;  // UINT64_MAX: none yet
   const example **batch; // [batch_size]
 } loader;
 

@@ -33,18 +33,33 @@ bool mask_encode(arena *a, const tokenizer *t, const prompt_style *style, const 
   return ok;
 }
 
-bool mask_encode_text(arena *a, const tokenizer *t, const char *plain, int32_t eos, masked *out, err *e) {
+// Content throughout: control tokens are matched nowhere. The EOS stands for no byte, and carries loss.
+static bool encode_plain(arena *a, const tokenizer *t, const char *plain, const char *target, int32_t eos, masked *out, err *e) {
   token_list tokens = {0};
   size_t length = strlen(plain);
-  text content = {0}; // all of it: control tokens are matched nowhere
+  text content = {0};
   for (size_t i = 0; i < length; i++) text_putc(&content, 1);
   bool ok = tokenizer_encode(t, plain, length, (const uint8_t *)content.data, true, &tokens, e);
-  if (ok && eos >= 0 && !(tokens.n && tokens.items[tokens.n - 1].id == eos)) token_list_put(&tokens, (token){.id = eos});
-  if (ok) to_arena(a, &tokens, NULL, 0, out);
-  out->prompt_n = 0;
+  if (ok && target) drop_added_end(&tokens, length);
+  bool ends = eos >= 0 && !(tokens.n && tokens.items[tokens.n - 1].id == eos);
+  if (ok && ends) token_list_put(&tokens, (token){.id = eos});
+  if (ok) {
+    to_arena(a, &tokens, target, 0, out);
+    if (ends) out->target[out->n - 1] = 1;
+    out->prompt_n = 0;
+  }
   text_free(&content);
   token_list_free(&tokens);
   return ok;
+}
+
+bool mask_encode_text(arena *a, const tokenizer *t, const char *plain, int32_t eos, masked *out, err *e) {
+  return encode_plain(a, t, plain, NULL, eos, out, e);
+}
+
+bool mask_encode_marked(arena *a, const tokenizer *t, const char *plain, const char *target, int32_t eos, masked *out, err *e) {
+  size_t length = strlen(plain);
+  return encode_plain(a, t, plain, target, length && target[length - 1] ? eos : -1, out, e);
 }
 
 const char *mask_added_bos(const tokenizer *t) {

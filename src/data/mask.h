@@ -21,6 +21,10 @@ bool mask_encode(arena *a, const tokenizer *t, const prompt_style *style, const 
 // Plain text, of which every token carries loss, with what the tokenizer adds and with `eos` (−1: none) at its end.
 bool mask_encode_text(arena *a, const tokenizer *t, const char *plain, int32_t eos, masked *out, err *e);
 
+// The same where each byte of the text says whether it carries loss: target[strlen(plain)]. `eos` is put behind a text
+// whose last byte does.
+bool mask_encode_marked(arena *a, const tokenizer *t, const char *plain, const char *target, int32_t eos, masked *out, err *e);
+
 // The text of the token that the tokenizer puts in front of any text, "" where there is none: an Alpaca style's bos.
 const char *mask_added_bos(const tokenizer *t);
 

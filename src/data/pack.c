@@ -32,8 +32,8 @@ static bool fits(const pack_row *row, const example *x, const pack_limits *limit
   return x->n <= limits->tokens - row->n_tokens && x->n_targets <= target_capacity(limits) - row->n_targets;
 }
 
-void pack_examples(arena *a, const example *const *examples, uint32_t n, const pack_limits *limits, bool packing,
-                   pack_row **rows, uint32_t *n_rows) {
+void pack_examples(arena *a, const example *const *examples, uint32_t n, const pack_limits *limits, bool packing, pack_row **rows,
+                   uint32_t *n_rows) {
   entry *entries = ARENA_ARRAY(a, entry, n);
   for (uint32_t i = 0; i < n; i++) entries[i] = (entry){.x = examples[i], .place = i};
   if (packing && n) qsort(entries, n, sizeof *entries, by_length);

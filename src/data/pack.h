@@ -24,8 +24,8 @@ typedef struct pack_row {
 // Distributes n examples to rows, first fit in order of decreasing length (ties: lower index, then earlier in the list),
 // so that the rows depend on the examples alone. Within a row examples stand in order of their index. Without packing
 // each has a row of its own, in the order given.
-void pack_examples(arena *a, const example *const *examples, uint32_t n, const pack_limits *limits, bool packing,
-                   pack_row **rows, uint32_t *n_rows);
+void pack_examples(arena *a, const example *const *examples, uint32_t n, const pack_limits *limits, bool packing, pack_row **rows,
+                   uint32_t *n_rows);
 
 // Where a row is written: buffers of the caller with N tokens and T target rows of place. An example that stands at
 // [b, e) has its token o at row o:

@@ -6,17 +6,14 @@
 #include "base/err.h"
 #include "base/text.h"
 
-struct cJSON;
-
 typedef enum message_role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL } message_role;
 
 typedef struct message {
   message_role role;
-  const char *content; // UTF-8 without NUL
-  bool train;          // an assistant turn that carries loss
-  // What else the message has for a template (tool_calls, reasoning_content, name, …), an object; NULL: nothing. It
-  // counts as the message's content.
-  const struct cJSON *more;
+  const char *content;    // UTF-8 without NUL
+  bool train;             // an assistant turn that carries loss
+  const char *tool_calls; // of an assistant turn: a JSON array as text, for templates; NULL: none
+  const char *tools;      // of the first message: the tools of the conversation, a JSON array as text; NULL: none
 } message;
 
 typedef enum prompt_kind { PROMPT_ALPACA, PROMPT_TEMPLATE } prompt_kind;

@@ -20,6 +20,9 @@
 
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
+#include "io/json.h"
 #include "jinja/jinja.h"
 
 enum {
@@ -45,18 +48,33 @@ static value content_of(arena *a, const prompt_style *style, const char *content
   return parts;
 }
 
+// JSON that a conversation brings (tools, calls of them). The documents live until the rendering is done.
+typedef struct documents {
+  json *items; // [n messages + 1]
+  uint32_t n;
+} documents;
+
+static value put_document(arena *a, documents *d, const char *source, uint32_t origin) {
+  err e = {0};
+  json *doc = &d->items[d->n];
+  REQUIRE(json_parse("tools", source, strlen(source), doc, &e), "%s", e.message); // the data room wrote it
+  d->n++;
+  return value_from_json(a, doc->root, origin);
+}
+
 // What transformers' apply_chat_template hands to a template. Message i's content has the origin i + 1; roles are words of
 // ours, and so the template's text.
-static value variables_of(arena *a, const prompt_style *style, const message *messages, uint32_t n, bool ask) {
+static value variables_of(arena *a, const prompt_style *style, const message *messages, uint32_t n, bool ask, documents *d) {
   value variables = value_dict_new(a), list = value_list_new(a, VALUE_LIST);
   for (uint32_t i = 0; i < n; i++) {
-    value m = messages[i].more ? value_from_json(a, messages[i].more, i + 1) : value_dict_new(a);
+    value m = value_dict_new(a);
     value_put_text(a, m, "role", value_text(prompt_role_name(messages[i].role)));
     value_put_text(a, m, "content", content_of(a, style, messages[i].content, i + 1));
+    if (messages[i].tool_calls) value_put_text(a, m, "tool_calls", put_document(a, d, messages[i].tool_calls, i + 1));
     value_append(a, list, m);
   }
   value_put_text(a, variables, "messages", list);
-  value_put_text(a, variables, "tools", value_none());
+  value_put_text(a, variables, "tools", n && messages[0].tools ? put_document(a, d, messages[0].tools, 1) : value_none());
   value_put_text(a, variables, "documents", value_none());
   value_put_text(a, variables, "add_generation_prompt", value_bool(ask));
   if (*style->bos) value_put_text(a, variables, "bos_token", value_text(style->bos));
@@ -72,7 +90,9 @@ static bool run(const prompt_style *style, const message *messages, uint32_t n, 
                  bad);
   }
   arena *a = arena_new("variables of a chat template");
-  bool ok = jinja_render(style->compiled, variables_of(a, style, messages, n, ask), out, e);
+  documents d = {.items = ARENA_ARRAY(a, json, (uint64_t)n + 1)};
+  bool ok = jinja_render(style->compiled, variables_of(a, style, messages, n, ask, &d), out, e);
+  for (uint32_t i = 0; i < d.n; i++) json_free(&d.items[i]);
   arena_free(a);
   return ok;
 }
@@ -257,7 +277,7 @@ static uint64_t with_rewritten_beginning(const jinja_output *o, uint64_t begin, 
   return begin;
 }
 
-// A tool call or a thought begins with what the template writes behind the turn's heading (<tool_call>, say), where the
+// A tool call begins with what the template writes behind the turn's heading (<tool_call>, say), where the
 // model's own writing begins.
 static uint64_t behind_heading(const prompt_style *style, const jinja_output *o, uint64_t begin) {
   size_t n = strlen(style->heading);
@@ -277,7 +297,7 @@ static void mark_runs(const prompt_style *style, const message *messages, const 
       if (jinja_origin(o, k) == origin) end = k + 1;
     if (first[origin - 1] == o->text.length) {
       const message *m = &messages[origin - 1];
-      i = m->more ? behind_heading(style, o, i) : with_rewritten_beginning(o, i, m->content);
+      i = m->tool_calls ? behind_heading(style, o, i) : with_rewritten_beginning(o, i, m->content);
       first[origin - 1] = i;
     }
     if (messages[origin - 1].train) mark(r, i, behind_end(style, o, end));
@@ -326,8 +346,40 @@ static void mark_answers(const prompt_style *style, const message *messages, uin
 // Whether there is something to learn, and nothing of it in the mask.
 static bool lost(const message *messages, uint32_t n, const rendered *r) {
   bool learned = false;
-  for (uint32_t i = 0; i < n; i++) learned |= messages[i].train && (*messages[i].content || messages[i].more);
+  for (uint32_t i = 0; i < n; i++) learned |= messages[i].train && (*messages[i].content || messages[i].tool_calls);
   return learned && !memchr(r->target.data, 1, r->target.length);
+}
+
+// --- calls of tools ---
+
+// Whether the output holds `name` as written by message i.
+static bool written_by(const jinja_output *o, const char *name, uint32_t i) {
+  const size_t n = strlen(name);
+  for (uint64_t at = 0; at + n <= o->text.length; at++) {
+    if (memcmp(o->text.data + at, name, n)) continue;
+    uint64_t k = 0;
+    while (k < n && jinja_origin(o, at + k) == i + 1) k++;
+    if (k == n) return true;
+  }
+  return false;
+}
+
+// A template that does not know calls leaves them out without a word: then the answer would be learned without them.
+static bool check_calls(const message *messages, uint32_t n, const jinja_output *o, err *e) {
+  for (uint32_t i = 0; i < n; i++) {
+    if (!messages[i].tool_calls) continue;
+    json doc;
+    TRY(json_parse("tool_calls", messages[i].tool_calls, strlen(messages[i].tool_calls), &doc, e));
+    bool ok = true;
+    for (const cJSON *call = doc.root->child; ok && call; call = call->next) {
+      const cJSON *function = cJSON_GetObjectItemCaseSensitive(call, "function");
+      const cJSON *name = cJSON_GetObjectItemCaseSensitive(function ? function : call, "name");
+      ok = cJSON_IsString(name) && written_by(o, name->valuestring, i);
+    }
+    json_free(&doc);
+    if (!ok) return ERR(e, "message %u: tool_calls: the chat template has no place for them and would leave them out", i + 1);
+  }
+  return true;
 }
 
 bool prompt_template_render(const prompt_style *style, const message *messages, uint32_t n, bool add_generation_prompt,
@@ -342,8 +394,9 @@ bool prompt_template_render(const prompt_style *style, const message *messages, 
   out->prompt_end = o.text.length;
   mark_answers(style, messages, n, add_generation_prompt, &o, out);
   text_put(&out->text, o.text.data, o.text.length);
+  bool ok = check_calls(messages, n, &o, e);
   jinja_output_free(&o);
-  if (!lost(messages, n, out)) return true;
-  rendered_free(out);
-  return ERR(e, "the chat template writes nothing of the answers that are to be learned");
+  if (ok && lost(messages, n, out)) ok = ERR(e, "the chat template writes nothing of the answers that are to be learned");
+  if (!ok) rendered_free(out);
+  return ok;
 }

@@ -11,7 +11,9 @@ typedef struct measuring {
   arena *memory;
   const loaded *loaded;
   const dataset *set;
+  const vkift_eval_events *events;
   accuracy *out;
+  uint64_t done;
 } measuring;
 
 static bool is_space(char c) {
@@ -34,8 +36,7 @@ static bool same(const char *a, const char *b) {
 }
 
 static bool ends(const void *of, int32_t id) {
-  const loaded *l = of;
-  return model_is_eos(l->model, id) || id == tokenizer_id(l->model->tokenizer, l->prompt.end_of_turn);
+  return loaded_is_end(of, id);
 }
 
 static bool answered(void *user, uint64_t index, const int32_t *ids, uint32_t n, err *e) {
@@ -48,26 +49,32 @@ static bool answered(void *user, uint64_t index, const int32_t *ids, uint32_t n,
   row->correct = same(row->answer, w->set->items[index].answer);
   w->out->n_correct += row->correct;
   text_free(&decoded);
+  w->done++;
+  if (ok && w->events->should_stop && w->events->should_stop(w->events->user))
+    return ERR(e, "stopped after %llu answers", (unsigned long long)w->done);
   return ok;
 }
 
-bool accuracy_measure(arena *a, const loaded *l, const dataset *set, uint32_t max_new_tokens, accuracy *out, err *e) {
+bool accuracy_measure(arena *a, const loaded *l, const dataset *set, uint32_t max_new_tokens, const vkift_eval_events *events,
+                      accuracy *out, err *e) {
   answer_prompt *prompts = ARENA_ARRAY(a, answer_prompt, set->n);
   uint32_t longest = 0;
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    if (!x->prompt_n || !*x->answer) return ERR(e, "%s:%u: --accuracy: expected an example with a prompt and an answer", x->file, x->line);
+    if (!x->prompt_n || !*x->answer)
+      return ERR(e, "%s:%u: --accuracy: expected an example with a prompt and an answer", x->file, x->line);
     prompts[i] = (answer_prompt){x->ids, x->prompt_n};
     if (longest < x->prompt_n) longest = x->prompt_n;
   }
-  uint32_t context = longest + max_new_tokens;
-  if (context > l->model->config.max_positions) context = l->model->config.max_positions;
+  uint32_t context = l->model->config.max_positions;
+  if (context - longest > max_new_tokens) context = longest + max_new_tokens; // examples are within the context
   const generator_options shape = generator_fit(l->model, l->device, SLOTS, context);
   if (shape.context <= longest) return ERR(e, "a prompt of %u tokens does not fit into this device's storage buffers", longest);
   *out = (accuracy){.rows = ARENA_ARRAY(a, accuracy_row, set->n)};
-  gpu_heap *heap = heap_new(l->device, "answers", GPU_MEMORY_DEVICE), *staging = heap_new(l->device, "host side of answers", GPU_MEMORY_STAGING);
+  gpu_heap *heap = heap_new(l->device, "answers", GPU_MEMORY_DEVICE),
+           *staging = heap_new(l->device, "host side of answers", GPU_MEMORY_STAGING);
   const answer_options options = {.max_new_tokens = max_new_tokens};
-  measuring w = {a, l, set, out};
+  measuring w = {.memory = a, .loaded = l, .set = set, .events = events, .out = out};
   generator *g = NULL;
   const bool ok = generator_new(a, l->model, l->device, heap, staging, &shape, &g, e) &&
                   answer_all(g, &shape, prompts, set->n, &options, ends, l, answered, &w, e);

@@ -15,7 +15,8 @@ typedef struct accuracy {
   uint64_t n_correct;
 } accuracy;
 
-bool accuracy_measure(arena *a, const loaded *l, const dataset *set, uint32_t max_new_tokens, accuracy *out, err *e);
+bool accuracy_measure(arena *a, const loaded *l, const dataset *set, uint32_t max_new_tokens, const vkift_eval_events *events,
+                      accuracy *out, err *e);
 // Calls events->cluster for each cluster, by name.
 void accuracy_report(arena *a, const dataset *set, const accuracy *of, const vkift_eval_events *events);
 

@@ -28,6 +28,7 @@ typedef struct answering {
 // Takes the token that logits give; a finished sequence is handed over and its slot is free again.
 static bool take(answering *w, sequence *s, const float *logits, err *e) {
   const int32_t id = sample_token(logits, w->vocabulary, &w->options->sample, &s->random);
+  if (id < 0) return ERR(e, "the model's output is not finite: its weights are damaged");
   const bool ended = w->end(w->of, id);
   if (!ended) s->ids[s->n++] = id;
   s->busy = !ended && s->n < w->options->max_new_tokens && s->position < w->shape->context;
@@ -67,15 +68,26 @@ static bool advance(answering *w, bool *any, err *e) {
   return true;
 }
 
-bool answer_all(generator *g, const generator_options *shape, const answer_prompt *prompts, uint64_t n, const answer_options *options,
-                bool (*end)(const void *of, int32_t id), const void *of, answer_done *done, void *user, err *e) {
+bool answer_all(generator *g, const generator_options *shape, const answer_prompt *prompts, uint64_t n,
+                const answer_options *options, bool (*end)(const void *of, int32_t id), const void *of, answer_done *done,
+                void *user, err *e) {
   arena *a = arena_new("answers");
-  answering w = {.g = g, .shape = shape, .prompts = prompts, .n_prompts = n, .options = options, .end = end, .of = of, .done = done, .user = user};
+  answering w = {.g = g,
+                 .shape = shape,
+                 .prompts = prompts,
+                 .n_prompts = n,
+                 .options = options,
+                 .end = end,
+                 .of = of,
+                 .done = done,
+                 .user = user};
   w.slots = ARENA_ARRAY(a, sequence, shape->slots);
   w.feeds = ARENA_ARRAY(a, feed, shape->slots);
   w.logits = ARENA_ARRAY(a, const float *, shape->slots);
   w.vocabulary = generator_vocabulary(g);
-  for (uint32_t i = 0; i < shape->slots; i++) w.slots[i].ids = ARENA_ARRAY(a, int32_t, options->max_new_tokens);
+  const uint32_t most =
+      options->max_new_tokens < shape->context ? options->max_new_tokens : shape->context; // the context ends an answer too
+  for (uint32_t i = 0; i < shape->slots; i++) w.slots[i].ids = ARENA_ARRAY(a, int32_t, most);
   bool ok = true, any = true;
   while (ok && (any || w.next < n)) ok = admit(&w, e) && advance(&w, &any, e);
   arena_free(a);

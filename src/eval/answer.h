@@ -20,7 +20,8 @@ typedef struct answer_prompt {
 typedef bool answer_done(void *user, uint64_t index, const int32_t *ids, uint32_t n, err *e);
 
 // end: whether a token ends an answer.
-bool answer_all(generator *g, const generator_options *shape, const answer_prompt *prompts, uint64_t n, const answer_options *options,
-                bool (*end)(const void *of, int32_t id), const void *of, answer_done *done, void *user, err *e);
+bool answer_all(generator *g, const generator_options *shape, const answer_prompt *prompts, uint64_t n,
+                const answer_options *options, bool (*end)(const void *of, int32_t id), const void *of, answer_done *done,
+                void *user, err *e);
 
 #endif

@@ -5,11 +5,11 @@
 
 #include "base/log.h"
 #include "eval/accuracy.h"
+#include "eval/corpus.h"
 #include "eval/loaded.h"
 #include "eval/score.h"
-#include "train/corpus.h"
 
-enum { DEFAULT_CAPACITY = 1024, CAPACITY_STEP = 64 };
+enum { DEFAULT_CAPACITY = 1024 };
 
 typedef struct evaluation {
   arena *memory;
@@ -34,11 +34,21 @@ static bool read_run_data(evaluation *v, err *e) {
   corpus c;
   if (!v->loaded.is_run || (!o->eval_data && o->eval_split == 0)) {
     e->usage = true;
-    return ERR(e, "which data? Give --data PATH%s", v->loaded.is_run ? ": the run was trained without --eval-data or --eval-split" : "");
+    return ERR(e, "which data? Give --data PATH%s",
+               v->loaded.is_run ? ": the run was trained without --eval-data or --eval-split" : "");
   }
   TRY(corpus_read(v->memory, v->loaded.model, &v->loaded.prompt, o, &c, e));
   v->data = c.eval;
   return true;
+}
+
+// What is not scored is said.
+static void note_lost(const evaluation *v, uint32_t max_length) {
+  text lost = {0};
+  corpus_describe_lost(&v->data, max_length, &lost);
+  if (lost.length && v->events->note)
+    v->events->note(v->events->user, arena_printf(v->memory, "%llu examples%s", (unsigned long long)v->data.n, lost.data));
+  text_free(&lost);
 }
 
 static bool read_data(evaluation *v, err *e) {
@@ -47,15 +57,14 @@ static bool read_data(evaluation *v, err *e) {
   if (!o->data) {
     TRY(read_run_data(v, e));
   } else {
-    const uint32_t context = m->config.max_positions, usual = context < 2048 ? context : 2048;
-    const int64_t of_run = v->loaded.is_run ? v->loaded.run.max_length : 0;
-    const uint32_t most = o->max_length ? (uint32_t)o->max_length : of_run ? (uint32_t)of_run : usual;
-    if (most > context) return ERR(e, "max_length: expected at most %u (the model's context), found %u", context, most);
-    const dataset_options options =
-        corpus_options(m, &v->loaded.prompt, o->objective, o->data_format, o->train_on, o->excess_length, most, o->skip_bad_examples);
-    char *file;
-    TRY(dataset_path(v->memory, o->data, "test", &file, e));
-    TRY(dataset_read(v->memory, file, &options, &v->data, e));
+    uint32_t most;
+    TRY(corpus_max_length(m, o->max_length ? o->max_length : v->loaded.run.max_length, &most, e)); // 0 where there is no run
+    dataset_options options = corpus_options(m, &v->loaded.prompt, o->objective, o->data_format, o->train_on, o->excess_length,
+                                             most, o->skip_bad_examples);
+    options.strip_suffix = o->strip_suffix;
+    options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+    TRY(dataset_read_split(v->memory, o->data, "test", &options, &v->data, e));
+    note_lost(v, most);
   }
   for (uint64_t i = 0; i < v->data.n; i++)
     if (v->longest < v->data.items[i].n) v->longest = v->data.items[i].n;
@@ -82,9 +91,19 @@ static void hand_over(evaluation *v, const example *x, const float *losses, doub
   v->target[0] = false;
   for (uint32_t i = 1; i < x->n; i++) v->nll[i] = losses[i - 1], v->target[i] = x->target[i];
   const accuracy_row *answer = v->options->accuracy ? &v->accuracy.rows[v->done] : NULL;
-  const vkift_scored scored = {.index = (int64_t)v->done, .file = x->file, .line = x->line, .task = x->task, .cluster = x->cluster, .n = x->n,
-                               .input_ids = x->ids, .nll = v->nll, .target = v->target, .loss = loss,
-                               .answer = answer ? answer->answer : NULL, .expected = answer ? x->answer : NULL, .correct = answer && answer->correct};
+  const vkift_scored scored = {.index = (int64_t)v->done,
+                               .file = x->file,
+                               .line = x->line,
+                               .task = x->task,
+                               .cluster = x->cluster,
+                               .n = x->n,
+                               .input_ids = x->ids,
+                               .nll = v->nll,
+                               .target = v->target,
+                               .loss = loss,
+                               .answer = answer ? answer->answer : NULL,
+                               .expected = answer ? x->answer : NULL,
+                               .correct = answer && answer->correct};
   v->events->example(v->events->user, &scored);
 }
 
@@ -103,19 +122,21 @@ static bool one_example(void *user, const example *of_score, const float *losses
   if (v->events->example) hand_over(v, x, losses, x->n_targets ? sum / x->n_targets : NAN);
   v->done++;
   if (v->events->progress) v->events->progress(v->events->user, (int64_t)v->done, (int64_t)v->data.n);
-  if (v->events->should_stop && v->events->should_stop(v->events->user)) return ERR(e, "stopped after %llu examples", (unsigned long long)v->done);
+  if (v->events->should_stop && v->events->should_stop(v->events->user))
+    return ERR(e, "stopped after %llu examples", (unsigned long long)v->done);
   return true;
 }
 
 static bool run_scores(evaluation *v, err *e) {
   const model *m = v->loaded.model;
   gpu_device *d = v->loaded.device;
-  uint64_t want = v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY;
-  if (want < v->longest) want = v->longest;
-  const pack_limits limits = {.tokens = (uint32_t)((want + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP)};
+  pack_limits limits = {0};
+  TRY(batch_capacity(m, d, v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY,
+                     v->longest, &limits.tokens, e));
   batch *b = batch_new(v->memory, m, &limits, v->longest);
   score *s = score_new(v->memory, m, b, device_plan(d)->storage_align);
-  gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE), *staging = heap_new(d, "host side of evaluation", GPU_MEMORY_STAGING);
+  gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE),
+           *staging = heap_new(d, "host side of evaluation", GPU_MEMORY_STAGING);
   gpu_slice activations;
   score_total total;
   const dataset *set = v->events->example ? &v->scored : &v->data;
@@ -130,8 +151,19 @@ static bool run_scores(evaluation *v, err *e) {
 
 static void fill_result(const evaluation *v, double seconds, vkift_eval_result *r) {
   const double loss = v->weights_sum > 0 ? v->loss_sum / v->weights_sum : NAN;
-  *r = (vkift_eval_result){.loss = loss, .perplexity = exp(loss), .examples = (int64_t)v->data.n, .correct = (int64_t)v->accuracy.n_correct, .seconds = seconds};
+  *r = (vkift_eval_result){.loss = loss,
+                           .perplexity = exp(loss),
+                           .examples = (int64_t)v->data.n,
+                           .correct = (int64_t)v->accuracy.n_correct,
+                           .seconds = seconds};
   for (uint64_t i = 0; i < v->data.n; i++) r->tokens += v->data.items[i].n, r->target_tokens += v->data.items[i].n_targets;
+}
+
+static bool check_options(const vkift_eval_options *o, err *e) {
+  if (o->max_new_tokens >= 1 && o->max_new_tokens <= INT32_MAX && o->micro_batch_tokens >= 0 && o->max_length >= 0) return true;
+  e->usage = true;
+  return ERR(e, "expected 1 ≤ max_new_tokens < 2^31, micro_batch_tokens ≥ 0 and max_length ≥ 0, found %lld, %lld and %lld",
+             (long long)o->max_new_tokens, (long long)o->micro_batch_tokens, (long long)o->max_length);
 }
 
 bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *events, vkift_eval_result *result, err *e) {
@@ -139,12 +171,13 @@ bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *
   evaluation *v = ARENA_NEW(a, evaluation);
   *v = (evaluation){.memory = a, .options = options, .events = events};
   const double start = clock_seconds();
-  bool ok = loaded_open(a, &options->source, &v->loaded, e) && read_data(v, e);
+  bool ok = check_options(options, e) && loaded_open(a, &options->source, &v->loaded, e) && read_data(v, e);
   if (ok) {
     v->nll = ARENA_ARRAY(a, float, v->longest);
     v->target = ARENA_ARRAY(a, bool, v->longest);
     if (events->example) score_every_token(v);
-    if (options->accuracy) ok = accuracy_measure(a, &v->loaded, &v->data, (uint32_t)options->max_new_tokens, &v->accuracy, e);
+    if (options->accuracy)
+      ok = accuracy_measure(a, &v->loaded, &v->data, (uint32_t)options->max_new_tokens, events, &v->accuracy, e);
   }
   ok = ok && run_scores(v, e);
   if (ok && options->accuracy && events->cluster) accuracy_report(a, &v->data, &v->accuracy, events);

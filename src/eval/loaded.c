@@ -2,26 +2,42 @@
 
 #include "base/file.h"
 #include "config/train_options.h"
-#include "models/load.h"
 #include "models/prompt_choice.h"
 
-static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e) {
+load_type loaded_type(vkift_weight_type type) {
+  static const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO,
+                                    [VKIFT_WEIGHT_F32] = LOAD_F32,
+                                    [VKIFT_WEIGHT_F16] = LOAD_F16,
+                                    [VKIFT_WEIGHT_BF16] = LOAD_BF16};
+  return types[type];
+}
+
+bool loaded_is_end(const loaded *l, int32_t id) {
+  return model_is_eos(l->model, id) || (*l->prompt.end_of_turn && id == tokenizer_id(l->model->tokenizer, l->prompt.end_of_turn));
+}
+
+static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path,
+                        err *e) {
   const char *config = path_join(a, source->run, "config.yaml");
-  if (!file_exists(config)) return ERR(e, "%s: expected a run directory that vkift train wrote, found no config.yaml in it", source->run);
+  if (!file_exists(config))
+    return ERR(e, "%s: expected a run directory that vkift train wrote, found no config.yaml in it", source->run);
   l->run = vkift_train_defaults();
   TRY(train_options_read(a, config, &l->run, e));
   l->is_run = true;
   *model_path = l->run.model;
   *adapter_path = NULL;
+  const bool full = l->run.method == VKIFT_FULL;
+  const char *output = path_join(a, source->run, full ? "model" : "adapter");
+  l->trained = output;
   if (source->base) {
-    if (l->run.init == VKIFT_INIT_RANDOM) return ERR(e, "%s: the run began with random weights: it has no base model", source->run);
+    if (l->run.init == VKIFT_INIT_RANDOM)
+      return ERR(e, "%s: the run began with random weights: it has no base model", source->run);
     *adapter_path = l->run.adapter;
     return true;
   }
-  const bool full = l->run.method == VKIFT_FULL;
-  const char *output = path_join(a, source->run, full ? "model" : "adapter");
   if (!file_is_dir(output))
-    return ERR(e, "%s: the run has not ended: no %s in it (go on with it: vkift train --resume %s)", source->run, path_name(output), source->run);
+    return ERR(e, "%s: the run has not ended: no %s in it (go on with it: vkift train --resume %s)", source->run,
+               path_name(output), source->run);
   if (full) *model_path = output;
   else *adapter_path = output;
   return true;
@@ -29,20 +45,19 @@ static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const c
 
 bool loaded_resolve(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e) {
   if (source->run) return resolve_run(a, source, l, model_path, adapter_path, e);
+  l->trained = source->adapter;
   *model_path = source->model;
-  *adapter_path = source->adapter;
+  *adapter_path = source->base ? NULL : source->adapter;
   if (source->model) return true;
   e->usage = true;
   return ERR(e, "which model? Name a run directory, or give --model PATH");
 }
 
-bool loaded_prompt(arena *a, const vkift_source *source, const char *adapter_path, loaded *l, err *e) {
+bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e) {
   const char *template = source->chat_template;
-  if (!template && l->is_run && !source->base) template = l->run.chat_template;
-  if (!template && adapter_path) {
-    const char *own = path_join(a, adapter_path, "chat_template.jinja");
-    if (file_exists(own)) template = own;
-  }
+  const char *own = l->trained ? path_join(a, l->trained, "chat_template.jinja") : NULL;
+  if (!template && own && file_exists(own)) template = own;
+  if (!template && l->is_run) template = l->run.chat_template; // of a run that has not ended
   return prompt_choose(a, l->model, template, &l->prompt, e);
 }
 
@@ -58,12 +73,13 @@ bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
   const char *model_path, *adapter_path;
   TRY(loaded_resolve(a, source, l, &model_path, &adapter_path, e));
   TRY(model_open(a, model_path, false, &l->model, e));
-  TRY(loaded_prompt(a, source, adapter_path, l, e));
+  TRY(loaded_prompt(a, source, l, e));
   TRY(device_open(a, source->device, &l->device, e));
   l->heap = heap_new(l->device, "model", GPU_MEMORY_DEVICE);
   l->staging = heap_new(l->device, "host side of the model", GPU_MEMORY_STAGING);
-  const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO, [VKIFT_WEIGHT_F32] = LOAD_F32, [VKIFT_WEIGHT_F16] = LOAD_F16, [VKIFT_WEIGHT_BF16] = LOAD_BF16};
-  load_declare(a, l->model, NULL, types[source->weight_dtype]);
+  // A run is asked with the weights as it was trained on them.
+  const bool as_run = l->is_run && source->weight_dtype == VKIFT_WEIGHT_AUTO;
+  load_declare(a, l->model, NULL, loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype));
   TRY(load_upload(l->model, l->device, l->heap, 0, e));
   return !adapter_path || load_adapter(a, l, adapter_path, e);
 }

@@ -4,6 +4,7 @@
 
 #include "data/prompt.h"
 #include "models/adapter.h"
+#include "models/load.h"
 #include "models/model.h"
 #include "vkift.h"
 
@@ -15,14 +16,19 @@ typedef struct loaded {
   gpu_heap *heap, *staging;
   vkift_train_options run; // of a run directory: its config.yaml
   bool is_run;
+  const char *trained; // directory of what was trained, with the template of its prompt: a run's result, an adapter; NULL: none
 } loaded;
 
 // Where a vkift_source's parts are: `model` and `adapter` (NULL: none), with the run's options where it names a run.
 bool loaded_resolve(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e);
-// The prompt: --chat-template, else what the run or the adapter was trained with, else the model's, else Alpaca's.
-bool loaded_prompt(arena *a, const vkift_source *source, const char *adapter_path, loaded *l, err *e);
+// The prompt: --chat-template, else what the run or the adapter was trained with, else the model's, else Alpaca's. The
+// base of a run or an adapter is asked as that is, so that the two can be compared.
+bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e);
 // All of it: opens the device and uploads weights and adapter.
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e);
 void loaded_close(loaded *l);
+// Whether a token ends an answer: one of the model's ends, or the prompt's end of a turn.
+bool loaded_is_end(const loaded *l, int32_t id);
+load_type loaded_type(vkift_weight_type type);
 
 #endif

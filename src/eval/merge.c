@@ -51,11 +51,16 @@ static bool open_adapter(arena *a, merging *w, const char *path, err *e) {
 }
 
 static bool write_beside(arena *a, merging *w, const char *dir, vkift_weight_type type, err *e) {
-  static const dtype types[] = {[VKIFT_WEIGHT_AUTO] = DTYPE_COUNT, [VKIFT_WEIGHT_F32] = DTYPE_F32, [VKIFT_WEIGHT_F16] = DTYPE_F16, [VKIFT_WEIGHT_BF16] = DTYPE_BF16};
+  static const dtype types[] = {[VKIFT_WEIGHT_AUTO] = DTYPE_COUNT,
+                                [VKIFT_WEIGHT_F32] = DTYPE_F32,
+                                [VKIFT_WEIGHT_F16] = DTYPE_F16,
+                                [VKIFT_WEIGHT_BF16] = DTYPE_BF16};
   const char *beside = arena_printf(a, "%s.tmp", dir);
-  if (file_exists(beside)) return ERR(e, "%s: expected nothing of that name, where the export is prepared: move or remove it", beside);
+  if (file_exists(beside))
+    return ERR(e, "%s: expected nothing of that name, where the export is prepared: move or remove it", beside);
   TRY(dir_make(beside, e));
-  if (save_model(w->loaded.model, &w->loaded.prompt, beside, types[type], merged_values, w, e) && dir_sync(beside, e) && dir_rename(beside, dir, e))
+  if (save_model(w->loaded.model, &w->loaded.prompt, beside, types[type], merged_values, w, e) && dir_sync(beside, e) &&
+      dir_rename(beside, dir, e))
     return true;
   dir_remove(beside, NULL);
   return false;
@@ -64,14 +69,16 @@ static bool write_beside(arena *a, merging *w, const char *dir, vkift_weight_typ
 bool merge_run(const vkift_export_options *o, err *e) {
   if (!o->output_dir || !o->merge) {
     e->usage = true;
-    return ERR(e, !o->output_dir ? "--output-dir is missing: where to write the model" : "say what to export: --merge writes the model with its adapter merged");
+    return ERR(e, !o->output_dir ? "--output-dir is missing: where to write the model"
+                                 : "say what to export: --merge writes the model with its adapter merged");
   }
   if (!dir_is_empty(o->output_dir)) return ERR(e, "%s: expected a new or empty directory, found something in it", o->output_dir);
   arena *a = arena_new("export");
   merging w = {0};
   const char *model_path, *adapter_path;
-  bool ok = loaded_resolve(a, &o->source, &w.loaded, &model_path, &adapter_path, e) && model_open(a, model_path, false, &w.loaded.model, e) &&
-            loaded_prompt(a, &o->source, adapter_path, &w.loaded, e) && (!adapter_path || open_adapter(a, &w, adapter_path, e)) &&
+  bool ok = loaded_resolve(a, &o->source, &w.loaded, &model_path, &adapter_path, e) &&
+            model_open(a, model_path, false, &w.loaded.model, e) && loaded_prompt(a, &o->source, &w.loaded, e) &&
+            (!adapter_path || open_adapter(a, &w, adapter_path, e)) &&
             write_beside(a, &w, path_trim(a, o->output_dir), o->source.weight_dtype, e);
   weights_close(&w.file);
   loaded_close(&w.loaded);

@@ -12,8 +12,10 @@ typedef struct choice {
 
 static int32_t most_likely(const float *logits, uint32_t n) {
   int32_t best = 0;
-  for (uint32_t i = 1; i < n; i++)
+  for (uint32_t i = 0; i < n; i++) {
+    if (isnan(logits[i])) return (int32_t)i; // found by the caller's check
     if (logits[i] > logits[best]) best = (int32_t)i;
+  }
   return best;
 }
 
@@ -36,7 +38,9 @@ static double weigh(const float *logits, uint32_t n, double temperature, choice 
 }
 
 int32_t sample_token(const float *logits, uint32_t n, const sample_options *o, rng *r) {
-  if (o->temperature <= 0) return most_likely(logits, n);
+  const int32_t best = most_likely(logits, n);
+  if (!isfinite(logits[best])) return -1;
+  if (o->temperature <= 0) return best;
   arena *a = arena_new("sampling");
   choice *all = ARENA_ARRAY(a, choice, n);
   const double limit = weigh(logits, n, o->temperature, all) * o->top_p;

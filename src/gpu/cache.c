@@ -67,9 +67,8 @@ bool cache_open(gpu_device *d, err *e) {
   arena *memory = arena_new("pipeline cache");
   uint64_t bytes = 0;
   const uint8_t *data = load(memory, &d->snapshot, &bytes);
-  VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
-                                    .initialDataSize = data ? (size_t)bytes : 0,
-                                    .pInitialData = data};
+  VkPipelineCacheCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO, .initialDataSize = data ? (size_t)bytes : 0, .pInitialData = data};
   VkResult result = vkCreatePipelineCache(d->handle, &info, NULL, &d->pipeline_cache);
   // What the driver makes of the file, not the file's size, says later whether it grew: SwiftShader repeats its header.
   size_t held = 0;

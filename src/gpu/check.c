@@ -186,8 +186,8 @@ static void run_check(gpu_device *d, int i, device_check_row *row) {
   check c = {.device = d, .row = row, .recording = recording_new(d, checks[i].what)};
   gpu_heap *heap = heap_new(d, "known-answer check", GPU_MEMORY_DEVICE);
   const uint64_t bytes = N * sizeof(float);
-  row->ok = heap_alloc(heap, bytes, &c.x, &c.e) && heap_alloc(heap, bytes, &c.y, &c.e) &&
-            heap_alloc(heap, bytes, &c.z, &c.e) && checks[i].run(&c);
+  row->ok = heap_alloc(heap, bytes, &c.x, &c.e) && heap_alloc(heap, bytes, &c.y, &c.e) && heap_alloc(heap, bytes, &c.z, &c.e) &&
+            checks[i].run(&c);
   if (!row->ok) snprintf(row->found, sizeof row->found, "%.*s", (int)sizeof row->found - 1, c.e.message);
   recording_free(c.recording);
   heap_free(heap);

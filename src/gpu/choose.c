@@ -99,8 +99,7 @@ static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
   if (!whole) return false;
   if (same("max_binding_bytes", word, length)) return plan->max_binding_bytes = least(plan->max_binding_bytes, whole), true;
   if (same("max_chunk_bytes", word, length)) return plan->max_chunk_bytes = least(plan->max_chunk_bytes, whole), true;
-  if (same("max_invocations", word, length))
-    return plan->max_invocations = (uint32_t)least(plan->max_invocations, whole), true;
+  if (same("max_invocations", word, length)) return plan->max_invocations = (uint32_t)least(plan->max_invocations, whole), true;
   if (same("max_shared_bytes", word, length))
     return plan->max_shared_bytes = (uint32_t)least(plan->max_shared_bytes, whole), true;
   if (same("storage_align", word, length) && whole <= 256 && !(whole & (whole - 1))) {
@@ -113,10 +112,8 @@ static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
 static bool apply_profile(gpu_plan *plan, const char *profile, const char **unknown) {
   for (const char *p = profile; p && *p;) {
     size_t n = strcspn(p, ",");
-    if (same("floor", p, n))
-      apply_floor(plan);
-    else if (n && !apply_limit(plan, p, n))
-      return *unknown = p, false;
+    if (same("floor", p, n)) apply_floor(plan);
+    else if (n && !apply_limit(plan, p, n)) return *unknown = p, false;
     p += n + (p[n] == ',');
   }
   return true;

@@ -23,7 +23,7 @@ typedef struct gpu_plan {
   uint64_t max_binding_bytes;             // of one storage buffer in a dispatch
   uint64_t max_chunk_bytes;               // of one allocation
   uint32_t storage_align;
-  uint32_t max_invocations;               // of a workgroup
+  uint32_t max_invocations; // of a workgroup
   uint32_t max_shared_bytes;
   uint32_t subgroup_size;
   double slice_seconds; // how long one submission may run

@@ -15,8 +15,9 @@ static bool no_device(const gpu_instance *instance, err *e) {
   if (instance->n_unusable)
     return ERR(e, "no usable Vulkan device: %u found, but each is below Vulkan 1.1 or cannot compute; a newer driver may help",
                instance->n_unusable);
-  return ERR(e, "no Vulkan device: the loader found drivers, but none of them a device; on Debian `apt install "
-                "mesa-vulkan-drivers` also brings a software driver that needs no GPU");
+  return ERR(e,
+             "no Vulkan device: the loader found drivers, but none of them a device; on Debian `apt install "
+             "mesa-vulkan-drivers` also brings a software driver that needs no GPU");
 }
 
 static bool pick(const gpu_instance *instance, const char *which, uint32_t *picked, err *e) {
@@ -47,9 +48,10 @@ bool device_choose(const gpu_snapshot *s, gpu_plan *plan, err *e) {
   if (in_disable)
     err_set(e, "VKIFT_DISABLE: unknown name \"%.*s\"; known are %s", (int)strcspn(unknown, ","), unknown, names.data);
   else
-    err_set(e, "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, "
-               "max_invocations, max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds or is_cpu, each "
-               "with =NUMBER",
+    err_set(e,
+            "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, "
+            "max_invocations, max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds or is_cpu, each "
+            "with =NUMBER",
             (int)strcspn(unknown, ","), unknown);
   text_free(&names);
   return false;
@@ -82,11 +84,13 @@ const char *device_cpu_reason(char buffer[256]) {
     snprintf(buffer, 256, "%s exists but may not be opened: join its group (`sudo usermod -aG render $USER`) and log in again",
              closed);
   else if (!n_open)
-    snprintf(buffer, 256, "no GPU was found: the kernel offers no /dev/dri/renderD* (no GPU, its kernel driver not loaded, or "
-                          "a container without it)");
+    snprintf(buffer, 256,
+             "no GPU was found: the kernel offers no /dev/dri/renderD* (no GPU, its kernel driver not loaded, or "
+             "a container without it)");
   else
-    snprintf(buffer, 256, "the kernel offers a GPU, but no Vulkan driver serves it: on Debian `apt install "
-                          "mesa-vulkan-drivers`, for NVIDIA cards NVIDIA's own driver");
+    snprintf(buffer, 256,
+             "the kernel offers a GPU, but no Vulkan driver serves it: on Debian `apt install "
+             "mesa-vulkan-drivers`, for NVIDIA cards NVIDIA's own driver");
   return buffer;
 }
 
@@ -108,13 +112,13 @@ typedef struct feature_chain {
 
 static void chain_features(const gpu_plan *plan, feature_chain *c) {
   *c = (feature_chain){.all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2}};
-#define CHAIN(member, type, extension)                                                                                 \
-  do {                                                                                                                 \
-    c->member.sType = type;                                                                                            \
-    c->member.pNext = c->all.pNext;                                                                                    \
-    c->all.pNext = &c->member;                                                                                         \
-    const char *name = extension;                                                                                      \
-    if (name) c->extensions[c->n_extensions++] = name;                                                                 \
+#define CHAIN(member, type, extension)                 \
+  do {                                                 \
+    c->member.sType = type;                            \
+    c->member.pNext = c->all.pNext;                    \
+    c->all.pNext = &c->member;                         \
+    const char *name = extension;                      \
+    if (name) c->extensions[c->n_extensions++] = name; \
   } while (0)
   if (plan->on[GPU_FEATURE_STORAGE_16BIT]) {
     CHAIN(storage_16bit, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, NULL); // in Vulkan 1.1 itself
@@ -125,8 +129,7 @@ static void chain_features(const gpu_plan *plan, feature_chain *c) {
     c->small.shaderFloat16 = true;
   }
   if (plan->on[GPU_FEATURE_BUFFER_ADDRESS]) {
-    CHAIN(address, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES,
-          VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME);
+    CHAIN(address, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES, VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME);
     c->address.bufferDeviceAddress = true;
   }
   if (plan->on[GPU_FEATURE_INTEGER_DOT]) {
@@ -136,8 +139,7 @@ static void chain_features(const gpu_plan *plan, feature_chain *c) {
   }
 #ifdef VK_KHR_cooperative_matrix
   if (plan->on[GPU_FEATURE_COOPMAT]) {
-    CHAIN(coopmat, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
-          VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+    CHAIN(coopmat, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
     c->coopmat.cooperativeMatrix = true;
   }
 #endif

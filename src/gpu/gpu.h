@@ -57,7 +57,7 @@ bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
 uint64_t heap_bytes(const gpu_heap *h); // allocated from the driver
 void heap_free(gpu_heap *h);            // with all its slices; the device must be idle
 
-void *gpu_map(gpu_slice staging);                        // the host address of a STAGING slice
+void *gpu_map(gpu_slice staging);                                // the host address of a STAGING slice
 gpu_slice gpu_sub(gpu_slice s, uint64_t offset, uint64_t bytes); // a part of a slice; must lie within it
 
 // Blocking transfers, through a staging buffer of a few MiB.

@@ -11,7 +11,7 @@ enum {
   FIRST_CHUNK = 1 * MIB, // small heaps stay small; chunks then double with the heap
   LARGE_CHUNK = 64 * MIB,
   RESERVE = 64 * MIB, // of the budget, for what the driver itself needs
-  SLICE_ALIGN = 256, // the largest storage offset alignment that Vulkan allows
+  SLICE_ALIGN = 256,  // the largest storage offset alignment that Vulkan allows
 };
 
 gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind) {
@@ -35,10 +35,8 @@ void heap_free(gpu_heap *h) {
   for (gpu_buffer *c = h->chunks; c; c = c->next) free_chunk(d, c);
   if (h->kind == GPU_MEMORY_DEVICE) d->heap_bytes -= h->bytes;
   if (h->next) h->next->previous = h->previous;
-  if (h->previous)
-    h->previous->next = h->next;
-  else
-    d->heaps = h->next;
+  if (h->previous) h->previous->next = h->next;
+  else d->heaps = h->next;
   arena_free(h->memory);
 }
 
@@ -87,9 +85,10 @@ static bool out_of_memory(const gpu_heap *h, uint64_t bytes, err *e) {
   uint64_t size, budget = budget_left(d, &size);
   char left[64] = "";
   if (budget) snprintf(left, sizeof left, ", %.0f MiB of it free now", mib(budget));
-  return ERR(e, "out of device memory: %.1f MiB more for %s do not fit on %s, which has %.0f MiB%s; this process holds %.1f "
-                "MiB. What needs less: a shorter row (--max-length), checkpointing, LoRA, a smaller model; other programs "
-                "may hold device memory too%s",
+  return ERR(e,
+             "out of device memory: %.1f MiB more for %s do not fit on %s, which has %.0f MiB%s; this process holds %.1f "
+             "MiB. What needs less: a shorter row (--max-length), checkpointing, LoRA, a smaller model; other programs "
+             "may hold device memory too%s",
              mib(bytes), h->name, d->snapshot.name, mib(size), left, mib(d->heap_bytes),
              budget ? " (VKIFT_DISABLE=memory_budget allocates without asking what is free)" : "");
 }

@@ -36,8 +36,9 @@ bool instance_check(VkResult result, const char *call, const char *file, int lin
 
 static bool create(arena *a, gpu_instance *instance, err *e) {
   if (volkInitialize() != VK_SUCCESS)
-    return ERR(e, "the Vulkan loader (libvulkan.so.1) was not found; install it and a driver: on Debian "
-                  "`apt install libvulkan1 mesa-vulkan-drivers`, for NVIDIA cards also NVIDIA's own driver");
+    return ERR(e,
+               "the Vulkan loader (libvulkan.so.1) was not found; install it and a driver: on Debian "
+               "`apt install libvulkan1 mesa-vulkan-drivers`, for NVIDIA cards also NVIDIA's own driver");
   if (volkGetInstanceVersion() < VK_API_VERSION_1_1) return ERR(e, "the Vulkan loader is of version 1.0; 1.1 is needed");
 
   VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
@@ -54,8 +55,9 @@ static bool create(arena *a, gpu_instance *instance, err *e) {
                                .ppEnabledExtensionNames = v.extensions};
   VkResult result = vkCreateInstance(&info, NULL, &instance->handle);
   if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
-    return ERR(e, "the Vulkan loader found no driver; install one: on Debian `apt install mesa-vulkan-drivers` (AMD, Intel, "
-                  "and a software driver that needs no GPU), for NVIDIA cards NVIDIA's own driver");
+    return ERR(e,
+               "the Vulkan loader found no driver; install one: on Debian `apt install mesa-vulkan-drivers` (AMD, Intel, "
+               "and a software driver that needs no GPU), for NVIDIA cards NVIDIA's own driver");
   TRY(instance_check(result, "vkCreateInstance", __FILE__, __LINE__, e));
   volkLoadInstance(instance->handle);
   return validation_listen(instance, &v, e);
@@ -94,10 +96,8 @@ static bool find_devices(arena *a, gpu_instance *instance, err *e) {
   instance->snapshots = ARENA_ARRAY(a, gpu_snapshot, n);
   for (uint32_t i = 0; i < n; i++) {
     gpu_snapshot s;
-    if (snapshot_take(found[i], &s))
-      insert(instance, found[i], &s);
-    else
-      instance->n_unusable++;
+    if (snapshot_take(found[i], &s)) insert(instance, found[i], &s);
+    else instance->n_unusable++;
   }
   for (uint32_t i = 0; i < instance->n_devices; i++) instance->snapshots[i].index = i;
   return true;

@@ -105,9 +105,9 @@ typedef struct gpu_queue {
   VkFence fence;
   VkCommandPool pool;
   VkCommandBuffer tail, transfer; // tail: waits for all before it and sets the word; transfer: rerecorded at will
-  gpu_heap *heap; // STAGING, of these two
+  gpu_heap *heap;                 // STAGING, of these two
   gpu_slice status, staging;
-  VkCommandBuffer *batch;         // [batch_capacity] of the slice being put together
+  VkCommandBuffer *batch;        // [batch_capacity] of the slice being put together
   struct recording_part **parts; // [batch_capacity] the same slice's parts
   uint64_t batch_capacity, slice_number;
 } gpu_queue;
@@ -122,13 +122,13 @@ struct gpu_device {
   VkPhysicalDeviceMemoryProperties memory_types;
   gpu_queue queue;
   gpu_heap *heaps;
-  uint64_t heap_bytes;        // of DEVICE heaps
+  uint64_t heap_bytes; // of DEVICE heaps
   gpu_recording *recordings;
   gpu_kernel **kernels; // open addressing, n_kernels of kernel_capacity (a power of two)
   uint64_t n_kernels, kernel_capacity;
   VkPipelineCache pipeline_cache;
   uint64_t cache_bytes; // of the pipeline cache when it was opened from a file; 0 without one
-  bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
+  bool lost, hung;      // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 
 // --- kernels (kernel.c) ----------------------------------------------------------------------------------------------

@@ -91,8 +91,7 @@ static bool make_pipeline(gpu_device *d, gpu_kernel *k, const shader_code *code,
       .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = code->bytes, .pCode = code->words};
   TRY(VK(vkCreateShaderModule(d->handle, &module, NULL, &k->module)));
   VkSpecializationMapEntry entries[GPU_MAX_SPEC];
-  for (uint32_t i = 0; i < k->n_spec; i++)
-    entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
+  for (uint32_t i = 0; i < k->n_spec; i++) entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
   VkSpecializationInfo spec = {
       .mapEntryCount = k->n_spec, .pMapEntries = entries, .dataSize = k->n_spec * sizeof *k->spec, .pData = k->spec};
   VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
@@ -134,10 +133,8 @@ gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, 
   const shader_code *code = shader_named(shader);
   REQUIRE(code, "no shader %s", shader);
   k = make(d, code, spec, n_spec, e);
-  if (k)
-    remember(d, k);
-  else
-    err_prefix(e, "shader %s", shader);
+  if (k) remember(d, k);
+  else err_prefix(e, "shader %s", shader);
   return k;
 }
 

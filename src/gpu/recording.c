@@ -27,10 +27,8 @@ void recording_free(gpu_recording *r) {
     if (r->pool) vkDestroyCommandPool(d->handle, r->pool, NULL);
   }
   if (r->next) r->next->previous = r->previous;
-  if (r->previous)
-    r->previous->next = r->next;
-  else
-    d->recordings = r->next;
+  if (r->previous) r->previous->next = r->next;
+  else d->recordings = r->next;
   arena_free(r->memory);
 }
 
@@ -43,8 +41,8 @@ void recording_full_barrier(VkCommandBuffer buffer, bool host) {
                              .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
                                               VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
                                               (host ? (VkAccessFlags)VK_ACCESS_HOST_READ_BIT : 0)};
-  vkCmdPipelineBarrier(buffer, stages, stages | (host ? (VkPipelineStageFlags)VK_PIPELINE_STAGE_HOST_BIT : 0), 0, 1, &barrier,
-                       0, NULL, 0, NULL);
+  vkCmdPipelineBarrier(buffer, stages, stages | (host ? (VkPipelineStageFlags)VK_PIPELINE_STAGE_HOST_BIT : 0), 0, 1, &barrier, 0,
+                       NULL, 0, NULL);
 }
 
 static bool open_part(gpu_recording *r, err *e) {
@@ -101,10 +99,8 @@ bool recording_end(gpu_recording *r, err *e) {
 
 static bool add_descriptor_pool(gpu_recording *r, err *e) {
   VkDescriptorPoolSize size = {.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .descriptorCount = SETS_PER_POOL * GPU_MAX_BINDINGS};
-  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-                                     .maxSets = SETS_PER_POOL,
-                                     .poolSizeCount = 1,
-                                     .pPoolSizes = &size};
+  VkDescriptorPoolCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = SETS_PER_POOL, .poolSizeCount = 1, .pPoolSizes = &size};
   VkDescriptorPool pool;
   TRY(VK(vkCreateDescriptorPool(r->device->handle, &info, NULL, &pool)));
   void *pools = r->pools;
@@ -151,8 +147,7 @@ static void check_dispatch(const gpu_recording *r, const gpu_kernel *k, const gp
           n_slices, k->info.n_bindings);
   REQUIRE(push_bytes >= k->info.push_bytes && push_bytes <= GPU_MAX_PUSH, "%s in %s: %u bytes of push constants, not %u", name,
           r->name, push_bytes, k->info.push_bytes);
-  for (uint32_t i = 0; i < 3; i++)
-    REQUIRE(groups[i] <= MAX_GROUPS, "%s in %s: %u groups along %u", name, r->name, groups[i], i);
+  for (uint32_t i = 0; i < 3; i++) REQUIRE(groups[i] <= MAX_GROUPS, "%s in %s: %u groups along %u", name, r->name, groups[i], i);
   for (uint32_t i = 0; i < k->info.n_bindings; i++) {
     if (!k->info.bindings[i].used) continue;
     REQUIRE(slices[i].buffer && slices[i].bytes, "%s in %s: binding %u has no memory", name, r->name, i);

@@ -6,22 +6,67 @@
 #include "gpu/internal.h"
 
 enum { // opcodes
-  OP_ENTRY_POINT = 15, OP_EXECUTION_MODE = 16, OP_TYPE_BOOL = 20, OP_TYPE_INT = 21, OP_TYPE_FLOAT = 22, OP_TYPE_VECTOR = 23,
-  OP_TYPE_MATRIX = 24, OP_TYPE_ARRAY = 28, OP_TYPE_STRUCT = 30, OP_TYPE_POINTER = 32, OP_CONSTANT_TRUE = 41,
-  OP_CONSTANT = 43, OP_CONSTANT_COMPOSITE = 44, OP_SPEC_CONSTANT_TRUE = 48, OP_SPEC_CONSTANT_FALSE = 49,
-  OP_SPEC_CONSTANT = 50, OP_SPEC_CONSTANT_COMPOSITE = 51, OP_SPEC_CONSTANT_OP = 52, OP_FUNCTION = 54, OP_VARIABLE = 59,
-  OP_DECORATE = 71, OP_MEMBER_DECORATE = 72, OP_EXECUTION_MODE_ID = 331
+  OP_ENTRY_POINT = 15,
+  OP_EXECUTION_MODE = 16,
+  OP_TYPE_BOOL = 20,
+  OP_TYPE_INT = 21,
+  OP_TYPE_FLOAT = 22,
+  OP_TYPE_VECTOR = 23,
+  OP_TYPE_MATRIX = 24,
+  OP_TYPE_ARRAY = 28,
+  OP_TYPE_STRUCT = 30,
+  OP_TYPE_POINTER = 32,
+  OP_CONSTANT_TRUE = 41,
+  OP_CONSTANT = 43,
+  OP_CONSTANT_COMPOSITE = 44,
+  OP_SPEC_CONSTANT_TRUE = 48,
+  OP_SPEC_CONSTANT_FALSE = 49,
+  OP_SPEC_CONSTANT = 50,
+  OP_SPEC_CONSTANT_COMPOSITE = 51,
+  OP_SPEC_CONSTANT_OP = 52,
+  OP_FUNCTION = 54,
+  OP_VARIABLE = 59,
+  OP_DECORATE = 71,
+  OP_MEMBER_DECORATE = 72,
+  OP_EXECUTION_MODE_ID = 331
 };
 enum { // arithmetic within OpSpecConstantOp
-  OP_UCONVERT = 113, OP_SCONVERT = 114, OP_BITCAST = 124, OP_IADD = 128, OP_ISUB = 130, OP_IMUL = 132, OP_UDIV = 134,
-  OP_SDIV = 135, OP_UMOD = 137, OP_SELECT = 169, OP_IEQUAL = 170, OP_INOT_EQUAL = 171, OP_UGREATER = 172, OP_SGREATER = 173,
-  OP_UGREATER_EQUAL = 174, OP_ULESS = 176, OP_SLESS = 177, OP_SHIFT_RIGHT = 194, OP_SHIFT_LEFT = 196, OP_BIT_OR = 197,
+  OP_UCONVERT = 113,
+  OP_SCONVERT = 114,
+  OP_BITCAST = 124,
+  OP_IADD = 128,
+  OP_ISUB = 130,
+  OP_IMUL = 132,
+  OP_UDIV = 134,
+  OP_SDIV = 135,
+  OP_UMOD = 137,
+  OP_SELECT = 169,
+  OP_IEQUAL = 170,
+  OP_INOT_EQUAL = 171,
+  OP_UGREATER = 172,
+  OP_SGREATER = 173,
+  OP_UGREATER_EQUAL = 174,
+  OP_ULESS = 176,
+  OP_SLESS = 177,
+  OP_SHIFT_RIGHT = 194,
+  OP_SHIFT_LEFT = 196,
+  OP_BIT_OR = 197,
   OP_BIT_AND = 199
 };
 enum { // decorations, storage classes, modes, a built-in
-  DECORATION_SPEC_ID = 1, DECORATION_ARRAY_STRIDE = 6, DECORATION_BUILTIN = 11, DECORATION_NON_WRITABLE = 24,
-  DECORATION_NON_READABLE = 25, DECORATION_BINDING = 33, DECORATION_OFFSET = 35, CLASS_WORKGROUP = 4, CLASS_PUSH_CONSTANT = 9,
-  CLASS_STORAGE_BUFFER = 12, MODE_LOCAL_SIZE = 17, MODE_LOCAL_SIZE_ID = 38, BUILTIN_WORKGROUP_SIZE = 25
+  DECORATION_SPEC_ID = 1,
+  DECORATION_ARRAY_STRIDE = 6,
+  DECORATION_BUILTIN = 11,
+  DECORATION_NON_WRITABLE = 24,
+  DECORATION_NON_READABLE = 25,
+  DECORATION_BINDING = 33,
+  DECORATION_OFFSET = 35,
+  CLASS_WORKGROUP = 4,
+  CLASS_PUSH_CONSTANT = 9,
+  CLASS_STORAGE_BUFFER = 12,
+  MODE_LOCAL_SIZE = 17,
+  MODE_LOCAL_SIZE_ID = 38,
+  BUILTIN_WORKGROUP_SIZE = 25
 };
 
 enum { MAX_DEPTH = 32, HEADER_WORDS = 5 };
@@ -54,13 +99,23 @@ static uint32_t definition(const module *m, uint32_t id) {
 // The word of an instruction that holds its result's id; 0 for instructions that this file never looks up.
 static uint32_t result_word(uint32_t op) {
   switch (op) {
-    case OP_TYPE_BOOL: case OP_TYPE_INT: case OP_TYPE_FLOAT: case OP_TYPE_VECTOR: case OP_TYPE_MATRIX: case OP_TYPE_ARRAY:
-    case OP_TYPE_STRUCT: case OP_TYPE_POINTER:
-      return 1;
-    case OP_CONSTANT_TRUE: case OP_CONSTANT: case OP_CONSTANT_COMPOSITE: case OP_SPEC_CONSTANT_TRUE:
-    case OP_SPEC_CONSTANT_FALSE: case OP_SPEC_CONSTANT: case OP_SPEC_CONSTANT_COMPOSITE: case OP_SPEC_CONSTANT_OP:
-    case OP_VARIABLE:
-      return 2;
+    case OP_TYPE_BOOL:
+    case OP_TYPE_INT:
+    case OP_TYPE_FLOAT:
+    case OP_TYPE_VECTOR:
+    case OP_TYPE_MATRIX:
+    case OP_TYPE_ARRAY:
+    case OP_TYPE_STRUCT:
+    case OP_TYPE_POINTER: return 1;
+    case OP_CONSTANT_TRUE:
+    case OP_CONSTANT:
+    case OP_CONSTANT_COMPOSITE:
+    case OP_SPEC_CONSTANT_TRUE:
+    case OP_SPEC_CONSTANT_FALSE:
+    case OP_SPEC_CONSTANT:
+    case OP_SPEC_CONSTANT_COMPOSITE:
+    case OP_SPEC_CONSTANT_OP:
+    case OP_VARIABLE: return 2;
     default: return 0;
   }
 }
@@ -92,18 +147,23 @@ static uint32_t constant(const module *m, uint32_t id, uint32_t depth);
 static uint32_t constant_op(const module *m, uint32_t at, uint32_t depth) {
   uint32_t a = constant(m, word(m, at, 4), depth), b = constant(m, word(m, at, 5), depth);
   switch (word(m, at, 3)) {
-    case OP_UCONVERT: case OP_SCONVERT: case OP_BITCAST: return a;
+    case OP_UCONVERT:
+    case OP_SCONVERT:
+    case OP_BITCAST: return a;
     case OP_IADD: return a + b;
     case OP_ISUB: return a - b;
     case OP_IMUL: return a * b;
-    case OP_UDIV: case OP_SDIV: return b ? a / b : 0; // sizes are never negative
+    case OP_UDIV:
+    case OP_SDIV: return b ? a / b : 0; // sizes are never negative
     case OP_UMOD: return b ? a % b : 0;
     case OP_SELECT: return a ? b : constant(m, word(m, at, 6), depth);
     case OP_IEQUAL: return a == b;
     case OP_INOT_EQUAL: return a != b;
-    case OP_UGREATER: case OP_SGREATER: return a > b;
+    case OP_UGREATER:
+    case OP_SGREATER: return a > b;
     case OP_UGREATER_EQUAL: return a >= b;
-    case OP_ULESS: case OP_SLESS: return a < b;
+    case OP_ULESS:
+    case OP_SLESS: return a < b;
     case OP_SHIFT_RIGHT: return b < 32 ? a >> b : 0;
     case OP_SHIFT_LEFT: return b < 32 ? a << b : 0;
     case OP_BIT_OR: return a | b;
@@ -120,8 +180,10 @@ static uint32_t constant(const module *m, uint32_t id, uint32_t depth) {
   bool specializable = op == OP_SPEC_CONSTANT || op == OP_SPEC_CONSTANT_TRUE || op == OP_SPEC_CONSTANT_FALSE;
   if (specializable && decorated(m, id, DECORATION_SPEC_ID, &spec_id) && spec_id < m->n_spec) return m->spec[spec_id];
   switch (op) {
-    case OP_CONSTANT: case OP_SPEC_CONSTANT: return word(m, at, 3);
-    case OP_CONSTANT_TRUE: case OP_SPEC_CONSTANT_TRUE: return 1;
+    case OP_CONSTANT:
+    case OP_SPEC_CONSTANT: return word(m, at, 3);
+    case OP_CONSTANT_TRUE:
+    case OP_SPEC_CONSTANT_TRUE: return 1;
     case OP_SPEC_CONSTANT_OP: return constant_op(m, at, depth + 1);
     default: return 0;
   }
@@ -136,9 +198,11 @@ static uint64_t type_bytes(const module *m, uint32_t type, uint32_t depth) {
   if (!at || depth > MAX_DEPTH) return 0;
   switch (opcode(m, at)) {
     case OP_TYPE_BOOL: return 4;
-    case OP_TYPE_INT: case OP_TYPE_FLOAT: return word(m, at, 2) / 8;
+    case OP_TYPE_INT:
+    case OP_TYPE_FLOAT: return word(m, at, 2) / 8;
     case OP_TYPE_POINTER: return 8;
-    case OP_TYPE_VECTOR: case OP_TYPE_MATRIX: return type_bytes(m, word(m, at, 2), depth + 1) * word(m, at, 3);
+    case OP_TYPE_VECTOR:
+    case OP_TYPE_MATRIX: return type_bytes(m, word(m, at, 2), depth + 1) * word(m, at, 3);
     case OP_TYPE_ARRAY: {
       uint32_t stride;
       uint64_t each = decorated(m, type, DECORATION_ARRAY_STRIDE, &stride) ? stride : type_bytes(m, word(m, at, 2), depth + 1);
@@ -177,8 +241,8 @@ static bool read_variable(const module *m, uint32_t at, reflection *r, err *e) {
   uint32_t type = word(m, pointer, 3), binding;
   if (class == CLASS_PUSH_CONSTANT) {
     uint64_t bytes = (type_bytes(m, type, 0) + 3) / 4 * 4;
-    if (bytes > GPU_MAX_PUSH) return ERR(e, "its push constants take %llu bytes, at most %d are portable",
-                                         (unsigned long long)bytes, GPU_MAX_PUSH);
+    if (bytes > GPU_MAX_PUSH)
+      return ERR(e, "its push constants take %llu bytes, at most %d are portable", (unsigned long long)bytes, GPU_MAX_PUSH);
     r->push_bytes = (uint32_t)bytes;
   } else if (class == CLASS_WORKGROUP) {
     r->shared_bytes += (uint32_t)type_bytes(m, type, 0);
@@ -200,8 +264,7 @@ static void read_local_size(const module *m, uint32_t at, reflection *r) {
   uint32_t op = opcode(m, at), built_in;
   for (uint32_t i = 0; i < 3; i++) {
     if (op == OP_EXECUTION_MODE && word(m, at, 2) == MODE_LOCAL_SIZE) r->local_size[i] = word(m, at, 3 + i);
-    if (op == OP_EXECUTION_MODE_ID && word(m, at, 2) == MODE_LOCAL_SIZE_ID)
-      r->local_size[i] = constant(m, word(m, at, 3 + i), 0);
+    if (op == OP_EXECUTION_MODE_ID && word(m, at, 2) == MODE_LOCAL_SIZE_ID) r->local_size[i] = constant(m, word(m, at, 3 + i), 0);
   }
   if (op != OP_CONSTANT_COMPOSITE && op != OP_SPEC_CONSTANT_COMPOSITE) return;
   if (!decorated(m, word(m, at, 2), DECORATION_BUILTIN, &built_in) || built_in != BUILTIN_WORKGROUP_SIZE) return;

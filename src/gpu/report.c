@@ -44,10 +44,8 @@ static void put_text(const gpu_snapshot *s, const gpu_plan *p, text *out) {
   text_printf(out, "   kernels         for %s\n", kernels);
   for (gpu_feature f = 0; f < GPU_FEATURE_COUNT; f++) {
     text_printf(out, "   %-15s ", gpu_feature_name(f));
-    if (p->on[f])
-      text_puts(out, "on\n");
-    else
-      text_printf(out, "off: %s\n", p->why_off[f]);
+    if (p->on[f]) text_puts(out, "on\n");
+    else text_printf(out, "off: %s\n", p->why_off[f]);
   }
 }
 
@@ -100,8 +98,6 @@ static void put_json(const gpu_snapshot *s, const gpu_plan *p, text *out) {
 }
 
 void device_report(const gpu_snapshot *s, const gpu_plan *plan, bool json, text *out) {
-  if (json)
-    put_json(s, plan, out);
-  else
-    put_text(s, plan, out);
+  if (json) put_json(s, plan, out);
+  else put_text(s, plan, out);
 }

@@ -99,17 +99,17 @@ static void take_features(VkPhysicalDevice device, const VkExtensionProperties *
   VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &storage_16bit};
   VkPhysicalDeviceShaderFloat16Int8Features small = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
   VkPhysicalDevice8BitStorageFeatures storage_8bit = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_8BIT_STORAGE_FEATURES};
-  VkPhysicalDeviceBufferDeviceAddressFeatures address = {
-      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES};
+  VkPhysicalDeviceBufferDeviceAddressFeatures address = {.sType =
+                                                             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES};
   VkPhysicalDeviceShaderIntegerDotProductFeatures dot = {
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
-  VkPhysicalDeviceSubgroupSizeControlFeatures control = {
-      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
-#define ASK(extension, features)                                                                                       \
-  do {                                                                                                                 \
-    if (!snapshot_has_extension(list, n, extension)) break;                                                            \
-    (features).pNext = all.pNext;                                                                                      \
-    all.pNext = &(features);                                                                                           \
+  VkPhysicalDeviceSubgroupSizeControlFeatures control = {.sType =
+                                                             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+#define ASK(extension, features)                            \
+  do {                                                      \
+    if (!snapshot_has_extension(list, n, extension)) break; \
+    (features).pNext = all.pNext;                           \
+    all.pNext = &(features);                                \
   } while (0)
   ASK(VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME, small);
   ASK(VK_KHR_8BIT_STORAGE_EXTENSION_NAME, storage_8bit);
@@ -117,8 +117,8 @@ static void take_features(VkPhysicalDevice device, const VkExtensionProperties *
   ASK(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME, dot);
   ASK(VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, control);
 #ifdef VK_KHR_cooperative_matrix
-  VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat = {
-      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+  VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat = {.sType =
+                                                              VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
   ASK(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, coopmat);
 #endif
 #undef ASK

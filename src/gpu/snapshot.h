@@ -18,7 +18,7 @@ typedef struct gpu_snapshot {
 
   // limits
   uint64_t max_storage_buffer_range, max_allocation_bytes, device_heap_bytes, device_budget_bytes; // budget 0: not known
-  uint32_t storage_align;                                  // minStorageBufferOffsetAlignment
+  uint32_t storage_align; // minStorageBufferOffsetAlignment
   uint32_t max_workgroup_invocations, max_workgroup_size[3], max_workgroup_count[3], max_shared_bytes, max_push_bytes;
   uint32_t subgroup_size;
   uint32_t timestamp_bits;
@@ -27,7 +27,7 @@ typedef struct gpu_snapshot {
   // features and extensions that vkift may one day take; all false on the floor
   bool f16, storage_16bit, storage_8bit, int8, subgroup_arithmetic, subgroup_shuffle, subgroup_size_control;
   bool coopmat, integer_dot, buffer_address, memory_budget, driver_properties, display; // display: may drive a screen
-  uint32_t compute_family; // queue family that vkift uses
+  uint32_t compute_family;                                                              // queue family that vkift uses
 } gpu_snapshot;
 
 #endif

@@ -71,8 +71,9 @@ void submit_close(gpu_device *d) {
 
 static bool lose(gpu_device *d, err *e, const char *what) {
   d->lost = true;
-  return ERR(e, "%s: %s. The driver or the system's watchdog may have reset it: see the kernel's log (dmesg), then start "
-                "vkift again; a resumed run goes on from its last checkpoint",
+  return ERR(e,
+             "%s: %s. The driver or the system's watchdog may have reset it: see the kernel's log (dmesg), then start "
+             "vkift again; a resumed run goes on from its last checkpoint",
              d->snapshot.name, what);
 }
 
@@ -187,7 +188,6 @@ bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e
   }
   slice s = {.device = d, .number = ++q->slice_number, .parts = q->parts};
   for (uint32_t i = 0; i < n; i++)
-    for (uint64_t j = 0; j < recordings[i]->n_parts; j++)
-      TRY(add(&s, recordings[i], &recordings[i]->parts[j], e));
+    for (uint64_t j = 0; j < recordings[i]->n_parts; j++) TRY(add(&s, recordings[i], &recordings[i]->parts[j], e));
   return flush(&s, e);
 }

@@ -44,22 +44,23 @@ static bool layer_installed(arena *a) {
 }
 
 bool validation_setup(arena *a, gpu_instance *instance, validation_setting *v, err *e) {
-  *v = (validation_setting){
-      .sync = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT,
-      .messenger = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-                    .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
-                                       VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
-                    .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
-                    .pfnUserCallback = on_message,
-                    .pUserData = instance}};
+  *v = (validation_setting){.sync = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT,
+                            .messenger = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+                                          .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
+                                                             VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+                                          .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
+                                          .pfnUserCallback = on_message,
+                                          .pUserData = instance}};
   if (wanted()) {
     if (!layer_installed(a))
       return ERR(e, "VKIFT_VALIDATION is set, but the layer %s is not installed; on Debian `apt install vulkan-validationlayers`",
                  LAYER);
     v->layers[v->n_layers++] = LAYER;
     // Hazards between submissions have no setting but these; each release knows one of them and ignores the other.
-    setenv("VK_LAYER_ENABLES", "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT:"
-                               "VALIDATION_CHECK_ENABLE_SYNCHRONIZATION_VALIDATION_QUEUE_SUBMIT", false);
+    setenv("VK_LAYER_ENABLES",
+           "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT:"
+           "VALIDATION_CHECK_ENABLE_SYNCHRONIZATION_VALIDATION_QUEUE_SUBMIT",
+           false);
     setenv("VK_LAYER_VALIDATE_SYNC", "1", false);
     if (offers(a, LAYER, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME)) {
       v->extensions[v->n_extensions++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;

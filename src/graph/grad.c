@@ -4,7 +4,6 @@
 // recomputed, its nodes are appended once more just before its backward, and their results become the saved ones; the
 // originals then die with the last forward node that reads them.
 #include "graph/graph.h"
-#include "ops/ops.h"
 
 typedef struct backward {
   graph *g;

@@ -39,10 +39,10 @@ typedef struct tensor {
   dtype type;
   uint32_t n_dims, shape[TENSOR_MAX_DIMS]; // shape[0] is the slowest; the last dimension is contiguous
   tensor_live live;
-  node *producer;    // NULL for persistent tensors
-  bool persistent;   // weights, inputs, state: its memory is bound from outside and outlives the graph
-  bool keep;         // a result that the host reads after a run: its memory is not given to another tensor
-  bool needs_grad;   // something trained lies before it
+  node *producer;          // NULL for persistent tensors
+  bool persistent;         // weights, inputs, state: its memory is bound from outside and outlives the graph
+  bool keep;               // a result that the host reads after a run: its memory is not given to another tensor
+  bool needs_grad;         // something trained lies before it
   struct tensor *grad_sum; // a trained parameter: the persistent f32 tensor that its gradients are added to
   struct tensor *gradient; // set by graph_backward (for tensors of the graph): what has been summed so far
   struct tensor *saved;    // set by graph_backward: its recomputed copy, which backward reads in its place
@@ -79,7 +79,7 @@ struct graph {
   tensor *counts; // persistent i32 [4], indexed by tensor_live
   uint32_t segment, n_segments;
   uint64_t planned_bytes, unplanned_bytes; // after graph_plan: the arena's size; the sum of all tensors
-  struct outside_gradient *outside; // gradients of persistent tensors that are no parameters
+  struct outside_gradient *outside;        // gradients of persistent tensors that are no parameters
 };
 
 graph *graph_new(arena *a, const char *name, tensor *counts);
@@ -123,6 +123,9 @@ void grad_in(struct backward *b, const node *n, uint32_t i, tensor *gradient);
 tensor *grad_saved_in(struct backward *b, const node *n, uint32_t i);
 tensor *grad_saved_out(struct backward *b, const node *n, uint32_t i);
 graph *grad_graph(struct backward *b);
+
+// The one operation that backward itself needs (ops/add.c): a + b, elementwise; same shapes.
+tensor *op_add(graph *g, tensor *a, tensor *b);
 
 // --- plan (plan.c) ---------------------------------------------------------------------------------------------------
 

@@ -79,7 +79,8 @@ void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint
     return;
   }
   const kernel_info *info = kernel_get_info(kernel);
-  REQUIRE(info->n_bindings <= n_binds, "%s has %u bindings, node %s gives %u", shader, info->n_bindings, r->node->op->name, n_binds);
+  REQUIRE(info->n_bindings <= n_binds, "%s has %u bindings, node %s gives %u", shader, info->n_bindings, r->node->op->name,
+          n_binds);
   gpu_slice slices[GPU_MAX_BINDINGS] = {{0}};
   bool needs_barrier = false;
   for (uint32_t i = 0; i < n_binds; i++) {
@@ -87,7 +88,8 @@ void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint
     slices[i] = bound_slice(r, &b);
     if (!binds[i].t) continue;
     bool write = info->bindings[i].writes;
-    REQUIRE(!write || may_write(r->node, b.t), "%s writes %s, which node %s does not declare", shader, b.t->name, r->node->op->name);
+    REQUIRE(!write || may_write(r->node, b.t), "%s writes %s, which node %s does not declare", shader, b.t->name,
+            r->node->op->name);
     needs_barrier |= conflicts(r, slices[i], write);
   }
   if (needs_barrier) barrier(r);

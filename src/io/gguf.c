@@ -34,7 +34,8 @@ typedef struct reader {
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-static bool fail(reader *r, uint64_t at, const char *format, ...) {
+static bool
+fail(reader *r, uint64_t at, const char *format, ...) {
   char what[400];
   va_list args;
   va_start(args, format);

@@ -162,19 +162,3 @@ bool json_bool(const json *d, const cJSON *in, const char *where, const char *ke
 bool json_bool_or(const json *d, const cJSON *in, const char *where, const char *key, bool *value, err *e) {
   return get_bool(d, in, where, key, true, value, e);
 }
-
-void json_put_string(text *out, const char *string) {
-  static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-  size_t length = strlen(string);
-  text_putc(out, '"');
-  for (size_t i = 0; i < length;) {
-    int n = utf8_decode(string + i, length - i, NULL);
-    const char *short_form = n == 1 ? strchr(plain, string[i]) : NULL;
-    if (short_form) text_putc(out, '\\'), text_putc(out, letters[short_form - plain]);
-    else if (n == 1 && (unsigned char)string[i] < 0x20) text_printf(out, "\\u%04x", string[i]);
-    else if (n) text_put(out, string + i, (size_t)n);
-    else text_puts(out, "\xEF\xBF\xBD");
-    i += n ? (size_t)n : 1;
-  }
-  text_putc(out, '"');
-}

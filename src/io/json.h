@@ -10,7 +10,6 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "base/text.h"
 
 struct cJSON;
 
@@ -41,12 +40,11 @@ bool json_bool_or(const json *d, const struct cJSON *in, const char *where, cons
 // "a string \"abc\"", "an array of 3", "nothing" (NULL), … for messages.
 const char *json_describe(const struct cJSON *value, char buffer[64]);
 
-// Writing: a string in quotes, escaped as JSON wants it. Bytes that are not UTF-8 become U+FFFD.
+// Writing (json_print.c), appended to a text. A string in quotes, escaped as JSON wants it; bytes that are not UTF-8 become
+// U+FFFD.
 void json_put_string(text *out, const char *string);
-
-// json_print.c — with two spaces of indentation and a final newline, appended.
-void json_print(const struct cJSON *value, text *out);
-void json_print_string(const char *s, text *out); // with its quotes; UTF-8 stays as it is
-void json_print_number(double v, text *out);      // the shortest that reads back the same; null for NaN and infinities
+void json_put_bytes(text *out, const char *bytes, size_t length); // the same of bytes that may hold NUL
+void json_put_number(text *out, double v);             // the shortest that reads back the same; null for NaN and infinities
+void json_print(const struct cJSON *value, text *out); // with two spaces of indentation and a final newline
 
 #endif

@@ -1,4 +1,4 @@
-// JSON for people and for other tools: two spaces of indentation, as Python's json.dumps(indent=2) prints it.
+// Writing JSON for people and for other tools: two spaces of indentation, as Python's json.dumps(indent=2) prints it.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,22 +8,27 @@
 
 #include "io/json.h"
 
-void json_print_string(const char *s, text *out) {
+void json_put_bytes(text *out, const char *bytes, size_t length) {
+  static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
   text_putc(out, '"');
-  for (; *s; s++) {
-    const unsigned char c = (unsigned char)*s;
-    if (c == '"' || c == '\\') text_printf(out, "\\%c", c);
-    else if (c == '\n') text_puts(out, "\\n");
-    else if (c == '\t') text_puts(out, "\\t");
-    else if (c == '\r') text_puts(out, "\\r");
-    else if (c < 0x20 || c == 0x7f) text_printf(out, "\\u%04x", c);
-    else text_putc(out, (char)c);
+  for (size_t i = 0; i < length;) {
+    const int n = utf8_decode(bytes + i, length - i, NULL);
+    const char *short_form = n == 1 && bytes[i] ? strchr(plain, bytes[i]) : NULL;
+    if (short_form) text_putc(out, '\\'), text_putc(out, letters[short_form - plain]);
+    else if (n == 1 && (unsigned char)bytes[i] < 0x20) text_printf(out, "\\u%04x", bytes[i]);
+    else if (n) text_put(out, bytes + i, (size_t)n);
+    else text_puts(out, "\xEF\xBF\xBD");
+    i += n ? (size_t)n : 1;
   }
   text_putc(out, '"');
 }
 
+void json_put_string(text *out, const char *string) {
+  json_put_bytes(out, string, strlen(string));
+}
+
 // The shortest decimal that reads back as the same number; JSON has no NaN and no infinity: null.
-void json_print_number(double v, text *out) {
+void json_put_number(text *out, double v) {
   char digits[40];
   if (!isfinite(v)) {
     text_puts(out, "null");
@@ -47,7 +52,7 @@ static void print_items(const cJSON *v, char open, char close, int depth, text *
   for (const cJSON *item = v->child; item; item = item->next) {
     text_printf(out, "\n%*s", 2 * (depth + 1), "");
     if (open == '{') {
-      json_print_string(item->string, out);
+      json_put_string(out, item->string);
       text_puts(out, ": ");
     }
     print_value(item, depth + 1, out);
@@ -60,8 +65,8 @@ static void print_items(const cJSON *v, char open, char close, int depth, text *
 static void print_value(const cJSON *v, int depth, text *out) {
   if (cJSON_IsObject(v)) print_items(v, '{', '}', depth, out);
   else if (cJSON_IsArray(v)) print_items(v, '[', ']', depth, out);
-  else if (cJSON_IsString(v)) json_print_string(v->valuestring, out);
-  else if (cJSON_IsNumber(v)) json_print_number(v->valuedouble, out);
+  else if (cJSON_IsString(v)) json_put_string(out, v->valuestring);
+  else if (cJSON_IsNumber(v)) json_put_number(out, v->valuedouble);
   else text_puts(out, cJSON_IsTrue(v) ? "true" : cJSON_IsFalse(v) ? "false" : "null");
 }
 

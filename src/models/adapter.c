@@ -25,7 +25,9 @@ static bool check_targets(const model *m, const adapter_config *c, err *e) {
     for (uint32_t k = 0; !found && k < m->n_params; k++)
       found = m->params[k].role == PARAM_LINEAR && !strcmp(m->params[k].module, c->targets[i]);
     if (!found)
-      return ERR(e, "target_modules: expected linear layers of the model (q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj), found \"%s\"",
+      return ERR(e,
+                 "target_modules: expected linear layers of the model (q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, "
+                 "down_proj), found \"%s\"",
                  c->targets[i]);
   }
   return true;
@@ -68,14 +70,15 @@ static bool check_weight(const weights *w, const char *file, const tensor *t, er
   const struct weight *x = weights_find(w, t->name);
   if (!x) return ERR(e, "%s: tensor %s: expected by the adapter's configuration, found none of that name", file, t->name);
   if (x->n_dims != 2 || x->shape[0] != t->shape[0] || x->shape[1] != t->shape[1])
-    return ERR(e, "%s: tensor %s: expected shape [%u, %u] for this model, found [%u, %u]", file, t->name, t->shape[0], t->shape[1], x->shape[0],
-               x->n_dims > 1 ? x->shape[1] : 1);
+    return ERR(e, "%s: tensor %s: expected shape [%u, %u] for this model, found [%u, %u]", file, t->name, t->shape[0],
+               t->shape[1], x->shape[0], x->n_dims > 1 ? x->shape[1] : 1);
   if (x->type == DTYPE_I32) return ERR(e, "%s: tensor %s: expected a float type, found i32", file, t->name);
   return true;
 }
 
 static bool check_weights(const adapter *ad, const weights *w, const char *file, err *e) {
-  for (uint32_t i = 0; i < ad->n; i++) TRY(check_weight(w, file, ad->entries[i].a, e) && check_weight(w, file, ad->entries[i].b, e));
+  for (uint32_t i = 0; i < ad->n; i++)
+    TRY(check_weight(w, file, ad->entries[i].a, e) && check_weight(w, file, ad->entries[i].b, e));
   for (uint64_t i = 0; w->n > 2 * (uint64_t)ad->n && i < w->n; i++) { // more keys than the adapter has: which one is it?
     bool known = false;
     for (uint32_t k = 0; !known && k < ad->n; k++)

@@ -1,4 +1,5 @@
 // PEFT's two files: adapter_config.json and adapter_model.safetensors.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,13 +21,20 @@ static bool refuse_what_we_lack(const json *d, err *e) {
     TRY(json_bool_or(d, d->root, "", off[i], &on, e));
     if (on) return ERR(e, "%s: %s: expected false, found true: not supported", d->origin, off[i]);
   }
-  const char *empty[] = {"rank_pattern", "alpha_pattern", "modules_to_save", "layers_to_transform", "layer_replication", "exclude_modules",
-                         "target_parameters", "trainable_token_indices"};
+  const char *empty[] = {"rank_pattern",      "alpha_pattern",   "modules_to_save",   "layers_to_transform",
+                         "layer_replication", "exclude_modules", "target_parameters", "trainable_token_indices"};
   for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, empty[i]);
     if (v && !cJSON_IsNull(v) && (v->child || !(cJSON_IsObject(v) || cJSON_IsArray(v))))
       return ERR(e, "%s: %s: expected null or empty, found %s: not supported", d->origin, empty[i], json_describe(v, found));
   }
+  const cJSON *init =
+      cJSON_GetObjectItemCaseSensitive(d->root, "init_lora_weights"); // pissa, olora, loftq, corda change the base
+  if (cJSON_IsString(init) && strcmp(init->valuestring, "gaussian") && strcmp(init->valuestring, "eva") &&
+      strcmp(init->valuestring, "orthogonal"))
+    return ERR(e,
+               "%s: init_lora_weights: expected an initialisation that leaves the base model as it is, found %s: not supported",
+               d->origin, json_describe(init, found));
   const char *bias = "none", *type = "";
   TRY(json_string(d, d->root, "", "peft_type", &type, e));
   TRY(json_string_or(d, d->root, "", "bias", &bias, e));
@@ -40,10 +48,12 @@ static bool read_targets(arena *a, const json *d, adapter_config *c, err *e) {
   if (cJSON_IsString(v) && !strcmp(v->valuestring, "all-linear")) return true;
   char found[64];
   if (!cJSON_IsArray(v) || !v->child)
-    return ERR(e, "%s: target_modules: expected a list of module names, found %s", d->origin, v ? json_describe(v, found) : "nothing");
+    return ERR(e, "%s: target_modules: expected a list of module names, found %s", d->origin,
+               v ? json_describe(v, found) : "nothing");
   const char **list = ARENA_ARRAY(a, const char *, cJSON_GetArraySize(v));
   for (const cJSON *item = v->child; item; item = item->next) {
-    if (!cJSON_IsString(item)) return ERR(e, "%s: target_modules: expected names, found %s", d->origin, json_describe(item, found));
+    if (!cJSON_IsString(item))
+      return ERR(e, "%s: target_modules: expected names, found %s", d->origin, json_describe(item, found));
     list[c->n_targets++] = arena_strdup(a, item->valuestring);
   }
   c->targets = list;
@@ -56,11 +66,15 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *c, err *e) {
   if (!file_exists(path)) return ERR(e, "%s: expected a PEFT adapter directory, found no adapter_config.json in it", dir);
   TRY(json_read(path, CONFIG_LIMIT, &d, e));
   *c = (adapter_config){0};
-  bool ok = refuse_what_we_lack(&d, e) && json_u32(&d, d.root, "", "r", &c->r, e) && json_number(&d, d.root, "", "lora_alpha", &c->alpha, e) &&
-            json_number_or(&d, d.root, "", "lora_dropout", &c->dropout, e) && json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) &&
-            read_targets(a, &d, c, e);
+  bool ok = refuse_what_we_lack(&d, e) && json_u32(&d, d.root, "", "r", &c->r, e) &&
+            json_number(&d, d.root, "", "lora_alpha", &c->alpha, e) &&
+            json_number_or(&d, d.root, "", "lora_dropout", &c->dropout, e) &&
+            json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) && read_targets(a, &d, c, e);
   if (ok && (c->r < 1 || c->r > 4096)) ok = ERR(e, "%s: r: expected 1 to 4096, found %u", path, c->r);
-  if (ok && !(c->dropout >= 0 && c->dropout < 1)) ok = ERR(e, "%s: lora_dropout: expected 0 to below 1, found %g", path, c->dropout);
+  if (ok && !(c->alpha > 0 && isfinite((float)c->alpha)))
+    ok = ERR(e, "%s: lora_alpha: expected a number above 0, found %g", path, c->alpha);
+  if (ok && !(c->dropout >= 0 && c->dropout < 1))
+    ok = ERR(e, "%s: lora_dropout: expected 0 to below 1, found %g", path, c->dropout);
   json_free(&d);
   return ok;
 }
@@ -114,7 +128,8 @@ static bool write_weights(const adapter *ad, arena *a, const char *path, gpu_dev
   safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, n);
   for (uint32_t i = 0; i < ad->n; i++) list[2 * i] = ad->entries[i].a, list[2 * i + 1] = ad->entries[i].b;
   qsort(list, (size_t)n, sizeof *list, by_tensor_name);
-  for (uint64_t i = 0; i < n; i++) rows[i] = (safetensors_tensor){list[i]->name, DTYPE_F32, 2, {list[i]->shape[0], list[i]->shape[1]}};
+  for (uint64_t i = 0; i < n; i++)
+    rows[i] = (safetensors_tensor){list[i]->name, DTYPE_F32, 2, {list[i]->shape[0], list[i]->shape[1]}};
   static const char *const metadata[][2] = {{"format", "pt"}};
   safetensors_writer w;
   TRY(safetensors_create(path, rows, n, metadata, 1, &w, e));
@@ -122,7 +137,8 @@ static bool write_weights(const adapter *ad, arena *a, const char *path, gpu_dev
   for (uint64_t i = 0; ok && i < n; i++) {
     arena *scratch = arena_new("adapter tensor");
     void *values = arena_alloc(scratch, tensor_bytes(list[i]));
-    ok = gpu_download(d, list[i]->memory, values, tensor_bytes(list[i]), e) && safetensors_write(&w, values, tensor_bytes(list[i]), e);
+    ok = gpu_download(d, list[i]->memory, values, tensor_bytes(list[i]), e) &&
+         safetensors_write(&w, values, tensor_bytes(list[i]), e);
     arena_free(scratch);
   }
   if (ok) return safetensors_commit(&w, e);

@@ -2,7 +2,28 @@
 
 #include "models/load.h"
 
-enum { PART_ALIGN = 256 };
+enum { PART_ALIGN = 256, CAPACITY_STEP = 64, MOST_GROUPS = 65535 };
+
+uint32_t batch_most_tokens(const model *m, const gpu_device *d) {
+  const model_config *c = &m->config;
+  uint32_t widest = c->intermediate_size;
+  if (widest < c->n_heads * c->head_dim) widest = c->n_heads * c->head_dim;
+  if (widest < c->hidden_size) widest = c->hidden_size;
+  const uint64_t tokens = device_plan(d)->max_binding_bytes / 4 / widest;
+  return tokens > MOST_GROUPS ? MOST_GROUPS : (uint32_t)tokens;
+}
+
+bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t longest, uint32_t *capacity, err *e) {
+  const uint32_t most = batch_most_tokens(m, d);
+  if (longest > most)
+    return ERR(e, "an example has %u tokens, but a row holds %u at this model's width on this device: use --max-length %u",
+               longest, most, most);
+  if (want < longest) want = longest;
+  if (want > most) want = most;
+  const uint64_t rounded = (want + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP;
+  *capacity = rounded < most ? (uint32_t)rounded : most;
+  return true;
+}
 
 // The parts of a row's memory: where the tensor, the host pointer of a slot and the elements are.
 typedef struct part {

@@ -10,15 +10,21 @@ enum { BATCH_SLOTS = 8 };
 
 typedef struct batch {
   pack_limits limits;
-  uint32_t window;                             // sliding window of the model's attention, 0: none
-  model_inputs in;                             // what the forward reads
-  tensor *target_rows, *target_ids, *inverse;  // i32 [T], [T], [N]
-  tensor *target_weights;                      // f32 [T]: each row's share in the loss; the upstream gradient of the head
-  packed_row host[BATCH_SLOTS];                // where the host writes
-  gpu_recording *upload[BATCH_SLOTS];          // copies a slot to the device
+  uint32_t window;                            // sliding window of the model's attention, 0: none
+  model_inputs in;                            // what the forward reads
+  tensor *target_rows, *target_ids, *inverse; // i32 [T], [T], [N]
+  tensor *target_weights;                     // f32 [T]: each row's share in the loss; the upstream gradient of the head
+  packed_row host[BATCH_SLOTS];               // where the host writes
+  gpu_recording *upload[BATCH_SLOTS];         // copies a slot to the device
   gpu_slice memory;
   uint64_t bytes;
 } batch;
+
+// The most tokens that one row may have on a device: a binding holds a whole activation, so that the widest
+// one bounds it; and no dispatch has more than 65,535 groups along an axis, each for a token or more.
+uint32_t batch_most_tokens(const model *m, const gpu_device *d);
+// The capacity for rows of about `want` tokens: at least the longest example, in whole steps where the device has room.
+bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t longest, uint32_t *capacity, err *e);
 
 // Declares the tensors of a row with the given capacities, and the rotary tables of positions [0, n_positions).
 batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n_positions);

@@ -50,6 +50,7 @@ model_param *block_list_param(arena *a, model *m, const char *name, const char *
                               uint32_t out, uint32_t in) {
   arena_grow(a, (void **)&m->params, &m->params_capacity, m->n_params + 1, sizeof *m->params);
   model_param *p = &m->params[m->n_params++];
-  *p = (model_param){.name = name, .gguf_name = gguf_name, .module = module, .role = role, .n_dims = in ? 2 : 1, .shape = {out, in}};
+  *p = (model_param){
+      .name = name, .gguf_name = gguf_name, .module = module, .role = role, .n_dims = in ? 2 : 1, .shape = {out, in}};
   return p;
 }

@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "io/quote.h"
 #include "models/blocks.h"
 
 static bool matches_hf(const char *architecture) {
@@ -20,8 +21,8 @@ static bool matches_gguf(const char *architecture) {
 static bool must_be(const json *d, const cJSON *value, const char *expected, bool ok, err *e) {
   char found[64];
   if (!value || cJSON_IsNull(value) || ok) return true;
-  return ERR(e, "%s: %s: expected %s, found %s: this model needs something that vkift does not have", d->origin, value->string, expected,
-             json_describe(value, found));
+  return ERR(e, "%s: %s: expected %s, found %s: this model needs something that vkift does not have", d->origin, value->string,
+             expected, json_describe(value, found));
 }
 
 static bool refuse_what_we_lack(const json *d, err *e) {
@@ -43,7 +44,8 @@ static bool read_rope(const json *d, model_config *c, err *e) {
   if (!cJSON_IsObject(rope)) rope = cJSON_GetObjectItemCaseSensitive(d->root, where = "rope_scaling");
   if (!rope || cJSON_IsNull(rope)) return true;
   char found[64];
-  if (!cJSON_IsObject(rope)) return ERR(e, "%s: %s: expected an object or null, found %s", d->origin, where, json_describe(rope, found));
+  if (!cJSON_IsObject(rope))
+    return ERR(e, "%s: %s: expected an object or null, found %s", d->origin, where, json_describe(rope, found));
   const char *type = "default";
   TRY(json_string_or(d, rope, where, "type", &type, e));
   TRY(json_string_or(d, rope, where, "rope_type", &type, e));
@@ -54,7 +56,8 @@ static bool read_rope(const json *d, model_config *c, err *e) {
     c->scaling = ROPE_LINEAR;
     return true;
   }
-  if (strcmp(type, "llama3")) return ERR(e, "%s: %s.rope_type: expected default, linear or llama3, found \"%s\"", d->origin, where, type);
+  if (strcmp(type, "llama3"))
+    return ERR(e, "%s: %s.rope_type: expected default, linear or llama3, found \"%s\"", d->origin, where, type);
   c->scaling = ROPE_LLAMA3;
   TRY(json_number(d, rope, where, "low_freq_factor", &c->rope_low_freq_factor, e));
   TRY(json_number(d, rope, where, "high_freq_factor", &c->rope_high_freq_factor, e));
@@ -76,7 +79,8 @@ static bool config_from_hf(const json *d, model_config *c, err *e) {
   TRY(json_u32_or(d, r, "", "head_dim", &c->head_dim, e));
   TRY(json_u32_or(d, r, "", "max_position_embeddings", &c->max_positions, e));
   const cJSON *type = cJSON_GetObjectItemCaseSensitive(r, "model_type");
-  if (cJSON_IsString(type) && !strcmp(type->valuestring, "mistral")) TRY(json_u32_or(d, r, "", "sliding_window", &c->sliding_window, e));
+  if (cJSON_IsString(type) && !strcmp(type->valuestring, "mistral"))
+    TRY(json_u32_or(d, r, "", "sliding_window", &c->sliding_window, e));
   TRY(json_number_or(d, r, "", "rms_norm_eps", &c->rms_norm_eps, e));
   TRY(json_number_or(d, r, "", "initializer_range", &c->initializer_range, e));
   TRY(json_bool_or(d, r, "", "tie_word_embeddings", &c->tie_embeddings, e));
@@ -89,14 +93,39 @@ static bool read_rope_divisors(arena *a, const gguf *g, model_config *c, err *e)
   const uint32_t head = c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
   if (!w) return true;
   if (w->type != DTYPE_F32 || w->n_dims != 1 || w->shape[0] != head / 2)
-    return ERR(e, "%s: tensor rope_freqs.weight: expected %u numbers of f32, found %u of %s", g->path, head / 2, w->shape[0], dtype_get(w->type)->name);
+    return ERR(e, "%s: tensor rope_freqs.weight: expected %u numbers of f32, found %u of %s", g->path, head / 2, w->shape[0],
+               dtype_get(w->type)->name);
   float *divisors = ARENA_ARRAY(a, float, w->shape[0]);
   memcpy(divisors, w->data, (size_t)w->bytes);
   c->rope_divisors = divisors;
   for (uint32_t i = 0; i < head / 2; i++)
     if (!(divisors[i] >= 1e-3f && divisors[i] <= 1e6f))
-      return ERR(e, "%s: tensor rope_freqs.weight: element %u: expected 0.001 to 1000000, found %g", g->path, i, (double)divisors[i]);
+      return ERR(e, "%s: tensor rope_freqs.weight: element %u: expected 0.001 to 1000000, found %g", g->path, i,
+                 (double)divisors[i]);
   return true;
+}
+
+static bool gguf_must_be(const gguf *g, const char *key, uint32_t expected, err *e) {
+  uint32_t found = expected;
+  TRY(gguf_get_u32_or(g, key, &found, e));
+  if (found == expected) return true;
+  return ERR(e, "%s: %s: expected %u, found %u: this model needs something that vkift does not have", g->path, key, expected,
+             found);
+}
+
+// As refuse_what_we_lack. Llama 3's scaling is no key: it comes as rope_freqs.weight.
+static bool refuse_what_gguf_asks(arena *a, const gguf *g, const model_config *c, err *e) {
+  const uint32_t head = c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
+  if (gguf_find(g, "llama.rope.scaling.type")) {
+    const char *type;
+    char found[QUOTE_BYTES];
+    TRY(gguf_get_string(a, g, "llama.rope.scaling.type", &type, e));
+    if (strcmp(type, "none"))
+      return ERR(e, "%s: llama.rope.scaling.type: expected none, found %s: start from the model's Hugging Face directory",
+                 g->path, quote_string(type, found));
+  }
+  return gguf_must_be(g, "llama.expert_count", 0, e) && gguf_must_be(g, "llama.attention.sliding_window", 0, e) &&
+         gguf_must_be(g, "llama.rope.dimension_count", head, e) && gguf_must_be(g, "llama.attention.value_length", head, e);
 }
 
 static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
@@ -117,11 +146,7 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   TRY(gguf_get_f32_or(g, "llama.rope.freq_base", &theta, e));
   c->rms_norm_eps = eps;
   c->rope_theta = theta;
-  if (gguf_find(g, "llama.expert_count")) {
-    uint32_t experts = 0;
-    TRY(gguf_get_u32(g, "llama.expert_count", &experts, e));
-    if (experts) return ERR(e, "%s: llama.expert_count: expected 0, found %u: mixtures of experts are not supported", g->path, experts);
-  }
+  TRY(refuse_what_gguf_asks(a, g, c, e));
   TRY(read_rope_divisors(a, g, c, e));
   c->tie_embeddings = !weights_find(&g->weights, "output.weight");
   return true;
@@ -151,7 +176,8 @@ static void list_params(arena *a, model *m) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
       model_param *p = block_list_param(a, m, arena_printf(a, "model.layers.%u.%s.weight", l, rows[i].hf),
-                                        arena_printf(a, "blk.%u.%s.weight", l, rows[i].gguf), rows[i].module, rows[i].role, rows[i].out, rows[i].in);
+                                        arena_printf(a, "blk.%u.%s.weight", l, rows[i].gguf), rows[i].module, rows[i].role,
+                                        rows[i].out, rows[i].in);
       p->gguf_rotary_heads = rows[i].rotary_heads;
     }
   }

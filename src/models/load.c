@@ -12,7 +12,7 @@ void load_declare(arena *a, model *m, params *train, load_type type) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     model_param *p = &m->params[i];
     p->t = train ? params_add(train, p->name, p->n_dims, p->shape)
-                   : tensor_persistent(a, p->name, frozen_type(p, type), LIVE_ALL, p->n_dims, p->shape);
+                 : tensor_persistent(a, p->name, frozen_type(p, type), LIVE_ALL, p->n_dims, p->shape);
   }
 }
 
@@ -51,7 +51,8 @@ bool load_rotary(const model *m, tensor *cos, tensor *sin, gpu_device *d, gpu_he
   model_rotary_tables(&m->config, tensor_rows(cos), values[0], values[1]);
   bool ok = true;
   for (int i = 0; ok && i < 2; i++)
-    ok = heap_alloc(heap, tensor_bytes(tables[i]), &tables[i]->memory, e) && gpu_upload(d, tables[i]->memory, values[i], n * 4, e);
+    ok =
+        heap_alloc(heap, tensor_bytes(tables[i]), &tables[i]->memory, e) && gpu_upload(d, tables[i]->memory, values[i], n * 4, e);
   arena_free(scratch);
   return ok;
 }

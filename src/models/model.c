@@ -25,29 +25,38 @@ static bool check_config(const char *file, model_config *c, err *e) {
   const struct {
     const char *name;
     uint32_t value, most;
-  } rows[] = {{"vocabulary size", c->vocab_size, 1 << 20},   {"hidden size", c->hidden_size, 1 << 16},
-              {"intermediate size", c->intermediate_size, 1 << 18}, {"number of layers", c->n_layers, 1 << 10},
-              {"number of attention heads", c->n_heads, 1 << 10},   {"number of key-value heads", c->n_kv_heads, 1 << 10},
-              {"head size", c->head_dim, 256},                      {"number of positions", c->max_positions, 1u << 31}};
+  } rows[] = {{"vocabulary size", c->vocab_size, 1 << 20},
+              {"hidden size", c->hidden_size, 1 << 16},
+              {"intermediate size", c->intermediate_size, 1 << 18},
+              {"number of layers", c->n_layers, 1 << 10},
+              {"number of attention heads", c->n_heads, 1 << 10},
+              {"number of key-value heads", c->n_kv_heads, 1 << 10},
+              {"head size", c->head_dim, 256},
+              {"number of positions", c->max_positions, 1u << 31}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].value < 1 || rows[i].value > rows[i].most)
       return ERR(e, "%s: %s: expected 1 to %u, found %u", file, rows[i].name, rows[i].most, rows[i].value);
   if (c->n_heads % c->n_kv_heads)
-    return ERR(e, "%s: expected attention heads to be a multiple of key-value heads, found %u and %u", file, c->n_heads, c->n_kv_heads);
+    return ERR(e, "%s: expected attention heads to be a multiple of key-value heads, found %u and %u", file, c->n_heads,
+               c->n_kv_heads);
   if (c->head_dim % 2) return ERR(e, "%s: head size: expected an even number (rotary embedding), found %u", file, c->head_dim);
-  if (!(c->rms_norm_eps > 0 && c->rms_norm_eps < 1)) return ERR(e, "%s: rms_norm_eps: expected a small positive number, found %g", file, c->rms_norm_eps);
-  if (!(c->rope_theta >= 1 && c->rope_theta < 1e12)) return ERR(e, "%s: rope_theta: expected 1 to 1e12, found %g", file, c->rope_theta);
+  if (!(c->rms_norm_eps > 0 && c->rms_norm_eps < 1))
+    return ERR(e, "%s: rms_norm_eps: expected a small positive number, found %g", file, c->rms_norm_eps);
+  if (!(c->rope_theta >= 1 && c->rope_theta < 1e12))
+    return ERR(e, "%s: rope_theta: expected 1 to 1e12, found %g", file, c->rope_theta);
   if (c->scaling != ROPE_PLAIN && !(c->rope_factor >= 1 && c->rope_factor <= 1e4))
     return ERR(e, "%s: rope_scaling.factor: expected 1 to 10000, found %g", file, c->rope_factor);
-  if (c->scaling == ROPE_LLAMA3 && !(c->rope_low_freq_factor > 0 && c->rope_high_freq_factor > c->rope_low_freq_factor && c->rope_original_positions))
-    return ERR(e, "%s: rope_scaling: expected 0 < low_freq_factor < high_freq_factor, found %g and %g", file, c->rope_low_freq_factor,
-               c->rope_high_freq_factor);
+  if (c->scaling == ROPE_LLAMA3 &&
+      !(c->rope_low_freq_factor > 0 && c->rope_high_freq_factor > c->rope_low_freq_factor && c->rope_original_positions))
+    return ERR(e, "%s: rope_scaling: expected 0 < low_freq_factor < high_freq_factor, found %g and %g", file,
+               c->rope_low_freq_factor, c->rope_high_freq_factor);
   return true;
 }
 
 static void shape_text(const uint32_t *shape, uint32_t n, char out[64]) {
   int used = snprintf(out, 64, "[");
-  for (uint32_t i = 0; i < n && used < 60; i++) used += snprintf(out + used, (size_t)(64 - used), "%s%u", i ? ", " : "", shape[i]);
+  for (uint32_t i = 0; i < n && used < 60; i++)
+    used += snprintf(out + used, (size_t)(64 - used), "%s%u", i ? ", " : "", shape[i]);
   snprintf(out + used, (size_t)(64 - used), "]");
 }
 
@@ -75,7 +84,9 @@ static bool find_sources(model *m, err *e) {
     known |= m->config.rope_divisors && !strcmp(name, "rope_freqs.weight");
     known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
     for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
-    if (!known) return ERR(e, "%s: tensor %s: not known to the %s family: leaving it out would change the result", w->items[i].file, name, m->family->name);
+    if (!known)
+      return ERR(e, "%s: tensor %s: not known to the %s family: leaving it out would change the result", w->items[i].file, name,
+                 m->family->name);
   }
   return true;
 }
@@ -192,7 +203,8 @@ static bool pick_family_hf(const json *d, model *m, err *e) {
   for (int i = 0; i < N_FAMILIES; i++)
     if (families[i]->matches_hf(name)) m->family = families[i];
   if (m->family) return true;
-  return ERR(e, "%s: architectures: expected LlamaForCausalLM or MistralForCausalLM, found %s: that family is not supported yet", d->origin, name);
+  return ERR(e, "%s: architectures: expected LlamaForCausalLM or MistralForCausalLM, found %s: that family is not supported yet",
+             d->origin, name);
 }
 
 static bool read_hf_config(arena *a, model *m, err *e) {
@@ -211,7 +223,8 @@ static bool read_hf_config(arena *a, model *m, err *e) {
 
 static bool open_hf(arena *a, model *m, bool random, err *e) {
   if (!file_exists(path_join(a, m->path, "config.json")))
-    return ERR(e, "%s: expected a model directory with config.json, tokenizer.json and model.safetensors, found no config.json", m->path);
+    return ERR(e, "%s: expected a model directory with config.json, tokenizer.json and model.safetensors, found no config.json",
+               m->path);
   TRY(read_hf_config(a, m, e));
   TRY(read_tokenizer_files(a, m, e));
   set_token_texts(m);
@@ -229,7 +242,8 @@ static bool open_gguf(arena *a, model *m, bool random, err *e) {
   TRY(gguf_get_string(a, &m->gguf, "general.architecture", &architecture, e));
   for (int i = 0; i < N_FAMILIES; i++)
     if (families[i]->matches_gguf(architecture)) m->family = families[i];
-  if (!m->family) return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
+  if (!m->family)
+    return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
   TRY(m->family->config_from_gguf(a, &m->gguf, &m->config, e));
   TRY(check_config(m->path, &m->config, e));
   TRY(tokenizer_from_gguf(a, &m->gguf, &m->tokenizer, e));
@@ -240,7 +254,8 @@ static bool open_gguf(arena *a, model *m, bool random, err *e) {
   if (bos < m->config.vocab_size) m->config.bos_id = (int32_t)bos;
   if (eos < m->config.vocab_size) add_eos(&m->config, (int32_t)eos);
   if (eot < m->config.vocab_size) add_eos(&m->config, (int32_t)eot);
-  if (gguf_find(&m->gguf, "tokenizer.chat_template")) TRY(gguf_get_string(a, &m->gguf, "tokenizer.chat_template", &m->chat_template, e));
+  if (gguf_find(&m->gguf, "tokenizer.chat_template"))
+    TRY(gguf_get_string(a, &m->gguf, "tokenizer.chat_template", &m->chat_template, e));
   set_token_texts(m);
   TRY(check_vocabulary(m, e));
   return list_params(a, m, random, e);
@@ -253,11 +268,12 @@ static bool no_such_path(const char *path, err *e) {
   const char *slash = strchr(path, '/');
   bool hub = slash && slash != path && slash[1] && !strchr(slash + 1, '/') && path[0] != '.' && path[0] != '~';
   if (!hub) return ERR(e, "%s: no such file or directory (expected a Hugging Face model directory or a GGUF file)", path);
-  return ERR(e,
-             "%s: no such directory. vkift does not download models. If this is a model on the Hugging Face hub, fetch config.json, "
-             "generation_config.json, model.safetensors (with its index and shards, if it has any), tokenizer.json and "
-             "tokenizer_config.json into a directory, for instance by: huggingface-cli download %s --local-dir %s",
-             path, path, path_name(path));
+  return ERR(
+      e,
+      "%s: no such directory. vkift does not download models. If this is a model on the Hugging Face hub, fetch config.json, "
+      "generation_config.json, model.safetensors (with its index and shards, if it has any), tokenizer.json and "
+      "tokenizer_config.json into a directory, for instance by: huggingface-cli download %s --local-dir %s",
+      path, path, path_name(path));
 }
 
 bool model_open(arena *a, const char *path, bool random, model **out, err *e) {

@@ -62,8 +62,8 @@ typedef struct model {
   uint32_t n_params;
   uint64_t params_capacity;
   tokenizer *tokenizer;
-  const char *chat_template;        // Jinja source, NULL where the model has none
-  const char *bos_text, *eos_text;  // the tokens' text, "" where there is none
+  const char *chat_template;       // Jinja source, NULL where the model has none
+  const char *bos_text, *eos_text; // the tokens' text, "" where there is none
   bool is_gguf;
   gguf gguf;       // where is_gguf
   weights weights; // of a Hugging Face directory
@@ -81,6 +81,10 @@ bool model_is_eos(const model *m, int32_t id);
 // normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
 
+// Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
+// initialised at random only names and shapes count.
+uint64_t model_fingerprint(const model *m);
+
 // A config.json that transformers reads for this model (for a GGUF it is made; for a directory it is the original).
 bool model_config_json(arena *a, const model *m, const char **out, err *e);
 
@@ -95,7 +99,7 @@ typedef struct model_inputs {
   tensor *rng_keys;  // [N, 3]: dropout's; NULL without
   tensor *cos, *sin; // f32 [positions, head_dim / 2], from model_rotary_tables
   embedding_index index;
-  tensor *cache_rows; // [N]: where each token's keys and values go; NULL in training
+  tensor *cache_rows;          // [N]: where each token's keys and values go; NULL in training
   tensor **cache_k, **cache_v; // per layer f32 [rows, n_kv_heads · head_dim]; NULL in training
 } model_inputs;
 

@@ -10,14 +10,14 @@
 #include "ops/ops.h"
 
 typedef struct trained {
-  const char *name; // under which it is saved and its norm is logged: Hugging Face's or PEFT's
-  tensor *t;        // the master weight: needs_grad, with a grad_sum
-  bool decay;       // a matrix: weight decay applies
+  const char *name;                       // under which it is saved and its norm is logged: Hugging Face's or PEFT's
+  tensor *t;                              // the master weight: needs_grad, with a grad_sum
+  bool decay;                             // a matrix: weight decay applies
   uint32_t region, first_block, n_blocks; // first_block within the region
 } trained;
 
 typedef struct params_region {
-  tensor *weight, *grad, *m, *v; // [n_blocks, GRAD_BLOCK]
+  tensor *weight, *grad, *m, *v;   // [n_blocks, GRAD_BLOCK]
   uint32_t n_blocks, decay_blocks; // the first decay_blocks take weight decay
 } params_region;
 

@@ -15,7 +15,7 @@ bool prompt_choose(arena *a, const model *m, const char *chat_template, prompt_s
   const char *name = m->path, *source = m->chat_template;
   if (chat_template) {
     name = source = chat_template;
-    if (file_exists(chat_template) || !is_built_in(chat_template)) {
+    if (!is_built_in(chat_template)) { // such a name is no path, whatever lies in the working directory
       char *content;
       TRY(file_read(a, chat_template, TEMPLATE_LIMIT, &content, NULL, e));
       source = content;

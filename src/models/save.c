@@ -60,9 +60,12 @@ static bool write_tokenizer_config(const model *m, const prompt_style *prompt, c
   TRY(read_own(m, "tokenizer_config.json", &o, e));
   token_map(m, prompt, o);
   set(o, "chat_template", cJSON_CreateString(jinja));
-  if (!cJSON_GetObjectItemCaseSensitive(o, "tokenizer_class")) set(o, "tokenizer_class", cJSON_CreateString("PreTrainedTokenizerFast"));
-  if (!cJSON_GetObjectItemCaseSensitive(o, "model_max_length")) set(o, "model_max_length", cJSON_CreateNumber(m->config.max_positions));
-  if (!cJSON_GetObjectItemCaseSensitive(o, "clean_up_tokenization_spaces")) set(o, "clean_up_tokenization_spaces", cJSON_CreateFalse());
+  if (!cJSON_GetObjectItemCaseSensitive(o, "tokenizer_class"))
+    set(o, "tokenizer_class", cJSON_CreateString("PreTrainedTokenizerFast"));
+  if (!cJSON_GetObjectItemCaseSensitive(o, "model_max_length"))
+    set(o, "model_max_length", cJSON_CreateNumber(m->config.max_positions));
+  if (!cJSON_GetObjectItemCaseSensitive(o, "clean_up_tokenization_spaces"))
+    set(o, "clean_up_tokenization_spaces", cJSON_CreateFalse());
   const bool ok = write_json(dir, "tokenizer_config.json", o, e);
   cJSON_Delete(o);
   return ok;
@@ -75,7 +78,8 @@ bool save_tokenizer(const model *m, const prompt_style *prompt, const char *dir,
   cJSON *map = NULL;
   bool ok = tokenizer_to_json(m->tokenizer, &source, e) && write_text(dir, "tokenizer.json", source.data, source.length, e) &&
             write_tokenizer_config(m, prompt, jinja, dir, e) && write_text(dir, "chat_template.jinja", jinja, strlen(jinja), e) &&
-            read_own(m, "special_tokens_map.json", &map, e) && write_json(dir, "special_tokens_map.json", token_map(m, prompt, map), e);
+            read_own(m, "special_tokens_map.json", &map, e) &&
+            write_json(dir, "special_tokens_map.json", token_map(m, prompt, map), e);
   cJSON_Delete(map);
   text_free(&source);
   arena_free(a);
@@ -153,7 +157,8 @@ static bool write_weights(const model *m, const char *dir, dtype forced, save_va
   return ok;
 }
 
-bool save_model(const model *m, const prompt_style *prompt, const char *dir, dtype forced, save_values *values, void *user, err *e) {
+bool save_model(const model *m, const prompt_style *prompt, const char *dir, dtype forced, save_values *values, void *user,
+                err *e) {
   return write_weights(m, dir, forced, values, user, e) && write_config(m, prompt, save_type(&m->params[0], forced), dir, e) &&
          write_generation_config(m, prompt, dir, e) && save_tokenizer(m, prompt, dir, e);
 }

@@ -16,6 +16,7 @@ typedef bool save_values(void *user, const model_param *p, float *out, err *e);
 // else F32.
 dtype save_type(const model_param *p, dtype forced);
 // config.json, generation_config.json and model.safetensors, and the tokenizer's files.
-bool save_model(const model *m, const prompt_style *prompt, const char *dir, dtype forced, save_values *values, void *user, err *e);
+bool save_model(const model *m, const prompt_style *prompt, const char *dir, dtype forced, save_values *values, void *user,
+                err *e);
 
 #endif

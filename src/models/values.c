@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <xxhash.h>
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -24,7 +25,7 @@ static void initialise(const model *m, const model_param *p, uint64_t seed, floa
 static void undo_interleave(float *rows, uint32_t n_rows, uint32_t dim, uint32_t heads) {
   const uint32_t head = n_rows / heads;
   arena *a = arena_new("row order");
-  float *copy = ARENA_ARRAY(a, float, (uint64_t)head * dim);
+  float *copy = ARENA_ARRAY(a, float, (uint64_t)head *dim);
   for (uint32_t h = 0; h < heads; h++) {
     float *first = rows + (uint64_t)h * head * dim;
     memcpy(copy, first, (size_t)head * dim * sizeof *copy);
@@ -69,6 +70,25 @@ void model_rotary_tables(const model_config *c, uint32_t n, float *cos_table, fl
   }
 }
 
+uint64_t model_fingerprint(const model *m) {
+  enum { SAMPLE_BYTES = 4096 };
+  XXH3_state_t *h = XXH3_createState();
+  REQUIRE(h, "out of host memory for a hash");
+  XXH3_64bits_reset(h);
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    const model_param *p = &m->params[i];
+    XXH3_64bits_update(h, p->name, strlen(p->name) + 1);
+    XXH3_64bits_update(h, p->shape, sizeof p->shape);
+    if (!p->source) continue;
+    const uint32_t type = p->source->type;
+    XXH3_64bits_update(h, &type, sizeof type);
+    XXH3_64bits_update(h, p->source->data, p->source->bytes < SAMPLE_BYTES ? (size_t)p->source->bytes : SAMPLE_BYTES);
+  }
+  const uint64_t hash = XXH3_64bits_digest(h);
+  XXH3_freeState(h);
+  return hash;
+}
+
 static const char *made_config(arena *a, const model *m) {
   const model_config *c = &m->config;
   cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "architectures");
@@ -107,7 +127,9 @@ static const char *made_config(arena *a, const model *m) {
 bool model_config_json(arena *a, const model *m, const char **out, err *e) {
   if (m->is_gguf) {
     if (m->config.rope_divisors)
-      return ERR(e, "%s: tensor rope_freqs.weight: a config.json cannot say this scaling; start from the model's Hugging Face directory", m->path);
+      return ERR(
+          e, "%s: tensor rope_freqs.weight: a config.json cannot say this scaling; start from the model's Hugging Face directory",
+          m->path);
     *out = made_config(a, m);
     return true;
   }

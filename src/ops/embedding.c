@@ -19,7 +19,8 @@ static void embedding_bwd_record(recorder *r, const node *n) {
   for (uint32_t id = 0; id < tensor_rows(dtable); id += window) {
     p.first_id = id;
     p.n_ids = tensor_rows(dtable) - id < window ? tensor_rows(dtable) - id : window;
-    const bind binds[] = {BIND(ids), BIND(n->in[1]), BIND(n->in[2]), BIND(dy), BIND(record_counts(r)), BIND_ROWS(dtable, id, p.n_ids)};
+    const bind binds[] = {BIND(ids), BIND(n->in[1]),         BIND(n->in[2]),
+                          BIND(dy),  BIND(record_counts(r)), BIND_ROWS(dtable, id, p.n_ids)};
     record_dispatch(r, "embedding_bwd", spec, 1, binds, 6, &p, sizeof p, groups[0], groups[1], 1);
   }
 }

@@ -42,6 +42,7 @@ void op_grad_norm(graph *g, tensor *const *grads, uint32_t n, tensor *squares, t
     p.first_block += tensor_rows(grads[i]);
   }
   REQUIRE(p.first_block == tensor_elements(squares), "%u blocks, %s has another number", p.first_block, squares->name);
-  REQUIRE(tensor_bytes(hyper) >= sizeof(struct step_hyper) && tensor_bytes(state) >= sizeof(struct step_state), "%s", state->name);
+  REQUIRE(tensor_bytes(hyper) >= sizeof(struct step_hyper) && tensor_bytes(state) >= sizeof(struct step_state), "%s",
+          state->name);
   graph_node(g, &grad_norm_op, NULL, 0, 3, (tensor *[]){squares, hyper, state}, 0, NULL);
 }

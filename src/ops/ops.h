@@ -10,8 +10,7 @@
 #include "ops/ops.def"
 #undef OP
 
-// a + b, elementwise; same shapes.
-tensor *op_add(graph *g, tensor *a, tensor *b);
+// a + b is declared in graph/graph.h.
 
 // Token positions sorted by id, made by the host, so that the embedding's gradient is summed in a fixed order without
 // atomics: id ids[i] occurs at positions[starts[i] … starts[i + 1]).

@@ -63,7 +63,8 @@ static void rmsnorm_grad(struct backward *b, const node *n) {
   if (grad_wanted(b, n, 1)) {
     uint32_t shape[] = {div_up(tensor_rows(x), DW_CHUNK_ROWS), tensor_row_size(x)};
     tensor *partial = graph_tensor(g, "rmsnorm_dw", DTYPE_F32, LIVE_ALL, 2, shape);
-    graph_node(g, &rmsnorm_dw_op, n->params, sizeof(struct rmsnorm_params), 4, (tensor *[]){x, rstd, dy, w->grad_sum}, 1, &partial);
+    graph_node(g, &rmsnorm_dw_op, n->params, sizeof(struct rmsnorm_params), 4, (tensor *[]){x, rstd, dy, w->grad_sum}, 1,
+               &partial);
   }
 }
 

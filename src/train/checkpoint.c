@@ -35,7 +35,9 @@ static bool write_tensors(const char *path, const params *p, gpu_device *d, err 
   safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, n);
   for (uint64_t i = 0; i < n; i++) {
     const tensor *t = p->items[i / N_PARTS].t;
-    rows[i] = (safetensors_tensor){arena_printf(a, "%s.%s", p->items[i / N_PARTS].name, part_names[i % N_PARTS]), DTYPE_F32, t->n_dims,
+    rows[i] = (safetensors_tensor){arena_printf(a, "%s.%s", p->items[i / N_PARTS].name, part_names[i % N_PARTS]),
+                                   DTYPE_F32,
+                                   t->n_dims,
                                    {t->shape[0], t->n_dims > 1 ? t->shape[1] : 0}};
   }
   safetensors_writer w;
@@ -61,8 +63,8 @@ static bool load_tensor(const weights *w, const trained *t, int part, gpu_slice 
   bool ok = true;
   if (!x) ok = ERR(e, "tensor %s: expected in the checkpoint, found none of that name", name);
   else if (x->type != DTYPE_F32 || x->bytes != to.bytes)
-    ok = ERR(e, "tensor %s: expected %llu bytes of f32, found %llu of %s", name, (unsigned long long)to.bytes, (unsigned long long)x->bytes,
-             dtype_get(x->type)->name);
+    ok = ERR(e, "tensor %s: expected %llu bytes of f32, found %llu of %s", name, (unsigned long long)to.bytes,
+             (unsigned long long)x->bytes, dtype_get(x->type)->name);
   ok = ok && gpu_upload(d, to, x->data, x->bytes, e);
   arena_free(a);
   return ok;
@@ -76,7 +78,8 @@ bool checkpoint_load(const char *path, const params *p, gpu_device *d, err *e) {
     ok = ERR(e, "expected %llu tensors, found %llu: the run was trained with other options", (unsigned long long)(p->n * N_PARTS),
              (unsigned long long)w.n);
   for (uint64_t i = 0; ok && i < p->n; i++)
-    for (int part = 0; ok && part < N_PARTS; part++) ok = load_tensor(&w, &p->items[i], part, part_slice(p, &p->items[i], part), d, e);
+    for (int part = 0; ok && part < N_PARTS; part++)
+      ok = load_tensor(&w, &p->items[i], part, part_slice(p, &p->items[i], part), d, e);
   if (!ok) err_prefix(e, "%s", path);
   weights_close(&w);
   arena_free(a);
@@ -98,7 +101,8 @@ static bool read_word(const json *d, const char *key, uint64_t *v, err *e) {
   TRY(json_string(d, d->root, "", key, &hex, e));
   errno = 0;
   *v = strtoull(hex, &end, 16);
-  if (errno || *end || strlen(hex) != 16) return ERR(e, "%s: %s: expected 16 hexadecimal digits, found \"%s\"", d->origin, key, hex);
+  if (errno || *end || strlen(hex) != 16)
+    return ERR(e, "%s: %s: expected 16 hexadecimal digits, found \"%s\"", d->origin, key, hex);
   return true;
 }
 
@@ -124,6 +128,8 @@ static bool write_counters(const char *path, const checkpoint_state *s, err *e) 
   cJSON_AddBoolToObject(o, "gradient_checkpointing", s->recompute);
   add_word(o, "data_hash", s->data_hash);
   add_word(o, "seed", s->seed);
+  add_word(o, "base_hash", s->base_hash);
+  cJSON_AddStringToObject(o, "device", s->device);
   uint64_t bits;
   memcpy(&bits, &s->last_loss, sizeof bits);
   add_word(o, "last_loss_bits", bits);
@@ -142,16 +148,21 @@ static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e
   json d;
   uint32_t version = 0;
   uint64_t bits = 0;
+  const char *device = "";
   *s = (checkpoint_state){0};
   TRY(json_read(path_join(a, dir, "state.json"), JSON_LIMIT, &d, e));
   bool ok = json_u32(&d, d.root, "", "version", &version, e);
-  if (ok && version != VERSION) ok = ERR(e, "%s: version: expected %d, found %u: written by another vkift", d.origin, VERSION, version);
+  if (ok && version != VERSION)
+    ok = ERR(e, "%s: version: expected %d, found %u: written by another vkift", d.origin, VERSION, version);
   ok = ok && read_u64(&d, "step", &s->step, e) && json_u32(&d, d.root, "", "applied", &s->applied, e) &&
        json_u32(&d, d.root, "", "bad_in_a_row", &s->bad_in_a_row, e) && read_u64(&d, "bad_steps", &s->bad_steps, e) &&
        read_u64(&d, "epoch", &s->loader.epoch, e) && read_u64(&d, "next_example", &s->loader.next, e) &&
-       json_u32(&d, d.root, "", "micro_batch_tokens", &s->capacity, e) && json_bool(&d, d.root, "", "gradient_checkpointing", &s->recompute, e) &&
-       read_word(&d, "data_hash", &s->data_hash, e) && read_word(&d, "seed", &s->seed, e) && read_word(&d, "last_loss_bits", &bits, e);
+       json_u32(&d, d.root, "", "micro_batch_tokens", &s->capacity, e) &&
+       json_bool(&d, d.root, "", "gradient_checkpointing", &s->recompute, e) && read_word(&d, "data_hash", &s->data_hash, e) &&
+       read_word(&d, "seed", &s->seed, e) && read_word(&d, "base_hash", &s->base_hash, e) &&
+       json_string(&d, d.root, "", "device", &device, e) && read_word(&d, "last_loss_bits", &bits, e);
   memcpy(&s->last_loss, &bits, sizeof bits);
+  s->device = arena_strdup(a, device);
   json_free(&d);
   return ok;
 }
@@ -188,7 +199,8 @@ static bool verify(arena *a, const char *dir, err *e) {
     const char *path = path_join(a, dir, files[i]);
     ok = read_word(&d, files[i], &want, e) && hash_file(path, &found, e);
     if (ok && want != found)
-      ok = ERR(e, "%s: checksum: expected %016llx, found %016llx: the file is damaged", path, (unsigned long long)want, (unsigned long long)found);
+      ok = ERR(e, "%s: checksum: expected %016llx, found %016llx: the file is damaged", path, (unsigned long long)want,
+               (unsigned long long)found);
   }
   json_free(&d);
   return ok;
@@ -196,14 +208,21 @@ static bool verify(arena *a, const char *dir, err *e) {
 
 // --- directories ---------------------------------------------------------------------------------------------------------
 
+// A checkpoint is renamed before it is taken apart, so that half of one is never found.
+static bool remove_checkpoint(arena *a, const char *dir, uint64_t step, err *e) {
+  const char *old = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)step);
+  const char *away = arena_printf(a, "%s/.step-%llu.old", dir, (unsigned long long)step);
+  return (!file_exists(away) || dir_remove(away, e)) && dir_rename(old, away, e) && dir_remove(away, e);
+}
+
 bool checkpoint_write(const char *dir, const checkpoint_state *state, const params *p, gpu_device *d, err *e) {
   arena *a = arena_new("checkpoint path");
   const char *final = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)state->step);
   const char *beside = arena_printf(a, "%s/.step-%llu.tmp", dir, (unsigned long long)state->step);
-  bool ok = dir_make(dir, e) && (!file_exists(beside) || dir_remove(beside, e)) && (!file_exists(final) || dir_remove(final, e)) &&
-            dir_make(beside, e) && write_tensors(path_join(a, beside, files[1]), p, d, e) &&
-            write_counters(path_join(a, beside, files[0]), state, e) && write_checksums(a, beside, e) && dir_sync(beside, e) &&
-            dir_rename(beside, final, e);
+  bool ok = dir_make(dir, e) && (!file_exists(beside) || dir_remove(beside, e)) && dir_make(beside, e) &&
+            write_tensors(path_join(a, beside, files[1]), p, d, e) && write_counters(path_join(a, beside, files[0]), state, e) &&
+            write_checksums(a, beside, e) && dir_sync(beside, e) &&
+            (!file_exists(final) || remove_checkpoint(a, dir, state->step, e)) && dir_rename(beside, final, e);
   arena_free(a);
   return ok;
 }
@@ -223,7 +242,8 @@ static bool list_steps(arena *a, const char *dir, uint64_t **steps, uint64_t *n,
   for (uint64_t i = 0; i < n_names; i++) {
     unsigned long long step;
     int end = 0;
-    if (sscanf(names[i], "step-%llu%n", &step, &end) == 1 && !names[i][end] && isdigit((unsigned char)names[i][5])) (*steps)[(*n)++] = step;
+    if (sscanf(names[i], "step-%llu%n", &step, &end) == 1 && !names[i][end] && isdigit((unsigned char)names[i][5]))
+      (*steps)[(*n)++] = step;
   }
   qsort(*steps, (size_t)*n, sizeof **steps, by_step_descending);
   return true;
@@ -260,17 +280,21 @@ static bool remove_left_over(arena *a, const char *dir, err *e) {
   return true;
 }
 
-// A checkpoint is renamed before it is taken apart, so that half of one is never found.
 bool checkpoint_rotate(const char *dir, uint64_t keep, err *e) {
   if (!keep) return true;
   arena *a = arena_new("checkpoint rotation");
   uint64_t *steps, n;
   bool ok = remove_left_over(a, dir, e) && list_steps(a, dir, &steps, &n, e);
-  for (uint64_t i = keep; ok && i < n; i++) {
-    const char *old = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)steps[i]);
-    const char *away = arena_printf(a, "%s/.step-%llu.old", dir, (unsigned long long)steps[i]);
-    ok = dir_rename(old, away, e) && dir_remove(away, e);
-  }
+  for (uint64_t i = keep; ok && i < n; i++) ok = remove_checkpoint(a, dir, steps[i], e);
+  arena_free(a);
+  return ok;
+}
+
+bool checkpoint_remove_after(const char *dir, uint64_t step, err *e) {
+  arena *a = arena_new("checkpoints that cannot be used");
+  uint64_t *steps, n;
+  bool ok = list_steps(a, dir, &steps, &n, e);
+  for (uint64_t i = 0; ok && i < n && steps[i] > step; i++) ok = remove_checkpoint(a, dir, steps[i], e);
   arena_free(a);
   return ok;
 }

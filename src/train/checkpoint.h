@@ -15,11 +15,13 @@ typedef struct checkpoint_state {
   uint32_t bad_in_a_row; // steps that were not finite, up to now
   uint64_t bad_steps;    // of the whole run
   loader_state loader;
-  uint64_t data_hash;    // dataset_hash of the training data
+  uint64_t data_hash; // dataset_hash of the training data
   uint64_t seed;
-  uint32_t capacity;     // tokens of a packed row: another would group sums otherwise
-  bool recompute;        // gradient checkpointing
+  uint32_t capacity; // tokens of a packed row: another would group sums otherwise
+  bool recompute;    // gradient checkpointing
   double last_loss;
+  uint64_t base_hash; // model_fingerprint of what the run began with
+  const char *device; // name, driver and paths taken: another one may give other bits
 } checkpoint_state;
 
 // Writes <dir>/step-N beside, flushes it, renames it.
@@ -34,5 +36,8 @@ bool checkpoint_any(const char *dir);
 bool checkpoint_load(const char *path, const params *p, gpu_device *d, err *e);
 // Removes the oldest checkpoints until `keep` are left (0: all stay).
 bool checkpoint_rotate(const char *dir, uint64_t keep, err *e);
+// Removes checkpoints of later steps than the one that a run goes on from: they are damaged, and would be kept as the
+// newest in the place of good ones.
+bool checkpoint_remove_after(const char *dir, uint64_t step, err *e);
 
 #endif

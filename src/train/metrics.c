@@ -53,7 +53,7 @@ static bool put_line(metrics *m, text *line, err *e) {
 
 static void put_number(text *line, const char *key, double v) {
   text_printf(line, ", \"%s\": ", key);
-  json_print_number(v, line);
+  json_put_number(line, v);
 }
 
 bool metrics_step(metrics *m, const vkift_step *s, const step *norms, const struct step_hyper *hyper, err *e) {
@@ -74,9 +74,9 @@ bool metrics_step(metrics *m, const vkift_step *s, const step *norms, const stru
     for (uint64_t i = 0; i < norms->params->n; i++) {
       const trained *t = &norms->params->items[i];
       if (i) text_puts(&line, ", ");
-      json_print_string(t->name, &line);
+      json_put_string(&line, t->name);
       text_puts(&line, ": ");
-      json_print_number(step_tensor_norm(norms, t, hyper), &line);
+      json_put_number(&line, step_tensor_norm(norms, t, hyper));
     }
     text_putc(&line, '}');
   }

@@ -2,31 +2,38 @@
 
 #include <string.h>
 
-enum { DEFAULT_CAPACITY = 2048, CAPACITY_STEP = 64 };
+#include "eval/loaded.h"
+
+enum { DEFAULT_CAPACITY = 2048 };
 static const double MIB = 1024.0 * 1024.0;
 
 // --- what trains -------------------------------------------------------------------------------------------------------
 
+// The adapter that the run begins with. A resumed run has its settings in the options and its values in the checkpoint.
+static const char *adapter_start(const vkift_train_options *o) {
+  return o->resume ? NULL : o->adapter;
+}
+
 static bool declare_adapter(arena *a, setup *s, const vkift_train_options *o, err *e) {
-  adapter_config c = {.r = (uint32_t)o->lora_r, .alpha = o->lora_alpha, .dropout = o->lora_dropout, .rslora = o->use_rslora,
-                      .targets = o->target_modules.items, .n_targets = (uint32_t)o->target_modules.n};
-  if (o->adapter) {
-    const double dropout = o->lora_dropout;
-    TRY(adapter_read_config(a, o->adapter, &c, e));
-    if (dropout > 0) c.dropout = dropout;
+  adapter_config c = {.r = (uint32_t)o->lora_r,
+                      .alpha = o->lora_alpha,
+                      .dropout = o->lora_dropout,
+                      .rslora = o->use_rslora,
+                      .targets = o->target_modules.items,
+                      .n_targets = (uint32_t)o->target_modules.n};
+  const char *from = adapter_start(o);
+  if (from) {
+    TRY(adapter_read_config(a, from, &c, e));
+    if (o->lora_dropout > 0) c.dropout = o->lora_dropout;
   }
   if (c.n_targets == 1 && !strcmp(c.targets[0], "all-linear")) c.n_targets = 0;
   if (adapter_declare(a, s->model, &c, &s->params, &s->adapter, e)) return true;
-  return o->adapter ? err_prefix(e, "%s", o->adapter) : false;
-}
-
-static load_type load_type_of(vkift_weight_type t) {
-  return t == VKIFT_WEIGHT_F32 ? LOAD_F32 : t == VKIFT_WEIGHT_F16 ? LOAD_F16 : t == VKIFT_WEIGHT_BF16 ? LOAD_BF16 : LOAD_AUTO;
+  return from ? err_prefix(e, "%s", from) : false;
 }
 
 static bool declare(arena *a, setup *s, const vkift_train_options *o, err *e) {
   params_init(&s->params, a);
-  load_declare(a, s->model, o->method == VKIFT_FULL ? &s->params : NULL, load_type_of(o->weight_dtype));
+  load_declare(a, s->model, o->method == VKIFT_FULL ? &s->params : NULL, loaded_type(o->weight_dtype));
   if (o->method == VKIFT_LORA) TRY(declare_adapter(a, s, o, e));
   params_layout(&s->params, device_plan(s->device)->max_chunk_bytes);
   return true;
@@ -59,7 +66,9 @@ static void build(arena *a, setup *s, const corpus *c, const vkift_train_options
 }
 
 static need measure(const setup *s) {
-  return (need){.frozen = load_frozen_bytes(s->model), .trained = params_bytes(&s->params, true), .activations = activation_bytes(s),
+  return (need){.frozen = load_frozen_bytes(s->model),
+                .trained = params_bytes(&s->params, true),
+                .activations = activation_bytes(s),
                 .rest = batch_bytes(s->batch) + step_state_bytes(s->step)};
 }
 
@@ -70,49 +79,32 @@ static uint64_t budget(const gpu_device *d) {
   return bytes / 10 * 9;
 }
 
-// A binding holds a whole activation, so that the widest one bounds the row.
-static uint32_t most_tokens(const setup *s) {
-  const model_config *c = &s->model->config;
-  uint32_t widest = c->intermediate_size;
-  if (widest < c->n_heads * c->head_dim) widest = c->n_heads * c->head_dim;
-  if (widest < c->hidden_size) widest = c->hidden_size;
-  const uint64_t tokens = device_plan(s->device)->max_binding_bytes / 4 / widest;
-  return tokens > UINT32_MAX ? UINT32_MAX : (uint32_t)tokens;
-}
-
-static uint32_t round_up(uint64_t tokens) {
-  return (uint32_t)((tokens + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP);
-}
-
-// One row for a whole step where that is within DEFAULT_CAPACITY; never less than the longest example.
+// As asked; else one row for a whole step where that is within DEFAULT_CAPACITY.
 static bool first_capacity(const setup *s, const corpus *c, const vkift_train_options *o, uint32_t *out, err *e) {
-  const uint32_t most = most_tokens(s);
-  if (c->longest > most)
-    return ERR(e, "an example has %u tokens, but this device's storage buffers hold %u at this model's width: use --max-length %u", c->longest,
-               most, most);
   if (o->micro_batch_tokens) {
+    const uint32_t most = batch_most_tokens(s->model, s->device);
     if (o->micro_batch_tokens < c->longest)
-      return ERR(e, "--micro-batch-tokens: expected at least %u (the longest example), found %lld", c->longest, (long long)o->micro_batch_tokens);
+      return ERR(e, "--micro-batch-tokens: expected at least %u (the longest example), found %lld", c->longest,
+                 (long long)o->micro_batch_tokens);
     if (o->micro_batch_tokens > most)
-      return ERR(e, "--micro-batch-tokens: expected at most %u on this device, found %lld", most, (long long)o->micro_batch_tokens);
+      return ERR(e, "--micro-batch-tokens: expected at most %u on this device, found %lld", most,
+                 (long long)o->micro_batch_tokens);
     *out = (uint32_t)o->micro_batch_tokens;
     return true;
   }
   const uint64_t step_tokens = (c->train.n_tokens * (uint64_t)o->batch_size / c->train.n) * 5 / 4;
-  uint64_t want = step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY;
-  if (want < c->longest) want = c->longest;
-  *out = round_up(want) <= most ? round_up(want) : most;
-  return true;
+  return batch_capacity(s->model, s->device, step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY, c->longest, out, e);
 }
 
 static bool does_not_fit(const setup *s, const need *n, uint64_t bytes, err *e) {
-  return ERR(e,
-             "%s: the run needs %.0f MiB of device memory (frozen weights %.0f, trained weights with gradients and optimizer %.0f, "
-             "activations %.0f, rest %.0f) and %.0f are to be had, with rows of %u tokens%s. Smaller: --max-length, --method lora, "
-             "--lora-r, --weight-dtype f16",
-             device_snapshot(s->device)->name, (double)need_total(n) / MIB, (double)n->frozen / MIB, (double)n->trained / MIB,
-             (double)n->activations / MIB, (double)n->rest / MIB, (double)bytes / MIB, s->choice.capacity,
-             s->choice.recompute ? " and gradient checkpointing" : "");
+  return ERR(
+      e,
+      "%s: the run needs %.0f MiB of device memory (frozen weights %.0f, trained weights with gradients and optimizer %.0f, "
+      "activations %.0f, rest %.0f) and %.0f are to be had, with rows of %u tokens%s. Smaller: --max-length, --method lora, "
+      "--lora-r, --weight-dtype f16",
+      device_snapshot(s->device)->name, (double)need_total(n) / MIB, (double)n->frozen / MIB, (double)n->trained / MIB,
+      (double)n->activations / MIB, (double)n->rest / MIB, (double)bytes / MIB, s->choice.capacity,
+      s->choice.recompute ? " and gradient checkpointing" : "");
 }
 
 // Tries, in this order: as asked; with checkpointing; with shorter rows.
@@ -124,17 +116,21 @@ static bool choose_rows(arena *a, setup *s, const corpus *c, const vkift_train_o
     build(a, s, c, o);
     *n = measure(s);
     if (!bytes || need_total(n) <= bytes) return true;
-    const uint32_t least = round_up(c->longest), half = round_up(s->choice.capacity / 2);
+    uint32_t half;
+    TRY(batch_capacity(s->model, s->device, s->choice.capacity / 2, c->longest, &half, e));
     if (!s->choice.recompute && o->gradient_checkpointing == VKIFT_AUTO) s->choice.recompute = true;
-    else if (!o->micro_batch_tokens && s->choice.capacity > least) s->choice.capacity = half > least ? half : least;
+    else if (!o->micro_batch_tokens && half < s->choice.capacity) s->choice.capacity = half;
     else return does_not_fit(s, n, bytes, e);
   }
 }
 
 static void describe(const setup *s, const need *n, text *note) {
-  text_printf(note, "%llu parameters, %llu trained; %.0f MiB on the device (weights %.0f, training state %.0f, activations %.0f) with rows of %u tokens%s",
-              (unsigned long long)(s->model->n_parameters + (s->adapter ? s->params.n_elements : 0)), (unsigned long long)s->params.n_elements,
-              (double)need_total(n) / MIB, (double)n->frozen / MIB, (double)n->trained / MIB, (double)n->activations / MIB, s->choice.capacity,
+  text_printf(note,
+              "%llu parameters, %llu trained; %.0f MiB on the device (weights %.0f, training state %.0f, activations %.0f) with "
+              "rows of %u tokens%s",
+              (unsigned long long)(s->model->n_parameters + (s->adapter ? s->params.n_elements : 0)),
+              (unsigned long long)s->params.n_elements, (double)need_total(n) / MIB, (double)n->frozen / MIB,
+              (double)n->trained / MIB, (double)n->activations / MIB, s->choice.capacity,
               s->choice.recompute ? ", gradient checkpointing on" : "");
 }
 
@@ -144,15 +140,15 @@ static bool allocate(setup *s, const vkift_train_options *o, err *e) {
   gpu_slice activations;
   TRY(params_allocate(&s->params, s->heap, true, e));
   TRY(load_upload(s->model, s->device, s->heap, (uint64_t)o->seed, e));
-  if (s->adapter) TRY(adapter_upload(s->adapter, o->adapter, (uint64_t)o->seed, s->device, s->heap, e));
+  if (s->adapter) TRY(adapter_upload(s->adapter, adapter_start(o), (uint64_t)o->seed, s->device, s->heap, e));
   TRY(batch_allocate(s->batch, s->model, s->device, s->heap, s->staging, e));
   TRY(heap_alloc(s->heap, activation_bytes(s), &activations, e));
   return step_record(s->step, s->device, activations, s->heap, s->staging, e) &&
          score_record(s->score, s->device, activations, s->staging, e);
 }
 
-bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_train_options *o, const setup_choice *fixed, setup *s,
-                text *note, err *e) {
+bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_train_options *o, const setup_choice *fixed,
+                setup *s, text *note, err *e) {
   need n;
   *s = (setup){.model = m, .device = d};
   TRY(declare(a, s, o, e));

@@ -2,10 +2,10 @@
 #ifndef TRAIN_SETUP_H
 #define TRAIN_SETUP_H
 
+#include "eval/corpus.h"
 #include "eval/score.h"
 #include "models/adapter.h"
 #include "models/load.h"
-#include "train/corpus.h"
 #include "train/step.h"
 
 // Row capacity and checkpointing: chosen at the first start of a run, then kept, since they decide how sums are grouped.

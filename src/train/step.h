@@ -8,7 +8,7 @@
 #include "models/params.h"
 
 typedef struct step_options {
-  bool recompute;     // gradient checkpointing: each layer's forward is computed again in backward
+  bool recompute; // gradient checkpointing: each layer's forward is computed again in backward
   float lora_dropout;
   uint64_t seed;
 } step_options;

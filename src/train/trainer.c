@@ -51,8 +51,8 @@ static void note_for_checkpoint(void *user, const char *line) {
 
 // Killed between config.yaml, which comes first, and the first checkpoint, which metrics.jsonl follows.
 static bool never_began(const trainer *t) {
-  return file_exists(path_join(t->memory, t->run_dir, "config.yaml")) && !file_exists(path_join(t->memory, t->run_dir, "metrics.jsonl")) &&
-         !checkpoint_any(t->checkpoints);
+  return file_exists(path_join(t->memory, t->run_dir, "config.yaml")) &&
+         !file_exists(path_join(t->memory, t->run_dir, "metrics.jsonl")) && !checkpoint_any(t->checkpoints);
 }
 
 static bool open_run_dir(trainer *t, err *e) {
@@ -72,12 +72,14 @@ static bool open_run_dir(trainer *t, err *e) {
     o->resume = false;
     return true;
   }
-  if (o->resume && !file_is_dir(t->checkpoints)) return ERR(e, "%s: expected a run directory with checkpoints/ to resume, found none", t->run_dir);
+  if (o->resume && !file_is_dir(t->checkpoints))
+    return ERR(e, "%s: expected a run directory with checkpoints/ to resume, found none", t->run_dir);
   if (!o->resume && file_exists(t->run_dir) && !file_is_dir(t->run_dir))
     return ERR(e, "%s: expected a new or empty directory for the run, found a file", t->run_dir);
   if (!o->resume && !dir_is_empty(t->run_dir))
-    return ERR(e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)", t->run_dir,
-               t->run_dir);
+    return ERR(
+        e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)",
+        t->run_dir, t->run_dir);
   return true;
 }
 
@@ -89,8 +91,17 @@ static void say_device(const trainer *t) {
   else note(t, arena_printf(t->memory, "device: %s", s->name));
 }
 
+// What was left open, and what an adapter brought: config.yaml says what the run was made with.
 static void fill_defaults(trainer *t) {
   vkift_train_options *o = &t->options;
+  if (o->adapter) {
+    const adapter_config *c = &t->setup.adapter->config;
+    o->lora_r = c->r;
+    o->lora_alpha = c->alpha;
+    o->lora_dropout = c->dropout;
+    o->use_rslora = c->rslora;
+    o->target_modules = (vkift_strings){c->targets, c->n_targets};
+  }
   if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_FULL ? 2e-5 : 2e-4;
   o->max_length = t->corpus.max_length;
   o->micro_batch_tokens = t->setup.choice.capacity;
@@ -99,15 +110,34 @@ static void fill_defaults(trainer *t) {
 
 static void plan_steps(trainer *t) {
   const vkift_train_options *o = &t->options;
-  const loader_options options = {.batch_size = (uint32_t)o->batch_size, .no_shuffle = !o->shuffle, .seed = (uint64_t)o->seed};
+  const loader_options options = {.batch_size = (uint32_t)o->batch_size,
+                                  .no_shuffle = !o->shuffle,
+                                  .seed = (uint64_t)o->seed,
+                                  .task_cap = (uint32_t)o->mixing_cap};
   t->loader = loader_new(t->memory, &t->corpus.train, &options);
   t->total_steps = loader_total_steps(t->loader, o->num_train_epochs, (uint64_t)o->max_steps);
   const uint64_t epoch_steps = loader_epoch_steps(t->loader);
   t->eval_every = o->eval_steps ? (uint64_t)o->eval_steps : epoch_steps;
   t->save_every = o->save_steps ? (uint64_t)o->save_steps : epoch_steps;
-  const schedule_kind kinds[] = {[VKIFT_COSINE] = SCHEDULE_COSINE, [VKIFT_LINEAR] = SCHEDULE_LINEAR, [VKIFT_CONSTANT] = SCHEDULE_CONSTANT};
+  const schedule_kind kinds[] = {
+      [VKIFT_COSINE] = SCHEDULE_COSINE, [VKIFT_LINEAR] = SCHEDULE_LINEAR, [VKIFT_CONSTANT] = SCHEDULE_CONSTANT};
   t->schedule = (schedule){.kind = kinds[o->lr_scheduler_type], .learning_rate = o->learning_rate, .total_steps = t->total_steps};
-  t->schedule.warmup_steps = o->warmup_steps >= 0 ? (uint64_t)o->warmup_steps : (uint64_t)ceil(o->warmup_ratio * (double)t->total_steps);
+  t->schedule.warmup_steps =
+      o->warmup_steps >= 0 ? (uint64_t)o->warmup_steps : (uint64_t)ceil(o->warmup_ratio * (double)t->total_steps);
+}
+
+// What decides the bits beside the run's own options: the device, its driver, the paths that are taken.
+static const char *device_text(const trainer *t) {
+  const gpu_snapshot *s = device_snapshot(t->device);
+  const gpu_plan *p = device_plan(t->device);
+  text out = {0};
+  text_printf(&out, "%s, %s %s, subgroups of %u, bindings of %llu, %s kernels", s->name, s->driver_name, s->driver_info,
+              p->subgroup_size, (unsigned long long)p->max_binding_bytes, p->is_cpu ? "CPU" : "GPU");
+  for (int f = 0; f < GPU_FEATURE_COUNT; f++)
+    if (p->on[f] && f != GPU_FEATURE_MEMORY_BUDGET) text_printf(&out, ", %s", gpu_feature_name((gpu_feature)f));
+  const char *copy = arena_strdup(t->memory, out.data);
+  text_free(&out);
+  return copy;
 }
 
 // Finds the newest good checkpoint before anything is built: its choice of rows decides the graphs.
@@ -115,20 +145,39 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   TRY(checkpoint_find(t->memory, t->checkpoints, note_for_checkpoint, t, path, &t->state, e));
   const uint64_t hash = dataset_hash(&t->corpus.train);
   if (t->state.data_hash != hash)
-    return ERR(e, "%s: the training data is not what the run began with (its hash was %016llx and is %016llx): a resumed run would not be the same run",
+    return ERR(e,
+               "%s: the training data is not what the run began with (its hash was %016llx and is %016llx): a resumed run would "
+               "not be the same run",
                *path, (unsigned long long)t->state.data_hash, (unsigned long long)hash);
   if (t->state.seed != (uint64_t)t->options.seed)
-    return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed, (long long)t->options.seed);
+    return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed,
+               (long long)t->options.seed);
+  if (t->state.base_hash != model_fingerprint(t->model))
+    return ERR(e, "%s: the base model %s is not the one that the run began with", *path, t->model->path);
+  const char *device = device_text(t);
+  if (strcmp(t->state.device, device))
+    note(t, arena_printf(t->memory, "the run began on another device or with other paths (%s); now %s: its bits may differ",
+                         t->state.device, device));
+  t->state.device = device;
   if (t->corpus.longest > t->state.capacity)
     return ERR(e, "%s: rows of %u tokens, but an example has %u", *path, t->state.capacity, t->corpus.longest);
+  if (t->state.capacity > batch_most_tokens(t->model, t->device))
+    return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity,
+               batch_most_tokens(t->model, t->device));
   *choice = (setup_choice){t->state.capacity, t->state.recompute};
   return true;
+}
+
+static bool write_config(trainer *t, err *e) {
+  return train_options_write(path_join(t->memory, t->run_dir, "config.yaml"), &t->options, e);
 }
 
 static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e));
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
+  TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
+  TRY(write_config(t, e)); // flags may have changed it: --max-steps to go on for longer
   t->saved_step = t->state.step;
   note(t, arena_printf(t->memory, "resumed from %s", checkpoint));
   return true;
@@ -142,26 +191,39 @@ static bool save_checkpoint(trainer *t, err *e) {
 }
 
 static bool begin(trainer *t, err *e) {
-  t->state = (checkpoint_state){.data_hash = dataset_hash(&t->corpus.train), .seed = (uint64_t)t->options.seed,
-                                .capacity = t->setup.choice.capacity, .recompute = t->setup.choice.recompute, .last_loss = NAN};
+  t->state = (checkpoint_state){.data_hash = dataset_hash(&t->corpus.train),
+                                .seed = (uint64_t)t->options.seed,
+                                .capacity = t->setup.choice.capacity,
+                                .recompute = t->setup.choice.recompute,
+                                .last_loss = NAN,
+                                .base_hash = model_fingerprint(t->model),
+                                .device = device_text(t)};
   TRY(step_set_applied(t->setup.step, 0, e));
   TRY(dir_make(t->run_dir, e));
-  TRY(train_options_write(path_join(t->memory, t->run_dir, "config.yaml"), &t->options, e));
-  return save_checkpoint(t, e);
+  return write_config(t, e) && save_checkpoint(t, e);
 }
 
-// The device computes in f32: a rate beyond it would be infinite there, and a tiny epsilon would be a division by zero.
+// The device computes in f32: a rate beyond it would be infinite there, a tiny epsilon would be a division by zero, and a
+// beta so near to 1 that it is 1 there would never let a moment move.
 static bool check_f32(const vkift_train_options *o, err *e) {
   const struct {
     const char *name;
     double value;
-  } rows[] = {{"learning_rate", o->learning_rate}, {"weight_decay", o->weight_decay}, {"adam_epsilon", o->adam_epsilon},
-              {"max_grad_norm", o->max_grad_norm}, {"lora_alpha", o->lora_alpha}};
+  } rows[] = {{"learning_rate", o->learning_rate},
+              {"weight_decay", o->weight_decay},
+              {"adam_epsilon", o->adam_epsilon},
+              {"max_grad_norm", o->max_grad_norm},
+              {"lora_alpha", o->lora_alpha}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].value != 0 && !isnormal((float)rows[i].value)) {
       e->usage = true;
       return ERR(e, "%s: expected a number that a 32-bit float holds, found %g", rows[i].name, rows[i].value);
     }
+  if ((float)o->adam_beta1 >= 1 || (float)o->adam_beta2 >= 1) {
+    e->usage = true;
+    return ERR(e, "adam_beta1 and adam_beta2: expected numbers that are below 1 as 32-bit floats, found %.17g and %.17g",
+               o->adam_beta1, o->adam_beta2);
+  }
   return true;
 }
 
@@ -213,7 +275,7 @@ static vkift_step row_of(const trainer *t, const struct step_state *s, const str
   const loader_state at = t->loader->state;
   return (vkift_step){.step = (int64_t)t->state.step,
                       .total_steps = (int64_t)t->total_steps,
-                      .epoch = (double)at.epoch + (double)at.next / (double)t->corpus.train.n,
+                      .epoch = (double)at.epoch + (double)at.next / (double)t->loader->epoch_n,
                       .loss = s->loss,
                       .grad_norm = s->grad_norm,
                       .learning_rate = h->learning_rate,
@@ -237,8 +299,12 @@ static bool check_finite(trainer *t, const struct step_state *s, err *e) {
   t->state.bad_in_a_row = s->finite ? 0 : t->state.bad_in_a_row + 1;
   t->state.bad_steps += !s->finite;
   if (t->state.bad_in_a_row < (uint64_t)t->options.max_bad_steps) return true;
-  return ERR(e, "step %llu: loss or gradient was not finite in %u steps in a row (--max-bad-steps): the weights are those of step %llu. A smaller "
-                "--learning-rate often helps", (unsigned long long)t->state.step, t->state.bad_in_a_row,
+  if (!save_checkpoint(t, e)) return false; // the weights are good, and worth keeping
+  return ERR(e,
+             "step %llu: loss or gradient was not finite in %u steps in a row (--max-bad-steps): the weights are those of step "
+             "%llu. A smaller "
+             "--learning-rate often helps",
+             (unsigned long long)t->state.step, t->state.bad_in_a_row,
              (unsigned long long)(t->state.step - t->state.bad_in_a_row));
 }
 
@@ -275,7 +341,9 @@ static bool evaluate(trainer *t, err *e) {
   if (!t->corpus.eval.n) return true;
   score_total total;
   TRY(score_dataset(t->setup.score, t->setup.batch, &t->corpus.eval, NULL, NULL, &total, e));
-  const vkift_eval_point point = {.step = (int64_t)t->state.step, .loss = total.loss, .examples = (int64_t)total.n_examples,
+  const vkift_eval_point point = {.step = (int64_t)t->state.step,
+                                  .loss = total.loss,
+                                  .examples = (int64_t)total.n_examples,
                                   .target_tokens = (int64_t)total.n_targets};
   t->last_eval_loss = total.loss;
   if (t->events && t->events->evaluation) t->events->evaluation(t->events->user, &point);
@@ -307,25 +375,35 @@ static bool trained_values(void *user, const model_param *p, float *out, err *e)
   return gpu_download(t->device, p->t->memory, out, tensor_bytes(p->t), e);
 }
 
-// The result is written beside and renamed, so that adapter/ or model/ is whole when it is there.
+// The result is written beside and renamed, so that adapter/ or model/ is whole when it is there. One of an earlier end of
+// this run is renamed away before it is taken apart, for the same reason.
 static bool save_output(trainer *t, const char **output, err *e) {
   const bool full = t->options.method == VKIFT_FULL;
   const char *name = full ? "model" : "adapter";
-  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name);
+  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name),
+             *old = arena_printf(t->memory, "%s/.%s.old", t->run_dir, name);
   *output = path_join(t->memory, t->run_dir, name);
-  TRY(!file_exists(beside) || dir_remove(beside, e));
+  TRY(!file_exists(beside) || dir_remove(beside, e)); // of a killed run, like `old`
+  TRY(!file_exists(old) || dir_remove(old, e));
   TRY(dir_make(beside, e));
   if (full) TRY(save_model(t->model, &t->prompt, beside, DTYPE_COUNT, trained_values, t, e));
-  else TRY(adapter_write(t->setup.adapter, beside, path_name(t->model->path), t->device, e) && save_tokenizer(t->model, &t->prompt, beside, e));
+  else
+    TRY(adapter_write(t->setup.adapter, beside, path_name(t->model->path), t->device, e) &&
+        save_tokenizer(t->model, &t->prompt, beside, e));
   TRY(dir_sync(beside, e));
-  if (file_exists(*output)) TRY(dir_remove(*output, e)); // of an earlier end of this run
-  return dir_rename(beside, *output, e);
+  TRY(!file_exists(*output) || dir_rename(*output, old, e));
+  TRY(dir_rename(beside, *output, e));
+  return !file_exists(old) || dir_remove(old, e);
 }
 
 static void fill_result(const trainer *t, const char *output, bool stopped, vkift_train_result *r) {
   if (!r) return;
-  *r = (vkift_train_result){.steps = (int64_t)t->state.step, .total_steps = (int64_t)t->total_steps, .bad_steps = (int64_t)t->state.bad_steps,
-                            .last_loss = t->state.last_loss, .last_eval_loss = t->last_eval_loss, .stopped = stopped};
+  *r = (vkift_train_result){.steps = (int64_t)t->state.step,
+                            .total_steps = (int64_t)t->total_steps,
+                            .bad_steps = (int64_t)t->state.bad_steps,
+                            .last_loss = t->state.last_loss,
+                            .last_eval_loss = t->last_eval_loss,
+                            .stopped = stopped};
   snprintf(r->run_dir, sizeof r->run_dir, "%s", t->run_dir);
   snprintf(r->output, sizeof r->output, "%s", output);
 }

@@ -141,7 +141,7 @@ data 'bad.jsonl:1: labels: expected as many as input_ids, 3, found 2'
 lines '{"input_ids": [1, 2, 3], "labels": [-100, -100, -100]}'
 data 'bad.jsonl:1: '
 lines '{"messages": [{"role": "robot", "content": "a"}]}'
-data 'bad.jsonl:1: messages[0].role: expected "system", "user" or "assistant", found "robot"'
+data 'bad.jsonl:1: messages[0].role: expected "system", "user", "assistant" or "tool", found "robot"'
 lines '{"messages": [{"role": "user", "content": "a"}]}'
 data 'bad.jsonl:1: expected an answer (an assistant turn), found none'
 lines '{"prompt": "a", "completion": "b", "weight": -1}'
@@ -164,6 +164,15 @@ data 'bad.jsonl: expected a data file or a directory of them, found nothing'
 mkdir empty
 refused 1 "$VKIFT" train --model model --data empty --output-dir run -- empty train.jsonl
 refused 1 "$VKIFT" train --model model --data data.jsonl --eval-data none.jsonl --output-dir run -- none.jsonl
+
+refused 1 "$VKIFT" train --model model --data data.jsonl:1e9 --output-dir run -- "data.jsonl: weight: expected at most 10000" "found 1e+09"
+
+# --- numbers that a device does not hold
+refused 1 "$VKIFT" train --model model --data data.jsonl --output-dir run --micro-batch-tokens 16777216 -- \
+  "--micro-batch-tokens: expected at most" "found 16777216"
+refused 2 "$VKIFT" train --model model --data data.jsonl --output-dir run --adam-beta2 0.99999999999 -- "adam_beta2" "0.99999999999"
+expect 0 vkift eval --model model --data data.jsonl --micro-batch-tokens 16777216 --max-length 170 --json
+says "longer than 170 tokens" # what is not scored is said
 
 # --- templates and devices
 lines '{% for m in messages %}{{ m.content }}'
@@ -207,6 +216,8 @@ adapter 'bias' adapter_config bias '"all"'
 adapter 'target_modules' adapter_config target_modules '["c_attn"]'
 adapter 'target_modules' adapter_config target_modules '".*q_proj"'
 adapter 'lora_alpha' adapter_config lora_alpha -
+adapter 'lora_alpha: expected a number above 0, found 0' adapter_config lora_alpha 0
+adapter 'init_lora_weights: expected' adapter_config init_lora_weights '"pissa"'
 adapter "tensor $key: expected shape [2, 20] for this model, found [20, 2]" low_rank "t['$key'] = ('F32', [20, 2], t['$key'][2])"
 adapter "tensor ${key/layers.1/layers.0}: expected shape [3, 20] for this model, found [2, 20]" adapter_config r 3
 adapter "tensor $key: expected" low_rank "del t['$key']"

@@ -1,8 +1,8 @@
 """Compares what vkift printed with golden/model/stories260K.json, numbers computed in float64 by another program.
 
-golden.py data GOLDEN DIR             lm.jsonl, sft.jsonl and sft-0.jsonl … as pre-tokenised examples
+golden.py data GOLDEN DIR             lm.jsonl and sft.jsonl as pre-tokenised examples
 golden.py losses GOLDEN FORM OUTPUT   `vkift eval --per-token --json` of lm.jsonl; FORM: hf, f32, f16, q8_0 or q4_0
-golden.py gradients GOLDEN I METRICS  the first step on pair I: its loss and each tensor's gradient norm
+golden.py gradients GOLDEN METRICS    one step a pair, none of which moves a weight: losses and each tensor's gradient norm
 golden.py steps GOLDEN METRICS        20 AdamW steps on all four pairs
 """
 import json
@@ -32,8 +32,6 @@ def data(golden, directory):
     write_lines(f"{directory}/lm.jsonl", [{"input_ids": x["ids"], "labels": x["ids"]} for x in golden["lm"]])
     pairs = [{"input_ids": x["ids"], "labels": pair_labels(x)} for x in golden["sft"]]
     write_lines(f"{directory}/sft.jsonl", pairs)
-    for i, pair in enumerate(pairs):
-        write_lines(f"{directory}/sft-{i}.jsonl", [pair])
 
 
 worst = {}
@@ -68,15 +66,17 @@ def losses(golden, form, output):
     return sum(len(row["nll"]) for row in rows)
 
 
-def gradients(golden, i, metrics):
-    want, (row,) = golden["sft"][int(i)], read_lines(metrics)
-    near(f"loss of pair {i}", row["loss"], want["loss"], LOSS)
-    same(f"target tokens of pair {i}", row["target_tokens"], want["n_targets"])
-    near(f"norm of all gradients of pair {i}", row["grad_norm"], want["grad_norm_global"], RELATIVE * want["grad_norm_global"])
-    same(f"trained tensors of pair {i}", sorted(row["tensor_norms"]), sorted(want["grads"]))
-    for name, tensor in want["grads"].items():
-        near(f"norm of {name}, pair {i}", row["tensor_norms"][name], tensor["norm"], RELATIVE * tensor["norm"])
-    return len(want["grads"])
+def gradients(golden, metrics):
+    rows = read_lines(metrics)
+    same("steps", len(rows), len(golden["sft"]))
+    for i, (row, want) in enumerate(zip(rows, golden["sft"])):
+        near(f"loss of pair {i}", row["loss"], want["loss"], LOSS)
+        same(f"target tokens of pair {i}", row["target_tokens"], want["n_targets"])
+        near(f"norm of all gradients of pair {i}", row["grad_norm"], want["grad_norm_global"], RELATIVE * want["grad_norm_global"])
+        same(f"trained tensors of pair {i}", sorted(row["tensor_norms"]), sorted(want["grads"]))
+        for name, tensor in want["grads"].items():
+            near(f"norm of {name}, pair {i}", row["tensor_norms"][name], tensor["norm"], RELATIVE * tensor["norm"])
+    return sum(len(want["grads"]) for want in golden["sft"])
 
 
 def steps(golden, metrics):

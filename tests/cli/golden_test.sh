@@ -22,18 +22,17 @@ for form in f32 f16 q8_0 q4_0; do
   compare losses "$form" "$WORK/out"
 done
 
-# --- gradients of one example, tensor by tensor
-train() { # RUN DATA OPTIONS…
-  expect 0 vkift train --model "$model/hf" --method full --lr-scheduler-type constant --warmup-steps 0 --no-shuffle \
-    --save-steps 1000 --output-dir "$WORK/$1" --data "$WORK/$2" "${@:3}"
+train() { # RUN OPTIONS…
+  expect 0 vkift train --model "$model/hf" --data "$WORK/sft.jsonl" --method full --lr-scheduler-type constant --warmup-steps 0 \
+    --no-shuffle --save-steps 1000 --output-dir "$WORK/$1" "${@:2}"
 }
-for i in 0 1 2 3; do
-  train "pair-$i" "sft-$i.jsonl" --batch-size 1 --max-steps 1 --log-tensor-norms
-  compare gradients "$i" "$WORK/pair-$i/metrics.jsonl"
-done
+
+# --- gradients of one example a step, tensor by tensor; the learning rate is too small to change a bit of a weight
+train pairs --batch-size 1 --max-steps 4 --learning-rate 1e-30 --log-tensor-norms
+compare gradients "$WORK/pairs/metrics.jsonl"
 
 # --- optimizer steps, with weight decay and clipping
-train steps sft.jsonl --learning-rate 1e-3 --batch-size 4 --max-steps 20 --weight-decay 0.01
+train steps --learning-rate 1e-3 --batch-size 4 --max-steps 20 --weight-decay 0.01
 compare steps "$WORK/steps/metrics.jsonl"
 
 finish

@@ -10,6 +10,7 @@ set -uo pipefail
 SOURCE_DIR=${VKIFT_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 VKIFT=${VKIFT:-$SOURCE_DIR/build/release/vkift}
 WORK=$(mktemp -d)
+export PYTHONDONTWRITEBYTECODE=1 # the source tree stays as it is
 trap 'rm -rf "$WORK"' EXIT
 checks=0 failures=0 last=
 

@@ -42,6 +42,8 @@ damage() { # WANTED COMMAND… — done to step-7
   says "resumed from damaged/checkpoints/step-6"
   check same first damaged
 }
+expect 0 vkift train --resume first
+prints "nothing left to train after step 7"
 newest=damaged/checkpoints/step-7
 flip() { python3 -c 'import sys; f = open(sys.argv[1], "r+b"); f.seek(int(sys.argv[2])); b = f.read(1)[0]; f.seek(-1, 1); f.write(bytes([b ^ 4]))' "$@"; }
 damage "$newest/state.safetensors: checksum: expected" flip "$newest/state.safetensors" 20011

@@ -90,7 +90,7 @@ expect 1 vkift tokenize --model "$model" --jsonl --decode <"$WORK/line"
 says "50257"
 prints_line '"!"' # the lines before it were answered
 expect 1 vkift tokenize --model "$model" --decode <<<"12 abc"
-says "stdin: byte 3: expected a token id, found 'abc"
+says "stdin: byte 3: expected a token id, found 'abc'"
 expect 1 vkift tokenize --model "$model" --decode <<<"-5"
 says "expected a token id"
 printf 'a\377b' >"$WORK/plain"

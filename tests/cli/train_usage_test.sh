@@ -48,6 +48,12 @@ expect 1 vkift train --resume "$WORK/none"
 says "$WORK/none: expected a run directory to resume, found nothing"
 expect 2 vkift train --resume a --output-dir b
 says "name different directories"
+printf 'model: m\ndata: d\n' >"$WORK/c.yaml"
+expect 2 vkift train --config "$WORK/c.yaml" --resume
+says "--resume: which run?"
+printf 'model: m\ndata: d\noutput_dir: %s/none\n' "$WORK" >"$WORK/c.yaml"
+expect 1 vkift train --config "$WORK/c.yaml" --resume
+says "$WORK/none: expected a run directory to resume, found nothing"
 
 # --- train: option files
 config() { # WANTED YAML
@@ -86,6 +92,15 @@ for command in generate eval export; do
   expect 2 vkift "$command" runs/x runs/y
   says "expected only one run directory, found 'runs/y'"
 done
+mkdir "$WORK/m" "$WORK/a" && touch "$WORK/m/config.json" "$WORK/a/adapter_config.json" "$WORK/m.gguf"
+expect 1 vkift generate "$WORK/none" --prompt a
+says "$WORK/none: expected a run directory that vkift train wrote, found nothing"
+expect 1 vkift eval "$WORK/m" --data d
+says "$WORK/m: expected a run directory, found a model: it is given with --model"
+expect 1 vkift export --merge "$WORK/a" --output-dir o
+says "$WORK/a: expected a run directory, found an adapter: it is given with --adapter"
+expect 1 vkift generate "$WORK/m.gguf" --prompt a
+says "$WORK/m.gguf: expected a run directory, found a file (a GGUF model is given with --model)"
 expect 2 vkift generate runs/x
 says "give one of --prompt, --prompt-file and --chat"
 expect 2 vkift generate runs/x --prompt a --chat
@@ -105,7 +120,7 @@ says "--compare-base needs a run or an --adapter"
 expect 2 vkift export --merge runs/x
 says "--output-dir is missing"
 expect 2 vkift export runs/x --output-dir o
-says "--merge adds the adapter to the weights"
+says "--merge is missing: it adds the adapter to the weights"
 
 # Nothing was written by any of these.
 checks=$((checks + 1))

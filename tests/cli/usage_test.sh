@@ -12,10 +12,12 @@ for command in $(vkift --help | sed -n '/^commands/,/^$/s/^  \([a-z]*\) .*/\1/p'
   expect 0 vkift "$command" --help
   prints "usage: vkift $command"
   prints "example"
+  expect 0 vkift help "$command"
+  prints "usage: vkift $command"
   expect 0 vkift "$command" --wrong -h
   checks=$((checks + 1))
-  wide=$(vkift "$command" --help | awk 'length > 100' | head -n 1)
-  [ -z "$wide" ] || fail "wider than 100 columns: $wide"
+  wide=$(vkift "$command" --help | awk 'length > 80' | head -n 1)
+  [ -z "$wide" ] || fail "wider than 80 columns: $wide"
   expect 2 vkift "$command" --no-such-option
   says "vkift: error: unknown option --no-such-option"
   prints_nothing
@@ -28,6 +30,10 @@ expect 2 vkift tokenise
 says "unknown command 'tokenise': did you mean tokenize?"
 expect 2 vkift frobnicate
 says "unknown command 'frobnicate': vkift --help lists them"
+expect 2 vkift help tokenise
+says "unknown command 'tokenise': did you mean tokenize?"
+expect 0 vkift help
+prints "usage: vkift COMMAND"
 expect 2 vkift --verison
 says "unknown command '--verison'"
 expect 2 vkift tokenize
@@ -37,9 +43,9 @@ says "unknown option --modle: did you mean --model?"
 expect 2 vkift tokenize --model-name-or-path x
 says "what transformers and TRL call so is --model here"
 expect 2 vkift tokenize --model
-says "--model: expected a path behind it, found the end of the line"
+says "--model: expected a path after it, found the end of the line"
 expect 2 vkift tokenize --model --decode
-says "--model: expected a path behind it, found --decode"
+says "--model: expected a path after it, found --decode"
 expect 2 vkift tokenize --model x --decode=maybe
 says "--decode: expected true or false, found 'maybe'"
 expect 2 vkift tokenize --model x --no-decode=true

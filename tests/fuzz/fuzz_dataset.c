@@ -58,6 +58,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       .excess = (excess_length)(pick >> 4 & 3),
       .skip_bad_examples = pick & 64,
       .train_on_last = pick & 128,
+      .strip_suffix = "b",
+      .superni = {.n_pos = SUPERNI_POS_EXAMPLES, .n_neg = 1, .explanations = pick & 4},
+      .max_instances = pick & 128 ? 2 : 0,
+      .sketches = true,
   };
   arena *a = arena_new("one input");
   dataset set = {0};

@@ -33,7 +33,8 @@ static void fail_with(const err *e) {
 }
 
 // All gradient sums of one batch.
-static float *gradients_of(arena *a, gpu_device *d, const char *dir, corpus *c, const cut *how, vkift_method method, uint64_t *n) {
+static float *gradients_of(arena *a, gpu_device *d, const char *dir, corpus *c, const cut *how, vkift_method method,
+                           uint64_t *n) {
   err e = {0};
   model *m;
   setup s;
@@ -120,7 +121,8 @@ static void full_gradients(void **state) {
 static void keep_losses(score *s, batch *b, const dataset *set, float *out) {
   err e = {0};
   const example *list[] = {&set->items[0], &set->items[1], &set->items[2]};
-  const pack_row row = {list, 3, list[0]->n + list[1]->n + list[2]->n, list[0]->n_targets + list[1]->n_targets + list[2]->n_targets};
+  const pack_row row = {list, 3, list[0]->n + list[1]->n + list[2]->n,
+                        list[0]->n_targets + list[1]->n_targets + list[2]->n_targets};
   const float *losses;
   batch_put(b, 0, &row, 0);
   if (!score_run(s, 0, &losses, &e)) fail_with(&e);
@@ -139,7 +141,8 @@ static void a_neighbour_changes_no_bit(void **state) {
   text note = {0};
   vkift_train_options o = vkift_train_defaults();
   const setup_choice choice = {128, false};
-  if (!model_open(a, tiny_model("neighbours"), true, &m, &e) || !setup_open(a, m, d, &c, &o, &choice, &s, &note, &e)) fail_with(&e);
+  if (!model_open(a, tiny_model("neighbours"), true, &m, &e) || !setup_open(a, m, d, &c, &o, &choice, &s, &note, &e))
+    fail_with(&e);
   float before[32], after[32];
   keep_losses(s.score, s.batch, &c.train, before);
   dataset changed = tiny_data(a, three, 3, 6);

@@ -9,13 +9,20 @@ typedef struct shape {
 
 static void run(op_test *t, const void *context) {
   const shape *s = context;
-  const struct step_hyper hyper = {.learning_rate = 0.01f, .beta1 = 0.9f, .beta2 = 0.999f, .ln_beta1 = (float)log(0.9), .ln_beta2 = (float)log(0.999),
-                                   .epsilon = 1e-8f, .weight_decay = 0.1f};
+  const struct step_hyper hyper = {.learning_rate = 0.01f,
+                                   .beta1 = 0.9f,
+                                   .beta2 = 0.999f,
+                                   .ln_beta1 = (float)log(0.9),
+                                   .ln_beta2 = (float)log(0.999),
+                                   .epsilon = 1e-8f,
+                                   .weight_decay = 0.1f};
   const struct step_state start = {.grad_scale = 0.25f, .finite = s->finite, .applied = s->applied};
   tensor *h = step_tensor(t, "hyper", &hyper, sizeof hyper), *state = step_tensor(t, "state", &start, sizeof start);
   const uint32_t dims[] = {s->blocks, GRAD_BLOCK};
-  op_value w = op_test_random(t, "weight", DTYPE_F32, LIVE_ALL, 2, dims, 1), g = op_test_random(t, "grad", DTYPE_F32, LIVE_ALL, 2, dims, 4);
-  op_value m = op_test_random(t, "m", DTYPE_F32, LIVE_ALL, 2, dims, 0.5), v = op_test_random(t, "v", DTYPE_F32, LIVE_ALL, 2, dims, 1);
+  op_value w = op_test_random(t, "weight", DTYPE_F32, LIVE_ALL, 2, dims, 1),
+           g = op_test_random(t, "grad", DTYPE_F32, LIVE_ALL, 2, dims, 4);
+  op_value m = op_test_random(t, "m", DTYPE_F32, LIVE_ALL, 2, dims, 0.5),
+           v = op_test_random(t, "v", DTYPE_F32, LIVE_ALL, 2, dims, 1);
   const uint64_t n = tensor_elements(w.t);
   for (uint64_t i = 0; i < n; i++) v.v[i] *= v.v[i]; // second moments are not negative
   v = op_test_values(t, "v", DTYPE_F32, LIVE_ALL, 2, dims, v.v);

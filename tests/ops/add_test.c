@@ -20,7 +20,8 @@ static void run(op_test *t, const void *context) {
   const uint32_t dims[] = {s->rows, s->dim};
   const uint64_t n = (uint64_t)s->rows * s->dim, live[] = {s->live * s->dim, s->live * s->dim};
   t->counts[LIVE_TOKENS] = s->live;
-  op_value in[] = {op_test_random(t, "a", DTYPE_F32, LIVE_TOKENS, 2, dims, 1), op_test_random(t, "b", DTYPE_F32, LIVE_TOKENS, 2, dims, 1)};
+  op_value in[] = {op_test_random(t, "a", DTYPE_F32, LIVE_TOKENS, 2, dims, 1),
+                   op_test_random(t, "b", DTYPE_F32, LIVE_TOKENS, 2, dims, 1)};
   op_test_wants_gradient(&in[0]);
   op_test_wants_gradient(&in[1]);
   const op_reference r = {.n_in = 2, .in_size = {n, n}, .out_size = n, .context = s, .forward = forward, .backward = backward};

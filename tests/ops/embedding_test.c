@@ -57,8 +57,12 @@ static void run(op_test *t, const void *context) {
   if (s->trained) op_test_train(t, &table, 0.5);
   tensor *ids = op_test_ints(t, "tokens", LIVE_TOKENS, 1, &s->tokens, p.ids);
   tensor *y = op_embedding(t->graph, table.t, ids, s->trained ? &index : NULL);
-  const op_reference r = {.n_in = 1, .in_size = {(uint64_t)s->vocab * s->dim}, .out_size = (uint64_t)s->tokens * s->dim, .context = &p,
-                          .forward = forward, .backward = backward};
+  const op_reference r = {.n_in = 1,
+                          .in_size = {(uint64_t)s->vocab * s->dim},
+                          .out_size = (uint64_t)s->tokens * s->dim,
+                          .context = &p,
+                          .forward = forward,
+                          .backward = backward};
   op_test_check(t, &r, y, &table, NULL, (uint64_t)s->live * s->dim, 2e-6);
 }
 
@@ -67,9 +71,24 @@ static const op_case cases[] = {
     {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){53, 67, 131, 131, DTYPE_F32, true}},
     {.name = "live tokens below the capacity", .backward = true, .run = run, .shape = &(shape){17, 8, 65, 31, DTYPE_F32, true}},
     {.name = "a table of several windows", .backward = true, .run = run, .shape = &(shape){701, 65, 37, 37, DTYPE_F32, true}},
-    {.name = "frozen f16 table, odd rows", .storage = DTYPE_F16, .run = run, .shape = &(shape){501, 33, 29, 29, DTYPE_F16, false}},
-    {.name = "trained after f16", .storage = DTYPE_F16, .backward = true, .run = run, .shape = &(shape){31, 33, 29, 29, DTYPE_F16, true}},
-    {.name = "frozen bf16 table of several windows", .storage = DTYPE_BF16, .run = run, .shape = &(shape){1301, 66, 29, 29, DTYPE_BF16, false}},
-    {.name = "trained after bf16", .storage = DTYPE_BF16, .backward = true, .run = run, .shape = &(shape){31, 33, 29, 29, DTYPE_BF16, true}},
+    {.name = "frozen f16 table, odd rows",
+     .storage = DTYPE_F16,
+     .run = run,
+     .shape = &(shape){501, 33, 29, 29, DTYPE_F16, false}},
+    {.name = "trained after f16",
+     .storage = DTYPE_F16,
+     .backward = true,
+     .run = run,
+     .shape = &(shape){31, 33, 29, 29, DTYPE_F16, true}},
+    {.name = "frozen bf16 table of several windows",
+     .storage = DTYPE_BF16,
+     .run = run,
+     .shape = &(shape){1301, 66, 29, 29, DTYPE_BF16, false}},
+    {.name = "trained after bf16",
+     .storage = DTYPE_BF16,
+     .backward = true,
+     .run = run,
+     .shape = &(shape){31, 33, 29, 29, DTYPE_BF16, true}},
 };
-const op_suite embedding_suite = {.name = "embedding", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};
+const op_suite embedding_suite = {
+    .name = "embedding", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};

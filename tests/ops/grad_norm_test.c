@@ -40,7 +40,8 @@ static void run(op_test *t, const void *context) {
   op_test_close("loss_sum", &loss_sum, &zero, 1, 0);
   op_test_close("loss", &loss, &three, 1, 1e-6);
   if (!finite) return;
-  const double want_norm = sqrt(total) / 8, clip = s->max_norm > 0 ? fmin(1, s->max_norm / (want_norm + 1e-6)) : 1, want_scale = clip / 8;
+  const double want_norm = sqrt(total) / 8, clip = s->max_norm > 0 ? fmin(1, s->max_norm / (want_norm + 1e-6)) : 1,
+               want_scale = clip / 8;
   op_test_close("squares", op_test_read(t, squares), want, n_blocks, 3e-6);
   op_test_close("norm", &norm, &want_norm, 1, 3e-6);
   op_test_close("scale", &scale, &want_scale, 1, 3e-6);

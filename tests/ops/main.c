@@ -63,7 +63,8 @@ static int run_suite(const op_suite *s) {
   struct CMUnitTest *tests = calloc(s->n_cases, sizeof *tests);
   current = s->cases;
   for (uint32_t i = 0; i < s->n_cases; i++)
-    tests[i] = (struct CMUnitTest){.name = s->cases[i].name, .test_func = run_case, .initial_state = (void *)(uintptr_t)&s->cases[i]};
+    tests[i] =
+        (struct CMUnitTest){.name = s->cases[i].name, .test_func = run_case, .initial_state = (void *)(uintptr_t)&s->cases[i]};
   int failed = _cmocka_run_group_tests(s->name, tests, s->n_cases, NULL, NULL);
   free(tests);
   return failed;

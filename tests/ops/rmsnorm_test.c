@@ -42,10 +42,12 @@ static void run(op_test *t, const void *context) {
   const uint32_t dims[] = {s->rows, s->dim};
   const uint64_t n = (uint64_t)s->rows * s->dim, live[] = {s->live * s->dim, 0};
   t->counts[LIVE_TOKENS] = s->live;
-  op_value in[] = {op_test_random(t, "x", DTYPE_F32, LIVE_TOKENS, 2, dims, 2), op_test_random(t, "w", s->storage, LIVE_ALL, 1, &dims[1], 1)};
+  op_value in[] = {op_test_random(t, "x", DTYPE_F32, LIVE_TOKENS, 2, dims, 2),
+                   op_test_random(t, "w", s->storage, LIVE_ALL, 1, &dims[1], 1)};
   op_test_wants_gradient(&in[0]);
   if (s->trained) op_test_train(t, &in[1], 0.5);
-  const op_reference r = {.n_in = 2, .in_size = {n, s->dim}, .out_size = n, .context = s, .forward = forward, .backward = backward};
+  const op_reference r = {
+      .n_in = 2, .in_size = {n, s->dim}, .out_size = n, .context = s, .forward = forward, .backward = backward};
   op_test_check(t, &r, op_rmsnorm(t->graph, in[0].t, in[1].t, (float)eps), in, live, (uint64_t)s->live * s->dim, 3e-6);
 }
 
@@ -54,7 +56,11 @@ static const op_case cases[] = {
     {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){131, 67, 131, DTYPE_F32, true}},
     {.name = "a wide row", .backward = true, .run = run, .shape = &(shape){3, 2049, 3, DTYPE_F32, true}},
     {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){129, 31, 64, DTYPE_F32, true}},
-    {.name = "frozen f16 weight, odd length", .backward = true, .storage = DTYPE_F16, .run = run, .shape = &(shape){7, 33, 7, DTYPE_F16}},
+    {.name = "frozen f16 weight, odd length",
+     .backward = true,
+     .storage = DTYPE_F16,
+     .run = run,
+     .shape = &(shape){7, 33, 7, DTYPE_F16}},
     {.name = "frozen bf16 weight", .backward = true, .storage = DTYPE_BF16, .run = run, .shape = &(shape){7, 64, 5, DTYPE_BF16}},
 };
 const op_suite rmsnorm_suite = {.name = "rmsnorm", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};

@@ -65,7 +65,7 @@ def make_adapter(model, directory: Path):
     if "lora_B" in name:
       torch.nn.init.normal_(p, std=B_SCALE)
   shutil.rmtree(directory, ignore_errors=True)
-  wrapped.save_pretrained(directory)
+  wrapped.save_pretrained(directory, save_embedding_layers=False)
   return wrapped
 
 
@@ -108,8 +108,10 @@ def compute(gguf: Path, tokenizer, examples: list[list[dict]], work: Path) -> di
     "key": key,
     "greedy": [greedy(model, ids, tokenizer.convert_tokens_to_ids(inputs.END_OF_TURN)) for ids in prompts],
     "nll": [token_nll(model, ids) for ids, _ in encoded[:inputs.SCORED]],
-    "steps": train(make_adapter(model, adapter), encoded),
   }
+  adapted = make_adapter(model, adapter)
+  result["steps"] = train(adapted, encoded)
+  result["trained_nll"] = [token_nll(adapted, ids) for ids, _ in encoded[:inputs.SCORED]]
   kept.write_text(json.dumps(result, indent=1))
   return result
 

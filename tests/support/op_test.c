@@ -18,7 +18,8 @@ static void upload(op_test *t, const tensor *to, const void *data) {
   if (!gpu_upload(t->device, to->memory, data, dtype_bytes(to->type, tensor_elements(to)), &e)) fail_msg("%s", e.message);
 }
 
-op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape, const double *v) {
+op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
+                        const double *v) {
   op_value value = value_new(t, name, type, live, n_dims, shape);
   uint64_t n = tensor_elements(value.t);
   float *f = ARENA_ARRAY(t->memory, float, n);
@@ -31,7 +32,8 @@ op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live li
   return value;
 }
 
-op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape, double scale) {
+op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
+                        double scale) {
   uint64_t n = 1;
   for (uint32_t i = 0; i < n_dims; i++) n *= shape[i];
   double *v = ARENA_ARRAY(t->memory, double, n);

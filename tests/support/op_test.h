@@ -24,9 +24,9 @@ typedef struct op_test {
 } op_test;
 
 typedef struct op_case {
-  const char *name;          // "prime sizes, f16 weight"
-  bool backward;             // checks gradients too
-  dtype storage;             // of the weight; F32 where the operation has none
+  const char *name; // "prime sizes, f16 weight"
+  bool backward;    // checks gradients too
+  dtype storage;    // of the weight; F32 where the operation has none
   void (*run)(op_test *t, const void *shape);
   const void *shape;
 } op_case;
@@ -45,9 +45,11 @@ typedef struct op_value {
 } op_value;
 
 // Values from a normal distribution times `scale`.
-op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape, double scale);
+op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
+                        double scale);
 // Given values (n = product of shape).
-op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape, const double *v);
+op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
+                        const double *v);
 tensor *op_test_ints(op_test *t, const char *name, tensor_live live, uint32_t n_dims, const uint32_t *shape, const int32_t *v);
 // Makes a tensor trained: needs_grad, and a grad_sum that starts at `start` everywhere (so that adding, not
 // overwriting, is seen). Returns the grad_sum.

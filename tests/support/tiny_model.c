@@ -9,7 +9,8 @@
 
 static const char config[] =
     "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"vocab_size\": 263, \"hidden_size\": 44,\n"
-    " \"intermediate_size\": 61, \"num_hidden_layers\": 3, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"head_dim\": 10,\n"
+    " \"intermediate_size\": 61, \"num_hidden_layers\": 3, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"head_dim\": "
+    "10,\n"
     " \"max_position_embeddings\": 512, \"rms_norm_eps\": 1e-5, \"initializer_range\": 0.2, \"tie_word_embeddings\": false,\n"
     " \"bos_token_id\": 259, \"eos_token_id\": 261}\n";
 
@@ -30,7 +31,15 @@ dataset tiny_data(arena *a, const uint32_t *lengths, uint32_t n, uint64_t seed) 
   rng r = rng_new(seed, RNG_TEST);
   for (uint32_t i = 0; i < n; i++) {
     example *x = &set.items[i];
-    *x = (example){.index = i, .n = lengths[i], .weight = 1, .task = "", .cluster = "", .source = "", .answer = "", .file = "made", .line = i + 1};
+    *x = (example){.index = i,
+                   .n = lengths[i],
+                   .weight = 1,
+                   .task = "",
+                   .cluster = "",
+                   .source = "",
+                   .answer = "",
+                   .file = "made",
+                   .line = i + 1};
     x->ids = ARENA_ARRAY(a, int32_t, x->n);
     x->target = ARENA_ARRAY(a, uint8_t, x->n);
     for (uint32_t k = 0; k < x->n; k++) {

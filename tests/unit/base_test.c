@@ -19,9 +19,9 @@ static void half_floats_round_trip(void **state) {
   }
   assert_int_equal(f32_to_f16(65519.0f), 0x7BFF);
   assert_int_equal(f32_to_f16(65520.0f), 0x7C00);
-  assert_int_equal(f32_to_f16(0x1.002p0f), 0x3C00);    // a tie goes to even
-  assert_int_equal(f32_to_f16(-0x1.8p-25f), 0x8001);   // subnormal
-  assert_int_equal(f32_to_bf16(0x1.01p0f), 0x3F80);    // a tie goes to even
+  assert_int_equal(f32_to_f16(0x1.002p0f), 0x3C00);  // a tie goes to even
+  assert_int_equal(f32_to_f16(-0x1.8p-25f), 0x8001); // subnormal
+  assert_int_equal(f32_to_bf16(0x1.01p0f), 0x3F80);  // a tie goes to even
 }
 
 // Known answers of Random123's kat_vectors for philox4x32 with 10 rounds.

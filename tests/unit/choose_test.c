@@ -115,18 +115,29 @@ static void test_clamps(void **state) {
   p = chosen(&s, NULL, "floor,max_invocations=128,max_shared_bytes=4096,max_binding_bytes=65537");
   assert_int_equal(p.max_invocations, 128);
   assert_int_equal(p.max_shared_bytes, 4096);
-  assert_int_equal(p.max_binding_bytes, 65536); // whole words
+  assert_int_equal(p.max_binding_bytes, 65536);                                                      // whole words
   assert_int_equal(chosen(&s, NULL, "max_binding_bytes=99999999999").max_binding_bytes, 0xffffff00); // clamps only lower
-  assert_int_equal(chosen(&s, NULL, "storage_align=4").storage_align, 16);                         // or raise
+  assert_int_equal(chosen(&s, NULL, "storage_align=4").storage_align, 16);                           // or raise
 }
 
 static void test_unknown(void **state) {
   (void)state;
   gpu_snapshot s = big_card();
   const char *const disables[] = {"f17", "f16,coopmats", "F16", " f16", "f16 "};
-  const char *const profiles[] = {"ceiling", "floor,", "max_binding_bytes", "max_binding_bytes=", "max_binding_bytes=-1",
-                                  "max_binding_bytes=4k", "max_binding_bytes=0", "storage_align=48", "storage_align=512",
-                                  "is_cpu=2", "slice_seconds=0", "slice_seconds=nan", "max_chunk_bytes=1e300", "=5",
+  const char *const profiles[] = {"ceiling",
+                                  "floor,",
+                                  "max_binding_bytes",
+                                  "max_binding_bytes=",
+                                  "max_binding_bytes=-1",
+                                  "max_binding_bytes=4k",
+                                  "max_binding_bytes=0",
+                                  "storage_align=48",
+                                  "storage_align=512",
+                                  "is_cpu=2",
+                                  "slice_seconds=0",
+                                  "slice_seconds=nan",
+                                  "max_chunk_bytes=1e300",
+                                  "=5",
                                   "max_chunk_bytes=99999999999999999999999999999999999999"};
   gpu_plan p;
   const char *unknown;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "data/dataset.h"
 #include "support/byte_tokenizer.h"
+#include "support/data_fixture.h"
 
 typedef struct bad_file {
   const char *data;
@@ -32,7 +33,8 @@ static const bad_file bad_files[] = {
     {GOOD "{\"prompt\":\"\xC3\x28\",\"completion\":\"b\"}", 0, "bad.jsonl:2: "},
     {GOOD "\n{\"prompt\":\"a\",\"completion\":\"b\"", 0, "bad.jsonl:3: "},
     {GOOD "nonsense\n", 0, "bad.jsonl:2: "},
-    {"{\n  \"prompt\": \"a\"\n}\n", 0, "bad.jsonl:1: expected a JSON object on one line"},
+    {"{\n  \"prompt\": \"a\"\n}\n{\n  \"prompt\": \"a\"\n}\n", 0, "bad.jsonl:1: expected a JSON object on one line"},
+    {"{\n  \"prompt\": \"a\"\n}\n", 0, "bad.jsonl: expected the fields of a known format"},
     {"[]", 0, "expected at least one example, found an empty array"},
     {"[{\"text\":\"a\"}", 0, "item 1 of the array: expected a value with a comma or \"]\" behind it, found the end of the file"},
     {"[{\"text\":\"a\"},]", 0, "item 2 of the array: expected a value, found the byte 0x5D"},
@@ -43,8 +45,8 @@ static const bad_file bad_files[] = {
     {"7\n", 0, "bad.jsonl:1: expected an object, found the number 7"},
     {"{}\n", 0, "expected the fields of a known format"},
     {"{\"question\":\"a\",\"answer\":\"b\"}", 0, "found \"question\", \"answer\""},
-    {"{\"conversations\":[]}", 0, "the format sharegpt, which is not supported yet"},
-    {"{\"instruction\":\"a\",\"instances\":[]}", 0, "the format self-instruct, which is not supported yet"},
+    {"{\"prompt\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0, "the format preference, which is not supported yet"},
+    {"{\"text\":\"a\",\"label\":\"b\"}", 0, "the format labelled, which is not supported yet"},
     {GOOD "{\"text\":\"a\"}", 0,
      "bad.jsonl:2: expected a row of the format prompt/completion, as the first example is, found one of the format text"},
     {GOOD "{\"prompt\":\"a\"}", 0, "bad.jsonl:2: completion: expected a string, found nothing"},
@@ -64,16 +66,16 @@ static const bad_file bad_files[] = {
     {MESSAGES(S "," S "," U "," A), 0, "message 2: expected a system message in the first place only"},
     {MESSAGES(U ",5"), 0, "messages[1]: expected an object with \"role\" and \"content\", found the number 5"},
     {MESSAGES(U ",{\"role\":\"bot\",\"content\":\"a\"}"), 0,
-     "messages[1].role: expected \"system\", \"user\" or \"assistant\", found \"bot\""},
-    {MESSAGES(U ",{\"role\":\"tool\",\"content\":\"a\"}"), 0, "messages[1].role: the role \"tool\" is not supported yet"},
+     "messages[1].role: expected \"system\", \"user\", \"assistant\" or \"tool\", found \"bot\""},
+    {MESSAGES(U ",{\"role\":\"tool\",\"content\":\"a\"}"), 0, "expected an answer (an assistant turn), found none"},
     {MESSAGES(U ",{\"role\":\"assistant\",\"content\":null}"), 0, "messages[1].content: expected a string, found null"},
     {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"\"}"), 0, "message 2: expected an answer to learn, found an empty one"},
     {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[{}]}"), 0,
-     "messages[1].tool_calls: tools are not supported yet"},
+     "messages[1].tool_calls[0].name: expected a string, found nothing"},
     {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"a\",\"train\":1}"), 0, "messages[1].train: expected"},
     {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"a\",\"train\":false}"), 0, "the mask covers nothing"},
     {MESSAGES("{\"role\":\"user\",\"content\":\"u\",\"train\":true}," A), 0, "messages[0].train: expected false"},
-    {"{\"messages\":[" U "," A "],\"tools\":[{}]}", 0, "bad.jsonl:1: tools: tools are not supported yet"},
+    {"{\"messages\":[" U "," A "],\"tools\":{}}", 0, "bad.jsonl:1: tools: expected an array of tools, found an object"},
     {"{\"messages\":{}}", 0, "messages: expected an array"},
     // Text and tokens.
     {"{\"text\":\"\"}", 0, "text: expected some text, found an empty string"},
@@ -94,28 +96,8 @@ static const bad_file bad_files[] = {
     {"{\"text\":\"a\",\"task\":7}", 0, "task: expected a string, found the number 7"},
 };
 
-typedef struct fixture {
-  arena *a;
-  tokenizer *t;
-  dataset_options options;
-} fixture;
-
-static fixture begin(const char *template) {
-  fixture f = {.a = arena_new("test")};
-  prompt_style *style = ARENA_NEW(f.a, prompt_style);
-  f.t = byte_tokenizer(f.a, false);
-  assert_true(prompt_from_template(f.a, "test", template, "", "<|endoftext|>", style, NULL));
-  f.options = (dataset_options){.tokenizer = f.t, .prompt = style, .eos_id = BYTE_EOS, .vocab_size = BYTE_VOCAB};
-  return f;
-}
-
-static void end(fixture *f) {
-  tokenizer_free(f->t);
-  arena_free(f->a);
-}
-
 // A copy without a byte behind it, so that the address sanitizer sees a read that goes too far.
-static bool read_exactly(fixture *f, const char *data, size_t size, dataset *set, err *e) {
+static bool read_exactly(data_fixture *f, const char *data, size_t size, dataset *set, err *e) {
   char *copy = malloc(size ? size : 1);
   assert_non_null(copy);
   memcpy(copy, data, size);
@@ -124,34 +106,30 @@ static bool read_exactly(fixture *f, const char *data, size_t size, dataset *set
   return ok;
 }
 
-static void check_refused(fixture *f, const bad_file *bad) {
-  dataset set = {0};
-  err e = {0};
-  if (read_exactly(f, bad->data, bad->size ? bad->size : strlen(bad->data), &set, &e)) fail_msg("this passed: %s", bad->data);
-  if (strncmp(e.message, "bad.jsonl", 9) || !strstr(e.message, bad->message))
-    fail_msg("%s\nexpected: %s\nfound:    %s", bad->data, bad->message, e.message);
+static void check_refused(data_fixture *f, const bad_file *bad) {
+  data_fixture_refuse(f, "bad.jsonl", bad->data, bad->size ? bad->size : strlen(bad->data), bad->message);
 }
 
 static void bad_files_are_refused(void **state) {
   (void)state;
-  fixture f = begin("chatml");
+  data_fixture f = data_fixture_begin("chatml", false);
   for (size_t i = 0; i < sizeof bad_files / sizeof *bad_files; i++) check_refused(&f, &bad_files[i]);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void what_the_prompt_refuses_has_its_line(void **state) {
   (void)state;
-  fixture f = begin("alpaca");
+  data_fixture f = data_fixture_begin("alpaca", false);
   check_refused(&f, &(bad_file){MESSAGES(U "," A) "\n" MESSAGES(A "," U "," A), 0,
                                 "bad.jsonl:2: the Alpaca prompt takes user and assistant in turn: messages[0]"});
   f.options.max_length = 3;
   check_refused(&f, &(bad_file){MESSAGES(U "," A), 0, "no example is left: 1 longer than 3 tokens"});
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void bad_examples_can_be_skipped(void **state) {
   (void)state;
-  fixture f = begin("chatml");
+  data_fixture f = data_fixture_begin("chatml", false);
   f.options.skip_bad_examples = true;
   dataset set = {0};
   err e = {0};
@@ -168,12 +146,12 @@ static void bad_examples_can_be_skipped(void **state) {
   e = (err){0};
   assert_false(read_exactly(&f, "[{\"text\":\"a\"},{\"text\"", 22, &set, &e)); // what follows cannot be found
   assert_non_null(strstr(e.message, "item 2 of the array"));
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void a_line_of_50_megabytes_is_refused_at_once(void **state) {
   (void)state;
-  fixture f = begin("chatml");
+  data_fixture f = data_fixture_begin("chatml", false);
   size_t size = 50 << 20;
   char *data = malloc(size);
   assert_non_null(data);
@@ -190,13 +168,13 @@ static void a_line_of_50_megabytes_is_refused_at_once(void **state) {
                                             : "bad.jsonl:1: expected a line of at most 16777216 bytes, found 52428799"));
   }
   free(data);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 // Every cut of a good file either reads or is refused; nothing else.
 static void cut_files_are_refused(void **state) {
   (void)state;
-  fixture f = begin("chatml");
+  data_fixture f = data_fixture_begin("chatml", false);
   const char *whole[] = {"\xEF\xBB\xBF[" MESSAGES(S "," U "," A) ", {\"messages\":[" U "," A "],\"weight\":2}]",
                          "{\"instruction\":\"a\\\"\",\"output\":\"b\",\"history\":[[\"\\u00e9\",\"d\"]]}",
                          "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}"};
@@ -209,15 +187,13 @@ static void cut_files_are_refused(void **state) {
       assert_int_equal(e.failed, n < size);
     }
   }
-  end(&f);
+  data_fixture_end(&f);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(bad_files_are_refused),
-      cmocka_unit_test(what_the_prompt_refuses_has_its_line),
-      cmocka_unit_test(bad_examples_can_be_skipped),
-      cmocka_unit_test(a_line_of_50_megabytes_is_refused_at_once),
+      cmocka_unit_test(bad_files_are_refused),       cmocka_unit_test(what_the_prompt_refuses_has_its_line),
+      cmocka_unit_test(bad_examples_can_be_skipped), cmocka_unit_test(a_line_of_50_megabytes_is_refused_at_once),
       cmocka_unit_test(cut_files_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,57 +10,11 @@
 #include "data/mask.h"
 #include "io/json.h"
 #include "support/byte_tokenizer.h"
+#include "support/data_fixture.h"
 
-typedef struct fixture {
-  arena *a;
-  tokenizer *t;
-  dataset_options options;
-} fixture;
-
-static fixture begin(const char *template, bool adds_bos) {
-  fixture f = {.a = arena_new("test")};
-  prompt_style *style = ARENA_NEW(f.a, prompt_style);
-  f.t = byte_tokenizer(f.a, adds_bos);
-  err e = {0};
-  if (!prompt_from_template(f.a, "test", template, "", "<|endoftext|>", style, &e)) fail_msg("%s", e.message);
-  f.options = (dataset_options){.tokenizer = f.t, .prompt = style, .eos_id = BYTE_EOS, .vocab_size = BYTE_VOCAB};
-  return f;
-}
-
-static void end(fixture *f) {
-  tokenizer_free(f->t);
-  arena_free(f->a);
-}
-
-static dataset read_all(fixture *f, const char *name, const char *data) {
-  dataset set = {0};
-  err e = {0};
-  if (!dataset_read_memory(f->a, name, data, strlen(data), &f->options, &set, &e)) fail_msg("%s", e.message);
-  return set;
-}
-
-// The example's text with "[" and "]" around each run of tokens that carry loss.
-static char *show(fixture *f, const example *x) {
-  text out = {0};
-  uint32_t n_targets = 0;
-  for (uint32_t i = 0; i < x->n;) {
-    uint32_t from = i;
-    while (i < x->n && x->target[i] == x->target[from]) i++;
-    if (x->target[from]) text_putc(&out, '['), n_targets += i - from;
-    err e = {0};
-    if (!tokenizer_decode(f->t, x->ids + from, i - from, false, &out, &e)) fail_msg("%s", e.message);
-    if (x->target[from]) text_putc(&out, ']');
-  }
-  assert_int_equal(n_targets, x->n_targets);
-  char *shown = arena_strdup(f->a, out.data);
-  text_free(&out);
-  return shown;
-}
-
-#define INTRO                                                                                                          \
-  "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
-#define INTRO_INPUT                                                                                                    \
-  "Below is an instruction that describes a task, paired with an input that provides further context. Write a "        \
+#define INTRO "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+#define INTRO_INPUT                                                                                             \
+  "Below is an instruction that describes a task, paired with an input that provides further context. Write a " \
   "response that appropriately completes the request.\n\n"
 #define USER "<|im_start|>user\n"
 #define END "<|im_end|>"
@@ -68,16 +22,19 @@ static char *show(fixture *f, const example *x) {
 
 static void alpaca_rows(void **state) {
   (void)state;
-  fixture f = begin(NULL, false);
-  dataset set = read_all(&f, "some/dir/tasks.v1.json",
-                         "\xEF\xBB\xBF [\r\n{\"instruction\":\"Add.\",\"input\":\"1, 2\",\"output\":\"3\",\"weight\":0.5,"
-                         "\"task\":\"sum\"},\n{\"instruction\":\"Hi\",\"input\":\"\",\"output\":\"Ho\",\"system\":\"Be.\","
-                         "\"history\":[[\"a\",\"b\"]],\"cluster\":\"c\",\"source\":\"s\"}]\n");
+  data_fixture f = data_fixture_begin(NULL, false);
+  dataset set =
+      data_fixture_read(&f, "some/dir/tasks.v1.json",
+                        "\xEF\xBB\xBF [\r\n{\"instruction\":\"Add.\",\"input\":\"1, 2\",\"output\":\"3\",\"weight\":0.5,"
+                        "\"task\":\"sum\"},\n{\"instruction\":\"Hi\",\"input\":\"\",\"output\":\"Ho\",\"system\":\"Be.\","
+                        "\"history\":[[\"a\",\"b\"]],\"cluster\":\"c\",\"source\":\"s\"}]\n");
   assert_int_equal(set.n, 2);
   example *x = &set.items[0], *y = &set.items[1];
-  assert_string_equal(show(&f, x), INTRO_INPUT "### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n[3<|endoftext|>]");
-  assert_string_equal(show(&f, y), "Be.\n\n" INTRO "### Instruction:\na\n\n### Response:\n[b<|endoftext|>]\n\n"
-                                   "### Instruction:\nHi\n\n### Response:\n[Ho<|endoftext|>]");
+  assert_string_equal(data_fixture_show(&f, x),
+                      INTRO_INPUT "### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n[3<|endoftext|>]");
+  assert_string_equal(data_fixture_show(&f, y), "Be.\n\n" INTRO
+                                                "### Instruction:\na\n\n### Response:\n[b<|endoftext|>]\n\n"
+                                                "### Instruction:\nHi\n\n### Response:\n[Ho<|endoftext|>]");
   assert_true(x->weight == 0.5f && y->weight == 1);
   assert_string_equal(x->task, "sum");
   assert_string_equal(y->task, "tasks.v1");
@@ -91,65 +48,66 @@ static void alpaca_rows(void **state) {
   assert_int_equal(y->n - y->prompt_n, 3);
   assert_int_equal(set.n_tokens, x->n + y->n);
   assert_int_equal(set.n_targets, 2 + 2 + 3);
-  end(&f);
+  data_fixture_end(&f);
 
-  f = begin("chatml", false); // in a chat, the input is a paragraph of its own
-  set = read_all(&f, "a.jsonl", "{\"instruction\":\"Add.\",\"input\":\"1, 2\",\"output\":\"3\"}");
-  assert_string_equal(show(&f, set.items), USER "Add.\n\n1, 2" END "\n" ASSISTANT "[3" END "]\n");
-  end(&f);
+  f = data_fixture_begin("chatml", false); // in a chat, the input is a paragraph of its own
+  set = data_fixture_read(&f, "a.jsonl", "{\"instruction\":\"Add.\",\"input\":\"1, 2\",\"output\":\"3\"}");
+  assert_string_equal(data_fixture_show(&f, set.items), USER "Add.\n\n1, 2" END "\n" ASSISTANT "[3" END "]\n");
+  data_fixture_end(&f);
 }
 
 static void message_rows(void **state) {
   (void)state;
-  fixture f = begin("chatml", false);
-  const char *data = "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"u<|im_end|>\"},"
-                     "{\"role\":\"assistant\",\"content\":\"one\"},{\"role\":\"user\",\"content\":\"v\"},"
-                     "{\"role\":\"assistant\",\"content\":\"two\"}],\"tools\":null}\r\n\r\n"
-                     "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
-                     "{\"role\":\"assistant\",\"content\":\"one\",\"train\":true},{\"role\":\"user\",\"content\":\"v\"},"
-                     "{\"role\":\"assistant\",\"content\":\"two\",\"train\":false},"
-                     "{\"role\":\"user\",\"content\":\"w\",\"train\":false}],\"tools\":[]}\n";
-  dataset set = read_all(&f, "m.jsonl", data);
+  data_fixture f = data_fixture_begin("chatml", false);
+  const char *data =
+      "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"u<|im_end|>\"},"
+      "{\"role\":\"assistant\",\"content\":\"one\"},{\"role\":\"user\",\"content\":\"v\"},"
+      "{\"role\":\"assistant\",\"content\":\"two\"}],\"tools\":null}\r\n\r\n"
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
+      "{\"role\":\"assistant\",\"content\":\"one\",\"train\":true},{\"role\":\"user\",\"content\":\"v\"},"
+      "{\"role\":\"assistant\",\"content\":\"two\",\"train\":false},"
+      "{\"role\":\"user\",\"content\":\"w\",\"train\":false}],\"tools\":[]}\n";
+  dataset set = data_fixture_read(&f, "m.jsonl", data);
   assert_int_equal(set.n, 2);
   assert_int_equal(set.items[1].line, 3);
-  assert_string_equal(show(&f, &set.items[0]),
-                      "<|im_start|>system\nS" END "\n" USER "u<|im_end|>" END "\n" ASSISTANT "[one" END "]\n"
-                      USER "v" END "\n" ASSISTANT "[two" END "]\n");
-  assert_string_equal(show(&f, &set.items[1]), USER "u" END "\n" ASSISTANT "[one" END "]\n"
-                      USER "v" END "\n" ASSISTANT "two" END "\n" USER "w" END "\n");
+  assert_string_equal(data_fixture_show(&f, &set.items[0]), "<|im_start|>system\nS" END "\n" USER "u<|im_end|>" END "\n" ASSISTANT
+                                                            "[one" END "]\n" USER "v" END "\n" ASSISTANT "[two" END "]\n");
+  assert_string_equal(data_fixture_show(&f, &set.items[1]),
+                      USER "u" END "\n" ASSISTANT "[one" END "]\n" USER "v" END "\n" ASSISTANT "two" END "\n" USER "w" END "\n");
   // What the user wrote like a control token is none: five messages, five ends.
   uint32_t n_ends = 0;
   for (uint32_t i = 0; i < set.items[0].n; i++) n_ends += set.items[0].ids[i] == BYTE_IM_END;
   assert_int_equal(n_ends, 5);
   assert_int_equal(set.items[0].n - set.items[0].prompt_n, 5); // t w o <|im_end|> \n
   f.options.train_on_last = true;
-  set = read_all(&f, "m.jsonl", data);
+  set = data_fixture_read(&f, "m.jsonl", data);
   assert_int_equal(set.items[0].n_targets, 4);
   assert_string_equal(set.items[0].answer, "two");
   assert_int_equal(set.items[1].n_targets, 4); // its own "train" wins
   f.options.all_tokens = true;
-  set = read_all(&f, "m.jsonl", data);
+  set = data_fixture_read(&f, "m.jsonl", data);
   assert_int_equal(set.items[0].n_targets, set.items[0].n - 1);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void prompt_completion_rows(void **state) {
   (void)state;
-  fixture f = begin("chatml", false);
-  dataset set = read_all(&f, "p.jsonl",
-                         "{\"prompt\":\"Q\",\"completion\":\"A\"}\n"
-                         "{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"},"
-                         "{\"role\":\"user\",\"content\":\"c\"}],\"completion\":[{\"role\":\"assistant\",\"content\":\"d\"}]}");
-  assert_string_equal(show(&f, &set.items[0]), USER "Q" END "\n" ASSISTANT "[A" END "]\n");
-  assert_string_equal(show(&f, &set.items[1]),
+  data_fixture f = data_fixture_begin("chatml", false);
+  dataset set =
+      data_fixture_read(&f, "p.jsonl",
+                        "{\"prompt\":\"Q\",\"completion\":\"A\"}\n"
+                        "{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"},"
+                        "{\"role\":\"user\",\"content\":\"c\"}],\"completion\":[{\"role\":\"assistant\",\"content\":\"d\"}]}");
+  assert_string_equal(data_fixture_show(&f, &set.items[0]), USER "Q" END "\n" ASSISTANT "[A" END "]\n");
+  assert_string_equal(data_fixture_show(&f, &set.items[1]),
                       USER "a" END "\n" ASSISTANT "b" END "\n" USER "c" END "\n" ASSISTANT "[d" END "]\n");
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void text_rows(void **state) {
   (void)state;
-  fixture f = begin(NULL, true);
-  dataset set = read_all(&f, "t.jsonl", "{\"text\":\"ab<|im_end|>\"}");
+  data_fixture f = data_fixture_begin(NULL, true);
+  dataset set = data_fixture_read(&f, "t.jsonl", "{\"text\":\"ab<|im_end|>\"}");
   example *x = set.items;
   assert_int_equal(x->ids[0], BYTE_EOS); // this tokenizer's BOS
   assert_int_equal(x->ids[x->n - 1], BYTE_EOS);
@@ -158,79 +116,80 @@ static void text_rows(void **state) {
   assert_int_equal(x->target[0], 0);
   assert_int_equal(x->prompt_n, 0);
   f.options.max_length = 5;
-  set = read_all(&f, "t.jsonl", "{\"text\":\"ab<|im_end|>\"}");
+  set = data_fixture_read(&f, "t.jsonl", "{\"text\":\"ab<|im_end|>\"}");
   assert_int_equal(set.n, 3); // 5, 5, 4
   for (uint32_t i = 0, at = 0; i < 3; at += set.items[i++].n) {
     assert_memory_equal(set.items[i].ids, x->ids + at, set.items[i].n * sizeof *x->ids);
     assert_int_equal(set.items[i].n_targets, set.items[i].n - 1);
   }
   assert_int_equal(set.dropped_long + set.truncated, 0);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void token_rows(void **state) {
   (void)state;
-  fixture f = begin(NULL, false);
-  dataset set = read_all(&f, "i.jsonl", "{\"input_ids\":[72,105,33,10,65],\"labels\":[72,-100,33,-100,65]}");
-  assert_string_equal(show(&f, set.items), "Hi[!]\n[A]");
+  data_fixture f = data_fixture_begin(NULL, false);
+  dataset set = data_fixture_read(&f, "i.jsonl", "{\"input_ids\":[72,105,33,10,65],\"labels\":[72,-100,33,-100,65]}");
+  assert_string_equal(data_fixture_show(&f, set.items), "Hi[!]\n[A]");
   assert_int_equal(set.items->prompt_n, 4);
   f.options.all_tokens = true;
-  set = read_all(&f, "i.jsonl", "{\"input_ids\":[72,105,33]}");
+  set = data_fixture_read(&f, "i.jsonl", "{\"input_ids\":[72,105,33]}");
   assert_int_equal(set.items->n_targets, 2);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void bos_stands_where_the_tokenizer_or_the_template_has_it(void **state) {
   (void)state;
   const char *row = "{\"prompt\":\"Q\",\"completion\":\"A\"}";
-  fixture f = begin(NULL, true);
-  dataset set = read_all(&f, "p.jsonl", row);
+  data_fixture f = data_fixture_begin(NULL, true);
+  dataset set = data_fixture_read(&f, "p.jsonl", row);
   assert_int_equal(set.items->ids[0], BYTE_EOS);
   assert_int_equal(set.items->ids[1], 'B');
   assert_int_equal(set.items->ids[set.items->n - 1], BYTE_EOS);
   assert_string_equal(mask_added_bos(f.t), "<|endoftext|>");
-  end(&f);
-  f = begin("chatml", true);
-  set = read_all(&f, "p.jsonl", row);
+  data_fixture_end(&f);
+  f = data_fixture_begin("chatml", true);
+  set = data_fixture_read(&f, "p.jsonl", row);
   assert_int_equal(set.items->ids[0], BYTE_IM_START);
-  end(&f);
-  f = begin(NULL, false);
+  data_fixture_end(&f);
+  f = data_fixture_begin(NULL, false);
   assert_string_equal(mask_added_bos(f.t), "");
-  end(&f);
+  data_fixture_end(&f);
 }
 
 // A token across the border of a target counts by its last byte.
 static void straddling_tokens_count_by_their_last_byte(void **state) {
   (void)state;
-  fixture f = begin("chatml", false);
-  dataset set = read_all(&f, "p.jsonl", "{\"prompt\":\"the\",\"completion\":\"\\n\\nthe\"}");
+  data_fixture f = data_fixture_begin("chatml", false);
+  dataset set = data_fixture_read(&f, "p.jsonl", "{\"prompt\":\"the\",\"completion\":\"\\n\\nthe\"}");
   example *x = set.items;
   const int32_t tail[] = {'n', 't', BYTE_NEWLINES, '\n', BYTE_THE, BYTE_IM_END, '\n'};
   const uint8_t mask[] = {0, 0, 1, 1, 1, 1, 0};
   assert_memory_equal(x->ids + x->n - 7, tail, sizeof tail);
   assert_memory_equal(x->target + x->n - 7, mask, sizeof mask);
   assert_int_equal(x->prompt_n, x->n - 5);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void lengths(void **state) {
   (void)state;
-  const char *data = "{\"prompt\":\"Q\",\"completion\":\"A\"}\n{\"prompt\":\"Q\",\"completion\":\"a longer answer\"}\n"
-                     "{\"prompt\":\"a prompt that is longer\",\"completion\":\"A\"}\n";
-  fixture f = begin("chatml", false);
-  uint32_t shortest = read_all(&f, "p.jsonl", data).items[0].n;
+  const char *data =
+      "{\"prompt\":\"Q\",\"completion\":\"A\"}\n{\"prompt\":\"Q\",\"completion\":\"a longer answer\"}\n"
+      "{\"prompt\":\"a prompt that is longer\",\"completion\":\"A\"}\n";
+  data_fixture f = data_fixture_begin("chatml", false);
+  uint32_t shortest = data_fixture_read(&f, "p.jsonl", data).items[0].n;
   f.options.max_length = shortest + 2;
-  dataset set = read_all(&f, "p.jsonl", data);
+  dataset set = data_fixture_read(&f, "p.jsonl", data);
   assert_int_equal(set.n, 1);
   assert_int_equal(set.dropped_long, 2);
   f.options.excess = EXCESS_TRUNCATE;
-  set = read_all(&f, "p.jsonl", data);
+  set = data_fixture_read(&f, "p.jsonl", data);
   assert_int_equal(set.n, 2);
   assert_int_equal(set.truncated, 1);
   assert_int_equal(set.dropped_long, 1); // nothing of the answer was left
-  assert_string_equal(show(&f, &set.items[1]), USER "Q" END "\n" ASSISTANT "[a lon]");
+  assert_string_equal(data_fixture_show(&f, &set.items[1]), USER "Q" END "\n" ASSISTANT "[a lon]");
   f.options.excess = EXCESS_SPLIT;
-  set = read_all(&f, "p.jsonl", data);
+  set = data_fixture_read(&f, "p.jsonl", data);
   assert_int_equal(set.n, 1 + 2 + 1);
   assert_int_equal(set.items[2].prompt_n, 0);
   assert_int_equal(set.dropped_long + set.truncated, 0);
@@ -239,17 +198,17 @@ static void lengths(void **state) {
   err e = {0};
   assert_false(dataset_read_memory(f.a, "p.jsonl", data, strlen(data), &f.options, &none, &e));
   assert_non_null(strstr(e.message, "p.jsonl:2: expected at most"));
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void splits_are_seeded_and_complete(void **state) {
   (void)state;
-  fixture f = begin(NULL, false);
+  data_fixture f = data_fixture_begin(NULL, false);
   text data = {0};
   for (int i = 0; i < 100; i++) text_printf(&data, "{\"text\":\"row %d\"}\n", i);
   bool first[100];
   for (int run = 0; run < 3; run++) {
-    dataset set = read_all(&f, "t.jsonl", data.data), held;
+    dataset set = data_fixture_read(&f, "t.jsonl", data.data), held;
     uint64_t tokens = set.n_tokens, targets = set.n_targets;
     dataset_split(f.a, &set, 0.1, run < 2 ? 42 : 43, &held);
     assert_int_equal(held.n, 10);
@@ -266,7 +225,7 @@ static void splits_are_seeded_and_complete(void **state) {
     if (run == 0) memcpy(first, is_held, sizeof first);
     assert_int_equal(!memcmp(first, is_held, sizeof first), run < 2);
   }
-  dataset set = read_all(&f, "t.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}"), held;
+  dataset set = data_fixture_read(&f, "t.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}"), held;
   dataset_split(f.a, &set, 1e-9, 1, &held);
   assert_int_equal(set.n, 1);
   assert_int_equal(held.n, 1);
@@ -274,50 +233,66 @@ static void splits_are_seeded_and_complete(void **state) {
   assert_int_equal(set.n, 1);
   assert_int_equal(held.n, 0);
   text_free(&data);
-  end(&f);
+  data_fixture_end(&f);
+}
+
+static void copies_are_split_together(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  for (uint64_t seed = 0; seed < 20; seed++) {
+    dataset set = {.items = ARENA_ARRAY(a, example, 21), .n = 21}, held; // 7 examples, each three times
+    for (uint32_t i = 0; i < 21; i++) set.items[i].index = i / 3;
+    dataset_split(a, &set, 0.37, seed, &held);
+    assert_int_equal(held.n + set.n, 21);
+    assert_int_equal(held.n, 9); // 8 are wanted
+    for (uint64_t i = 0; i < held.n; i++)
+      for (uint64_t k = 0; k < set.n; k++) assert_int_not_equal(held.items[i].index, set.items[k].index);
+  }
+  dataset one = {.items = ARENA_ARRAY(a, example, 3), .n = 3}, none;
+  dataset_split(a, &one, 0.5, 1, &none);
+  assert_int_equal(none.n, 0);
+  assert_int_equal(one.n, 3);
+  arena_free(a);
 }
 
 static void the_hash_sees_every_part(void **state) {
   (void)state;
-  fixture f = begin(NULL, false);
+  data_fixture f = data_fixture_begin(NULL, false);
   const char *rows[] = {
-      "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}",           "{\"input_ids\":[1,2,4],\"labels\":[-100,2,4]}",
-      "{\"input_ids\":[1,2,3],\"labels\":[-100,-100,3]}",        "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3],\"weight\":2}",
+      "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3]}",        "{\"input_ids\":[1,2,4],\"labels\":[-100,2,4]}",
+      "{\"input_ids\":[1,2,3],\"labels\":[-100,-100,3]}",     "{\"input_ids\":[1,2,3],\"labels\":[-100,2,3],\"weight\":2}",
       "{\"input_ids\":[1,2,3,3],\"labels\":[-100,2,3,-100]}",
   };
   uint64_t hashes[5];
   for (int i = 0; i < 5; i++) {
-    dataset set = read_all(&f, "i.jsonl", rows[i]);
+    dataset set = data_fixture_read(&f, "i.jsonl", rows[i]);
     hashes[i] = dataset_hash(&set);
     for (int k = 0; k < i; k++) assert_true(hashes[k] != hashes[i]);
   }
-  dataset again = read_all(&f, "other.jsonl", rows[0]);
+  dataset again = data_fixture_read(&f, "other.jsonl", rows[0]);
   assert_true(dataset_hash(&again) == hashes[0]);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void files_of_a_directory(void **state) {
   (void)state;
-  fixture f = begin(NULL, false);
+  data_fixture f = data_fixture_begin(NULL, false);
   const char *dir = test_directory(), *train = test_path(dir, "train.jsonl");
   test_write(train, "{\"text\":\"a\"}\n", 13);
-  char *file;
   err e = {0};
-  assert_true(dataset_path(f.a, dir, "train", &file, &e));
-  assert_string_equal(file, train);
   dataset set = {0};
-  assert_true(dataset_read(f.a, file, &f.options, &set, &e));
-  assert_true(dataset_read(f.a, file, &f.options, &set, &e)); // appended
+  assert_true(dataset_read_split(f.a, dir, "train", &f.options, &set, &e));
+  assert_true(dataset_read_split(f.a, train, "valid", &f.options, &set, &e)); // a file is itself; appended
   assert_int_equal(set.n, 2);
   assert_int_equal(set.items[1].index, 1);
+  assert_string_equal(set.items[0].file, train);
   assert_string_equal(set.items[1].task, "train");
-  assert_true(dataset_path(f.a, train, "valid", &file, &e));
-  assert_string_equal(file, train);
-  assert_false(dataset_path(f.a, dir, "valid", &file, &e));
+  assert_false(dataset_read_split(f.a, dir, "valid", &f.options, &set, &e));
   assert_non_null(strstr(e.message, "expected valid.jsonl in this directory"));
   e = (err){0};
-  assert_false(dataset_path(f.a, test_path(dir, "nothing"), "train", &file, &e));
-  end(&f);
+  assert_false(dataset_read_split(f.a, test_path(dir, "nothing"), "train", &f.options, &set, &e));
+  assert_non_null(strstr(e.message, "expected a data file or a directory of them, found nothing"));
+  data_fixture_end(&f);
 }
 
 // --- real files, with a real tokenizer ---
@@ -327,47 +302,16 @@ static const char *string_of(const cJSON *in, const char *key) {
   return cJSON_IsString(value) ? value->valuestring : "";
 }
 
-// Decodes the runs of targets and takes them one by one.
-static char *next_run(fixture *f, const example *x, uint32_t *at) {
-  while (*at < x->n && !x->target[*at]) ++*at;
-  uint32_t from = *at;
-  while (*at < x->n && x->target[*at]) ++*at;
-  text run = {0};
-  assert_true(tokenizer_decode(f->t, x->ids + from, *at - from, false, &run, NULL));
-  char *result = arena_strdup(f->a, run.data ? run.data : "");
-  text_free(&run);
-  return result;
-}
-
-static fixture begin_real(const char *template) {
-  fixture f = begin(template, false);
-  tokenizer_free(f.t);
-  err e = {0};
-  const char *path = test_path(test_shared_data(), "tokenizers/smollm2/tokenizer.json");
-  if (!tokenizer_read(f.a, path, &f.t, &e)) fail_msg("%s", e.message);
-  f.options.tokenizer = f.t;
-  f.options.vocab_size = tokenizer_vocab_size(f.t);
-  f.options.eos_id = tokenizer_id(f.t, "<|endoftext|>");
-  return f;
-}
-
-static dataset read_real(fixture *f, const char *name) {
-  dataset set = {0};
-  err e = {0};
-  if (!dataset_read(f->a, test_path(test_shared_data(), name), &f->options, &set, &e)) fail_msg("%s", e.message);
-  return set;
-}
-
 static void real_messages(void **state) {
   (void)state;
   const char *name = "instruct/messages/openai_toy_chat_fine_tuning.jsonl", *path = test_path(test_shared_data(), name);
-  fixture f = begin_real("chatml");
+  data_fixture f = data_fixture_begin_real("chatml");
   dataset none = {0};
   err e = {0};
   assert_false(dataset_read(f.a, path, &f.options, &none, &e)); // its fourth conversation has nobody asking
   assert_non_null(strstr(e.message, "openai_toy_chat_fine_tuning.jsonl:4: expected at least one user turn, found none"));
   f.options.skip_bad_examples = true;
-  dataset set = read_real(&f, name);
+  dataset set = data_fixture_read_shared(&f, name);
   assert_int_equal(set.skipped_bad, 1);
   FILE *file = fopen(path, "rb"); // the answers, found in another way: line by line
   assert_non_null(file);
@@ -382,37 +326,38 @@ static void real_messages(void **state) {
     const cJSON *m;
     cJSON_ArrayForEach(m, cJSON_GetObjectItemCaseSensitive(row.root, "messages")) {
       if (strcmp(string_of(m, "role"), "assistant")) continue;
-      assert_string_equal(next_run(&f, &set.items[n], &at), arena_printf(f.a, "%s<|im_end|>", string_of(m, "content")));
+      assert_string_equal(data_fixture_next_run(&f, &set.items[n], &at),
+                          arena_printf(f.a, "%s<|im_end|>", string_of(m, "content")));
     }
-    assert_string_equal(next_run(&f, &set.items[n], &at), "");
+    assert_string_equal(data_fixture_next_run(&f, &set.items[n], &at), "");
     json_free(&row);
     n++;
   }
   fclose(file);
   assert_int_equal(n, set.n);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 static void real_alpaca_and_completions(void **state) {
   (void)state;
   test_shared_data();
-  fixture f = begin_real(NULL);
-  dataset set = read_real(&f, "instruct/alpaca/axolotl_alpaca.json");
+  data_fixture f = data_fixture_begin_real(NULL);
+  dataset set = data_fixture_read_shared(&f, "instruct/alpaca/axolotl_alpaca.json");
   assert_int_equal(set.n, 2);
   uint32_t at = 0;
-  assert_string_equal(next_run(&f, &set.items[0], &at), "['world', 'Hello']<|endoftext|>");
-  set = read_real(&f, "instruct/t0/paws_labeled_final_Meaning.jsonl");
+  assert_string_equal(data_fixture_next_run(&f, &set.items[0], &at), "['world', 'Hello']<|endoftext|>");
+  set = data_fixture_read_shared(&f, "instruct/t0/paws_labeled_final_Meaning.jsonl");
   for (uint64_t i = 0; i < set.n; i++) {
     at = 0;
     const example *x = &set.items[i];
-    assert_string_equal(next_run(&f, x, &at), arena_printf(f.a, "%s<|endoftext|>", x->answer));
+    assert_string_equal(data_fixture_next_run(&f, x, &at), arena_printf(f.a, "%s<|endoftext|>", x->answer));
     assert_int_equal(at, x->n);
     assert_int_equal(x->ids[x->n - 1], f.options.eos_id);
     assert_true(x->ids[x->n - 2] != f.options.eos_id); // the marker that this data carries in its text stays text
     assert_string_equal(x->task, "paws_labeled_final_Meaning");
   }
   assert_true(set.n > 100);
-  end(&f);
+  data_fixture_end(&f);
 }
 
 int main(void) {
@@ -426,6 +371,7 @@ int main(void) {
       cmocka_unit_test(straddling_tokens_count_by_their_last_byte),
       cmocka_unit_test(lengths),
       cmocka_unit_test(splits_are_seeded_and_complete),
+      cmocka_unit_test(copies_are_split_together),
       cmocka_unit_test(the_hash_sees_every_part),
       cmocka_unit_test(files_of_a_directory),
       cmocka_unit_test(real_messages),

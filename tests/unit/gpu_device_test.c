@@ -38,18 +38,14 @@ typedef struct saved {
 static saved replace(arena *a, const char *name, const char *value) {
   const char *old = getenv(name);
   saved s = {.name = name, .value = old ? arena_strdup(a, old) : NULL};
-  if (value)
-    setenv(name, value, true);
-  else
-    unsetenv(name);
+  if (value) setenv(name, value, true);
+  else unsetenv(name);
   return s;
 }
 
 static void restore(saved s) {
-  if (s.value)
-    setenv(s.name, s.value, true);
-  else
-    unsetenv(s.name);
+  if (s.value) setenv(s.name, s.value, true);
+  else unsetenv(s.name);
 }
 
 static void test_list(void **state) {
@@ -126,8 +122,14 @@ static void test_bad_names(void **state) {
 
 static void test_report(void **state) {
   (void)state;
-  gpu_snapshot s = {.index = 3, .name = "Card \"A\"", .api_version = 1u << 22 | 3u << 12 | 5, .kind = GPU_KIND_DISCRETE,
-                    .f16 = true, .storage_align = 64, .max_storage_buffer_range = 1 << 27, .max_allocation_bytes = 1 << 30};
+  gpu_snapshot s = {.index = 3,
+                    .name = "Card \"A\"",
+                    .api_version = 1u << 22 | 3u << 12 | 5,
+                    .kind = GPU_KIND_DISCRETE,
+                    .f16 = true,
+                    .storage_align = 64,
+                    .max_storage_buffer_range = 1 << 27,
+                    .max_allocation_bytes = 1 << 30};
   gpu_plan p;
   const char *unknown;
   text out = {0};

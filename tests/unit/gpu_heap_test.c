@@ -53,7 +53,7 @@ static void test_chunks(void **state) {
   assert_int_equal(heap_bytes(h), 0);
   assert_int_equal(device_bytes(f->device), before);
   gpu_slice a = allocate(h, 600 * KIB), b = allocate(h, 600 * KIB), c = allocate(h, 300 * KIB + 1), d = allocate(h, MIB);
-  assert_ptr_not_equal(a.buffer, b.buffer); // no slice spans chunks
+  assert_ptr_not_equal(a.buffer, b.buffer);                  // no slice spans chunks
   assert_true(c.buffer == a.buffer || c.buffer == b.buffer); // what is left of a chunk is used
   assert_int_equal(d.offset, 0);
   assert_int_equal(heap_bytes(h), 3 * MIB);

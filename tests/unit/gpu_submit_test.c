@@ -138,9 +138,11 @@ static void test_two_recordings(void **state) {
   struct check_params p = {.n = N};
   gpu_recording *r[2] = {recording_new(f->device, "copy"), recording_new(f->device, "sum")};
   assert_ok(recording_dispatch(r[0], kernel(f, "check_copy", 0, NULL), (gpu_slice[]){from, middle}, 2, &p, sizeof p,
-                               (uint32_t[]){(N / 4 + 64) / 64, 1, 1}, &e), &e);
-  assert_ok(recording_dispatch(r[1], kernel(f, "check_sum", 1, &(uint32_t){THREADS}), (gpu_slice[]){middle, to}, 2, &p,
-                               sizeof p, (uint32_t[]){GROUPS, 1, 1}, &e), &e);
+                               (uint32_t[]){(N / 4 + 64) / 64, 1, 1}, &e),
+            &e);
+  assert_ok(recording_dispatch(r[1], kernel(f, "check_sum", 1, &(uint32_t){THREADS}), (gpu_slice[]){middle, to}, 2, &p, sizeof p,
+                               (uint32_t[]){GROUPS, 1, 1}, &e),
+            &e);
   recording_barrier(r[1]);
   recording_copy(r[1], to, result, sizeof sums);
   assert_ok(recording_end(r[0], &e) && recording_end(r[1], &e), &e);

@@ -98,8 +98,8 @@ static void wrong_flags_are_answered(void **state) {
           "unknown option --per-device-train-batch-size: what transformers and TRL call so is --batch-size here");
   refuses("--iters=10", "--max-steps");
   refuses("--quantum", "unknown option --quantum: --help lists the options");
-  refuses("--model", "--model: expected a path behind it, found the end of the line");
-  refuses("--model --seed 1", "--model: expected a path behind it, found --seed");
+  refuses("--model", "--model: expected a path after it, found the end of the line");
+  refuses("--model --seed 1", "--model: expected a path after it, found --seed");
   refuses("--seed -1", "--seed: expected a whole number of at least 0, found '-1'");
   refuses("--seed 1.0", "found '1.0'");
   refuses("--learning-rate 0", "--learning-rate: expected a number above 0, found '0'");
@@ -125,14 +125,15 @@ static void help_is_complete_and_narrow(void **state) {
   options_help(&help, &set, (const void *const[]){&o}, 1, &out);
   for (const char *line = out.data; *line;) {
     size_t length = strcspn(line, "\n");
-    if (length > 100) fail_msg("wider than 100: %.*s", (int)length, line);
+    if (length > 80) fail_msg("wider than 80: %.*s", (int)length, line);
     line += length + (line[length] == '\n');
   }
   for (const option *row = train_option_table; row->name; row++)
     if (!strstr(out.data, row->help) && strlen(row->help) < 40) fail_msg("%s is not explained", row->name);
-  assert_non_null(strstr(out.data, "  --learning-rate X               peak of the schedule [2e-4 for lora, 2e-5 for full]\n"));
+  assert_non_null(strstr(out.data, "  --learning-rate X           peak of the schedule [2e-4 for lora, 2e-5 for\n" // broken
+                                   "                              full]\n"));
   assert_non_null(strstr(out.data, "  --[no-]packing"));
-  assert_non_null(strstr(out.data, "off: the order of the files [on]\n"));
+  assert_non_null(strstr(out.data, "the files [on]\n"));
   assert_non_null(strstr(out.data, "--lr-scheduler-type cosine|linear|constant\n"));
   assert_non_null(strstr(out.data, "[cosine]"));
   text_free(&out);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "data/prompt.h"
-#include "io/json.h"
 
 #define CHATML                                                                                                          \
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}" \
@@ -213,7 +212,7 @@ static void masks_of_other_shapes(void **state) {
 }
 
 // Qwen2.5's form of a call, which the model has to write from <tool_call> on.
-static void tool_calls_are_learned(void **state) {
+static void calls_are_learned_from_the_heading_on(void **state) {
   (void)state;
   arena *a = arena_new("test");
   prompt_style style = style_of(a,
@@ -222,12 +221,9 @@ static void tool_calls_are_learned(void **state) {
                                 "{{ c.function.arguments | tojson }}}\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}"
                                 "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
   assert_string_equal(style.heading, "<|im_start|>assistant\n");
-  json more;
-  const char *source =
-      "{\"tool_calls\": [{\"function\": {\"name\": \"now\", \"arguments\": {\"zone\": \"<|im_end|>\", \"n\": 1}}}]}";
-  assert_true(json_parse("test", source, strlen(source), &more, NULL));
+  static const char calls[] = "[{\"function\": {\"name\": \"now\", \"arguments\": {\"zone\": \"<|im_end|>\", \"n\": 1}}}]";
   message messages[] = {{.role = ROLE_USER, .content = "u"},
-                        {.role = ROLE_ASSISTANT, .content = "", .train = true, .more = more.root},
+                        {.role = ROLE_ASSISTANT, .content = "", .train = true, .tool_calls = calls},
                         {.role = ROLE_TOOL, .content = "noon"},
                         {.role = ROLE_ASSISTANT, .content = "Noon.", .train = true}};
   assert_string_equal(render(a, &style, messages, 4, false),
@@ -239,7 +235,28 @@ static void tool_calls_are_learned(void **state) {
   const char *arguments = strstr(r.text.data, "{\"zone\"");
   for (size_t i = 0; i < 29; i++) assert_int_equal(r.content.data[(size_t)(arguments - r.text.data) + i], 1);
   rendered_free(&r);
-  json_free(&more);
+  arena_free(a);
+}
+
+// A call that the assistant makes is part of its answer; tools are content, like anything that a data set says.
+static void calls_of_tools_are_learned(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  static const char calls[] = "[{\"type\": \"function\", \"function\": {\"name\": \"add\", \"arguments\": {\"x\": 1}}}]";
+  prompt_style style =
+      style_of(a,
+               "{% if tools %}<t>{{ tools | tojson }}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}"
+               "{% for c in m.tool_calls or [] %}<call>{{ c.function.name }}{{ c.function.arguments | tojson }}"
+               "{% endfor %}{% if m.role == 'assistant' %}</s>{% endif %}{% endfor %}");
+  message messages[] = {{.role = ROLE_USER, .content = "q", .tools = "[{\"name\": \"<add>\"}]"},
+                        {.role = ROLE_ASSISTANT, .content = "", .train = true, .tool_calls = calls}};
+  assert_string_equal(render(a, &style, messages, 2, false),
+                      "<t>[{\"name\": \"<add>\"}]<user>q<assistant><call>[add{\"x\": 1}</s>]");
+  prompt_style deaf = style_of(a, "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}");
+  rendered out = {0};
+  err e = {0};
+  assert_false(prompt_render(&deaf, messages, 2, false, &out, &e));
+  assert_non_null(strstr(e.message, "message 2: tool_calls: the chat template has no place for them"));
   arena_free(a);
 }
 
@@ -316,7 +333,8 @@ int main(void) {
       cmocka_unit_test(orders_that_alpaca_has_no_place_for_are_refused),
       cmocka_unit_test(spellings_of_chatml_have_the_same_mask),
       cmocka_unit_test(masks_of_other_shapes),
-      cmocka_unit_test(tool_calls_are_learned),
+      cmocka_unit_test(calls_are_learned_from_the_heading_on),
+      cmocka_unit_test(calls_of_tools_are_learned),
       cmocka_unit_test(templates_that_cannot_serve_are_refused),
       cmocka_unit_test(our_own_jinja_is_recognised),
   };

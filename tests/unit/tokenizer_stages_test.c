@@ -203,9 +203,10 @@ static text render(const tokenizer *t, const char *s, const char *marks, bool of
 }
 
 #define PREPEND "{\"type\":\"Prepend\",\"prepend\":\"_\"}"
-#define PREPEND_AND_REPLACE                                                                               \
-  "{\"type\":\"Sequence\",\"normalizers\":[" PREPEND ",{\"type\":\"Replace\",\"pattern\":{\"String\":\" " \
-                                                     "\"},\"content\":\"_\"}]}"
+#define PREPEND_AND_REPLACE                            \
+  "{\"type\":\"Sequence\",\"normalizers\":[" PREPEND   \
+  ",{\"type\":\"Replace\",\"pattern\":{\"String\":\" " \
+  "\"},\"content\":\"_\"}]}"
 
 typedef struct added_case {
   added tokens[3];

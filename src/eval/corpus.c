@@ -1,0 +1,172 @@
+#include "eval/corpus.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+
+enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
+
+static data_format format_of(vkift_data_format f) {
+  switch (f) {
+    case VKIFT_DATA_ALPACA: return DATA_ALPACA;
+    case VKIFT_DATA_MESSAGES: return DATA_MESSAGES;
+    case VKIFT_DATA_PROMPT_COMPLETION: return DATA_PROMPT_COMPLETION;
+    case VKIFT_DATA_TEXT: return DATA_TEXT;
+    case VKIFT_DATA_TOKENS: return DATA_TOKENS;
+    case VKIFT_DATA_SHAREGPT: return DATA_SHAREGPT;
+    case VKIFT_DATA_SEGMENTS: return DATA_SEGMENTS;
+    case VKIFT_DATA_SELF_INSTRUCT: return DATA_SELF_INSTRUCT;
+    case VKIFT_DATA_SUPERNI: return DATA_SUPERNI;
+    default: return DATA_AUTO;
+  }
+}
+
+static excess_length excess_of(vkift_excess x) {
+  switch (x) {
+    case VKIFT_EXCESS_DROP: return EXCESS_DROP;
+    case VKIFT_EXCESS_TRUNCATE: return EXCESS_TRUNCATE;
+    case VKIFT_EXCESS_SPLIT: return EXCESS_SPLIT;
+    case VKIFT_EXCESS_ERROR: return EXCESS_ERROR;
+    default: return EXCESS_DEFAULT;
+  }
+}
+
+dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift_objective objective, vkift_data_format format,
+                               vkift_train_on train_on, vkift_excess excess, uint32_t max_length, bool skip_bad) {
+  return (dataset_options){.tokenizer = m->tokenizer,
+                           .prompt = prompt,
+                           .eos_id = m->config.n_eos ? m->config.eos_ids[0] : -1,
+                           .vocab_size = m->config.vocab_size,
+                           .max_length = max_length,
+                           .excess = excess_of(excess),
+                           .format = format_of(format),
+                           .train_on_last = train_on == VKIFT_TRAIN_ON_LAST,
+                           .skip_bad_examples = skip_bad,
+                           .all_tokens = objective == VKIFT_LM};
+}
+
+// --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
+static bool repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t seed, err *e) {
+  uint64_t most = 0;
+  for (uint64_t i = 0; i < set->n; i++) {
+    const vkift_data *d = &data->items[set->items[i].part];
+    if (d->weight > MOST_TIMES) return ERR(e, "%s: weight: expected at most %d, found %g times", d->path, MOST_TIMES, d->weight);
+    most += (uint64_t)floor(d->weight) + 1;
+  }
+  if (most > UINT32_MAX)
+    return ERR(e, "%s: weight: expected at most %u examples with it, found %llu", data->items[0].path, UINT32_MAX,
+               (unsigned long long)most);
+  example *items = ARENA_ARRAY(a, example, most);
+  uint64_t n = 0;
+  uint32_t part = UINT32_MAX;
+  rng r = {0};
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example *x = &set->items[i];
+    const double times_seen = data->items[x->part].weight, whole = floor(times_seen);
+    if (x->part != part) part = x->part, r = rng_new(seed + part, RNG_SPLIT);
+    const uint64_t times = (uint64_t)whole + (times_seen > whole && rng_uniform(&r) < times_seen - whole);
+    for (uint64_t k = 0; k < times; k++) items[n++] = *x;
+  }
+  set->items = items;
+  set->n = n;
+  return true;
+}
+
+static bool is_weighted(const vkift_data_list *data) {
+  for (size_t i = 0; i < data->n; i++)
+    if (data->items[i].weight != 1) return true;
+  return false;
+}
+
+// Each example's index keys its random numbers: its place in what is trained on.
+static void count(corpus *c) {
+  dataset *sets[] = {&c->train, &c->eval};
+  for (int s = 0; s < 2; s++) {
+    sets[s]->n_tokens = sets[s]->n_targets = 0;
+    for (uint64_t i = 0; i < sets[s]->n; i++) {
+      example *x = &sets[s]->items[i];
+      x->index = (uint32_t)i;
+      sets[s]->n_tokens += x->n;
+      sets[s]->n_targets += x->n_targets;
+      if (c->longest < x->n) c->longest = x->n;
+    }
+  }
+}
+
+bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
+  const uint32_t context = m->config.max_positions;
+  *out = context < DEFAULT_MAX_LENGTH ? context : DEFAULT_MAX_LENGTH;
+  if (asked > context)
+    return ERR(e, "max_length: expected at most %u (the context that %s was trained for), found %lld", context, m->path,
+               (long long)asked);
+  if (asked) *out = (uint32_t)asked;
+  return true;
+}
+
+// All of --data, each example once, within the limit of its task.
+static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
+  options.max_instances = (uint32_t)o->max_examples_per_task;
+  options.seed = (uint64_t)o->seed;
+  options.sketches = true;
+  for (size_t i = 0; i < o->data.n; i++) {
+    const uint64_t first = c->train.n;
+    TRY(dataset_read_split(a, o->data.items[i].path, "train", &options, &c->train, e));
+    for (uint64_t k = first; k < c->train.n; k++) c->train.items[k].part = (uint32_t)i;
+  }
+  if (o->drop_duplicates) c->duplicates = mixture_drop_duplicates(&c->train);
+  if (o->max_examples_per_task)
+    c->beyond_limit = mixture_limit_tasks(&c->train, (uint64_t)o->max_examples_per_task, (uint64_t)o->seed);
+  return true;
+}
+
+bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e) {
+  *c = (corpus){0};
+  TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
+  dataset_options options =
+      corpus_options(m, prompt, o->objective, o->data_format, o->train_on, o->excess_length, c->max_length, o->skip_bad_examples);
+  options.strip_suffix = o->strip_suffix;
+  options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  TRY(read_training(a, o, options, c, e));
+  if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
+  if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
+  if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
+  c->near = mixture_near_duplicates(&c->train);
+  const uint64_t n = c->train.n;
+  if (is_weighted(&o->data)) TRY(repeat(a, &c->train, &o->data, (uint64_t)o->seed, e));
+  count(c);
+  if (!n && c->leaked)
+    return ERR(e, "%s: the prompts of all %llu examples are in the evaluation data too (--allow-leakage keeps them)",
+               o->data.items[0].path, (unsigned long long)c->leaked);
+  if (!c->train.n) return ERR(e, "%s: expected examples to train on, found none that is left", o->data.items[0].path);
+  if (!c->train.n_targets) return ERR(e, "%s: expected tokens that carry loss, found none", o->data.items[0].path);
+  return true;
+}
+
+void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out) {
+  if (set->dropped_long)
+    text_printf(out, "; %llu dropped: longer than %u tokens (--max-length)", (unsigned long long)set->dropped_long, max_length);
+  if (set->truncated) text_printf(out, "; %llu cut to %u tokens", (unsigned long long)set->truncated, max_length);
+  if (set->skipped_bad) text_printf(out, "; %llu bad ones skipped", (unsigned long long)set->skipped_bad);
+  if (set->without_demonstrations)
+    text_printf(out, "; demonstrations left out of %llu to fit %u tokens", (unsigned long long)set->without_demonstrations,
+                max_length);
+  if (set->missing_tasks) text_printf(out, "; %llu listed tasks have no file", (unsigned long long)set->missing_tasks);
+}
+
+void corpus_describe(const corpus *c, text *out) {
+  const dataset *t = &c->train;
+  text_printf(out, "%llu examples, %llu tokens, %llu of them targets", (unsigned long long)t->n, (unsigned long long)t->n_tokens,
+              (unsigned long long)t->n_targets);
+  corpus_describe_lost(t, c->max_length, out);
+  if (c->duplicates) text_printf(out, "; %llu exact duplicates left out", (unsigned long long)c->duplicates);
+  if (c->beyond_limit) text_printf(out, "; %llu left out by --max-examples-per-task", (unsigned long long)c->beyond_limit);
+  if (c->leaked)
+    text_printf(out, "; %llu left out whose prompt is in the evaluation data (--allow-leakage)", (unsigned long long)c->leaked);
+  if (c->near.n)
+    text_printf(out, "; %llu are much like an earlier one (the first: %s:%u, like %s:%u)", (unsigned long long)c->near.n,
+                c->near.first->file, c->near.first->line, c->near.is_like->file, c->near.is_like->line);
+  if (!c->eval.n) return;
+  text_printf(out, "; %llu examples to evaluate on", (unsigned long long)c->eval.n);
+  corpus_describe_lost(&c->eval, c->max_length, out);
+}

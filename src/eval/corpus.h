@@ -1,0 +1,30 @@
+// What a run trains and evaluates on, read with its model's tokenizer and prompt.
+#ifndef EVAL_CORPUS_H
+#define EVAL_CORPUS_H
+
+#include "data/dataset.h"
+#include "data/mixture.h"
+#include "models/model.h"
+#include "vkift.h"
+
+typedef struct corpus {
+  dataset train, eval;                       // eval.n is 0 where none was asked for
+  uint32_t max_length;                       // of an example, in tokens
+  uint32_t longest;                          // example that is there
+  uint64_t duplicates, beyond_limit, leaked; // training examples that were left out
+  near_duplicates near;                      // that are trained on
+} corpus;
+
+bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e);
+// "; 3 dropped: …" for what of a set is not used; nothing where all of it is.
+void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out);
+// One sentence of counts for the person at the terminal.
+void corpus_describe(const corpus *c, text *out);
+
+// Tokens of an example: as asked, within the model's context; with 0 the default.
+bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e);
+// The data options that training and evaluation share, as the data room takes them.
+dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift_objective objective, vkift_data_format format,
+                               vkift_train_on train_on, vkift_excess excess, uint32_t max_length, bool skip_bad);
+
+#endif
