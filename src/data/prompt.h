@@ -29,6 +29,7 @@ typedef struct prompt_style {
   const char *end_between; // the one that ends a turn which others follow, where a template has two; else ""
   const char *source;      // a template's
   bool takes_parts;        // it wants a content as [{"type": "text", "text": …}], as those of models that see do
+  const char *heading;     // what add_generation_prompt appends
   struct jinja_template *compiled;
 } prompt_style;
 

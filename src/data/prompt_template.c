@@ -3,7 +3,8 @@
 //
 //   content  the bytes that come from a message.
 //   target   of an assistant message that is learned: its bytes, the template's text between two of them, and the
-//            template's text behind the last one up to and including the token that ends the turn.
+//            template's text behind the last one up to and including the token that ends the turn. With tool calls also
+//            the template's text in front, from the turn's heading on.
 //            Where the template has {% generation %}: what that covers, and nothing else.
 //
 // Which token ends a turn is found with a probe of two turns. What the template always writes behind an answer is the
@@ -180,6 +181,18 @@ static span_text text_before(const jinja_output *o) {
   return (span_text){o->text.data, (size_t)end};
 }
 
+// What a question's rendering has more with add_generation_prompt; "" where it is no more at its end.
+static const char *find_heading(arena *a, const prompt_style *style) {
+  static const message question = {.role = ROLE_USER, .content = "question"};
+  jinja_output plain = {0}, asked = {0};
+  const char *heading = "";
+  if (run(style, &question, 1, false, &plain, NULL) && run(style, &question, 1, true, &asked, NULL) &&
+      plain.text.length <= asked.text.length && !memcmp(plain.text.data, asked.text.data, plain.text.length))
+    heading = arena_strdup(a, asked.text.data + plain.text.length);
+  jinja_output_free(&plain), jinja_output_free(&asked);
+  return heading;
+}
+
 static bool probe(arena *a, const char *name, prompt_style *style, err *e) {
   static const message two_turns[] = {{ROLE_USER, "first question", false},
                                       {ROLE_ASSISTANT, "first answer", true},
@@ -192,7 +205,10 @@ static bool probe(arena *a, const char *name, prompt_style *style, err *e) {
   bool found = text_behind(&o, n - 1, &s.last);
   if (n == 2) s.between = s.last;
   else found = found && text_behind(&o, 1, &s.between) && text_behind(&o, 0, &s.behind_question);
-  if (found) set_ends(a, &s, style);
+  if (found) {
+    set_ends(a, &s, style);
+    style->heading = find_heading(a, style);
+  }
   jinja_output_free(&o);
   return found ||
          ERR(e, "%s: expected a chat template that writes the assistant's messages, found one that leaves them out", name);
@@ -200,7 +216,7 @@ static bool probe(arena *a, const char *name, prompt_style *style, err *e) {
 
 bool prompt_template_open(arena *a, const char *name, const char *chat_template, const char *bos, const char *eos,
                           prompt_style *style, err *e) {
-  *style = (prompt_style){.kind = PROMPT_TEMPLATE, .bos = bos, .eos = eos, .end_of_turn = "", .end_between = ""};
+  *style = (prompt_style){.kind = PROMPT_TEMPLATE, .bos = bos, .eos = eos, .end_of_turn = "", .end_between = "", .heading = ""};
   style->source = arena_strdup(a, chat_template);
   TRY(jinja_compile(a, name, chat_template, &style->compiled, e));
   if (probe(a, name, style, NULL)) return true;
@@ -261,6 +277,15 @@ static uint64_t with_rewritten_beginning(const jinja_output *o, uint64_t begin, 
   return begin;
 }
 
+// A tool call begins with what the template writes behind the turn's heading (<tool_call>, say), where the
+// model's own writing begins.
+static uint64_t behind_heading(const prompt_style *style, const jinja_output *o, uint64_t begin) {
+  size_t n = strlen(style->heading);
+  for (uint64_t i = begin; n && i >= n && jinja_origin(o, i - 1) == ORIGIN_TEMPLATE; i--)
+    if (!memcmp(o->text.data + i - n, style->heading, n)) return i;
+  return begin;
+}
+
 // The bytes of assistant messages: a run is one message's with the template's text between them. *first[i]: where message
 // i begins; the text's length where it left no byte.
 static void mark_runs(const prompt_style *style, const message *messages, const jinja_output *o, rendered *r, uint64_t *first) {
@@ -271,7 +296,8 @@ static void mark_runs(const prompt_style *style, const message *messages, const 
     for (uint64_t k = end; k < o->text.length && (jinja_origin(o, k) == origin || jinja_origin(o, k) == ORIGIN_TEMPLATE); k++)
       if (jinja_origin(o, k) == origin) end = k + 1;
     if (first[origin - 1] == o->text.length) {
-      i = with_rewritten_beginning(o, i, messages[origin - 1].content);
+      const message *m = &messages[origin - 1];
+      i = m->tool_calls ? behind_heading(style, o, i) : with_rewritten_beginning(o, i, m->content);
       first[origin - 1] = i;
     }
     if (messages[origin - 1].train) mark(r, i, behind_end(style, o, end));
@@ -320,7 +346,7 @@ static void mark_answers(const prompt_style *style, const message *messages, uin
 // Whether there is something to learn, and nothing of it in the mask.
 static bool lost(const message *messages, uint32_t n, const rendered *r) {
   bool learned = false;
-  for (uint32_t i = 0; i < n; i++) learned |= messages[i].train && *messages[i].content;
+  for (uint32_t i = 0; i < n; i++) learned |= messages[i].train && (*messages[i].content || messages[i].tool_calls);
   return learned && !memchr(r->target.data, 1, r->target.length);
 }
 

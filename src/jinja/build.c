@@ -11,7 +11,7 @@ static bool reserve(build *b, uint64_t more) {
   TRY(interp_bytes(b->in, more));
   if (b->n + more <= b->capacity) return true;
   uint64_t grown = b->capacity ? b->capacity * 2 : 64;
-  while (grown < b->n + more) grown *= 2;
+  if (grown < b->n + more) grown = b->n + more;
   char *bytes = arena_alloc(b->in->a, grown);
   if (b->n) memcpy(bytes, b->bytes, b->n);
   if (b->origins) {
@@ -69,6 +69,7 @@ value build_value(const build *b) {
 bool build_concat(interp *in, value a, value b, value *out) {
   build s = {.in = in};
   if (b.length && !a.length && a.markup == b.markup) return *out = b, true;
+  TRY(reserve(&s, (uint64_t)a.length + b.length)); // both at once: most strings that are added are long and short
   TRY(b.markup && !a.markup ? print_escaped(&s, a) : build_put(&s, a));
   TRY(a.markup && !b.markup ? print_escaped(&s, b) : build_put(&s, b));
   *out = build_value(&s);

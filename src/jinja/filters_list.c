@@ -250,6 +250,12 @@ static bool name_at(interp *in, const arguments *all, uint64_t i, const char **n
   return true;
 }
 
+// The arguments behind the first `n`, which are the filter's or test's own.
+static arguments behind(const arguments *all, uint64_t n) {
+  if (all->n <= n) return (arguments){.names = all->names, .keywords = all->keywords};
+  return (arguments){all->items + n, all->n - n, all->names, all->keywords};
+}
+
 FILTER(map) {
   UNUSED;
   value_list *items;
@@ -257,7 +263,7 @@ FILTER(map) {
   const char *name = NULL;
   TRY(items_if_true(in, v, &items));
   if (!path) TRY(name_at(in, all, 0, &name));
-  const arguments rest = {all->items + 1, all->n - 1, all->names, all->keywords};
+  const arguments rest = behind(all, 1);
   *out = value_list_new(in->a, VALUE_GENERATOR);
   for (uint64_t i = 0; i < items->n; i++) {
     value item;
@@ -276,7 +282,7 @@ static bool choose(interp *in, value v, const arguments *all, bool with_attribut
   TRY(items_if_true(in, v, &items));
   if (with_attribute && !all->n) return interp_fail(in, "expected an attribute's name, found nothing");
   if (all->n > first) TRY(name_at(in, all, first, &name));
-  const arguments rest = {all->items + first + 1, name ? all->n - first - 1 : 0, NULL, NULL};
+  const arguments rest = behind(all, first + 1);
   *out = value_list_new(in->a, VALUE_GENERATOR);
   for (uint64_t i = 0; i < items->n; i++) {
     value item = items->items[i];
@@ -338,31 +344,6 @@ FILTER(batch) {
   return true;
 }
 
-// --- groupby: pairs of a key and the list of items that have it, in the order of the keys ---
-
-FILTER(groupby) {
-  UNUSED;
-  value_list *items;
-  value sorted, key, last = value_none(), group = value_none();
-  TRY(access_items(in, v, &items));
-  TRY(sorted_by(in, items, x[0], value_true(x[2]), false, &sorted));
-  *out = value_list_new(in->a, VALUE_LIST);
-  for (uint64_t i = 0; i < sorted.list->n; i++) {
-    TRY(sort_key(in, sorted.list->items[i], x[0], value_true(x[2]), &key));
-    if (!i || !value_equal(key, last, &in->steps)) {
-      value pair = value_list_new(in->a, VALUE_TUPLE), shown;
-      TRY(attribute_of(in, sorted.list->items[i], x[0], &shown));
-      group = value_list_new(in->a, VALUE_LIST);
-      TRY(interp_append(in, pair, shown));
-      TRY(interp_append(in, pair, group));
-      TRY(interp_append(in, *out, pair));
-      last = key;
-    }
-    TRY(interp_append(in, group, sorted.list->items[i]));
-  }
-  return true;
-}
-
 const native filters_list_table[] = {
     {"list", filter_list, 0, {0}},
     {"join", filter_join, 0, {"d", "attribute"}},
@@ -383,6 +364,5 @@ const native filters_list_table[] = {
     {"rejectattr", filter_rejectattr, -1, {0}},
     {"attr", filter_attr, 1, {"name"}},
     {"batch", filter_batch, 1, {"linecount", "fill_with"}},
-    {"groupby", filter_groupby, 1, {"attribute", "default", "case_sensitive"}},
     {0},
 };

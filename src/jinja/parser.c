@@ -178,12 +178,14 @@ static bool parse_macro_body(parser *p, node *x, const char *end) {
   int which, loops = p->loops;
   bool outer = p->uses_caller;
   p->loops = 0;
+  p->macros++;
   p->uses_caller = false;
   TRY(end_tag(p));
   TRY(parse_body(p, x->offset, ends, &x->body, &which));
   x->flag = p->uses_caller;
   p->loops = loops;
-  p->uses_caller = outer;
+  p->macros--;
+  p->uses_caller |= outer; // to jinja2 the macro around uses it too
   return end_tag(p);
 }
 

@@ -10,6 +10,7 @@ typedef struct parser {
   const lexer_token *at;
   int depth;           // of nesting
   int loops;           // around this place, inside the current macro
+  int macros;          // around this place
   bool uses_caller;    // the name was seen in the current macro
   bool has_generation; // the template has a {% generation %} block
   err *e;

@@ -181,7 +181,10 @@ static bool parse_name(parser *p, node **out) {
   }
   *out = parser_node(p, NODE_NAME, offset);
   TRY(parser_name(p, "a name", &(*out)->name));
-  if (!strcmp((*out)->name, "caller")) p->uses_caller = true;
+  const char *name = (*out)->name;
+  if (!strcmp(name, "caller")) p->uses_caller = true;
+  if (p->macros && (!strcmp(name, "varargs") || !strcmp(name, "kwargs")))
+    return source_error(p->s, offset, p->e, "%s in a macro is not supported", name);
   return true;
 }
 

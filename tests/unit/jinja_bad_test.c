@@ -70,6 +70,8 @@ static void bad_templates_are_refused_with_their_place(void **state) {
       {"{% macro f(a=1, b) %}{% endmacro %}", "expected a default"},
       {"{% call f %}{% endcall %}", "expected a call of a macro"},
       {"{{ f(a=1, 2) }}", "expected an argument with a name"},
+      {"{% macro f() %}{{ varargs }}{% endmacro %}", "line 1, column 19: varargs in a macro is not supported"},
+      {"{{ [] | groupby('a') }}", "No filter named 'groupby'."},
       {"{{ f(**x) }}", "** is not supported"},
       {"{{ 99999999999999999999 }}", "expected an integer of 64 bits"},
       {"{{ '\\x4' }}", "expected hexadecimal digits"},

@@ -109,6 +109,13 @@ static void expect_generation(const cJSON *spans, const rendered *r, char *expec
   }
 }
 
+// Where the control tokens that a message holds stand in a rendering they are content, byte for byte: none is found there.
+static void check_content(const message *m, const rendered *r) {
+  const char *place = strstr(m->content, "<|im_start|>") ? strstr(r->text.data, m->content) : NULL;
+  for (size_t i = 0; place && i < strlen(m->content); i++)
+    assert_int_equal(r->content.data[(size_t)(place - r->text.data) + i], 1);
+}
+
 static void show_mask(const char *what, const char *s, size_t n, const char *mask) {
   text t = {0};
   for (size_t i = 0; i < n; i++) {
@@ -125,16 +132,18 @@ static void check(const cJSON *golden, const cJSON *tpl, const cJSON *one, const
   uint32_t n;
   const cJSON *golden_text = cJSON_GetObjectItemCaseSensitive(one, "rendered");
   bool ask = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "add_generation_prompt"));
+  if (marks && style->takes_parts) return; // the golden rendering had contents in one piece
   if (!cJSON_IsString(golden_text) || !read_conversation(golden, one, messages, &n)) return;
   rendered r;
   err e = {0};
   if (!prompt_render(style, messages, n, ask, &r, &e)) fail_msg("%s", e.message);
-  assert_string_equal(r.text.data ? r.text.data : "", golden_text->valuestring);
+  if (!style->takes_parts) assert_string_equal(r.text.data ? r.text.data : "", golden_text->valuestring);
   char *expected = calloc(r.text.length + 1, 1);
   assert_non_null(expected);
   if (marks) expect_generation(cJSON_GetObjectItemCaseSensitive(one, "generation_char_spans"), &r, expected);
   for (uint32_t i = 0; !marks && i < n; i++)
     if (messages[i].role == ROLE_ASSISTANT) t->answers += expect_answer(style, messages, n, i, ask, &r, expected);
+  for (uint32_t i = 0; r.text.length && i < n; i++) check_content(&messages[i], &r);
   t->masks++;
   if (r.text.length && memcmp(expected, r.target.data, r.text.length)) {
     t->wrong++;

@@ -211,14 +211,43 @@ static void masks_of_other_shapes(void **state) {
   arena_free(a);
 }
 
+// Qwen2.5's form of a call, which the model has to write from <tool_call> on.
+static void calls_are_learned_from_the_heading_on(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  prompt_style style = style_of(a,
+                                "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls %}"
+                                "<tool_call>\n{\"name\": \"{{ c.function.name }}\", \"arguments\": "
+                                "{{ c.function.arguments | tojson }}}\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}"
+                                "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+  assert_string_equal(style.heading, "<|im_start|>assistant\n");
+  static const char calls[] = "[{\"function\": {\"name\": \"now\", \"arguments\": {\"zone\": \"<|im_end|>\", \"n\": 1}}}]";
+  message messages[] = {{.role = ROLE_USER, .content = "u"},
+                        {.role = ROLE_ASSISTANT, .content = "", .train = true, .tool_calls = calls},
+                        {.role = ROLE_TOOL, .content = "noon"},
+                        {.role = ROLE_ASSISTANT, .content = "Noon.", .train = true}};
+  assert_string_equal(render(a, &style, messages, 4, false),
+                      "<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n[<tool_call>\n{\"name\": \"now\", \"arguments\": "
+                      "{\"zone\": \"<|im_end|>\", \"n\": 1}}\n</tool_call><|im_end|>]\n<|im_start|>tool\nnoon<|im_end|>\n"
+                      "<|im_start|>assistant\n[Noon.<|im_end|>]\n");
+  rendered r; // the arguments are content, down to their braces: nothing in them is a control token
+  assert_true(prompt_render(&style, messages, 4, false, &r, NULL));
+  const char *arguments = strstr(r.text.data, "{\"zone\"");
+  for (size_t i = 0; i < 29; i++) assert_int_equal(r.content.data[(size_t)(arguments - r.text.data) + i], 1);
+  rendered_free(&r);
+  arena_free(a);
+}
+
 // A call that the assistant makes is part of its answer; tools are content, like anything that a data set says.
 static void calls_of_tools_are_learned(void **state) {
   (void)state;
   arena *a = arena_new("test");
   static const char calls[] = "[{\"type\": \"function\", \"function\": {\"name\": \"add\", \"arguments\": {\"x\": 1}}}]";
-  prompt_style style = style_of(a, "{% if tools %}<t>{{ tools | tojson }}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}"
-                                   "{% for c in m.tool_calls or [] %}<call>{{ c.function.name }}{{ c.function.arguments | tojson }}"
-                                   "{% endfor %}{% if m.role == 'assistant' %}</s>{% endif %}{% endfor %}");
+  prompt_style style =
+      style_of(a,
+               "{% if tools %}<t>{{ tools | tojson }}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}"
+               "{% for c in m.tool_calls or [] %}<call>{{ c.function.name }}{{ c.function.arguments | tojson }}"
+               "{% endfor %}{% if m.role == 'assistant' %}</s>{% endif %}{% endfor %}");
   message messages[] = {{.role = ROLE_USER, .content = "q", .tools = "[{\"name\": \"<add>\"}]"},
                         {.role = ROLE_ASSISTANT, .content = "", .train = true, .tool_calls = calls}};
   assert_string_equal(render(a, &style, messages, 2, false),
@@ -304,6 +333,7 @@ int main(void) {
       cmocka_unit_test(orders_that_alpaca_has_no_place_for_are_refused),
       cmocka_unit_test(spellings_of_chatml_have_the_same_mask),
       cmocka_unit_test(masks_of_other_shapes),
+      cmocka_unit_test(calls_are_learned_from_the_heading_on),
       cmocka_unit_test(calls_of_tools_are_learned),
       cmocka_unit_test(templates_that_cannot_serve_are_refused),
       cmocka_unit_test(our_own_jinja_is_recognised),
