@@ -92,7 +92,8 @@ static bool add_example(reader *r, const char *origin, example *x, err *e) {
 static bool check_tool_calls(const prompt_style *style, const raw_example *raw, err *e) {
   for (uint32_t i = 0; i < raw->n_messages; i++)
     if (raw->messages[i].tool_calls && style->kind == PROMPT_ALPACA)
-      return ERR(e, "message %u: tool_calls: the Alpaca prompt has no place for them; a chat template of the model's may have", i + 1);
+      return ERR(e, "message %u: tool_calls: the Alpaca prompt has no place for them; a chat template of the model's may have",
+                 i + 1);
   return true;
 }
 
