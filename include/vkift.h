@@ -407,6 +407,50 @@ typedef struct vkift_data_events {
 vkift_status vkift_data_read(const vkift_data_options *options, const vkift_data_events *events, vkift_data_report *report,
                              vkift_error *error);
 
+// Conversations as the text that a model would get. Make with vkift_render_defaults(). Without a run or a model in `source`
+// its chat_template alone is used, and no tokenizer.
+typedef struct vkift_render_options {
+  vkift_source source;
+  const char *bos_token, *eos_token; // without a model: what the template gets by these names; NULL: none
+  const char *data;                  // required: as of training, in a form that holds conversations
+  vkift_data_format data_format;
+  vkift_train_on train_on;
+  const char *strip_suffix; // these four as in training
+  int64_t num_pos_examples, num_neg_examples;
+  bool add_explanation;
+  bool add_generation_prompt; // end where an answer is to begin
+} vkift_render_options;
+
+vkift_render_options vkift_render_defaults(void);
+
+typedef struct vkift_span {
+  size_t begin, end; // bytes
+} vkift_span;
+
+typedef struct vkift_rendered_message {
+  const char *role;
+  const vkift_span *spans; // [n_spans], where its content stands: none where it is left out, several where it is taken apart
+  size_t n_spans;
+} vkift_rendered_message;
+
+typedef struct vkift_rendering {
+  int64_t index; // 0-based
+  const char *file;
+  int64_t line;
+  const char *error; // why the prompt refuses this conversation: then all that follows is empty. Else NULL
+  const char *text;
+  size_t length;
+  const vkift_rendered_message *messages; // [n_messages]
+  size_t n_messages;
+  const vkift_span *assistant; // [n_assistant], what carries loss: answers, each with what ends it
+  size_t n_assistant;
+} vkift_rendering;
+
+// Calls rendering() for every conversation in turn, also for those that could not be trained on since they have no answer.
+// A fault of the file ends it; what was rendered before has been handed over.
+vkift_status vkift_data_render(const vkift_render_options *options,
+                               void (*rendering)(void *user, const vkift_rendering *rendering), void *user, vkift_error *error);
+
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
 typedef struct vkift_tokenizer vkift_tokenizer;

@@ -49,3 +49,7 @@ vkift_export_options vkift_export_defaults(void) {
 vkift_data_options vkift_data_defaults(void) {
   return (vkift_data_options){.num_pos_examples = 2};
 }
+
+vkift_render_options vkift_render_defaults(void) {
+  return (vkift_render_options){.num_pos_examples = 2};
+}

@@ -1,13 +1,13 @@
 // vkift data: what a model would be trained on. `show` prints examples as the model gets them, with the loss in colour;
-// `check` reads everything and reports.
+// `check` reads everything and reports. `render` (data_render.c) shows the text alone.
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/log.h"
 #include "cli/cli.h"
+#include "cli/data_verbs.h"
 #include "cli/json_line.h"
+#include "cli/marked.h"
 #include "cli/options.h"
 #include "cli/show.h"
 #include "config/train_options.h"
@@ -70,26 +70,7 @@ static const command_help check_help = {
 
 // --- show --------------------------------------------------------------------------------------------------------------
 
-// How pieces of text are set apart: ANSI colours on a terminal, brackets elsewhere.
-typedef struct style {
-  const char *loss, *control, *end_loss, *end_control;
-} style;
-
-static style style_of_stdout(void) {
-  if (log_colour(STDOUT_FILENO)) return (style){"\033[1;32m", "\033[36m", "\033[0m", "\033[0m"};
-  return (style){"[[", "", "]]", ""};
-}
-
-// Control characters of data must not drive the terminal; newline and tab stay.
-static void put_visible(text *out, const char *bytes, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    const unsigned char c = (unsigned char)bytes[i];
-    if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) text_printf(out, "\\x%02x", c);
-    else text_putc(out, (char)c);
-  }
-}
-
-static void put_text(text *out, const vkift_data_example *x, const style *s) {
+static void put_text(text *out, const vkift_data_example *x, const marked_style *s) {
   for (size_t i = 0; i < x->n; i++) {
     const vkift_data_token *t = &x->tokens[i];
     const bool opens = t->target && (i == 0 || !x->tokens[i - 1].target),
@@ -97,7 +78,7 @@ static void put_text(text *out, const vkift_data_example *x, const style *s) {
     const bool plain_control = t->control && !t->target;
     if (opens) text_puts(out, s->loss);
     if (plain_control) text_puts(out, s->control);
-    put_visible(out, t->text, t->length);
+    marked_put_visible(out, t->text, t->length);
     if (plain_control) text_puts(out, s->end_control);
     if (closes) text_puts(out, s->end_loss);
   }
@@ -142,7 +123,7 @@ static void on_example(void *user, const vkift_data_example *x) {
   if (f->json) {
     put_json_example(&out, x);
   } else {
-    const style s = style_of_stdout();
+    const marked_style s = marked_style_of_stdout();
     text_printf(&out, "example %lld  (%s:%lld%s%s)  %zu tokens, %zu with loss\n", (long long)x->index, x->file,
                 (long long)x->line, *x->task ? ", task " : "", x->task, x->n, x->n_targets);
     if (f->tokens) put_tokens(&out, x);
@@ -272,10 +253,10 @@ static bool check(const vkift_data_options *o, const data_flags *own, err *e) {
 
 // `vkift data` without a verb: its help says what there is.
 static const command_help verbs_help = {
-    .usage = "vkift data show|check [RUN | --model PATH] --data PATH [options]",
+    .usage = "vkift data show|check|render [RUN | --model PATH] --data PATH [options]",
     .about =
         "What a model would be trained on. show prints examples as the model gets them, with the loss in colour; check reads "
-        "the whole data set and reports. Each has its own --help.",
+        "the whole data set and reports; render prints conversations as a chat template writes them. Each has its own --help.",
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
 };
 
@@ -289,12 +270,13 @@ static verb verb_of(int argc, char **argv) {
 static bool run_verb(verb v, const vkift_data_options *o, data_flags *own, err *e) {
   if (v == VERB_NONE) {
     e->usage = true;
-    return ERR(e, "vkift data: expected show or check behind it");
+    return ERR(e, "vkift data: expected show, check or render behind it");
   }
   return check_source(o, e) && (v == VERB_SHOW ? show(o, own, e) : check(o, own, e));
 }
 
 bool data_run(int argc, char **argv, err *e) {
+  if (argc > 0 && !strcmp(argv[0], "render")) return data_render_run(argc - 1, argv + 1, e);
   const verb v = verb_of(argc, argv);
   const int behind = v != VERB_NONE;
   static const command_help *const helps[] = {&verbs_help, &show_help, &check_help};

@@ -88,17 +88,7 @@ static bool add_example(reader *r, const char *origin, example *x, err *e) {
 
 // --- from a row to tokens ---
 
-// Alpaca's prompt has no place for calls of tools; a template may have, and says so by what it writes.
-static bool check_tool_calls(const prompt_style *style, const raw_example *raw, err *e) {
-  for (uint32_t i = 0; i < raw->n_messages; i++)
-    if (raw->messages[i].tool_calls && style->kind == PROMPT_ALPACA)
-      return ERR(e, "message %u: tool_calls: the Alpaca prompt has no place for them; a chat template of the model's may have",
-                 i + 1);
-  return true;
-}
-
 static bool encode_conversation(reader *r, arena *a, const raw_example *raw, masked *m, err *e) {
-  TRY(check_tool_calls(r->options->prompt, raw, e));
   rendered conversation;
   bool ok = prompt_render(r->options->prompt, raw->messages, raw->n_messages, false, &conversation, e) &&
             mask_encode(a, r->options->tokenizer, r->options->prompt, &conversation, m, e);

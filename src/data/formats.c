@@ -199,6 +199,7 @@ bool formats_read(arena *a, const formats_row *r, uint32_t i, raw_example *out, 
   if (r->options->strip_suffix && *r->options->strip_suffix) strip_suffix(a, r->options->strip_suffix, out);
   if (out->text && !*out->text) return ERR(e, "%s: text: expected some text, found an empty string", r->json->origin);
   if (r->format == DATA_TEXT || r->format == DATA_TOKENS || r->format == DATA_SEGMENTS) return true;
+  if (r->options->any_conversation) return true;
   const char *origin = r->json->origin;
   if (r->places)
     origin = arena_printf(a, "%s: %s[%u]", origin, r->format == DATA_SUPERNI ? "Instances" : "instances", r->places[i] - 1);

@@ -85,20 +85,30 @@ const char *prompt_to_jinja(arena *a, const prompt_style *style) {
 // --- rendering ---
 
 void rendered_free(rendered *r) {
-  text_free(&r->text), text_free(&r->content), text_free(&r->target);
+  text_free(&r->text), text_free(&r->content), text_free(&r->target), text_free(&r->origins);
   r->prompt_end = 0;
 }
 
-static void put(rendered *r, const char *bytes, bool is_content, bool is_target) {
-  size_t n = strlen(bytes);
-  text_put(&r->text, bytes, n);
-  for (size_t i = 0; i < n; i++) text_putc(&r->content, is_content), text_putc(&r->target, is_target);
+uint32_t rendered_origin(const rendered *r, uint64_t byte) {
+  uint32_t origin;
+  memcpy(&origin, r->origins.data + byte * sizeof origin, sizeof origin);
+  return origin;
 }
 
-static void put_answer(const prompt_style *style, const message *m, rendered *r) {
+// origin: 0, or i + 1 where the bytes are the content of message i.
+static void put(rendered *r, const char *bytes, uint32_t origin, bool is_target) {
+  size_t n = strlen(bytes);
+  text_put(&r->text, bytes, n);
+  for (size_t i = 0; i < n; i++) {
+    text_putc(&r->content, origin != 0), text_putc(&r->target, is_target);
+    text_put(&r->origins, (const char *)&origin, sizeof origin);
+  }
+}
+
+static void put_answer(const prompt_style *style, const message *m, uint32_t origin, rendered *r) {
   r->prompt_end = r->text.length;
-  put(r, m->content, true, m->train);
-  put(r, style->end_of_turn, false, m->train);
+  put(r, m->content, origin, m->train);
+  put(r, style->end_of_turn, 0, m->train);
 }
 
 // Alpaca has places for: system?, then user and assistant in turn.
@@ -121,17 +131,17 @@ static void render_alpaca(const prompt_style *style, const message *messages, ui
   for (uint32_t i = 0; i < n; i++) {
     const message *m = &messages[i];
     if (m->role == ROLE_SYSTEM) {
-      put(r, m->content, true, false);
-      put(r, "\n\n", false, false);
+      put(r, m->content, i + 1, false);
+      put(r, "\n\n", 0, false);
     } else if (m->role == ROLE_USER) {
       const char *introduction = strstr(m->content, INPUT_HEADING) ? INTRODUCTION_WITH_INPUT : INTRODUCTION;
-      put(r, first ? introduction : "\n\n", false, false);
-      put(r, "### Instruction:\n", false, false);
-      put(r, m->content, true, false);
-      put(r, "\n\n### Response:\n", false, false);
+      put(r, first ? introduction : "\n\n", 0, false);
+      put(r, "### Instruction:\n", 0, false);
+      put(r, m->content, i + 1, false);
+      put(r, "\n\n### Response:\n", 0, false);
       first = false;
     } else {
-      put_answer(style, m, r);
+      put_answer(style, m, i + 1, r);
     }
   }
 }
@@ -143,8 +153,12 @@ bool prompt_render(const prompt_style *style, const message *messages, uint32_t 
   if (style->kind == PROMPT_TEMPLATE) {
     TRY(prompt_template_render(style, messages, n, add_generation_prompt, out, e));
   } else {
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
       if (messages[i].role == ROLE_TOOL) return ERR(e, "messages[%u]: the role \"tool\" is not supported yet by this prompt", i);
+      if (messages[i].tool_calls)
+        return ERR(e, "message %u: tool_calls: the Alpaca prompt has no place for them; a chat template of the model's may have",
+                   i + 1);
+    }
     TRY(check_alpaca(messages, n, add_generation_prompt, e));
     render_alpaca(style, messages, n, out);
   }

@@ -47,9 +47,11 @@ const char *prompt_to_jinja(arena *a, const prompt_style *style);
 typedef struct rendered {
   text text;
   text content, target; // as many bytes as text
+  text origins;         // uint32_t for each byte of text: 0 is the prompt's own, i + 1 the content of message i
   uint64_t prompt_end;  // bytes before the last assistant turn's content (= length with add_generation_prompt)
 } rendered;
 void rendered_free(rendered *r);
+uint32_t rendered_origin(const rendered *r, uint64_t byte);
 
 // Alpaca joins several turns as its history does. add_generation_prompt: ends where an answer is to begin.
 bool prompt_render(const prompt_style *style, const message *messages, uint32_t n, bool add_generation_prompt, rendered *out,

@@ -387,8 +387,10 @@ bool prompt_template_render(const prompt_style *style, const message *messages, 
   jinja_output o;
   TRY(run(style, messages, n, add_generation_prompt, &o, e));
   for (uint64_t i = 0; i < o.text.length; i++) {
-    text_putc(&out->content, jinja_origin(&o, i) != ORIGIN_TEMPLATE);
+    const uint32_t origin = jinja_origin(&o, i);
+    text_putc(&out->content, origin != ORIGIN_TEMPLATE);
     text_putc(&out->target, 0);
+    text_put(&out->origins, (const char *)&origin, sizeof origin);
   }
   text_put(&out->content, "", 0), text_put(&out->target, "", 0); // there, even where the text is empty
   out->prompt_end = o.text.length;

@@ -7,7 +7,7 @@
 
 enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
 
-static data_format format_of(vkift_data_format f) {
+data_format corpus_format(vkift_data_format f) {
   switch (f) {
     case VKIFT_DATA_ALPACA: return DATA_ALPACA;
     case VKIFT_DATA_MESSAGES: return DATA_MESSAGES;
@@ -40,7 +40,7 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift
                            .vocab_size = m->config.vocab_size,
                            .max_length = max_length,
                            .excess = excess_of(excess),
-                           .format = format_of(format),
+                           .format = corpus_format(format),
                            .train_on_last = train_on == VKIFT_TRAIN_ON_LAST,
                            .skip_bad_examples = skip_bad,
                            .all_tokens = objective == VKIFT_LM};

@@ -18,16 +18,24 @@ static bool check_end_of_turn(const model *m, const char *name, const prompt_sty
              style->end_of_turn, m->path);
 }
 
+// Its text; of a built-in name, which is no path, whatever lies in the working directory, the name itself.
+static bool read_template(arena *a, const char *chat_template, const char **source, err *e) {
+  char *content;
+  *source = chat_template;
+  if (is_built_in(chat_template)) return true;
+  TRY(file_read(a, chat_template, TEMPLATE_LIMIT, &content, NULL, e));
+  return *source = content, true;
+}
+
+bool prompt_from_file(arena *a, const char *chat_template, const char *bos, const char *eos, prompt_style *style, err *e) {
+  const char *source;
+  TRY(read_template(a, chat_template, &source, e));
+  return prompt_from_template(a, chat_template, source, bos, eos, style, e);
+}
+
 bool prompt_choose(arena *a, const model *m, const char *chat_template, prompt_style *style, err *e) {
-  const char *name = m->path, *source = m->chat_template;
-  if (chat_template) {
-    name = source = chat_template;
-    if (!is_built_in(chat_template)) { // such a name is no path, whatever lies in the working directory
-      char *content;
-      TRY(file_read(a, chat_template, TEMPLATE_LIMIT, &content, NULL, e));
-      source = content;
-    }
-  }
+  const char *name = chat_template ? chat_template : m->path, *source = m->chat_template;
+  if (chat_template) TRY(read_template(a, chat_template, &source, e));
   TRY(prompt_from_template(a, name, source, m->bos_text, m->eos_text, style, e));
   if (style->kind == PROMPT_ALPACA) style->bos = mask_added_bos(m->tokenizer); // no template asks for it: the tokenizer may
   return check_end_of_turn(m, name, style, e);
