@@ -451,6 +451,22 @@ typedef struct vkift_rendering {
 vkift_status vkift_data_render(const vkift_render_options *options,
                                void (*rendering)(void *user, const vkift_rendering *rendering), void *user, vkift_error *error);
 
+typedef enum vkift_convert_to {
+  VKIFT_CONVERT_MESSAGES, // {"messages": [{"role", "content"}]}: no model is needed; text, segments and token ids are refused
+  VKIFT_CONVERT_TOKENS,   // {"input_ids", "labels"}: as the model of `source` would be trained on it
+} vkift_convert_to;
+
+typedef struct vkift_conversion {
+  int64_t rows;
+  int64_t skipped_bad, dropped_long, truncated;
+} vkift_conversion;
+
+// Writes the data as JSON Lines to `output`, whole or not at all; a file that is there already is refused. Task, cluster,
+// source, weight and choices go with each row. MESSAGES: the input of an instruction follows it as a paragraph, or under
+// Alpaca's heading where source.chat_template is "alpaca". result may be NULL.
+vkift_status vkift_data_convert(const vkift_data_options *options, vkift_convert_to to, const char *output,
+                                vkift_conversion *result, vkift_error *error);
+
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
 typedef struct vkift_tokenizer vkift_tokenizer;

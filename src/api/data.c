@@ -2,27 +2,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/data_reading.h"
 #include "api/status.h"
 #include "data/survey.h"
 #include "eval/corpus.h"
-#include "eval/loaded.h"
 
-typedef struct reading {
-  arena *memory;
-  const vkift_data_options *options;
-  loaded loaded;
-  dataset data;
-  uint32_t max_length;
-} reading;
-
-static bool open_model(reading *r, err *e) {
+static bool open_model(arena *a, data_reading *r, err *e) {
   const char *model_path, *adapter_path;
-  TRY(loaded_resolve(r->memory, &r->options->source, &r->loaded, &model_path, &adapter_path, e));
-  TRY(model_open(r->memory, model_path, true, &r->loaded.model, e));
-  return loaded_prompt(r->memory, &r->options->source, &r->loaded, e);
+  TRY(loaded_resolve(a, &r->options->source, &r->loaded, &model_path, &adapter_path, e));
+  TRY(model_open(a, model_path, true, &r->loaded.model, e));
+  return loaded_prompt(a, &r->options->source, &r->loaded, e);
 }
 
-static bool read_data(reading *r, err *e) {
+static bool read_data(arena *a, data_reading *r, err *e) {
   const vkift_data_options *o = r->options;
   if (!o->data) {
     e->usage = true;
@@ -34,7 +26,11 @@ static bool read_data(reading *r, err *e) {
                                            o->excess_length, r->max_length, o->skip_bad_examples);
   options.strip_suffix = o->strip_suffix;
   options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
-  return dataset_read_split(r->memory, o->data, "train", &options, &r->data, e);
+  return dataset_read_split(a, o->data, "train", &options, &r->data, e);
+}
+
+bool data_reading_open(arena *a, data_reading *r, err *e) {
+  return open_model(a, r, e) && read_data(a, r, e);
 }
 
 // --- examples ----------------------------------------------------------------------------------------------------------
@@ -60,7 +56,7 @@ static bool split_text(arena *a, const tokenizer *t, const example *x, vkift_dat
   return ok;
 }
 
-static bool show_example(const reading *r, const vkift_data_events *events, uint64_t index, err *e) {
+static bool show_example(const data_reading *r, const vkift_data_events *events, uint64_t index, err *e) {
   const example *x = &r->data.items[index];
   arena *a = arena_new("example");
   vkift_data_token *tokens = ARENA_ARRAY(a, vkift_data_token, x->n);
@@ -81,7 +77,7 @@ static bool show_example(const reading *r, const vkift_data_events *events, uint
   return ok;
 }
 
-static bool show_examples(const reading *r, const vkift_data_events *events, err *e) {
+static bool show_examples(const data_reading *r, const vkift_data_events *events, err *e) {
   if (!events || !events->example) return true;
   if (events->first < 0 || (uint64_t)events->first >= r->data.n)
     return ERR(e, "%s: there is no example %lld: it has %llu", r->options->data, (long long)events->first,
@@ -93,7 +89,7 @@ static bool show_examples(const reading *r, const vkift_data_events *events, err
 
 // --- report --------------------------------------------------------------------------------------------------------------
 
-static void fill_report(const reading *r, const survey *s, vkift_data_report *out) {
+static void fill_report(const data_reading *r, const survey *s, vkift_data_report *out) {
   *out = (vkift_data_report){.examples = (int64_t)s->n,
                              .tokens = (int64_t)s->n_tokens,
                              .target_tokens = (int64_t)s->n_targets,
@@ -114,10 +110,10 @@ static void fill_report(const reading *r, const survey *s, vkift_data_report *ou
   snprintf(out->end_marker, sizeof out->end_marker, "%s", s->end_marker ? s->end_marker : "");
 }
 
-static bool report_on(const reading *r, const vkift_data_events *events, vkift_data_report *report, err *e) {
+static bool report_on(arena *a, const data_reading *r, const vkift_data_events *events, vkift_data_report *report, err *e) {
   survey s;
   if (!report) return true;
-  TRY(survey_make(r->memory, &r->data, r->loaded.model->tokenizer, &s, e));
+  TRY(survey_make(a, &r->data, r->loaded.model->tokenizer, &s, e));
   fill_report(r, &s, report);
   for (uint32_t i = 0; events && events->task && i < s.n_tasks; i++) {
     const survey_task *t = &s.tasks[i];
@@ -131,8 +127,8 @@ vkift_status vkift_data_read(const vkift_data_options *options, const vkift_data
                              vkift_error *error) {
   err e = {0};
   arena *a = arena_new("data");
-  reading r = {.memory = a, .options = options};
-  const bool ok = open_model(&r, &e) && read_data(&r, &e) && show_examples(&r, events, &e) && report_on(&r, events, report, &e);
+  data_reading r = {.options = options};
+  const bool ok = data_reading_open(a, &r, &e) && show_examples(&r, events, &e) && report_on(a, &r, events, report, &e);
   loaded_close(&r.loaded);
   arena_free(a);
   return status_from(ok, &e, error);

@@ -109,7 +109,7 @@ static bool render_all(const vkift_render_options *o, rendering *to, err *e) {
                              .any_conversation = true,
                              .strip_suffix = o->strip_suffix};
   options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
-  return conversations_read(o->data, &options, render_one, to, e);
+  return conversations_read(o->data, &options, render_one, to, NULL, e);
 }
 
 vkift_status vkift_data_render(const vkift_render_options *options, void (*on)(void *user, const vkift_rendering *rendering),

@@ -1,5 +1,6 @@
 // vkift data: what a model would be trained on. `show` prints examples as the model gets them, with the loss in colour;
-// `check` reads everything and reports. `render` (data_render.c) shows the text alone.
+// `check` reads everything and reports. `convert` writes another form. `render` (data_render.c) shows the
+// text alone.
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@
 typedef struct data_flags {
   int64_t index, count;
   bool json, tokens;
+  vkift_convert_to to;
+  const char *output;
 } data_flags;
 
 static const option data_table[] = {
@@ -51,6 +54,12 @@ static const option check_table[] = {
     {"json", OPTION_BOOL, AT(json), .help = "the report as one JSON object"},
     {0},
 };
+static const char *const convert_names[] = {[VKIFT_CONVERT_MESSAGES] = "messages", [VKIFT_CONVERT_TOKENS] = "tokens", NULL};
+static const option convert_table[] = {
+    {"to", OPTION_ENUM, AT(to), .names = convert_names, .help = "rows of messages, or of token ids with labels"},
+    {"output", OPTION_PATH, AT(output), .value = "FILE", .help = "a new file"},
+    {0},
+};
 #undef AT
 
 static const command_help show_help = {
@@ -66,6 +75,14 @@ static const command_help check_help = {
         "Reads the whole data set and reports what a run on it would meet: tasks, lengths, targets, what is dropped, duplicates, "
         "text that looks like control tokens. No weights are read.",
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
+};
+static const command_help convert_help = {
+    .usage = "vkift data convert [RUN | --model PATH] --data PATH --to messages|tokens --output FILE [options]",
+    .about =
+        "Writes any readable form of data as JSON Lines of messages, or of token ids with labels as the model would be trained "
+        "on "
+        "them. For messages no model is needed. The file appears whole or not at all.",
+    .example = "vkift data convert --data alpaca.jsonl --to messages --output messages.jsonl",
 };
 
 // --- show --------------------------------------------------------------------------------------------------------------
@@ -224,9 +241,9 @@ static void print_report_json(const vkift_data_report *r, const task_list *tasks
 
 // --- the command -------------------------------------------------------------------------------------------------------
 
-static bool check_source(const vkift_data_options *o, err *e) {
+static bool check_source(const vkift_data_options *o, bool needs_model, err *e) {
   const char *fault = NULL;
-  if (!o->source.run == !o->source.model) fault = "give a run directory, or --model";
+  if (needs_model && !o->source.run == !o->source.model) fault = "give a run directory, or --model";
   else if (!o->data) fault = "--data is missing: which data?";
   if (!fault) return true;
   e->usage = true;
@@ -251,41 +268,59 @@ static bool check(const vkift_data_options *o, const data_flags *own, err *e) {
   return ok;
 }
 
+static bool convert(const vkift_data_options *o, const data_flags *own, err *e) {
+  vkift_conversion done;
+  vkift_error error = {0};
+  if (!library_ok(vkift_data_convert(o, own->to, own->output, &done, &error), &error, e)) return false;
+  printf("%s rows in %s", show_count(done.rows).text, own->output);
+  if (done.skipped_bad) printf("; %s bad examples are skipped", show_count(done.skipped_bad).text);
+  if (done.dropped_long) printf("; %s too long and left out (--max-length)", show_count(done.dropped_long).text);
+  if (done.truncated) printf("; %s cut", show_count(done.truncated).text);
+  putchar('\n');
+  return true;
+}
+
 // `vkift data` without a verb: its help says what there is.
 static const command_help verbs_help = {
-    .usage = "vkift data show|check|render [RUN | --model PATH] --data PATH [options]",
+    .usage = "vkift data show|check|render|convert [RUN | --model PATH] --data PATH [options]",
     .about =
         "What a model would be trained on. show prints examples as the model gets them, with the loss in colour; check reads "
-        "the whole data set and reports; render prints conversations as a chat template writes them. Each has its own --help.",
+        "the whole data set and reports; render prints conversations as a chat template writes them; convert writes data in "
+        "another form. Each has its own --help.",
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
 };
 
-typedef enum verb { VERB_NONE, VERB_SHOW, VERB_CHECK } verb;
+typedef enum verb { VERB_NONE, VERB_SHOW, VERB_CHECK, VERB_CONVERT, N_VERBS } verb;
 
 static verb verb_of(int argc, char **argv) {
   if (argc < 1) return VERB_NONE;
-  return !strcmp(argv[0], "show") ? VERB_SHOW : !strcmp(argv[0], "check") ? VERB_CHECK : VERB_NONE;
+  static const char *const names[N_VERBS] = {
+      [VERB_NONE] = "", [VERB_SHOW] = "show", [VERB_CHECK] = "check", [VERB_CONVERT] = "convert"};
+  verb v = N_VERBS - 1;
+  while (v && strcmp(argv[0], names[v])) v--;
+  return v;
 }
 
 static bool run_verb(verb v, const vkift_data_options *o, data_flags *own, err *e) {
   if (v == VERB_NONE) {
     e->usage = true;
-    return ERR(e, "vkift data: expected show, check or render behind it");
+    return ERR(e, "vkift data: expected show, check, render or convert behind it");
   }
-  return check_source(o, e) && (v == VERB_SHOW ? show(o, own, e) : check(o, own, e));
+  TRY(check_source(o, v != VERB_CONVERT || own->to == VKIFT_CONVERT_TOKENS, e));
+  return v == VERB_SHOW ? show(o, own, e) : v == VERB_CHECK ? check(o, own, e) : convert(o, own, e);
 }
 
 bool data_run(int argc, char **argv, err *e) {
   if (argc > 0 && !strcmp(argv[0], "render")) return data_render_run(argc - 1, argv + 1, e);
   const verb v = verb_of(argc, argv);
   const int behind = v != VERB_NONE;
-  static const command_help *const helps[] = {&verbs_help, &show_help, &check_help};
+  static const command_help *const helps[] = {&verbs_help, &show_help, &check_help, &convert_help};
+  static const option *const tables[] = {show_table, show_table, check_table, convert_table};
   vkift_data_options o = vkift_data_defaults();
   const vkift_data_options defaults = o;
   data_flags own = {.count = 1};
   const data_flags own_defaults = own;
-  const option_set sets[] = {
-      {source_option_table, &o.source}, {data_table, &o}, {v == VERB_CHECK ? check_table : show_table, &own}};
+  const option_set sets[] = {{source_option_table, &o.source}, {data_table, &o}, {tables[v], &own}};
   flags f;
   arena *a = arena_new("command line");
   bool ok = flags_read(a, sets, 3, "run directory", argc - behind, argv + behind, &f, e) && flags_store(a, &f, e);

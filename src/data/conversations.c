@@ -14,8 +14,16 @@ typedef struct reading {
   void *user;
   const char *file;
   data_format format; // of the file's rows, from its first one on
-  uint64_t n;
+  uint64_t n, n_skipped;
+  bool is_stopped; // by the callback: no fault of the data
 } reading;
+
+// false ends the reading; a fault that is skipped does not.
+static bool skip(reading *r, const err *fault, err *e) {
+  if (r->is_stopped || !r->options->skip_bad_examples) return ERR(e, "%s", fault->message);
+  r->n_skipped++;
+  return true;
+}
 
 // The instruction of Super-NaturalInstructions is put into words with as many demonstrations as were asked for: nothing is
 // left out for its length, which only a tokenizer knows.
@@ -31,6 +39,7 @@ static bool hand_over(reading *r, const formats_row *row, raw_example *raw, uint
   r->n++;
   const bool ok = r->on(r->user, &(conversation){raw, r->file, place}, e);
   text_free(&prompt);
+  r->is_stopped = !ok;
   return ok;
 }
 
@@ -43,16 +52,18 @@ static bool check_format(const reading *r, const json *doc, err *e) {
 static bool read_row(reading *r, arena *a, const jsonl *file, const json *doc, uint32_t place, err *e) {
   const bool detected = r->options->format == DATA_AUTO;
   formats_row row;
-  if (r->format == DATA_AUTO) TRY(formats_detect(doc, &r->format, e));
+  err fault = {0};
+  if (r->format == DATA_AUTO && !formats_detect(doc, &r->format, &fault)) return skip(r, &fault, e);
   TRY(check_format(r, doc, e));
-  TRY(formats_open(a, doc, r->format, detected, r->options, &row, e));
+  if (!formats_open(a, doc, r->format, detected, r->options, &row, &fault)) return skip(r, &fault, e);
   for (uint32_t i = 0; i < row.n; i++) {
     arena *one = arena_new("one conversation");
     raw_example raw;
     const uint32_t at = file->is_document ? row.places ? row.places[i] : 1 : place;
-    const bool ok = formats_read(one, &row, i, &raw, e) && hand_over(r, &row, &raw, at, e);
+    fault = (err){0};
+    const bool ok = formats_read(one, &row, i, &raw, &fault) && hand_over(r, &row, &raw, at, &fault);
     arena_free(one);
-    TRY(ok);
+    if (!ok) TRY(skip(r, &fault, e));
   }
   return true;
 }
@@ -62,10 +73,13 @@ static bool read_item(reading *r, const jsonl *file, const jsonl_item *item, err
   const char *origin =
       file->is_document ? r->file : arena_printf(a, file->is_array ? "%s: item %u" : "%s:%u", r->file, item->place);
   json doc;
-  bool ok = json_parse(origin, item->data, item->length, &doc, e);
+  err fault = {0};
+  bool ok = json_parse(origin, item->data, item->length, &doc, &fault);
   if (ok) {
     ok = read_row(r, a, file, &doc, item->place, e);
     json_free(&doc);
+  } else {
+    ok = skip(r, &fault, e);
   }
   arena_free(a);
   return ok;
@@ -78,15 +92,19 @@ static bool read_file(reading *r, err *e) {
   bool ok = jsonl_open(r->file, (const char *)map.data, map.size, &file, e);
   for (bool more = true; ok && more;) {
     jsonl_item item;
-    const jsonl_status status = jsonl_next(&file, &item, e);
-    more = status == JSONL_ITEM;
-    ok = more ? read_item(r, &file, &item, e) : status == JSONL_END;
+    err fault = {0};
+    const jsonl_status status = jsonl_next(&file, &item, &fault);
+    more = status == JSONL_ITEM || status == JSONL_BAD;
+    if (status == JSONL_ITEM) ok = read_item(r, &file, &item, e);
+    else if (status == JSONL_BAD) ok = skip(r, &fault, e);
+    else if (status == JSONL_BROKEN) ok = ERR(e, "%s", fault.message);
   }
   file_unmap(&map);
   return ok;
 }
 
-bool conversations_read(const char *path, const dataset_options *options, conversation_fn *on, void *user, err *e) {
+bool conversations_read(const char *path, const dataset_options *options, conversation_fn *on, void *user, uint64_t *n_skipped,
+                        err *e) {
   arena *a = arena_new("files of conversations");
   dataset_files files;
   reading r = {.options = options, .on = on, .user = user};
@@ -96,7 +114,8 @@ bool conversations_read(const char *path, const dataset_options *options, conver
     r.format = options->format;
     ok = read_file(&r, e);
   }
-  if (ok && !r.n) ok = ERR(e, "%s: expected conversations, found none", path);
+  if (n_skipped) *n_skipped = r.n_skipped;
+  if (ok && !r.n) ok = ERR(e, "%s: expected conversations, found none that can be used", path);
   arena_free(a);
   return ok;
 }

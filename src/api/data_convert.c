@@ -1,0 +1,144 @@
+// vkift_data_convert of the public API: any readable form as rows of messages or of token ids.
+#include <stdio.h>
+#include <string.h>
+
+#include "api/data_reading.h"
+#include "api/status.h"
+#include "base/file.h"
+#include "data/conversations.h"
+#include "data/prompt_template.h"
+#include "eval/corpus.h"
+
+typedef struct conversion {
+  file_writer file;
+  text row;
+  vkift_conversion counts;
+} conversion;
+
+static bool write_row(conversion *c, err *e) {
+  text_puts(&c->row, "}\n");
+  const bool ok = file_write(&c->file, c->row.data, c->row.length, e);
+  text_clear(&c->row);
+  c->counts.rows += ok;
+  return ok;
+}
+
+// --- what rows of all forms may carry ----------------------------------------------------------------------------------
+
+static void put_string(text *out, const char *key, const char *value) {
+  if (!value || !*value) return;
+  text_printf(out, ", \"%s\": ", key);
+  json_put_string(out, value);
+}
+
+static void put_attributes(text *out, const char *task, const char *cluster, const char *source, float times, strings choices) {
+  put_string(out, "task", task);
+  put_string(out, "cluster", cluster);
+  put_string(out, "source", source);
+  if (times < 1 || times > 1) {
+    text_puts(out, ", \"weight\": ");
+    json_put_number(out, (double)times);
+  }
+  for (uint32_t i = 0; i < choices.n; i++) {
+    text_puts(out, i ? ", " : ", \"choices\": [");
+    json_put_string(out, choices.items[i]);
+  }
+  if (choices.n) text_putc(out, ']');
+}
+
+// --- messages ----------------------------------------------------------------------------------------------------------
+
+static void put_message(text *out, const message *m) {
+  text_printf(out, "{\"role\": \"%s\", \"content\": ", prompt_role_name(m->role));
+  json_put_string(out, m->content);
+  if (m->tool_calls) text_printf(out, ", \"tool_calls\": %s", m->tool_calls);
+  if (m->role == ROLE_ASSISTANT && !m->train) text_puts(out, ", \"train\": false");
+  text_putc(out, '}');
+}
+
+static bool write_conversation(void *user, const conversation *one, err *e) {
+  conversion *c = user;
+  const raw_example *raw = one->raw;
+  text_puts(&c->row, "{\"messages\": [");
+  for (uint32_t i = 0; i < raw->n_messages; i++) {
+    if (i) text_puts(&c->row, ", ");
+    put_message(&c->row, &raw->messages[i]);
+  }
+  text_putc(&c->row, ']');
+  if (raw->messages[0].tools) text_printf(&c->row, ", \"tools\": %s", raw->messages[0].tools);
+  put_attributes(&c->row, raw->task, raw->cluster, raw->source, raw->weight, raw->choices);
+  return write_row(c, e);
+}
+
+static bool write_messages(const vkift_data_options *o, conversion *c, err *e) {
+  const bool alpaca = o->source.chat_template && !strcmp(o->source.chat_template, "alpaca");
+  const prompt_style prompt = {.kind = alpaca ? PROMPT_ALPACA : PROMPT_TEMPLATE}; // decides how an input joins an instruction
+  dataset_options options = {.prompt = &prompt,
+                             .format = corpus_format(o->data_format),
+                             .train_on_last = o->train_on == VKIFT_TRAIN_ON_LAST,
+                             .all_tokens = o->objective == VKIFT_LM,
+                             .skip_bad_examples = o->skip_bad_examples,
+                             .strip_suffix = o->strip_suffix};
+  options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  uint64_t skipped;
+  TRY(conversations_read(o->data, &options, write_conversation, c, &skipped, e));
+  c->counts.skipped_bad = (int64_t)skipped;
+  return true;
+}
+
+// --- tokens ------------------------------------------------------------------------------------------------------------
+
+static bool write_example(conversion *c, const example *x, err *e) {
+  text_puts(&c->row, "{\"input_ids\": [");
+  for (uint32_t i = 0; i < x->n; i++) text_printf(&c->row, "%s%d", i ? ", " : "", (int)x->ids[i]);
+  text_puts(&c->row, "], \"labels\": [");
+  for (uint32_t i = 0; i < x->n; i++) text_printf(&c->row, "%s%d", i ? ", " : "", x->target[i] ? (int)x->ids[i] : -100);
+  text_putc(&c->row, ']');
+  put_attributes(&c->row, x->task, x->cluster, x->source, x->weight, x->choices);
+  return write_row(c, e);
+}
+
+static bool write_tokens(const vkift_data_options *o, conversion *c, err *e) {
+  arena *a = arena_new("data");
+  data_reading r = {.options = o};
+  bool ok = data_reading_open(a, &r, e);
+  for (uint64_t i = 0; ok && i < r.data.n; i++) ok = write_example(c, &r.data.items[i], e);
+  c->counts.skipped_bad = (int64_t)r.data.skipped_bad;
+  c->counts.dropped_long = (int64_t)r.data.dropped_long;
+  c->counts.truncated = (int64_t)r.data.truncated;
+  loaded_close(&r.loaded);
+  arena_free(a);
+  return ok;
+}
+
+// --- the file ----------------------------------------------------------------------------------------------------------
+
+static bool check(const vkift_data_options *o, const char *output, err *e) {
+  const char *fault = NULL;
+  if (!o->data) fault = "--data is missing: which data?";
+  else if (!output) fault = "--output is missing: which file?";
+  if (fault) {
+    e->usage = true;
+    return ERR(e, "%s", fault);
+  }
+  return !file_exists(output) || ERR(e, "%s: expected a new file's name, found something there already", output);
+}
+
+static bool convert(const vkift_data_options *o, vkift_convert_to to, const char *output, conversion *c, err *e) {
+  TRY(check(o, output, e));
+  TRY(file_writer_open(output, &c->file, e));
+  bool ok = to == VKIFT_CONVERT_TOKENS ? write_tokens(o, c, e) : write_messages(o, c, e);
+  ok = ok && file_writer_commit(&c->file, e);
+  if (!ok) file_writer_abort(&c->file);
+  text_free(&c->row);
+  return ok;
+}
+
+vkift_status vkift_data_convert(const vkift_data_options *options, vkift_convert_to to, const char *output,
+                                vkift_conversion *result, vkift_error *error) {
+  err e = {0};
+  conversion c = {0};
+  const bool ok = convert(options, to, output, &c, &e);
+  if (ok && result) *result = c.counts;
+  return status_from(ok, &e, error);
+}
