@@ -1,10 +1,15 @@
 // ops_test OPERATION: all cases of one operation on the device that VKIFT_DEVICE names, or the best.
-// ops_test coverage:  every operation of ops.def has the cases that it must have (no device needed).
+// ops_test coverage:  every operation of ops.def has the cases that it must have, and no case of cases.txt is gone (no
+//                     device needed).
+// ops_test list:      all cases, one a line, as cases.txt keeps them.
 #include "support/op_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
 
 #define OP(name, backward) extern const op_suite name##_suite;
 #include "ops/ops.def"
@@ -59,6 +64,44 @@ static void every_operation_is_covered(void **state) {
   }
 }
 
+// One line a case: "rmsnorm: prime sizes (f32, backward)".
+static void put_case(text *out, const op_suite *s, const op_case *c) {
+  text_printf(out, "%s: %s (%s%s)\n", s->name, c->name, dtype_get(c->storage)->name, c->backward ? ", backward" : "");
+}
+
+static void list_cases(text *out) {
+  for (int i = 0; i < N_LISTED; i++)
+    for (uint32_t k = 0; k < listed[i].suite->n_cases; k++) put_case(out, listed[i].suite, &listed[i].suite->cases[k]);
+}
+
+// The kinds above would be satisfied by one case each, so the cases themselves (sizes, windows, live rows) are on record.
+static void no_case_is_gone(void **state) {
+  (void)state;
+  const char *source = getenv("VKIFT_SOURCE_DIR");
+  arena *a = arena_new("list of cases");
+  char *record;
+  err e = {0};
+  text cases = {0};
+  list_cases(&cases);
+  if (!file_read(a, test_path(source ? source : ".", "tests/ops/cases.txt"), 1 << 20, &record, NULL, &e))
+    fail_msg("%s", e.message);
+  if (strcmp(record, cases.data))
+    fail_msg(
+        "the cases are not those of tests/ops/cases.txt. A case that was removed must come back; one that was added is put on "
+        "record by: ops_test list >tests/ops/cases.txt. Now they are:\n%s",
+        cases.data);
+  text_free(&cases);
+  arena_free(a);
+}
+
+static int print_cases(void) {
+  text cases = {0};
+  list_cases(&cases);
+  fputs(cases.data, stdout);
+  text_free(&cases);
+  return 0;
+}
+
 static int run_suite(const op_suite *s) {
   struct CMUnitTest *tests = calloc(s->n_cases, sizeof *tests);
   current = s->cases;
@@ -73,9 +116,10 @@ static int run_suite(const op_suite *s) {
 int main(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : "coverage";
   if (!strcmp(name, "coverage")) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_operation_is_covered)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_operation_is_covered), cmocka_unit_test(no_case_is_gone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
   }
+  if (!strcmp(name, "list")) return print_cases();
   const op_suite *suite = NULL;
   for (int i = 0; i < N_LISTED; i++)
     if (!strcmp(name, listed[i].suite->name)) suite = listed[i].suite;
