@@ -99,27 +99,27 @@ CONVERSATIONS = {
   "two_answers": [user("one"), assistant("two"), assistant("three")],
   "quotes": [user("He said \"hi\" and it's \\n not a newline\tTAB"), assistant("ok\\")],
   "thought": [user("Think."), assistant("<think>\nHm. Well.\n</think>\n\nDone."), user("Again."),
-        assistant("<think>\nShort.\n</think>\n\nAgain done.")],
+              assistant("<think>\nShort.\n</think>\n\nAgain done.")],
   "reasoning": [user("Think."), assistant("Done.", reasoning_content="Hm. Well."), user("Again."),
-                  assistant("Again done.", reasoning_content="\nShort.\n")],
+                assistant("Again done.", reasoning_content="\nShort.\n")],
   "thinking": [user("Think."), assistant("Done.", thinking="Hm."), user("Again.")],
   "parts": [user([{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]),
-              assistant([{"type": "text", "text": "three"}])],
+            assistant([{"type": "text", "text": "three"}])],
   "image": [user([{"type": "image"}, {"type": "text", "text": "What is it?"}]), assistant("A cat.")],
   "developer": [{"role": "developer", "content": "Be short."}, user("Hi"), assistant("Yes.")],
   "null_content": [user("Hi"), {"role": "assistant", "content": None}],
   "tool_call": [user("Weather in Köln?"), assistant("", tool_calls=[call("get_weather", {"place": "Köln", "days": 2})]), ANSWER,
-                  assistant("21.5 °C")],
+                assistant("21.5 °C")],
   "tool_call_text": [user("Weather?"), assistant("I look.", tool_calls=[call("get_weather", "{\"place\": \"Köln\"}")]), ANSWER,
-                       assistant("Warm."), user("And now?")],
+                     assistant("Warm."), user("And now?")],
   "tool_calls": [system("Use tools."), user("Weather?"),
-                   assistant(None, tool_calls=[call("get_weather", {"place": "A'b\"<c>", "fields": ["x", 1, 2.5, None, True]}, 1),
-                                               call("now", {}, 2)]),
-                   ANSWER, {"role": "tool", "name": "now", "tool_call_id": "call00002", "content": "noon"}, assistant("Noon, warm.")],
+                 assistant(None, tool_calls=[call("get_weather", {"place": "A'b\"<c>", "fields": ["x", 1, 2.5, None, True]}, 1),
+                                             call("now", {}, 2)]),
+                 ANSWER, {"role": "tool", "name": "now", "tool_call_id": "call00002", "content": "noon"}, assistant("Noon, warm.")],
   "tool_reasoning": [user("Weather?"), assistant("", reasoning_content="I need it.", tool_calls=[call("get_weather", {"place": "X"})]),
-                       ANSWER],
+                     ANSWER],
   "tool_message_parts": [user("Weather?"), assistant("", tool_calls=[call("now", {})]),
-                           {"role": "tool", "tool_call_id": "call00001", "content": [{"type": "text", "text": "late"}]}],
+                         {"role": "tool", "tool_call_id": "call00001", "content": [{"type": "text", "text": "late"}]}],
 }
 
 VARIABLES = [{}, {"tools": TOOLS}, {"enable_thinking": False}, {"enable_thinking": True, "date_string": "1 Jan 2025"},
@@ -143,7 +143,7 @@ def spans(marked):
 def render(template, eos, name, variables, ask):
   case = {"conv": name, "add_generation_prompt": ask, "variables": variables}
   context = {"messages": CONVERSATIONS[name], "tools": None, "documents": None, "bos_token": "<s>", "eos_token": eos,
-               "add_generation_prompt": ask, **variables}
+             "add_generation_prompt": ask, **variables}
   try:
     case["rendered"], case["generation_char_spans"] = spans(template.render(**json.loads(json.dumps(context))))
   except Exception as error:  # whatever a template's mistakes raise
@@ -162,7 +162,7 @@ def read(path):
     print(f"{path.name}: jinja2 does not read it: {error}")
     return None
   row["cases"] = [render(template, eos, name, variables, ask)
-          for name in CONVERSATIONS for variables in VARIABLES for ask in (False, True)]
+                  for name in CONVERSATIONS for variables in VARIABLES for ask in (False, True)]
   return row
 
 
