@@ -31,7 +31,8 @@ static void put_string(text *out, const char *key, const char *value) {
   json_put_string(out, value);
 }
 
-static void put_attributes(text *out, const char *task, const char *cluster, const char *source, float times, strings choices) {
+static void put_attributes(text *out, const char *task, const char *cluster, const char *source, float times,
+                           const packed_strings *choices) {
   put_string(out, "task", task);
   put_string(out, "cluster", cluster);
   put_string(out, "source", source);
@@ -39,11 +40,13 @@ static void put_attributes(text *out, const char *task, const char *cluster, con
     text_puts(out, ", \"weight\": ");
     json_put_number(out, (double)times);
   }
-  for (uint32_t i = 0; i < choices.n; i++) {
+  if (!choices) return;
+  const char *choice = choices->data;
+  for (uint32_t i = 0; i < choices->n; i++, choice = packed_next(choice)) {
     text_puts(out, i ? ", " : ", \"choices\": [");
-    json_put_string(out, choices.items[i]);
+    json_put_string(out, choice);
   }
-  if (choices.n) text_putc(out, ']');
+  text_putc(out, ']');
 }
 
 // --- messages ----------------------------------------------------------------------------------------------------------
@@ -66,7 +69,9 @@ static bool write_conversation(void *user, const conversation *one, err *e) {
   }
   text_putc(&c->row, ']');
   if (raw->messages[0].tools) text_printf(&c->row, ", \"tools\": %s", raw->messages[0].tools);
-  put_attributes(&c->row, raw->task, raw->cluster, raw->source, raw->weight, raw->choices);
+  arena *a = arena_new("a row's choices");
+  put_attributes(&c->row, raw->task, raw->cluster, raw->source, raw->weight, packed_strings_of(a, raw->choices));
+  arena_free(a);
   return write_row(c, e);
 }
 
@@ -94,7 +99,7 @@ static bool write_example(conversion *c, const example *x, err *e) {
   text_puts(&c->row, "], \"labels\": [");
   for (uint32_t i = 0; i < x->n; i++) text_printf(&c->row, "%s%d", i ? ", " : "", x->target[i] ? (int)x->ids[i] : -100);
   text_putc(&c->row, ']');
-  put_attributes(&c->row, x->task, x->cluster, x->source, x->weight, x->choices);
+  put_attributes(&c->row, x->origin->task, x->origin->cluster, x->origin->source, x->weight, x->choices);
   return write_row(c, e);
 }
 

@@ -15,10 +15,17 @@ typedef struct block {
   // data follows, aligned to 16
 } block;
 
+typedef struct ending {
+  struct ending *next;
+  void (*release)(void *object);
+  void *object;
+} ending;
+
 struct arena {
   const char *name;
   block *first;
   uint64_t bytes;
+  ending *endings; // the last one first
 };
 
 static void out_of_memory(const char *name, uint64_t bytes) {
@@ -35,11 +42,18 @@ arena *arena_new(const char *name) {
 
 void arena_free(arena *a) {
   if (!a) return;
+  for (const ending *x = a->endings; x; x = x->next) x->release(x->object);
   for (block *b = a->first, *next; b; b = next) {
     next = b->next;
     free(b);
   }
   free(a);
+}
+
+void arena_at_end(arena *a, void (*release)(void *object), void *object) {
+  ending *x = ARENA_NEW(a, ending);
+  *x = (ending){a->endings, release, object};
+  a->endings = x;
 }
 
 static uint64_t round_up(uint64_t n) {

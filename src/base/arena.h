@@ -12,6 +12,10 @@ typedef struct arena arena;
 arena *arena_new(const char *name);
 void arena_free(arena *a); // NULL is fine
 
+// What lives as long as the arena and is not its memory (a mapped file, say): `release` is called with it when the arena is
+// freed, before its memory goes, the last one first.
+void arena_at_end(arena *a, void (*release)(void *object), void *object);
+
 // `bytes` zeroed bytes, aligned to 16. Never NULL.
 void *arena_alloc(arena *a, uint64_t bytes);
 // `count` objects of `bytes` each; the product is checked.

@@ -43,6 +43,13 @@ void file_unmap(file_map *map) {
   *map = (file_map){0};
 }
 
+void file_map_let_go(const file_map *map, uint64_t from, uint64_t to) {
+  const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+  if (to > map->size) to = map->size;
+  from = from / page * page;
+  if (map->size && from < to) madvise((char *)(uintptr_t)map->data + from, (size_t)(to - from), MADV_DONTNEED);
+}
+
 bool file_read(arena *a, const char *path, uint64_t limit, char **data, uint64_t *size, err *e) {
   file_map map;
   TRY(file_map_open(path, &map, e));
@@ -207,6 +214,13 @@ bool dir_sync(const char *path, err *e) {
 bool dir_rename(const char *from, const char *to, err *e) {
   if (rename(from, to)) return ERR(e, "%s: cannot rename to %s: %s", from, to, strerror(errno));
   return sync_parent(to, e);
+}
+
+char *cache_dir(arena *a) {
+  const char *own = getenv("VKIFT_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (own && *own) return arena_strdup(a, own);
+  if (xdg && *xdg == '/') return path_join(a, xdg, "vkift"); // the XDG specification ignores relative paths
+  return home && *home ? path_join(a, home, ".cache/vkift") : NULL;
 }
 
 char *path_join(arena *a, const char *dir, const char *name) {

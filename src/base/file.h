@@ -18,6 +18,8 @@ typedef struct file_map {
 
 bool file_map_open(const char *path, file_map *map, err *e);
 void file_unmap(file_map *map); // a zeroed map is fine
+// Bytes [from, to) need not stay in memory: they are read again when they are touched again.
+void file_map_let_go(const file_map *map, uint64_t from, uint64_t to);
 
 // The whole file in the arena with a NUL behind it; refused when it is larger than `limit` bytes.
 bool file_read(arena *a, const char *path, uint64_t limit, char **data, uint64_t *size, err *e);
@@ -45,6 +47,7 @@ bool dir_remove(const char *path, err *e);                                     /
 bool dir_sync(const char *path, err *e);                                       // fsync of the directory itself
 bool dir_rename(const char *from, const char *to, err *e);                     // atomic; syncs the parent
 bool dir_list(arena *a, const char *path, char ***names, uint64_t *n, err *e); // sorted, without . and ..
+char *cache_dir(arena *a); // $VKIFT_CACHE_DIR, else vkift's in the user's cache directory (XDG); NULL where there is no home
 char *path_join(arena *a, const char *dir, const char *name);
 char *path_trim(arena *a, const char *path); // without slashes at its end
 const char *path_name(const char *path);     // what stands behind the last slash

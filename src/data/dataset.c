@@ -1,250 +1,104 @@
-// Reading instruction data: items of a file (jsonl.c), rows (formats.c), prompts (prompt.c), tokens and mask (mask.c),
-// and here what is done with lengths, faults and counts.
+// Reading instruction data: examples of files (rows.c), their tokens and mask (encode.c), and here what is done with lengths,
+// faults and counts on the way to the bytes in which a data set is kept (tokenised.c), in memory or in the cache on disk.
 #include "data/dataset.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
-#include "base/file.h"
 #include "base/rng.h"
 #include "data/dataset_files.h"
-#include "data/formats.h"
-#include "data/jsonl.h"
-#include "data/mask.h"
+#include "data/dataset_maps.h"
+#include "data/encode.h"
 #include "data/minhash.h"
+#include "data/rows.h"
+#include "data/token_cache.h"
 
 typedef struct reader {
-  arena *a;
   const dataset_options *options;
-  dataset *set;
-  uint64_t capacity; // of set->items
-  const char *file, *stem;
-  data_format format;
-  bool may_be_empty; // one file of several, where another may have the examples
+  tokenised_writer out;
+  tokenised_counts counts;
+  uint32_t file;     // number of the file that is being read
+  bool may_be_empty; // it is one of several, and another may have the examples
 } reader;
 
-// --- one example ---
+// --- one example -------------------------------------------------------------------------------------------------------
 
-static void count_targets(example *x, bool all_tokens) {
-  if (all_tokens && x->n) memset(x->target, 1, x->n);
-  if (x->n) x->target[0] = 0; // nothing predicts it
+// While it is made, an example's mask can be written to.
+typedef struct draft {
+  example x;
+  uint8_t *target;
+} draft;
+
+static void count_targets(draft *d, bool all_tokens) {
+  example *x = &d->x;
+  if (all_tokens && x->n) memset(d->target, 1, x->n);
+  if (x->n) d->target[0] = 0; // nothing predicts it
   x->n_targets = 0;
-  for (uint32_t i = 0; i < x->n; i++) x->n_targets += x->target[i];
+  for (uint32_t i = 0; i < x->n; i++) x->n_targets += d->target[i];
+  x->target = d->target;
 }
 
-static void append(reader *r, const example *x) {
-  dataset *set = r->set;
-  arena_grow(r->a, (void **)&set->items, &r->capacity, set->n + 1, sizeof *set->items);
-  example *item = &set->items[set->n];
-  *item = *x;
-  item->index = (uint32_t)set->n++;
-  set->n_tokens += x->n;
-  set->n_targets += x->n_targets;
+static bool put(reader *r, draft *d, err *e) {
+  d->x.hash = dataset_hash_example(&d->x);
+  return tokenised_put(&r->out, &d->x, r->file, e);
 }
 
-static void append_pieces(reader *r, const example *whole) {
-  uint32_t most = r->options->max_length, kept = 0;
-  for (uint32_t from = 0; from < whole->n; from += most) {
-    example piece = *whole;
-    piece.n = whole->n - from < most ? whole->n - from : most;
-    piece.ids += from;
+static bool put_pieces(reader *r, const draft *whole, err *e) {
+  const uint32_t most = r->options->max_length, n = whole->x.n, prompt_n = whole->x.prompt_n;
+  uint32_t kept = 0;
+  for (uint32_t from = 0; from < n; from += most) {
+    draft piece = *whole;
+    piece.x.n = n - from < most ? n - from : most;
+    piece.x.ids += from;
     piece.target += from;
-    piece.prompt_n = whole->prompt_n <= from ? 0 : whole->prompt_n - from < piece.n ? whole->prompt_n - from : piece.n;
+    piece.x.prompt_n = prompt_n <= from ? 0 : prompt_n - from < piece.x.n ? prompt_n - from : piece.x.n;
     count_targets(&piece, false);
-    if (piece.n_targets) append(r, &piece), kept++;
-    if (whole->n - from <= most) break; // before `from` could wrap around
+    if (kept) piece.x.sketch = NULL; // of the text as a whole: its pieces are not like one another
+    if (piece.x.n_targets) {
+      TRY(put(r, &piece, e));
+      kept++;
+    }
+    if (n - from <= most) break; // before `from` could wrap around
   }
-  r->set->dropped_long += !kept;
+  r->counts.dropped_long += !kept;
+  return true;
 }
 
-static void append_beginning(reader *r, example *x) {
+static bool put_beginning(reader *r, draft *d, err *e) {
+  example *x = &d->x;
   x->n = r->options->max_length;
   if (x->prompt_n > x->n) x->prompt_n = x->n;
-  count_targets(x, false);
-  if (!x->n_targets) {
-    r->set->dropped_long++;
-    return;
-  }
-  r->set->truncated++;
-  append(r, x);
+  count_targets(d, false);
+  if (!x->n_targets) return r->counts.dropped_long++, true;
+  r->counts.truncated++;
+  return put(r, d, e);
 }
 
-static bool add_example(reader *r, const char *origin, example *x, err *e) {
-  uint32_t most = r->options->max_length;
-  count_targets(x, r->options->all_tokens);
-  if (!x->n_targets) return ERR(e, "%s: the mask covers nothing: none of the example's tokens (%u) carries loss", origin, x->n);
-  if (r->set->n == UINT32_MAX) return ERR(e, "%s: more examples than can be counted", origin);
-  excess_length excess = r->options->excess;
-  if (excess == EXCESS_DEFAULT) excess = r->format == DATA_TEXT ? EXCESS_SPLIT : EXCESS_DROP;
-  if (!most || x->n <= most) append(r, x);
-  else if (excess == EXCESS_DROP) r->set->dropped_long++;
-  else if (excess == EXCESS_TRUNCATE) append_beginning(r, x);
-  else if (excess == EXCESS_SPLIT) append_pieces(r, x);
-  else return ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most, x->n);
-  return true;
-}
-
-// --- from a row to tokens ---
-
-static bool encode_conversation(reader *r, arena *a, const raw_example *raw, masked *m, err *e) {
-  rendered conversation;
-  bool ok = prompt_render(r->options->prompt, raw->messages, raw->n_messages, false, &conversation, e) &&
-            mask_encode(a, r->options->tokenizer, r->options->prompt, &conversation, m, e);
-  rendered_free(&conversation);
-  return ok;
-}
-
-static void copy_tokens(arena *a, const int32_t *ids, const uint8_t *target, uint32_t n, masked *m) {
-  m->n = n;
-  m->ids = ARENA_ARRAY(a, int32_t, n);
-  m->target = ARENA_ARRAY(a, uint8_t, n);
-  memcpy(m->ids, ids, n * sizeof *ids);
-  memcpy(m->target, target, n);
-}
-
-// An instance of Super-NaturalInstructions on its way to tokens.
-typedef struct fitting {
-  reader *r;
-  const formats_row *row;
-  const raw_example *raw;
-} fitting;
-
-// Encodes it with these demonstrations and so much of its input. *fits: within max_length; only then, or where `always`,
-// is it kept in *m.
-static bool encode_instance_as(const fitting *f, superni_encoding how, size_t input_n, bool always, bool *fits, masked *m,
-                               err *e) {
-  const uint32_t most = f->r->options->max_length;
-  arena *scratch = arena_new("one encoding of an instance");
-  text prompt = {0};
-  masked tried;
-  superni_put_prompt(&f->row->task, &how, f->raw->input, input_n, &prompt);
-  f->raw->messages[0].content = prompt.data;
-  bool ok = encode_conversation(f->r, scratch, f->raw, &tried, e);
-  f->raw->messages[0].content = "";
-  if (ok) *fits = !most || tried.n <= most;
-  if (ok && (*fits || always)) {
-    *m = tried;
-    copy_tokens(f->r->a, tried.ids, tried.target, tried.n, m);
-  }
-  text_free(&prompt);
-  arena_free(scratch);
-  return ok;
-}
-
-static bool instance_fits(const fitting *f, superni_encoding how, size_t input_n, bool *fits, err *e) {
-  masked unused;
-  return encode_instance_as(f, how, input_n, false, fits, &unused, e);
-}
-
-// Tk-Instruct's order: a demonstration is taken while the whole still fits, positive ones first.
-static bool fit_demonstrations(const fitting *f, superni_encoding wanted, superni_encoding *how, err *e) {
-  const size_t input_n = strlen(f->raw->input);
-  *how = (superni_encoding){.explanations = wanted.explanations};
-  uint32_t *const counts[] = {&how->n_pos, &how->n_neg}, most[] = {wanted.n_pos, wanted.n_neg};
-  for (int kind = 0; kind < 2; kind++) {
-    bool fits = true;
-    while (fits && *counts[kind] < most[kind]) {
-      ++*counts[kind];
-      TRY(instance_fits(f, *how, input_n, &fits, e));
-      *counts[kind] -= !fits;
-    }
-  }
-  return true;
-}
-
-// The longest beginning of the input, in whole characters, with which the example fits; all of it where none does.
-static bool fit_input(const fitting *f, superni_encoding how, size_t *input_n, err *e) {
-  const char *input = f->raw->input;
-  size_t good = 0, bad = strlen(input);
-  bool fits;
-  TRY(instance_fits(f, how, 0, &fits, e));
-  if (!fits) return true;
-  for (;;) {
-    size_t middle = good + (bad - good) / 2;
-    while (middle > good && (input[middle] & 0xC0) == 0x80) middle--;
-    if (middle == good) do
-        middle++;
-      while ((input[middle] & 0xC0) == 0x80);
-    if (middle >= bad) return *input_n = good, true;
-    TRY(instance_fits(f, how, middle, &fits, e));
-    if (fits) good = middle;
-    else bad = middle;
-  }
-}
-
-// A demonstration that would not fit is left out; then the input is cut, where cutting was asked for.
-static bool encode_instance(const fitting *f, masked *m, err *e) {
-  const superni_task *task = &f->row->task;
-  dataset *set = f->r->set;
-  superni_encoding wanted = f->r->options->superni, how;
-  if (wanted.n_pos > task->n_positive) wanted.n_pos = task->n_positive;
-  if (wanted.n_neg > task->n_negative) wanted.n_neg = task->n_negative;
-  const size_t whole = strlen(f->raw->input);
-  size_t input_n = whole;
-  bool fits;
-  TRY(encode_instance_as(f, wanted, whole, false, &fits, m, e));
-  if (fits) return true;
-  TRY(fit_demonstrations(f, wanted, &how, e));
-  TRY(instance_fits(f, how, whole, &fits, e));
-  if (!fits && f->r->options->excess == EXCESS_TRUNCATE) TRY(fit_input(f, how, &input_n, e));
-  set->without_demonstrations += how.n_pos < wanted.n_pos || how.n_neg < wanted.n_neg;
-  set->truncated += input_n < whole;
-  return encode_instance_as(f, how, input_n, true, &fits, m, e);
-}
-
-// Tokens before the last run of targets.
-static uint32_t last_answer(const uint8_t *target, uint32_t n) {
-  while (n && !target[n - 1]) n--;
-  while (n && target[n - 1]) n--;
-  return n;
-}
-
-static bool encode_segments(reader *r, const raw_example *raw, masked *m, err *e) {
-  text all = {0}, target = {0};
-  text_puts(&all, ""), text_puts(&target, "");
-  for (uint32_t i = 0; i < raw->n_segments; i++) {
-    const segment *s = &raw->segments[i];
-    text_puts(&all, s->text);
-    for (const char *c = s->text; *c; c++) text_putc(&target, s->train);
-  }
-  bool ok = mask_encode_marked(r->a, r->options->tokenizer, all.data, target.data, r->options->eos_id, m, e);
-  if (ok) m->prompt_n = last_answer(m->target, m->n);
-  text_free(&all), text_free(&target);
-  return ok;
-}
-
-static bool encode(reader *r, const formats_row *row, const raw_example *raw, masked *m, err *e) {
+// By its length. ROW_STOP: it could not be written.
+static row_outcome put_example(reader *r, const char *origin, data_format format, draft *d, err *e) {
   const dataset_options *o = r->options;
-  switch (raw->format) {
-    case DATA_TEXT: return mask_encode_text(r->a, o->tokenizer, raw->text, o->eos_id, m, e);
-    case DATA_TOKENS:
-      *m = (masked){.prompt_n = last_answer(raw->target, raw->n_ids)};
-      return copy_tokens(r->a, raw->ids, raw->target, raw->n_ids, m), true;
-    case DATA_SEGMENTS: return encode_segments(r, raw, m, e);
-    case DATA_SUPERNI: return encode_instance(&(fitting){r, row, raw}, m, e);
-    default: return encode_conversation(r, r->a, raw, m, e);
+  const uint32_t most = o->max_length;
+  count_targets(d, o->all_tokens);
+  if (!d->x.n_targets) {
+    ERR(e, "%s: the mask covers nothing: none of the example's tokens (%u) carries loss", origin, d->x.n);
+    return ROW_BAD;
+  }
+  if (r->out.n >= UINT32_MAX - 1) return ERR(e, "%s: more examples than can be counted", origin), ROW_STOP;
+  excess_length excess = o->excess;
+  if (excess == EXCESS_DEFAULT) excess = format == DATA_TEXT ? EXCESS_SPLIT : EXCESS_DROP;
+  if (!most || d->x.n <= most) return put(r, d, e) ? ROW_TAKEN : ROW_STOP;
+  switch (excess) {
+    case EXCESS_TRUNCATE: return put_beginning(r, d, e) ? ROW_TAKEN : ROW_STOP;
+    case EXCESS_SPLIT: return put_pieces(r, d, e) ? ROW_TAKEN : ROW_STOP;
+    case EXCESS_ERROR: ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most, d->x.n); return ROW_BAD;
+    default: r->counts.dropped_long++; return ROW_TAKEN;
   }
 }
 
-// --- what an example carries besides its tokens ---
-
-// Most rows of a file carry the same task, cluster and source: one copy for all in a row.
-static const char *keep(reader *r, const char *string, const char *otherwise, size_t offset) {
-  if (!string) return otherwise;
-  if (r->set->n) {
-    const char *before = *(const char *const *)((const char *)&r->set->items[r->set->n - 1] + offset);
-    if (!strcmp(before, string)) return before;
-  }
-  return arena_strdup(r->a, string);
-}
-
-static strings keep_strings(reader *r, strings all) {
-  const char **items = ARENA_ARRAY(r->a, const char *, all.n);
-  for (uint32_t i = 0; i < all.n; i++) items[i] = arena_strdup(r->a, all.items[i]);
-  return all.n ? (strings){items, all.n} : (strings){0};
-}
+// --- what it carries besides its tokens --------------------------------------------------------------------------------
 
 static const char *answer_of(const raw_example *raw) {
   for (uint32_t i = raw->n_messages; i--;)
@@ -267,136 +121,159 @@ static const uint32_t *sketch(arena *a, const raw_example *raw) {
   return m->least;
 }
 
-static bool read_example(reader *r, arena *scratch, const formats_row *row, uint32_t i, uint32_t place, err *e) {
+static row_outcome take_example(void *user, const formats_row *row, raw_example *raw, uint32_t place, err *e) {
+  reader *r = user;
+  arena *a = arena_new("one example's tokens");
   const char *origin = row->json->origin;
-  raw_example raw;
-  TRY(formats_read(scratch, row, i, &raw, e));
   masked m;
-  if (!encode(r, row, &raw, &m, e)) return err_prefix(e, "%s", origin);
-  example x = {.n = m.n,
-               .ids = m.ids,
-               .target = m.target,
-               .weight = raw.weight,
-               .task = keep(r, raw.task, r->stem, offsetof(example, task)),
-               .cluster = keep(r, raw.cluster, "", offsetof(example, cluster)),
-               .source = keep(r, raw.source, "", offsetof(example, source)),
-               .file = r->file,
-               .line = place,
-               .prompt_n = m.prompt_n,
-               .answer = arena_strdup(r->a, answer_of(&raw)),
-               .references = keep_strings(r, raw.references),
-               .choices = keep_strings(r, raw.choices),
-               .sketch = r->options->sketches ? sketch(r->a, &raw) : NULL};
-  return add_example(r, origin, &x, e);
+  encode_losses losses;
+  row_outcome outcome = ROW_BAD;
+  if (encode_example(a, r->options, row, raw, &m, &losses, e)) {
+    const example_origin from = {.task = raw->task, .cluster = raw->cluster, .source = raw->source};
+    draft d = {.target = m.target};
+    d.x = (example){.ids = m.ids,
+                    .n = m.n,
+                    .prompt_n = m.prompt_n,
+                    .weight = raw->weight,
+                    .line = place,
+                    .origin = &from,
+                    .answer = answer_of(raw),
+                    .references = packed_strings_of(a, raw->references),
+                    .choices = packed_strings_of(a, raw->choices),
+                    .sketch = r->options->sketches ? sketch(a, raw) : NULL};
+    r->counts.without_demonstrations += losses.demonstrations;
+    r->counts.truncated += losses.input;
+    outcome = put_example(r, origin, row->format, &d, e);
+  } else {
+    err_prefix(e, "%s", origin);
+  }
+  arena_free(a);
+  return outcome;
 }
 
-// --- rows and items ---
+// --- files -------------------------------------------------------------------------------------------------------------
 
-// Examples that could not be used, of a file whose bad ones are skipped.
-typedef struct faults {
-  uint64_t n;
-  err first;
-} faults;
+// One file's worth of `rows` lies behind: it must have given something.
+static bool check_file(reader *r, const rows_reading *rows, const char *name, uint64_t n_before, uint64_t dropped_before,
+                       uint64_t bad_before, err *e) {
+  const uint64_t dropped = r->counts.dropped_long - dropped_before, bad = rows->n_bad - bad_before;
+  if (r->out.n > n_before || r->may_be_empty) return true;
+  if (!dropped)
+    return ERR(e, "%s: none of its %llu examples can be used; the first fault: %s", name, (unsigned long long)bad,
+               rows->first_bad.message);
+  return ERR(e, "%s: no example is left: %llu longer than %u tokens (--max-length, --excess-length), %llu bad", name,
+             (unsigned long long)dropped, r->options->max_length, (unsigned long long)bad);
+}
 
-// false ends the reading; a fault that is skipped does not.
-static bool skip(const reader *r, faults *f, const err *fault, err *e) {
-  if (!r->options->skip_bad_examples) return ERR(e, "%s", fault->message);
-  if (!f->n++) f->first = *fault;
+static uint64_t bytes_of(const char *path) {
+  struct stat st;
+  return stat(path, &st) || st.st_size < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+static uint64_t bytes_of_all(const dataset_files *files) {
+  uint64_t bytes = 0;
+  for (uint64_t i = 0; i < files->n; i++) bytes += bytes_of(files->paths[i]);
+  return bytes;
+}
+
+static bool read_files(reader *r, const dataset_files *files, err *e) {
+  rows_reading rows = {.options = r->options, .on = take_example, .user = r, .total_bytes = bytes_of_all(files)};
+  for (uint64_t i = 0; i < files->n; i++) {
+    const uint64_t n = r->out.n, dropped = r->counts.dropped_long, bad = rows.n_bad;
+    r->file = (uint32_t)i;
+    TRY(rows_read(&rows, files->paths[i], e));
+    TRY(check_file(r, &rows, files->paths[i], n, dropped, bad, e));
+    rows.done_bytes += bytes_of(files->paths[i]);
+  }
+  r->counts.skipped_bad = rows.n_bad;
   return true;
 }
 
-static bool read_row(reader *r, const jsonl *file, const json *doc, uint32_t place, faults *bad, err *e) {
-  arena *scratch = arena_new("one row of data");
-  bool detected = r->options->format == DATA_AUTO;
-  formats_row row;
-  err fault = {0};
-  bool ok = (r->format != DATA_AUTO || formats_detect(doc, &r->format, &fault)) &&
-            formats_open(scratch, doc, r->format, detected, r->options, &row, &fault);
-  uint32_t n = ok ? row.n : 0;
-  if (!ok) ok = skip(r, bad, &fault, e);
-  for (uint32_t i = 0; ok && i < n; i++) {
-    arena *one = arena_new("one example of data");
-    fault = (err){0};
-    if (!read_example(r, one, &row, i, file->is_document ? row.places ? row.places[i] : 1 : place, &fault))
-      ok = skip(r, bad, &fault, e);
-    arena_free(one);
-  }
-  arena_free(scratch);
+static void add_counts(dataset *set, const tokenised_counts *counts) {
+  set->skipped_bad += counts->skipped_bad;
+  set->dropped_long += counts->dropped_long;
+  set->truncated += counts->truncated;
+  set->without_demonstrations += counts->without_demonstrations;
+}
+
+static void free_image(void *image) {
+  free(image);
+}
+
+// What was written to memory becomes a part of the set.
+static void add_image(arena *a, reader *r, const char *const *files, uint32_t n_files, dataset *set) {
+  text *image = &r->out.image;
+  tokenised_counts counts;
+  arena_at_end(a, free_image, image->data);
+  const bool ok = tokenised_open(a, image->data, image->length, NULL, (tokenised_key){0}, r->options->vocab_size, files, n_files,
+                                 set, &counts);
+  REQUIRE(ok, "%s: %llu examples in %zu bytes cannot be read back", files[0], (unsigned long long)r->out.n, image->length);
+  add_counts(set, &counts);
+}
+
+static bool read_to_memory(arena *a, reader *r, const dataset_files *files, dataset *set, err *e) {
+  const bool ok =
+      tokenised_begin(NULL, (tokenised_key){0}, &r->out, e) && read_files(r, files, e) && tokenised_end(&r->out, &r->counts, e);
+  if (ok) add_image(a, r, (const char *const *)files->paths, (uint32_t)files->n, set);
+  else tokenised_abort(&r->out);
   return ok;
 }
 
-static bool read_item(reader *r, const jsonl *file, const jsonl_item *item, faults *bad, err *e) {
-  text origin = {0};
-  text_puts(&origin, r->file);
-  if (!file->is_document) text_printf(&origin, file->is_array ? ": item %u" : ":%u", item->place);
-  json doc;
-  err fault = {0};
-  bool ok = json_parse(origin.data, item->data, item->length, &doc, &fault);
-  if (ok) {
-    ok = read_row(r, file, &doc, item->place, bad, e);
-    json_free(&doc);
-  } else {
-    ok = skip(r, bad, &fault, e);
+static bool read_to_cache(reader *r, const dataset_files *files, const char *path, tokenised_key key, err *e) {
+  TRY(tokenised_begin(path, key, &r->out, e));
+  bool ok = read_files(r, files, e);
+  if (ok && r->out.n) {
+    ok = tokenised_end(&r->out, &r->counts, e);
+    token_cache_clean(path);
   }
-  text_free(&origin);
+  tokenised_abort(&r->out);
   return ok;
 }
 
-// --- one file ---
-
-static bool read_items(reader *r, jsonl *file, err *e) {
-  uint64_t n_before = r->set->n, dropped_before = r->set->dropped_long;
-  faults bad = {0};
-  for (;;) {
-    jsonl_item item;
-    err fault = {0};
-    jsonl_status status = jsonl_next(file, &item, &fault);
-    if (status == JSONL_END) break;
-    if (status == JSONL_BROKEN) return ERR(e, "%s", fault.message);
-    if (status == JSONL_BAD) TRY(skip(r, &bad, &fault, e));
-    else TRY(read_item(r, file, &item, &bad, e));
+// From the cache where it is there; else it is written first.
+static bool read_through_cache(arena *a, reader *r, const dataset_files *files, dataset *set, err *e) {
+  tokenised_key key;
+  tokenised_counts counts;
+  TRY(token_cache_key(files, r->options, &key, e));
+  const char *path = token_cache_path(a, key);
+  if (!path) return read_to_memory(a, r, files, set, e);
+  if (!token_cache_open(a, path, key, r->options, files, set, &counts)) {
+    TRY(read_to_cache(r, files, path, key, e));
+    if (!file_exists(path)) return add_counts(set, &r->counts), true; // not one example
+    if (!token_cache_open(a, path, key, r->options, files, set, &counts))
+      return ERR(e,
+                 "%s: expected the tokens that were just written there, found something else (VKIFT_DATA_CACHE=off does without)",
+                 path);
   }
-  r->set->skipped_bad += bad.n;
-  if (r->set->n > n_before || r->may_be_empty) return true;
-  uint64_t dropped = r->set->dropped_long - dropped_before;
-  if (!dropped)
-    return ERR(e, "%s: none of its %llu examples can be used; the first fault: %s", r->file, (unsigned long long)bad.n,
-               bad.first.message);
-  return ERR(e, "%s: no example is left: %llu longer than %u tokens (--max-length, --excess-length), %llu bad", r->file,
-             (unsigned long long)dropped, r->options->max_length, (unsigned long long)bad.n);
+  add_counts(set, &counts);
+  return true;
 }
 
-static bool read_memory(arena *a, const char *name, const void *data, uint64_t size, const dataset_options *options,
-                        bool may_be_empty, dataset *set, err *e) {
-  jsonl file;
-  TRY(jsonl_open(name, data, size, &file, e));
-  const char *last = path_name(name), *dot = strrchr(last, '.');
-  reader r = {.a = a,
-              .options = options,
-              .set = set,
-              .capacity = set->n,
-              .file = arena_strdup(a, name),
-              .stem = arena_strndup(a, last, dot && dot > last ? (size_t)(dot - last) : strlen(last)),
-              .format = options->format,
-              .may_be_empty = may_be_empty};
-  return read_items(&r, &file, e);
+static bool read_list(arena *a, const dataset_files *files, const dataset_options *options, dataset *set, err *e) {
+  reader r = {.options = options, .may_be_empty = files->n > 1};
+  if (options->cache && token_cache_wanted(bytes_of_all(files))) return read_through_cache(a, &r, files, set, e);
+  return read_to_memory(a, &r, files, set, e);
+}
+
+bool dataset_read(arena *a, const char *path, const dataset_options *options, dataset *set, err *e) {
+  char **paths = ARENA_ARRAY(a, char *, 1);
+  paths[0] = arena_strdup(a, path);
+  return read_list(a, &(dataset_files){.paths = paths, .n = 1}, options, set, e);
 }
 
 bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t size, const dataset_options *options,
                          dataset *set, err *e) {
-  return read_memory(a, name, data, size, options, false, set, e);
-}
-
-static bool read_path(arena *a, const char *path, const dataset_options *options, bool may_be_empty, dataset *set, err *e) {
-  file_map map;
-  TRY(file_map_open(path, &map, e));
-  bool ok = read_memory(a, path, map.data, map.size, options, may_be_empty, set, e);
-  file_unmap(&map);
+  reader r = {.options = options};
+  rows_reading rows = {.options = options, .on = take_example, .user = &r};
+  const char **files = ARENA_ARRAY(a, const char *, 1);
+  files[0] = arena_strdup(a, name);
+  bool ok = tokenised_begin(NULL, (tokenised_key){0}, &r.out, e) && rows_read_memory(&rows, name, data, size, e) &&
+            check_file(&r, &rows, name, 0, 0, 0, e);
+  r.counts.skipped_bad = rows.n_bad;
+  ok = ok && tokenised_end(&r.out, &r.counts, e);
+  if (ok) add_image(a, &r, files, 1, set);
+  else tokenised_abort(&r.out);
   return ok;
-}
-
-bool dataset_read(arena *a, const char *path, const dataset_options *options, dataset *set, err *e) {
-  return read_path(a, path, options, false, set, e);
 }
 
 bool dataset_read_split(arena *a, const char *path, const char *split, const dataset_options *options, dataset *set, err *e) {
@@ -408,14 +285,14 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
     of_split.max_instances = SUPERNI_TEST_INSTANCES;
     of_split.first_instances = true;
   }
-  for (uint64_t i = 0; i < files.n; i++) TRY(read_path(a, files.paths[i], &of_split, files.n > 1, set, e));
+  TRY(read_list(a, &files, &of_split, set, e));
   set->missing_tasks += files.n_missing;
   return set->n > n_before ||
          ERR(e, "%s: no example is left of its %llu files: all are bad or longer than %u tokens (--max-length)", path,
              (unsigned long long)files.n, options->max_length);
 }
 
-// --- whole sets ---
+// --- whole sets --------------------------------------------------------------------------------------------------------
 
 typedef struct draw {
   uint64_t key, i;
@@ -459,16 +336,22 @@ void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset 
   for (uint64_t i = 0; i < n_held; i++) held[draws[i].i] = true;
   example *all = set->items;
   held_out->items = ARENA_ARRAY(a, example, n_held);
+  held_out->maps = set->maps;
   set->n = set->n_tokens = set->n_targets = 0;
   for (uint64_t i = 0; i < n; i++) move_to(held[i] ? held_out : set, all[i]); // within one array only to the left
+}
+
+// --- hashes ------------------------------------------------------------------------------------------------------------
+
+uint64_t dataset_hash_example(const example *x) {
+  return XXH3_64bits_withSeed(x->target, x->n, XXH3_64bits(x->ids, x->n * sizeof *x->ids));
 }
 
 uint64_t dataset_hash(const dataset *set) {
   uint64_t hash = XXH3_64bits_withSeed(&set->n, sizeof set->n, 0);
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    hash = XXH3_64bits_withSeed(x->ids, x->n * sizeof *x->ids, hash);
-    hash = XXH3_64bits_withSeed(x->target, x->n, hash);
+    hash = XXH3_64bits_withSeed(&x->hash, sizeof x->hash, hash);
     hash = XXH3_64bits_withSeed(&x->weight, sizeof x->weight, hash);
   }
   return hash;

@@ -5,30 +5,32 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "data/prompt.h"
+#include "data/strings.h"
 #include "data/superni.h"
 #include "data/tokenizer.h"
 
-typedef struct strings {
-  const char *const *items;
-  uint32_t n;
-} strings;
-
-typedef struct example {
-  uint32_t index;                      // its place in the data set: keys random numbers, and the order of evaluation output
-  uint32_t n;                          // tokens
-  uint32_t n_targets;                  // tokens that carry loss
-  int32_t *ids;                        // [n]
-  uint8_t *target;                     // [n]: 1 where predicting this token carries loss (the trainer shifts); target[0] is 0
-  float weight;                        // of its loss, 1 by default
-  const char *task, *cluster, *source; // "" where the row has none; task: the file's stem
+// Where examples come from. Those of a file that agree share one.
+typedef struct example_origin {
   const char *file;
-  uint32_t line;          // where it came from, 1-based (array formats: the item's place)
-  uint32_t prompt_n;      // tokens before the last answer: what generation starts from; 0 for text
-  const char *answer;     // text of the last answer, "" where there is none
-  strings references;     // the right answers, where the row has several; else empty
-  strings choices;        // among which the answer is one, where the row has them; else empty
-  const uint32_t *sketch; // [MINHASH_N] of its words (minhash.h); NULL unless asked for
-  uint32_t part;          // number of the `--data` that it came with: the caller's
+  const char *task, *cluster, *source; // "" where the row has none; task: the file's stem
+} example_origin;
+
+// What is known of each example in memory; the rest lies in a mapped file where the data are large (tokenised.h).
+typedef struct example {
+  const int32_t *ids;               // [n]
+  const uint8_t *target;            // [n]: 1 where predicting this token carries loss (the trainer shifts); target[0] is 0
+  const example_origin *origin;     // where it came from
+  const char *answer;               // text of the last answer, "" where there is none
+  const packed_strings *references; // the right answers, where the row has several; else NULL
+  const packed_strings *choices;    // among which the answer is one, where the row has them; else NULL
+  const uint32_t *sketch;           // [MINHASH_N] of its words (minhash.h); NULL unless asked for, and of a text's later pieces
+  uint64_t hash;                    // of ids and targets
+  uint32_t index;                   // its place in the data set: keys random numbers, and the order of evaluation output
+  uint32_t n, n_targets;            // tokens, and those of them that carry loss
+  uint32_t prompt_n;                // tokens before the last answer: what generation starts from; 0 for text
+  uint32_t line;                    // of its file, 1-based (array formats: the item's place)
+  uint32_t part;                    // number of the `--data` that it came with: the caller's
+  float weight;                     // of its loss, 1 by default
 } example;
 
 typedef struct dataset {
@@ -38,6 +40,7 @@ typedef struct dataset {
   uint64_t skipped_bad, dropped_long, truncated; // counted, said by the caller; examples cut into pieces are not among them
   uint64_t without_demonstrations; // Super-NaturalInstructions: examples that lack demonstrations, since they would not fit
   uint64_t missing_tasks;          // names in a list of tasks that have no file
+  const struct dataset_maps *maps; // files in which examples lie; NULL: they lie in memory
 } dataset;
 
 typedef enum data_format {
@@ -72,11 +75,15 @@ typedef struct dataset_options {
   bool first_instances;     // … are its first ones, as the official evaluation has them; else chosen by `seed`
   uint64_t seed;
   bool sketches; // fill example.sketch
+  bool cache;    // tokens of a large data set are kept on disk, and found there the next time (token_cache.h)
+  void (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes); // while data are tokenised; NULL: not wanted
+  void *progress_user;
 } dataset_options;
 
 // Appends the examples of one file (JSON array, JSON Lines, or one JSON object) to `set`. Errors name file, line and
-// field. A file without one usable example is an error, whatever the options. A prompt and a completion that are strings
-// are a user's turn and its answer: both go through the prompt, so that a tuned model is asked in one way only.
+// field; nothing is appended then. A file without one usable example is an error, whatever the options. A prompt and a
+// completion that are strings are a user's turn and its answer: both go through the prompt, so that a tuned model is asked in
+// one way only. What the examples point to lies in the arena or is let go with it.
 bool dataset_read(arena *a, const char *path, const dataset_options *options, dataset *set, err *e);
 // The same from memory; `name` is what messages call it, and its stem the task.
 bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t size, const dataset_options *options,
@@ -86,7 +93,13 @@ bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t 
 bool dataset_read_split(arena *a, const char *path, const char *split, const dataset_options *options, dataset *set, err *e);
 // Moves a seeded share of `set` (by seed and index, at least one example each where share > 0) into `held_out`.
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out);
-// XXH3 over ids, targets and weights in order: what a checkpoint keeps to know its data again.
+// XXH3 over hashes and weights in order: what a checkpoint keeps to know its data again.
 uint64_t dataset_hash(const dataset *set);
+// What hash an example of these tokens has.
+uint64_t dataset_hash_example(const example *x);
+
+// Who goes through the tokens of many examples says of each that it is done with it: what was read of mapped files is let go
+// from time to time, so that a pass over data of any size keeps little of them in memory. Zero-initialise `passed` for a pass.
+void dataset_passed(const dataset *set, const example *x, uint64_t *passed);
 
 #endif

@@ -7,39 +7,49 @@
 #include "base/rng.h"
 #include "data/minhash.h"
 
-// --- a set of examples, found by what they share ---
+// --- examples of a set, found by what they share -----------------------------------------------------------------------
 
 typedef bool (*same_function)(const example *x, const example *y);
 
+// Open addressing, at most half full. 8 bytes a place: many examples are looked through.
+typedef struct table_entry {
+  uint32_t place; // of the example in the set, counted from 1; 0: a free entry
+  uint32_t tag;   // the upper half of its hash
+} table_entry;
+
 typedef struct table {
-  const example **items; // [mask + 1]; NULL: a free place
-  uint64_t *hashes;
+  const example *items; // of the set
+  table_entry *entries; // [mask + 1]
   uint64_t mask;
-  same_function same; // of examples whose hashes are equal; NULL: they are
+  same_function same; // of examples whose hashes seem equal; NULL: they are
 } table;
 
-static table table_new(arena *a, uint64_t n, same_function same) {
+static table table_new(arena *a, const dataset *set, same_function same) {
   uint64_t size = 16;
-  while (size < 2 * n) size *= 2;
-  return (table){ARENA_ARRAY(a, const example *, size), ARENA_ARRAY(a, uint64_t, size), size - 1, same};
+  while (size < 2 * set->n) size *= 2;
+  return (table){set->items, ARENA_ARRAY(a, table_entry, size), size - 1, same};
 }
 
-static uint64_t table_place(const table *t, uint64_t hash, const example *x) {
+// The entry of an example like x, or the free one where x would be.
+static table_entry *table_entry_of(const table *t, uint64_t hash, const example *x) {
+  const uint32_t tag = (uint32_t)(hash >> 32);
   uint64_t at = hash & t->mask;
-  while (t->items[at] && !(t->hashes[at] == hash && (!t->same || t->same(t->items[at], x)))) at = (at + 1) & t->mask;
-  return at;
+  for (;; at = (at + 1) & t->mask) {
+    table_entry *y = &t->entries[at];
+    if (!y->place || (y->tag == tag && (!t->same || t->same(&t->items[y->place - 1], x)))) return y;
+  }
 }
 
 static const example *table_find(const table *t, uint64_t hash, const example *x) {
-  return t->items[table_place(t, hash, x)];
+  const table_entry *y = table_entry_of(t, hash, x);
+  return y->place ? &t->items[y->place - 1] : NULL;
 }
 
-// What was there already, else NULL: then x is there now.
+// What was there already, else NULL: then x, an example of the set, is there now.
 static const example *table_put(table *t, uint64_t hash, const example *x) {
-  uint64_t at = table_place(t, hash, x);
-  if (t->items[at]) return t->items[at];
-  t->items[at] = x;
-  t->hashes[at] = hash;
+  table_entry *y = table_entry_of(t, hash, x);
+  if (y->place) return &t->items[y->place - 1];
+  *y = (table_entry){(uint32_t)(x - t->items) + 1, (uint32_t)(hash >> 32)};
   return NULL;
 }
 
@@ -60,18 +70,19 @@ static uint64_t drop(dataset *set, const bool *marked) {
 // --- duplicates ---
 
 static bool same_example(const example *x, const example *y) {
-  return x->n == y->n && !memcmp(x->ids, y->ids, x->n * sizeof *x->ids) && !memcmp(x->target, y->target, x->n);
-}
-
-static uint64_t hash_example(const example *x) {
-  return XXH3_64bits_withSeed(x->target, x->n, XXH3_64bits(x->ids, x->n * sizeof *x->ids));
+  return x->hash == y->hash && x->n == y->n && !memcmp(x->ids, y->ids, x->n * sizeof *x->ids) &&
+         !memcmp(x->target, y->target, x->n);
 }
 
 uint64_t mixture_drop_duplicates(dataset *set) {
   arena *a = arena_new("a search for duplicates");
-  table seen = table_new(a, set->n, same_example);
+  table seen = table_new(a, set, same_example);
   bool *twice = ARENA_ARRAY(a, bool, set->n);
-  for (uint64_t i = 0; i < set->n; i++) twice[i] = table_put(&seen, hash_example(&set->items[i]), &set->items[i]);
+  uint64_t passed = 0;
+  for (uint64_t i = 0; i < set->n; i++) {
+    twice[i] = table_put(&seen, set->items[i].hash, &set->items[i]);
+    if (twice[i]) dataset_passed(set, &set->items[i], &passed); // it was compared
+  }
   uint64_t n = drop(set, twice);
   arena_free(a);
   return n;
@@ -93,10 +104,17 @@ static uint64_t hash_prompt(const example *x) {
 
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval) {
   arena *a = arena_new("a search for leakage");
-  table asked = table_new(a, eval->n, same_prompt);
+  table asked = table_new(a, eval, same_prompt);
   bool *leaked = ARENA_ARRAY(a, bool, train->n);
-  for (uint64_t i = 0; i < eval->n; i++) table_put(&asked, hash_prompt(&eval->items[i]), &eval->items[i]);
-  for (uint64_t i = 0; i < train->n; i++) leaked[i] = table_find(&asked, hash_prompt(&train->items[i]), &train->items[i]);
+  uint64_t passed = 0;
+  for (uint64_t i = 0; i < eval->n; i++) {
+    table_put(&asked, hash_prompt(&eval->items[i]), &eval->items[i]);
+    dataset_passed(eval, &eval->items[i], &passed);
+  }
+  for (uint64_t i = 0; eval->n && i < train->n; i++) {
+    leaked[i] = table_find(&asked, hash_prompt(&train->items[i]), &train->items[i]);
+    dataset_passed(train, &train->items[i], &passed);
+  }
   uint64_t n = drop(train, leaked);
   arena_free(a);
   return n;
@@ -105,15 +123,15 @@ uint64_t mixture_drop_leaked(dataset *train, const dataset *eval) {
 // --- tasks ---
 
 static bool same_task(const example *x, const example *y) {
-  return !strcmp(x->task, y->task);
+  return x->origin == y->origin || !strcmp(x->origin->task, y->origin->task);
 }
 
 uint32_t mixture_number_tasks(const dataset *set, uint32_t *ids) {
   arena *a = arena_new("the names of tasks");
-  table tasks = table_new(a, set->n, same_task);
+  table tasks = table_new(a, set, same_task);
   uint32_t n = 0;
   for (uint64_t i = 0; i < set->n; i++) {
-    const example *x = &set->items[i], *first = table_put(&tasks, XXH3_64bits(x->task, strlen(x->task)), x);
+    const example *x = &set->items[i], *first = table_put(&tasks, XXH3_64bits(x->origin->task, strlen(x->origin->task)), x);
     ids[i] = first ? ids[first - set->items] : n++;
   }
   arena_free(a);
@@ -154,34 +172,42 @@ uint64_t mixture_limit_tasks(dataset *set, uint64_t most, uint64_t seed) {
 
 // Locality-sensitive hashing (Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", 3.4): texts that agree on all
 // rows of one of 16 bands of 4 are compared. Of two with similarity 0.8, 1 − (1 − 0.8⁴)¹⁶ = 99.98 % are found.
-enum { BAND_ROWS = 4, BANDS = MINHASH_N / BAND_ROWS };
+enum { BAND_ROWS = 4, BANDS = MINHASH_N / BAND_ROWS, BANDS_AT_ONCE = 4 }; // a pass reads all sketches
 static const double NEAR = 0.8;
 
-// Pieces of one text have one sketch: they are not like one another.
-static bool is_near(const example *x, const example *y, double *similarity) {
-  if (x->sketch == y->sketch) return false;
-  *similarity = minhash_similarity(x->sketch, y->sketch);
-  return *similarity >= NEAR;
+// An earlier example that is much like x, by the tables of `first` and the bands behind it; else NULL, and x is in them.
+static const example *find_near(table tables[BANDS_AT_ONCE], uint32_t first, const example *x, double *similarity) {
+  for (uint32_t k = 0; k < BANDS_AT_ONCE; k++) {
+    const uint32_t *rows = x->sketch + (first + k) * BAND_ROWS;
+    const example *y = table_put(&tables[k], XXH3_64bits(rows, BAND_ROWS * sizeof *rows), x);
+    if (!y) continue;
+    *similarity = minhash_similarity(x->sketch, y->sketch);
+    if (*similarity >= NEAR) return y;
+  }
+  return NULL;
 }
 
 near_duplicates mixture_near_duplicates(const dataset *set) {
   near_duplicates found = {0};
   arena *a = arena_new("a search for near duplicates");
   bool *near = ARENA_ARRAY(a, bool, set->n);
-  for (uint32_t band = 0; band < BANDS; band++) {
-    arena *of_band = arena_new("one band");
-    table buckets = table_new(of_band, set->n, NULL);
+  uint64_t passed = 0;
+  for (uint32_t band = 0; band < BANDS; band += BANDS_AT_ONCE) {
+    arena *of_bands = arena_new("some bands");
+    table tables[BANDS_AT_ONCE];
+    for (uint32_t k = 0; k < BANDS_AT_ONCE; k++) tables[k] = table_new(of_bands, set, NULL);
     for (uint64_t i = 0; i < set->n; i++) {
       const example *x = &set->items[i];
       if (!x->sketch || near[i]) continue;
-      const example *y = table_put(&buckets, XXH3_64bits(x->sketch + band * BAND_ROWS, BAND_ROWS * sizeof *x->sketch), x);
       double similarity;
-      if (!y || !is_near(x, y, &similarity)) continue;
+      const example *y = find_near(tables, band, x, &similarity);
+      dataset_passed(set, x, &passed);
+      if (!y) continue;
       near[i] = true;
       found.n++;
       if (!found.first || x < found.first) found.first = x, found.is_like = y, found.similarity = similarity;
     }
-    arena_free(of_band);
+    arena_free(of_bands);
   }
   arena_free(a);
   return found;

@@ -42,14 +42,14 @@ static void count_duplicates(arena *a, const dataset *set, survey *s) {
   uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n);
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    hashes[i] = XXH3_64bits_withSeed(x->target, x->n, XXH3_64bits(x->ids, x->n * sizeof *x->ids));
+    hashes[i] = x->hash;
   }
   qsort(hashes, (size_t)set->n, sizeof *hashes, by_hash);
   for (uint64_t i = 1; i < set->n; i++) s->duplicates += hashes[i] == hashes[i - 1];
 }
 
 static int by_task(const void *a, const void *b) {
-  return strcmp((*(const example *const *)a)->task, (*(const example *const *)b)->task);
+  return strcmp((*(const example *const *)a)->origin->task, (*(const example *const *)b)->origin->task);
 }
 
 static void count_tasks(arena *a, const dataset *set, survey *s) {
@@ -58,7 +58,7 @@ static void count_tasks(arena *a, const dataset *set, survey *s) {
   qsort(order, (size_t)set->n, sizeof *order, by_task);
   s->tasks = ARENA_ARRAY(a, survey_task, set->n);
   for (uint64_t i = 0; i < set->n; i++) {
-    if (!i || strcmp(order[i]->task, order[i - 1]->task)) s->tasks[s->n_tasks++].name = order[i]->task;
+    if (!i || strcmp(order[i]->origin->task, order[i - 1]->origin->task)) s->tasks[s->n_tasks++].name = order[i]->origin->task;
     survey_task *t = &s->tasks[s->n_tasks - 1];
     t->n++;
     t->n_tokens += order[i]->n;

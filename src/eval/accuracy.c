@@ -62,7 +62,7 @@ bool accuracy_measure(arena *a, const loaded *l, const dataset *set, uint32_t ma
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
     if (!x->prompt_n || !*x->answer)
-      return ERR(e, "%s:%u: --accuracy: expected an example with a prompt and an answer", x->file, x->line);
+      return ERR(e, "%s:%u: --accuracy: expected an example with a prompt and an answer", x->origin->file, x->line);
     prompts[i] = (answer_prompt){x->ids, x->prompt_n};
     if (longest < x->prompt_n) longest = x->prompt_n;
   }
@@ -108,7 +108,7 @@ static bool same_answer(const entry *a, const entry *b) {
 void accuracy_report(arena *a, const dataset *set, const accuracy *of, const vkift_eval_events *events) {
   entry *all = ARENA_ARRAY(a, entry, set->n);
   for (uint64_t i = 0; i < set->n; i++) {
-    all[i] = (entry){.cluster = set->items[i].cluster, .correct = of->rows[i].correct};
+    all[i] = (entry){.cluster = set->items[i].origin->cluster, .correct = of->rows[i].correct};
     all[i].expected = trimmed(set->items[i].answer, &all[i].length);
   }
   qsort(all, (size_t)set->n, sizeof *all, by_cluster_and_answer);

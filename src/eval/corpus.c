@@ -165,7 +165,7 @@ void corpus_describe(const corpus *c, text *out) {
     text_printf(out, "; %llu left out whose prompt is in the evaluation data (--allow-leakage)", (unsigned long long)c->leaked);
   if (c->near.n)
     text_printf(out, "; %llu are much like an earlier one (the first: %s:%u, like %s:%u)", (unsigned long long)c->near.n,
-                c->near.first->file, c->near.first->line, c->near.is_like->file, c->near.is_like->line);
+                c->near.first->origin->file, c->near.first->line, c->near.is_like->origin->file, c->near.is_like->line);
   if (!c->eval.n) return;
   text_printf(out, "; %llu examples to evaluate on", (unsigned long long)c->eval.n);
   corpus_describe_lost(&c->eval, c->max_length, out);

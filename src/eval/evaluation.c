@@ -92,10 +92,10 @@ static void hand_over(evaluation *v, const example *x, const float *losses, doub
   for (uint32_t i = 1; i < x->n; i++) v->nll[i] = losses[i - 1], v->target[i] = x->target[i];
   const accuracy_row *answer = v->options->accuracy ? &v->accuracy.rows[v->done] : NULL;
   const vkift_scored scored = {.index = (int64_t)v->done,
-                               .file = x->file,
+                               .file = x->origin->file,
                                .line = x->line,
-                               .task = x->task,
-                               .cluster = x->cluster,
+                               .task = x->origin->task,
+                               .cluster = x->origin->cluster,
                                .n = x->n,
                                .input_ids = x->ids,
                                .nll = v->nll,

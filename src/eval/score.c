@@ -60,7 +60,8 @@ bool score_dataset(score *s, batch *b, const dataset *set, score_each *each, voi
     const float *losses;
     if (!row.n) {
       const example *x = &set->items[first];
-      ok = ERR(e, "%s:%u: an example of %u tokens does not fit into a row of %u", x->file, x->line, x->n, b->limits.tokens);
+      ok = ERR(e, "%s:%u: an example of %u tokens does not fit into a row of %u", x->origin->file, x->line, x->n,
+               b->limits.tokens);
       break;
     }
     batch_put(b, 0, &row, 0);

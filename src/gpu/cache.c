@@ -22,15 +22,8 @@ static const uint64_t MAX_FILE = 1 << 28;
 
 // --- where -----------------------------------------------------------------------------------------------------------
 
-static char *directory(arena *a) {
-  const char *own = getenv("VKIFT_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-  if (own && *own) return arena_strdup(a, own);
-  if (xdg && *xdg == '/') return path_join(a, xdg, "vkift"); // the XDG specification ignores relative paths
-  return home && *home ? path_join(a, home, ".cache/vkift") : NULL;
-}
-
 char *cache_path(arena *a, const gpu_snapshot *s) {
-  char *dir = directory(a);
+  char *dir = cache_dir(a);
   if (!dir) return NULL;
   uint32_t ids[] = {s->vendor_id, s->device_id, s->driver_id, s->driver_version};
   uint64_t device = XXH64(ids, sizeof ids, XXH64(s->pipeline_cache_uuid, sizeof s->pipeline_cache_uuid, 0));
@@ -81,7 +74,7 @@ bool cache_open(gpu_device *d, err *e) {
 // --- writing ---------------------------------------------------------------------------------------------------------
 
 static void save(arena *a, gpu_device *d, size_t bytes) {
-  char *path = cache_path(a, &d->snapshot), *dir = directory(a);
+  char *path = cache_path(a, &d->snapshot), *dir = cache_dir(a);
   uint8_t *file = arena_alloc(a, sizeof(file_header) + bytes), *data = file + sizeof(file_header);
   if (!path || vkGetPipelineCacheData(d->handle, d->pipeline_cache, &bytes, data) != VK_SUCCESS) return;
   file_header h = {.magic = MAGIC, .hash = XXH64(data, bytes, 0), .bytes = bytes};

@@ -66,12 +66,14 @@ static int32_t *read_ids(arena *a, const cJSON *list, uint32_t *n) {
 // --- gradients ---------------------------------------------------------------------------------------------------------
 
 static example read_pair(arena *a, const cJSON *pair) {
-  example x = {.weight = 1, .task = "", .cluster = "", .source = "", .answer = "", .file = "golden", .line = 1};
+  static const example_origin golden = {.file = "golden", .task = "", .cluster = "", .source = ""};
+  example x = {.weight = 1, .origin = &golden, .answer = "", .line = 1};
   x.ids = read_ids(a, get(pair, "ids"), &x.n);
-  x.target = ARENA_ARRAY(a, uint8_t, x.n);
+  uint8_t *target = ARENA_ARRAY(a, uint8_t, x.n);
+  x.target = target;
   uint32_t i = 1; // the mask's first entry belongs to the prediction of token 1
   for (const cJSON *v = get(pair, "target_mask_for_next_token")->child; v; v = v->next)
-    x.n_targets += x.target[i++] = v->valueint != 0;
+    x.n_targets += target[i++] = v->valueint != 0;
   return x;
 }
 

@@ -26,27 +26,24 @@ const char *tiny_model(const char *name) {
   return dir;
 }
 
+static const example_origin made = {.file = "made", .task = "", .cluster = "", .source = ""};
+
 dataset tiny_data(arena *a, const uint32_t *lengths, uint32_t n, uint64_t seed) {
   dataset set = {.items = ARENA_ARRAY(a, example, n), .n = n};
   rng r = rng_new(seed, RNG_TEST);
   for (uint32_t i = 0; i < n; i++) {
     example *x = &set.items[i];
-    *x = (example){.index = i,
-                   .n = lengths[i],
-                   .weight = 1,
-                   .task = "",
-                   .cluster = "",
-                   .source = "",
-                   .answer = "",
-                   .file = "made",
-                   .line = i + 1};
-    x->ids = ARENA_ARRAY(a, int32_t, x->n);
-    x->target = ARENA_ARRAY(a, uint8_t, x->n);
+    *x = (example){.index = i, .n = lengths[i], .weight = 1, .origin = &made, .answer = "", .line = i + 1};
+    int32_t *ids = ARENA_ARRAY(a, int32_t, x->n);
+    uint8_t *target = ARENA_ARRAY(a, uint8_t, x->n);
     for (uint32_t k = 0; k < x->n; k++) {
-      x->ids[k] = (int32_t)rng_below(&r, 263);
-      x->target[k] = k % 2;
+      ids[k] = (int32_t)rng_below(&r, 263);
+      target[k] = k % 2;
       x->n_targets += k % 2;
     }
+    x->ids = ids;
+    x->target = target;
+    x->hash = dataset_hash_example(x);
     set.n_tokens += x->n;
     set.n_targets += x->n_targets;
   }

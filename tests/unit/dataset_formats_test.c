@@ -88,7 +88,7 @@ static void self_instruct_rows(void **state) {
   assert_int_equal(set.items[1].line, 1);
   assert_int_equal(set.items[2].line, 3);
   assert_true(set.items[1].weight == 2 && set.items[2].weight == 1);
-  assert_string_equal(set.items[0].task, "seed");
+  assert_string_equal(set.items[0].origin->task, "seed");
   data_fixture_end(&f);
 }
 
@@ -125,12 +125,12 @@ static void what_any_row_may_carry(void **state) {
     dataset set = data_fixture_read(&f, "r.jsonl", arena_printf(f.a, "%s%s", rows[i], row));
     const example *x = set.items;
     assert_int_equal(set.n, 1);
-    assert_string_equal(x->task, "t");
-    assert_string_equal(x->cluster, "c");
+    assert_string_equal(x->origin->task, "t");
+    assert_string_equal(x->origin->cluster, "c");
     assert_true(x->weight == 0.25f);
-    assert_int_equal(x->choices.n, 2);
-    assert_string_equal(x->choices.items[1], "no");
-    assert_string_equal(x->source, "s");
+    assert_int_equal(x->choices->n, 2);
+    assert_string_equal(packed_next(x->choices->data), "no");
+    assert_string_equal(x->origin->source, "s");
   }
   data_fixture_end(&f);
 }

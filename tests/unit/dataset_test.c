@@ -36,13 +36,13 @@ static void alpaca_rows(void **state) {
                                                 "### Instruction:\na\n\n### Response:\n[b<|endoftext|>]\n\n"
                                                 "### Instruction:\nHi\n\n### Response:\n[Ho<|endoftext|>]");
   assert_true(x->weight == 0.5f && y->weight == 1);
-  assert_string_equal(x->task, "sum");
-  assert_string_equal(y->task, "tasks.v1");
-  assert_string_equal(x->cluster, "");
-  assert_string_equal(y->cluster, "c");
-  assert_string_equal(y->source, "s");
+  assert_string_equal(x->origin->task, "sum");
+  assert_string_equal(y->origin->task, "tasks.v1");
+  assert_string_equal(x->origin->cluster, "");
+  assert_string_equal(y->origin->cluster, "c");
+  assert_string_equal(y->origin->source, "s");
   assert_string_equal(y->answer, "Ho");
-  assert_string_equal(y->file, "some/dir/tasks.v1.json");
+  assert_string_equal(y->origin->file, "some/dir/tasks.v1.json");
   assert_int_equal(y->line, 2);
   assert_int_equal(y->index, 1);
   assert_int_equal(y->n - y->prompt_n, 3);
@@ -285,8 +285,8 @@ static void files_of_a_directory(void **state) {
   assert_true(dataset_read_split(f.a, train, "valid", &f.options, &set, &e)); // a file is itself; appended
   assert_int_equal(set.n, 2);
   assert_int_equal(set.items[1].index, 1);
-  assert_string_equal(set.items[0].file, train);
-  assert_string_equal(set.items[1].task, "train");
+  assert_string_equal(set.items[0].origin->file, train);
+  assert_string_equal(set.items[1].origin->task, "train");
   assert_false(dataset_read_split(f.a, dir, "valid", &f.options, &set, &e));
   assert_non_null(strstr(e.message, "expected valid.jsonl in this directory"));
   e = (err){0};
@@ -354,7 +354,7 @@ static void real_alpaca_and_completions(void **state) {
     assert_int_equal(at, x->n);
     assert_int_equal(x->ids[x->n - 1], f.options.eos_id);
     assert_true(x->ids[x->n - 2] != f.options.eos_id); // the marker that this data carries in its text stays text
-    assert_string_equal(x->task, "paws_labeled_final_Meaning");
+    assert_string_equal(x->origin->task, "paws_labeled_final_Meaning");
   }
   assert_true(set.n > 100);
   data_fixture_end(&f);

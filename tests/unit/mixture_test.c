@@ -90,7 +90,7 @@ static void tasks_are_numbered_and_limited(void **state) {
     mixture_number_tasks(&set, ids);
     bool kept[60] = {false};
     for (uint64_t i = 0; i < set.n; i++) {
-      n[strcmp(set.items[i].task, "rare") ? set.items[i].task[0] == 'x' ? 1 : 2 : 0]++;
+      n[strcmp(set.items[i].origin->task, "rare") ? set.items[i].origin->task[0] == 'x' ? 1 : 2 : 0]++;
       kept[set.items[i].line - 1] = true;
       if (i) assert_true(set.items[i - 1].line < set.items[i].line);
     }

@@ -14,11 +14,13 @@ static void make_examples(arena *a, uint64_t seed, uint32_t n, example *examples
   for (uint32_t i = 0; i < n; i++) {
     example *x = &examples[i];
     *x = (example){.index = n - 1 - i, .n = 2 + rng_below(&r, CAPACITY - 1), .weight = 0.5f + (float)rng_uniform(&r)};
-    x->ids = ARENA_ARRAY(a, int32_t, x->n);
-    x->target = ARENA_ARRAY(a, uint8_t, x->n);
+    int32_t *ids = ARENA_ARRAY(a, int32_t, x->n);
+    uint8_t *target = ARENA_ARRAY(a, uint8_t, x->n);
+    x->ids = ids;
+    x->target = target;
     for (uint32_t p = 0; p < x->n; p++) {
-      x->ids[p] = (int32_t)rng_below(&r, 23);
-      x->target[p] = p && rng_below(&r, 3) == 0;
+      ids[p] = (int32_t)rng_below(&r, 23);
+      target[p] = p && rng_below(&r, 3) == 0;
       x->n_targets += x->target[p];
     }
     list[i] = x;

@@ -32,12 +32,12 @@ static void the_encoding(void **state) {
   const example *x = &set.items[0], *y = &set.items[1];
   assert_string_equal(data_fixture_show(&f, x), CHAT(DEFINITION ONE TWO NOW("six."), "6"));
   assert_string_equal(data_fixture_show(&f, y), CHAT(DEFINITION ONE TWO NOW("?"), "7"));
-  assert_string_equal(x->task, "task1_say");
-  assert_string_equal(x->cluster, "Speech");
-  assert_string_equal(x->source, "a, b");
+  assert_string_equal(x->origin->task, "task1_say");
+  assert_string_equal(x->origin->cluster, "Speech");
+  assert_string_equal(x->origin->source, "a, b");
   assert_string_equal(x->answer, "6");
-  assert_int_equal(x->references.n, 2);
-  assert_string_equal(x->references.items[1], "VI");
+  assert_int_equal(x->references->n, 2);
+  assert_string_equal(packed_next(x->references->data), "VI");
   assert_int_equal(x->line, 1);
   assert_int_equal(y->line, 2);
   const struct {
@@ -98,7 +98,7 @@ static void older_files(void **state) {
                       CHAT("Definition: d.\n\nEmphasis & Caution: be careful.\n\nPrompt: Do it.\n\n"
                            " Positive Example 1 -\nInput: a.\n Output: b.\n Explanation: r.\n\n" NOW("i."),
                            "o"));
-  assert_string_equal(set.items->cluster, "");
+  assert_string_equal(set.items->origin->cluster, "");
   data_fixture_end(&f);
 }
 
@@ -279,9 +279,9 @@ static void real_tasks(void **state) {
       const cJSON *output = cJSON_GetObjectItemCaseSensitive(instance, "output");
       assert_string_equal(data_fixture_next_run(&f, x, &at), arena_printf(f.a, "%s<|im_end|>", output->child->valuestring));
       assert_string_equal(data_fixture_next_run(&f, x, &at), "");
-      assert_int_equal(x->references.n, cJSON_GetArraySize(output));
-      assert_string_equal(x->cluster, category);
-      assert_memory_equal(x->task, names[t], strlen(x->task));
+      assert_int_equal(x->references->n, cJSON_GetArraySize(output));
+      assert_string_equal(x->origin->cluster, category);
+      assert_memory_equal(x->origin->task, names[t], strlen(x->origin->task));
     }
     n_first += cJSON_GetArraySize(list) < 100 ? (uint64_t)cJSON_GetArraySize(list) : 100;
     cJSON_Delete(task);

@@ -1,0 +1,18 @@
+// One example from the form in which its row was read (formats.h) to tokens with a mask.
+#ifndef DATA_ENCODE_H
+#define DATA_ENCODE_H
+
+#include "data/formats.h"
+#include "data/mask.h"
+
+// What had to be left out so that an example fits max_length.
+typedef struct encode_losses {
+  bool demonstrations; // of Super-NaturalInstructions, some or all
+  bool input;          // the end of its input
+} encode_losses;
+
+// By the options' tokenizer and prompt. The result lies in the arena; it may be longer than max_length.
+bool encode_example(arena *a, const dataset_options *options, const formats_row *row, const raw_example *raw, masked *out,
+                    encode_losses *losses, err *e);
+
+#endif
