@@ -201,7 +201,10 @@ typedef struct vkift_train_events {
   void (*step)(void *user, const vkift_step *step);
   void (*evaluation)(void *user, const vkift_eval_point *point);
   void (*note)(void *user, const char *message); // one line about what was found or chosen
-  bool (*should_stop)(void *user); // asked between steps; true: save a checkpoint and return VKIFT_OK with `stopped`
+  // While data are turned into tokens, which the first run on large data has to wait for.
+  void (*reading)(void *user, int64_t done_bytes, int64_t total_bytes);
+  // Asked between steps; true: save a checkpoint and return VKIFT_OK with `stopped`. While data are read: VKIFT_FAILED.
+  bool (*should_stop)(void *user);
 } vkift_train_events;
 
 typedef struct vkift_train_result {

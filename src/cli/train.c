@@ -100,6 +100,13 @@ static void on_evaluation(void *user, const vkift_eval_point *p) {
            show_count(p->examples).text, show_count(p->target_tokens).text);
 }
 
+// Small data are read in no time: then the line would only flicker.
+static void on_reading(void *user, int64_t done, int64_t total) {
+  (void)user;
+  if (total > 4 << 20)
+    log_progress(false, "turning data into tokens: %s of %s", show_bytes((uint64_t)done).text, show_bytes((uint64_t)total).text);
+}
+
 static void on_note(void *user, const char *message) {
   (void)user;
   log_note("%s", message);
@@ -155,8 +162,12 @@ bool train_run(int argc, char **argv, err *e) {
   } else if (ok) {
     interrupts_catch(false);
     int64_t made = 0;
-    const vkift_train_events events = {
-        .user = &made, .step = on_step, .evaluation = on_evaluation, .note = on_note, .should_stop = interrupted};
+    const vkift_train_events events = {.user = &made,
+                                       .step = on_step,
+                                       .evaluation = on_evaluation,
+                                       .note = on_note,
+                                       .reading = on_reading,
+                                       .should_stop = interrupted};
     vkift_train_result result = {0};
     vkift_error error = {0};
     double start = clock_seconds();

@@ -240,6 +240,7 @@ static bool read_through_cache(arena *a, reader *r, const dataset_files *files, 
   if (!token_cache_open(a, path, key, r->options, files, set, &counts)) {
     TRY(read_to_cache(r, files, path, key, e));
     if (!file_exists(path)) return add_counts(set, &r->counts), true; // not one example
+    set->cache_written = path;
     if (!token_cache_open(a, path, key, r->options, files, set, &counts))
       return ERR(e,
                  "%s: expected the tokens that were just written there, found something else (VKIFT_DATA_CACHE=off does without)",

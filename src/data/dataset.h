@@ -41,6 +41,7 @@ typedef struct dataset {
   uint64_t without_demonstrations; // Super-NaturalInstructions: examples that lack demonstrations, since they would not fit
   uint64_t missing_tasks;          // names in a list of tasks that have no file
   const struct dataset_maps *maps; // files in which examples lie; NULL: they lie in memory
+  const char *cache_written;       // the last file that was added to the cache for it; NULL: none
 } dataset;
 
 typedef enum data_format {
@@ -76,7 +77,7 @@ typedef struct dataset_options {
   uint64_t seed;
   bool sketches; // fill example.sketch
   bool cache;    // tokens of a large data set are kept on disk, and found there the next time (token_cache.h)
-  void (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes); // while data are tokenised; NULL: not wanted
+  bool (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes); // while data are tokenised; false stops. NULL: none
   void *progress_user;
 } dataset_options;
 

@@ -47,7 +47,8 @@ static bool read_row(file_reading *f, arena *a, const json *doc, uint32_t item_p
 static bool read_item(file_reading *f, const jsonl_item *item, err *e) {
   const char *name = f->items.name;
   arena *a = arena_new("one row of data");
-  const char *origin = f->items.is_document ? name : arena_printf(a, f->items.is_array ? "%s: item %u" : "%s:%u", name, item->place);
+  const char *origin =
+      f->items.is_document ? name : arena_printf(a, f->items.is_array ? "%s: item %u" : "%s:%u", name, item->place);
   json doc;
   err fault = {0};
   bool ok = json_parse(origin, item->data, item->length, &doc, &fault);
@@ -85,7 +86,8 @@ static bool read_all(rows_reading *r, const char *name, const char *data, uint64
     TRY(read_next(&f, &more, e));
     const uint64_t at = (uint64_t)(f.items.at - data);
     if (o->progress && (at - said >= SAY_BYTES || !more)) {
-      o->progress(o->progress_user, r->done_bytes + at, r->total_bytes);
+      if (!o->progress(o->progress_user, r->done_bytes + at, r->total_bytes))
+        return ERR(e, "stopped while %s was read: nothing has been trained yet", name);
       said = at;
     }
     if (map && at - gone >= LET_GO_BYTES) {

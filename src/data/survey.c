@@ -91,6 +91,7 @@ static const char *find_control(const controls *c, const char *plain) {
 // Text between control tokens is decoded, and must not spell one.
 static bool look_for_controls(const dataset *set, const tokenizer *t, const controls *c, survey *s, err *e) {
   text plain = {0};
+  uint64_t passed = 0;
   bool ok = true;
   for (uint64_t i = 0; ok && i < set->n; i++) {
     const example *x = &set->items[i];
@@ -102,6 +103,7 @@ static bool look_for_controls(const dataset *set, const tokenizer *t, const cont
       ok = tokenizer_decode(t, x->ids + first, end - first, false, &plain, e);
       if (ok && plain.length) found = find_control(c, plain.data);
     }
+    dataset_passed(set, x, &passed);
     if (!found) continue;
     s->control_text++;
     if (!s->control_name) s->control_name = found;
@@ -112,9 +114,11 @@ static bool look_for_controls(const dataset *set, const tokenizer *t, const cont
 
 // "…<|endoftext|>", "…</s>": what other trainers' data carries as text.
 static void look_for_end_markers(const dataset *set, survey *s) {
+  uint64_t passed = 0;
   static const char *const markers[] = {"<|endoftext|>", "</s>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>"};
   for (uint64_t i = 0; i < set->n; i++) {
     const size_t length = strlen(set->items[i].answer);
+    dataset_passed(set, &set->items[i], &passed);
     for (size_t k = 0; k < sizeof markers / sizeof *markers; k++) {
       const size_t n = strlen(markers[k]);
       if (length < n || strcmp(set->items[i].answer + length - n, markers[k])) continue;

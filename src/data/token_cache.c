@@ -113,7 +113,8 @@ const char *token_cache_path(arena *a, tokenised_key key) {
   if (!dir) return NULL;
   dir = path_join(a, dir, "data");
   if (!dir_make(dir, NULL) || access(dir, W_OK)) return NULL;
-  return path_join(a, dir, arena_printf(a, "%016llx%016llx%s", (unsigned long long)key.high, (unsigned long long)key.low, SUFFIX));
+  return path_join(a, dir,
+                   arena_printf(a, "%016llx%016llx%s", (unsigned long long)key.high, (unsigned long long)key.low, SUFFIX));
 }
 
 bool token_cache_open(arena *a, const char *path, tokenised_key key, const dataset_options *options, const dataset_files *files,

@@ -244,12 +244,8 @@ static bool take_record(opening *o, cursor *all, example *x) {
   cursor c = {all->at, all->at + r->bytes};
   if (!take(all, r->bytes) || r->file >= o->n_files) return false;
   take(&c, sizeof *r);
-  *x = (example){.hash = r->hash,
-                 .n = r->n,
-                 .n_targets = r->n_targets,
-                 .prompt_n = r->prompt_n,
-                 .line = r->line,
-                 .weight = r->weight};
+  *x = (example){
+      .hash = r->hash, .n = r->n, .n_targets = r->n_targets, .prompt_n = r->prompt_n, .line = r->line, .weight = r->weight};
   x->ids = take(&c, (uint64_t)r->n * sizeof *x->ids);
   if (r->has_sketch) x->sketch = take(&c, MINHASH_N * sizeof *x->sketch);
   if (!x->ids || (r->has_sketch && !x->sketch) || !take_list(&c, &x->references) || !take_list(&c, &x->choices)) return false;

@@ -43,7 +43,8 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift
                            .format = corpus_format(format),
                            .train_on_last = train_on == VKIFT_TRAIN_ON_LAST,
                            .skip_bad_examples = skip_bad,
-                           .all_tokens = objective == VKIFT_LM};
+                           .all_tokens = objective == VKIFT_LM,
+                           .cache = true};
 }
 
 // --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
@@ -120,11 +121,21 @@ static bool read_training(arena *a, const vkift_train_options *o, dataset_option
   return true;
 }
 
-bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e) {
+static bool say_progress(void *user, uint64_t done_bytes, uint64_t total_bytes) {
+  const vkift_train_events *events = user;
+  if (events->reading) events->reading(events->user, (int64_t)done_bytes, (int64_t)total_bytes);
+  return !events->should_stop || !events->should_stop(events->user);
+}
+
+bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
+                 const vkift_train_events *events, corpus *c, err *e) {
+  vkift_train_events own = events ? *events : (vkift_train_events){0};
   *c = (corpus){0};
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
   dataset_options options =
       corpus_options(m, prompt, o->objective, o->data_format, o->train_on, o->excess_length, c->max_length, o->skip_bad_examples);
+  options.progress = say_progress;
+  options.progress_user = &own;
   options.strip_suffix = o->strip_suffix;
   options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
   TRY(read_training(a, o, options, c, e));

@@ -15,7 +15,9 @@ typedef struct corpus {
   near_duplicates near;                      // that are trained on
 } corpus;
 
-bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o, corpus *c, err *e);
+// events (may be NULL): how far it is is said, and whether to stop is asked.
+bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
+                 const vkift_train_events *events, corpus *c, err *e);
 // "; 3 dropped: …" for what of a set is not used; nothing where all of it is.
 void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out);
 // One sentence of counts for the person at the terminal.

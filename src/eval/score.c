@@ -54,6 +54,7 @@ bool score_dataset(score *s, batch *b, const dataset *set, score_each *each, voi
   arena *a = arena_new("evaluation");
   const example **room = ARENA_ARRAY(a, const example *, b->limits.tokens);
   double sum = 0, weights_sum = 0;
+  uint64_t passed = 0;
   bool ok = true;
   for (uint64_t first = 0; ok && first < set->n;) {
     const pack_row row = next_row(set, first, &b->limits, room);
@@ -74,6 +75,7 @@ bool score_dataset(score *s, batch *b, const dataset *set, score_each *each, voi
       losses += x->n_targets;
       total->n_targets += x->n_targets;
       total->n_tokens += x->n;
+      dataset_passed(set, x, &passed);
     }
     total->n_examples += row.n;
     first += row.n;

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "config/train_options.h"
-#include "data/loader.h"
+#include "data/prefetch.h"
 #include "models/prompt_choice.h"
 #include "models/save.h"
 #include "train/checkpoint.h"
@@ -27,7 +27,8 @@ typedef struct trainer {
   corpus corpus;
   gpu_device *device;
   setup setup;
-  loader *loader;
+  loader *loader;     // the prefetch's, once that is there
+  prefetch *prefetch; // from the first step on
   schedule schedule;
   uint64_t total_steps, eval_every, save_every;
   checkpoint_state state;
@@ -185,7 +186,6 @@ static bool restore(trainer *t, const char *checkpoint, err *e) {
 }
 
 static bool save_checkpoint(trainer *t, err *e) {
-  t->state.loader = t->loader->state;
   TRY(checkpoint_write(t->checkpoints, &t->state, &t->setup.params, t->device, e));
   t->saved_step = t->state.step;
   return checkpoint_rotate(t->checkpoints, (uint64_t)t->options.save_total_limit, e);
@@ -235,9 +235,12 @@ static bool start(trainer *t, err *e) {
   TRY(open_run_dir(t, e));
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
   TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
-  TRY(corpus_read(t->memory, t->model, &t->prompt, o, &t->corpus, e));
+  TRY(corpus_read(t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
   say_device(t);
+  const char *cache = t->corpus.train.cache_written;
+  if (cache)
+    note(t, arena_printf(t->memory, "the tokens are kept in %s for other runs on these data (VKIFT_DATA_CACHE=off: not)", cache));
   text line = {0};
   corpus_describe(&t->corpus, &line);
   note(t, line.data);
@@ -273,7 +276,7 @@ static struct step_hyper hyper_of(const trainer *t, double targets) {
 
 static vkift_step row_of(const trainer *t, const struct step_state *s, const struct step_hyper *h, double seconds) {
   const double elapsed = clock_seconds() - t->started, done = (double)(t->state.step - t->first_step);
-  const loader_state at = t->loader->state;
+  const loader_state at = t->state.loader;
   return (vkift_step){.step = (int64_t)t->state.step,
                       .total_steps = (int64_t)t->total_steps,
                       .epoch = (double)at.epoch + (double)at.next / (double)t->loader->epoch_n,
@@ -311,24 +314,19 @@ static bool check_finite(trainer *t, const struct step_state *s, err *e) {
 
 static bool run_step(trainer *t, err *e) {
   const double began = clock_seconds();
-  uint32_t n, n_rows;
-  uint64_t epoch;
-  const example *const *examples = loader_next(t->loader, &n, &epoch);
-  arena *a = arena_new("step");
-  pack_row *rows;
-  pack_examples(a, examples, n, &t->setup.batch->limits, t->options.packing, &rows, &n_rows);
+  const ready_batch *b = prefetch_next(t->prefetch);
   double weighted = 0;
   int64_t tokens = 0, targets = 0;
-  for (uint32_t i = 0; i < n; i++) {
-    weighted += (double)examples[i]->weight * examples[i]->n_targets;
-    tokens += examples[i]->n;
-    targets += examples[i]->n_targets;
+  for (uint32_t i = 0; i < b->n; i++) {
+    weighted += (double)b->examples[i]->weight * b->examples[i]->n_targets;
+    tokens += b->examples[i]->n;
+    targets += b->examples[i]->n_targets;
   }
   const struct step_hyper h = hyper_of(t, weighted > 0 ? weighted : 1);
-  const bool ok = step_run(t->setup.step, rows, n_rows, epoch, &h, e);
-  arena_free(a);
-  if (!ok) return err_prefix(e, "step %llu", (unsigned long long)t->state.step + 1);
+  if (!step_run(t->setup.step, b->rows, b->n_rows, b->epoch, &h, e))
+    return err_prefix(e, "step %llu", (unsigned long long)t->state.step + 1);
   t->state.step++;
+  t->state.loader = b->next;
   const struct step_state s = step_result(t->setup.step);
   vkift_step row = row_of(t, &s, &h, clock_seconds() - began);
   row.tokens = tokens;
@@ -359,6 +357,8 @@ static bool loop(trainer *t, bool *stopped, err *e) {
   t->started = clock_seconds();
   t->first_step = t->state.step;
   *stopped = asked_to_stop(t);
+  if (t->state.step < t->total_steps && !*stopped)
+    TRY(prefetch_new(t->loader, &t->setup.batch->limits, t->options.packing, t->total_steps - t->state.step, &t->prefetch, e));
   while (t->state.step < t->total_steps && !*stopped) {
     TRY(run_step(t, e));
     const bool last = t->state.step == t->total_steps;
@@ -419,6 +419,7 @@ bool trainer_run(const vkift_train_options *options, const vkift_train_events *e
   if (ok && !stopped) ok = save_output(t, &output, e);
   if (ok) fill_result(t, output, stopped, result);
   metrics_close(&t->metrics);
+  prefetch_free(t->prefetch);
   if (t->device) setup_close(&t->setup);
   device_close(t->device);
   model_close(t->model);
