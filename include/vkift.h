@@ -97,6 +97,17 @@ typedef enum vkift_excess {
   VKIFT_EXCESS_ERROR,
 } vkift_excess;
 
+// How data is read: the same for all that read it. Made by the …_defaults() of the struct that holds it.
+typedef struct vkift_reading {
+  vkift_data_format data_format;
+  vkift_train_on train_on;
+  bool skip_bad_examples;   // count and skip a bad line of data instead of failing
+  const char *strip_suffix; // a literal end marker that answers carry in their text ("<|endoftext|>"), removed; NULL: none
+  int64_t num_pos_examples; // Super-NaturalInstructions: 2 right demonstrations in an instruction,
+  int64_t num_neg_examples; // … wrong ones,
+  bool add_explanation;     // … and why they are right or wrong
+} vkift_reading;
+
 // A data file (JSON Lines or a JSON array); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
 // Super-NaturalInstructions, a task file, a directory of them, or a list of task names (NAME.txt) beside tasks/.
 typedef struct vkift_data {
@@ -116,14 +127,8 @@ typedef struct vkift_train_options {
   vkift_init init;      // RANDOM: only config.json and tokenizer.json of `model` are read; needs method FULL
   const char *adapter;  // go on from this PEFT adapter
   vkift_data_list data; // required
-  vkift_data_format data_format;
-  const char *chat_template; // a Jinja file, or "alpaca" or "chatml"; NULL: the model's, else Alpaca's
-  vkift_train_on train_on;
-  bool skip_bad_examples;        // count and skip a bad line of data instead of failing
-  const char *strip_suffix;      // a literal end marker that answers carry in their text ("<|endoftext|>"), removed; NULL: none
-  int64_t num_pos_examples;      // Super-NaturalInstructions: 2 right demonstrations in an instruction,
-  int64_t num_neg_examples;      // … wrong ones,
-  bool add_explanation;          // … and why they are right or wrong
+  vkift_reading reading;
+  const char *chat_template;     // a Jinja file, or "alpaca" or "chatml"; NULL: the model's, else Alpaca's
   const char *eval_data;         // scored during training
   double eval_split;             // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
   int64_t max_examples_per_task; // chosen by `seed`; 0: all
@@ -267,13 +272,8 @@ vkift_status vkift_generate(vkift_generator *generator, const vkift_message *mes
 typedef struct vkift_eval_options {
   vkift_source source;
   const char *data; // a file, or a directory whose test.jsonl is taken; NULL: the run's evaluation data
-  vkift_data_format data_format;
+  vkift_reading reading;
   vkift_objective objective;
-  vkift_train_on train_on;
-  bool skip_bad_examples;
-  const char *strip_suffix; // these four as in training
-  int64_t num_pos_examples, num_neg_examples;
-  bool add_explanation;
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
   int64_t micro_batch_tokens; // 0: chosen
@@ -348,15 +348,10 @@ vkift_status vkift_export(const vkift_export_options *options, vkift_error *erro
 typedef struct vkift_data_options {
   vkift_source source; // whose tokenizer and template: a run, or a model
   const char *data;    // required: as of training
-  vkift_data_format data_format;
+  vkift_reading reading;
   vkift_objective objective;
-  vkift_train_on train_on;
-  bool skip_bad_examples;
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
-  const char *strip_suffix; // these four as in training
-  int64_t num_pos_examples, num_neg_examples;
-  bool add_explanation;
 } vkift_data_options;
 
 vkift_data_options vkift_data_defaults(void);
@@ -416,11 +411,7 @@ typedef struct vkift_render_options {
   vkift_source source;
   const char *bos_token, *eos_token; // without a model: what the template gets by these names; NULL: none
   const char *data;                  // required: as of training, in a form that holds conversations
-  vkift_data_format data_format;
-  vkift_train_on train_on;
-  const char *strip_suffix; // these four as in training
-  int64_t num_pos_examples, num_neg_examples;
-  bool add_explanation;
+  vkift_reading reading;
   bool add_generation_prompt; // end where an answer is to begin
 } vkift_render_options;
 

@@ -22,10 +22,8 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   }
   const int64_t given = o->max_length ? o->max_length : r->loaded.is_run ? r->loaded.run.max_length : 0;
   TRY(corpus_max_length(r->loaded.model, given, &r->max_length, e));
-  dataset_options options = corpus_options(r->loaded.model, &r->loaded.prompt, o->objective, o->data_format, o->train_on,
-                                           o->excess_length, r->max_length, o->skip_bad_examples);
-  options.strip_suffix = o->strip_suffix;
-  options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  const dataset_options options =
+      corpus_options(r->loaded.model, &r->loaded.prompt, &o->reading, o->objective, o->excess_length, r->max_length);
   return dataset_read_split(a, o->data, "train", &options, &r->data, e);
 }
 

@@ -78,13 +78,9 @@ static bool write_conversation(void *user, const conversation *one, err *e) {
 static bool write_messages(const vkift_data_options *o, conversion *c, err *e) {
   const bool alpaca = o->source.chat_template && !strcmp(o->source.chat_template, "alpaca");
   const prompt_style prompt = {.kind = alpaca ? PROMPT_ALPACA : PROMPT_TEMPLATE}; // decides how an input joins an instruction
-  dataset_options options = {.prompt = &prompt,
-                             .format = corpus_format(o->data_format),
-                             .train_on_last = o->train_on == VKIFT_TRAIN_ON_LAST,
-                             .all_tokens = o->objective == VKIFT_LM,
-                             .skip_bad_examples = o->skip_bad_examples,
-                             .strip_suffix = o->strip_suffix};
-  options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  dataset_options options = corpus_reading(&o->reading);
+  options.prompt = &prompt;
+  options.all_tokens = o->objective == VKIFT_LM;
   uint64_t skipped;
   TRY(conversations_read(o->data, &options, write_conversation, c, &skipped, e));
   c->counts.skipped_bad = (int64_t)skipped;

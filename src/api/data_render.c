@@ -1,6 +1,6 @@
 // vkift_data_render of the public API: conversations as text, with where each message and the loss stand.
 #include "api/status.h"
-#include "base/file.h"
+#include "base/log.h"
 #include "data/conversations.h"
 #include "data/prompt_template.h"
 #include "eval/corpus.h"
@@ -103,13 +103,13 @@ static bool render_one(void *user, const conversation *c, err *e) {
 }
 
 static bool render_all(const vkift_render_options *o, rendering *to, err *e) {
-  dataset_options options = {.format = corpus_format(o->data_format),
-                             .prompt = &to->prompt,
-                             .train_on_last = o->train_on == VKIFT_TRAIN_ON_LAST,
-                             .any_conversation = true,
-                             .strip_suffix = o->strip_suffix};
-  options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
-  return conversations_read(o->data, &options, render_one, to, NULL, e);
+  dataset_options options = corpus_reading(&o->reading);
+  uint64_t skipped;
+  options.prompt = &to->prompt;
+  options.any_conversation = true;
+  TRY(conversations_read(o->data, &options, render_one, to, &skipped, e));
+  if (skipped) log_note("%llu bad examples are skipped", (unsigned long long)skipped);
+  return true;
 }
 
 vkift_status vkift_data_render(const vkift_render_options *options, void (*on)(void *user, const vkift_rendering *rendering),

@@ -11,9 +11,11 @@ void vkift_free(void *memory) {
   free(memory);
 }
 
+static const vkift_reading reading = {.num_pos_examples = 2};
+
 vkift_train_options vkift_train_defaults(void) {
   return (vkift_train_options){
-      .num_pos_examples = 2,
+      .reading = reading,
       .drop_duplicates = true,
       .warmup_ratio = 0.03,
       .warmup_steps = -1,
@@ -39,7 +41,7 @@ vkift_generate_options vkift_generate_defaults(void) {
 }
 
 vkift_eval_options vkift_eval_defaults(void) {
-  return (vkift_eval_options){.num_pos_examples = 2, .max_new_tokens = 128};
+  return (vkift_eval_options){.reading = reading, .max_new_tokens = 128};
 }
 
 vkift_export_options vkift_export_defaults(void) {
@@ -47,9 +49,9 @@ vkift_export_options vkift_export_defaults(void) {
 }
 
 vkift_data_options vkift_data_defaults(void) {
-  return (vkift_data_options){.num_pos_examples = 2};
+  return (vkift_data_options){.reading = reading};
 }
 
 vkift_render_options vkift_render_defaults(void) {
-  return (vkift_render_options){.num_pos_examples = 2};
+  return (vkift_render_options){.reading = reading};
 }

@@ -24,20 +24,13 @@ typedef struct data_flags {
 static const option data_table[] = {
 #define AT(field) .offset = offsetof(vkift_data_options, field), .group = "Data"
     {"data", OPTION_PATH, AT(data), .help = "as for vkift train"},
-    {"data_format", OPTION_ENUM, AT(data_format), .names = data_format_names, .value = "FORMAT",
-     .help = "auto: recognised from the first example"},
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: loss on answers only; lm: on every token"},
-    {"train_on", OPTION_ENUM, AT(train_on), .names = train_on_names, .help = "which assistant turns carry loss"},
-    {"skip_bad_examples", OPTION_BOOL, AT(skip_bad_examples), .help = "count and skip a bad line of data instead of stopping"},
+#define READING(field) AT(reading.field)
+#include "config/reading.def"
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,
      .help = "longer examples; default: drop and count them, split plain text"},
-    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), .unset = "none", .help = "an end marker that answers carry as text; removed"},
-    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), .least = 0, .most = 100,
-     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
-    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100, .help = "… wrong ones"},
-    {"add_explanation", OPTION_BOOL, AT(add_explanation), .help = "… and why they are right or wrong"},
     {0},
 #undef AT
 };

@@ -16,14 +16,8 @@ typedef struct render_flags {
 static const option render_table[] = {
 #define AT(field) .offset = offsetof(vkift_render_options, field), .group = "Data"
     {"data", OPTION_PATH, AT(data), .help = "as for vkift train, in a form that holds conversations"},
-    {"data_format", OPTION_ENUM, AT(data_format), .names = data_format_names, .value = "FORMAT",
-     .help = "auto: recognised from the first example"},
-    {"train_on", OPTION_ENUM, AT(train_on), .names = train_on_names, .help = "which assistant turns carry loss"},
-    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), .unset = "none", .help = "an end marker that answers carry as text; removed"},
-    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), .least = 0, .most = 100,
-     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
-    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100, .help = "… wrong ones"},
-    {"add_explanation", OPTION_BOOL, AT(add_explanation), .help = "… and why they are right or wrong"},
+#define READING(field) AT(reading.field)
+#include "config/reading.def"
 #undef AT
 #define AT(field) .offset = offsetof(vkift_render_options, field), .group = "Prompt"
     {"add_generation_prompt", OPTION_BOOL, AT(add_generation_prompt), .help = "end where an answer is to begin"},

@@ -25,18 +25,8 @@ static const option eval_table[] = {
     {"max_new_tokens", OPTION_INTEGER, AT(max_new_tokens), .least = 1, .most = 1 << 20,
      .help = "such an answer ends here at the latest"},
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: score answers only; lm: every token"},
-    {"train_on", OPTION_ENUM, AT(train_on), .names = train_on_names, .help = "which assistant turns are scored"},
-    {"data_format", OPTION_ENUM, AT(data_format), .names = data_format_names, .value = "FORMAT",
-     .help = "auto (recognised from the first example), alpaca, messages, prompt-completion, text, tokens, sharegpt, segments, "
-             "self-instruct or superni"},
-    {"skip_bad_examples", OPTION_BOOL, AT(skip_bad_examples), .help = "count and skip a bad line of data instead of stopping"},
-    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), .unset = "none", .help = "an end marker that answers carry as text; removed"},
-    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), .least = 0, .most = 100,
-     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
-    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100,
-     .help = "Super-NaturalInstructions: wrong demonstrations in an instruction"},
-    {"add_explanation", OPTION_BOOL, AT(add_explanation),
-     .help = "Super-NaturalInstructions: say why a demonstration is right or wrong"},
+#define READING(field) AT(reading.field)
+#include "config/reading.def"
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,

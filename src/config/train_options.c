@@ -32,22 +32,10 @@ const option train_option_table[] = {
     {"data", OPTION_DATA, AT(data), GROUP, .unset = "none",
      .help =
          "JSONL or JSON file, a directory with train.jsonl or of SuperNI tasks; a final :number is its weight; may be repeated"},
-    {"data_format", OPTION_ENUM, AT(data_format), GROUP, .names = data_format_names, .value = "FORMAT",
-     .help = "auto (recognised from the first example), alpaca, messages, prompt-completion, text, tokens, sharegpt, segments, "
-             "self-instruct or superni"},
     {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names, .unset = "the model's, else alpaca",
      .value = "FILE|NAME", .help = "a Jinja file, or the built-in alpaca or chatml"},
-    {"train_on", OPTION_ENUM, AT(train_on), GROUP, .names = train_on_names, .help = "which assistant turns carry loss"},
-    {"skip_bad_examples", OPTION_BOOL, AT(skip_bad_examples), GROUP,
-     .help = "count and skip a bad line of data instead of stopping before the first step"},
-    {"strip_suffix", OPTION_TEXT, AT(strip_suffix), GROUP, .unset = "none",
-     .help = "an end marker that answers carry as text, such as <|endoftext|>; removed"},
-    {"num_pos_examples", OPTION_INTEGER, AT(num_pos_examples), GROUP, RANGE(0, 100),
-     .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
-    {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), GROUP, RANGE(0, 100),
-     .help = "Super-NaturalInstructions: wrong demonstrations in an instruction"},
-    {"add_explanation", OPTION_BOOL, AT(add_explanation), GROUP,
-     .help = "Super-NaturalInstructions: say why a demonstration is right or wrong"},
+#define READING(field) AT(reading.field), GROUP
+#include "config/reading.def"
     {"max_examples_per_task", OPTION_INTEGER, AT(max_examples_per_task), GROUP, RANGE(1, UINT32_MAX), .unset = "all",
      .help = "of each task, so many examples are trained on"},
     {"mixing_cap", OPTION_INTEGER, AT(mixing_cap), GROUP, RANGE(1, UINT32_MAX), .unset = "none",

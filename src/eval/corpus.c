@@ -7,7 +7,7 @@
 
 enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
 
-data_format corpus_format(vkift_data_format f) {
+static data_format format_of(vkift_data_format f) {
   switch (f) {
     case VKIFT_DATA_ALPACA: return DATA_ALPACA;
     case VKIFT_DATA_MESSAGES: return DATA_MESSAGES;
@@ -32,19 +32,27 @@ static excess_length excess_of(vkift_excess x) {
   }
 }
 
-dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift_objective objective, vkift_data_format format,
-                               vkift_train_on train_on, vkift_excess excess, uint32_t max_length, bool skip_bad) {
-  return (dataset_options){.tokenizer = m->tokenizer,
-                           .prompt = prompt,
-                           .eos_id = m->config.n_eos ? m->config.eos_ids[0] : -1,
-                           .vocab_size = m->config.vocab_size,
-                           .max_length = max_length,
-                           .excess = excess_of(excess),
-                           .format = corpus_format(format),
-                           .train_on_last = train_on == VKIFT_TRAIN_ON_LAST,
-                           .skip_bad_examples = skip_bad,
-                           .all_tokens = objective == VKIFT_LM,
-                           .cache = true};
+dataset_options corpus_reading(const vkift_reading *r) {
+  const superni_encoding superni = {(uint32_t)r->num_pos_examples, (uint32_t)r->num_neg_examples, r->add_explanation};
+  return (dataset_options){.format = format_of(r->data_format),
+                           .train_on_last = r->train_on == VKIFT_TRAIN_ON_LAST,
+                           .skip_bad_examples = r->skip_bad_examples,
+                           .strip_suffix = r->strip_suffix,
+                           .superni = superni};
+}
+
+dataset_options corpus_options(const model *m, const prompt_style *prompt, const vkift_reading *reading,
+                               vkift_objective objective, vkift_excess excess, uint32_t max_length) {
+  dataset_options options = corpus_reading(reading);
+  options.tokenizer = m->tokenizer;
+  options.prompt = prompt;
+  options.eos_id = m->config.n_eos ? m->config.eos_ids[0] : -1;
+  options.vocab_size = m->config.vocab_size;
+  options.max_length = max_length;
+  options.excess = excess_of(excess);
+  options.all_tokens = objective == VKIFT_LM;
+  options.cache = true;
+  return options;
 }
 
 // --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
@@ -132,12 +140,9 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   vkift_train_events own = events ? *events : (vkift_train_events){0};
   *c = (corpus){0};
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
-  dataset_options options =
-      corpus_options(m, prompt, o->objective, o->data_format, o->train_on, o->excess_length, c->max_length, o->skip_bad_examples);
+  dataset_options options = corpus_options(m, prompt, &o->reading, o->objective, o->excess_length, c->max_length);
   options.progress = say_progress;
   options.progress_user = &own;
-  options.strip_suffix = o->strip_suffix;
-  options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
   TRY(read_training(a, o, options, c, e));
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);

@@ -25,9 +25,10 @@ void corpus_describe(const corpus *c, text *out);
 
 // Tokens of an example: as asked, within the model's context; with 0 the default.
 bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e);
-data_format corpus_format(vkift_data_format format);
-// The data options that training and evaluation share, as the data room takes them.
-dataset_options corpus_options(const model *m, const prompt_style *prompt, vkift_objective objective, vkift_data_format format,
-                               vkift_train_on train_on, vkift_excess excess, uint32_t max_length, bool skip_bad);
+// How rows are read, as the data room takes it; all that is not in a vkift_reading is zero.
+dataset_options corpus_reading(const vkift_reading *reading);
+// The same with what is needed to make tokens of them.
+dataset_options corpus_options(const model *m, const prompt_style *prompt, const vkift_reading *reading,
+                               vkift_objective objective, vkift_excess excess, uint32_t max_length);
 
 #endif

@@ -59,10 +59,7 @@ static bool read_data(evaluation *v, err *e) {
   } else {
     uint32_t most;
     TRY(corpus_max_length(m, o->max_length ? o->max_length : v->loaded.run.max_length, &most, e)); // 0 where there is no run
-    dataset_options options = corpus_options(m, &v->loaded.prompt, o->objective, o->data_format, o->train_on, o->excess_length,
-                                             most, o->skip_bad_examples);
-    options.strip_suffix = o->strip_suffix;
-    options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+    const dataset_options options = corpus_options(m, &v->loaded.prompt, &o->reading, o->objective, o->excess_length, most);
     TRY(dataset_read_split(v->memory, o->data, "test", &options, &v->data, e));
     note_lost(v, most);
   }

@@ -70,6 +70,8 @@ says "nowhere.jinja"
 printf '%s\n' '{"messages": [{"role": "user", "content": "q"}]}' '{"messages": 1}' >bad.jsonl
 expect 1 vkift data render --chat-template chatml --data bad.jsonl
 says "bad.jsonl:2: messages: expected"
+expect 0 vkift data render --chat-template chatml --data bad.jsonl --skip-bad-examples
+says "1 bad examples are skipped"
 printf '%s\n' '{"text": "t"}' >text.jsonl
 expect 1 vkift data render --chat-template chatml --data text.jsonl
 says "text.jsonl:1: expected a conversation"

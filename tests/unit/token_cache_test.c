@@ -13,7 +13,8 @@
 #include "data/token_cache.h"
 #include "support/data_fixture.h"
 
-static const char ROWS[] = "{\"prompt\":\"one\",\"completion\":\"1\",\"task\":\"t\"}\n{\"prompt\":\"two\",\"completion\":\"2\"}\n";
+static const char ROWS[] =
+    "{\"prompt\":\"one\",\"completion\":\"1\",\"task\":\"t\"}\n{\"prompt\":\"two\",\"completion\":\"2\"}\n";
 
 typedef struct setting {
   data_fixture f;
@@ -77,7 +78,9 @@ static void found_the_second_time(void **state) {
 static void counts_are_kept(void **state) {
   (void)state;
   setting s = begin("counts");
-  const char *rows = "{\"prompt\":\"one\",\"completion\":\"1\"}\n{\"prompt\":1}\n{\"prompt\":\"far, far too long for rows of forty tokens\",\"completion\":\"12345\"}\n";
+  const char *rows =
+      "{\"prompt\":\"one\",\"completion\":\"1\"}\n{\"prompt\":1}\n{\"prompt\":\"far, far too long for rows of forty "
+      "tokens\",\"completion\":\"12345\"}\n";
   test_write(s.file, rows, strlen(rows));
   s.f.options.skip_bad_examples = true;
   s.f.options.max_length = 40;
@@ -220,9 +223,9 @@ static void what_nobody_uses_is_removed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(found_the_second_time),       cmocka_unit_test(counts_are_kept),
+      cmocka_unit_test(found_the_second_time),           cmocka_unit_test(counts_are_kept),
       cmocka_unit_test(another_setting_is_another_file), cmocka_unit_test(a_damaged_file_is_made_again),
-      cmocka_unit_test(nothing_is_kept_of_bad_data), cmocka_unit_test(small_data_and_no_place_do_without),
+      cmocka_unit_test(nothing_is_kept_of_bad_data),     cmocka_unit_test(small_data_and_no_place_do_without),
       cmocka_unit_test(what_nobody_uses_is_removed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
