@@ -31,6 +31,16 @@ static void put_string(text *out, const char *key, const char *value) {
   json_put_string(out, value);
 }
 
+static void put_strings(text *out, const char *key, strings all) {
+  if (!all.n) return;
+  text_printf(out, ", \"%s\": ", key);
+  for (uint32_t i = 0; i < all.n; i++) {
+    text_puts(out, i ? ", " : "[");
+    json_put_string(out, all.items[i]);
+  }
+  text_putc(out, ']');
+}
+
 static void put_attributes(text *out, const char *task, const char *cluster, const char *source, float times, strings choices) {
   put_string(out, "task", task);
   put_string(out, "cluster", cluster);
@@ -39,11 +49,7 @@ static void put_attributes(text *out, const char *task, const char *cluster, con
     text_puts(out, ", \"weight\": ");
     json_put_number(out, (double)times);
   }
-  for (uint32_t i = 0; i < choices.n; i++) {
-    text_puts(out, i ? ", " : ", \"choices\": [");
-    json_put_string(out, choices.items[i]);
-  }
-  if (choices.n) text_putc(out, ']');
+  put_strings(out, "choices", choices);
 }
 
 // --- messages ----------------------------------------------------------------------------------------------------------
@@ -67,6 +73,9 @@ static bool write_conversation(void *user, const conversation *one, err *e) {
   text_putc(&c->row, ']');
   if (raw->messages[0].tools) text_printf(&c->row, ", \"tools\": %s", raw->messages[0].tools);
   put_attributes(&c->row, raw->task, raw->cluster, raw->source, raw->weight, raw->choices);
+  put_string(&c->row, "definition", raw->definition);
+  put_string(&c->row, "things_to_avoid", raw->avoid);
+  put_strings(&c->row, "personas", raw->personas);
   return write_row(c, e);
 }
 
@@ -76,6 +85,7 @@ static bool write_messages(const vkift_data_options *o, conversion *c, err *e) {
   dataset_options options = corpus_reading(&o->reading);
   options.prompt = &prompt;
   options.all_tokens = o->objective == VKIFT_LM;
+  TRY(corpus_augment(&o->augment, o->seed, o->objective, &options, e));
   uint64_t skipped;
   TRY(conversations_read(o->data, &options, write_conversation, c, &skipped, e));
   c->counts.skipped_bad = (int64_t)skipped;

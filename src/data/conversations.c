@@ -13,7 +13,8 @@ typedef struct reading {
   conversation_fn *on;
   void *user;
   const char *file;
-  data_format format; // of the file's rows, from its first one on
+  data_format format;     // of the file's rows, from its first one on
+  const augment *augment; // NULL: the examples stay as they are
   uint64_t n, n_skipped;
   bool is_stopped; // by the callback: no fault of the data
 } reading;
@@ -27,8 +28,9 @@ static bool skip(reading *r, const err *fault, err *e) {
 
 // The instruction of Super-NaturalInstructions is put into words with as many demonstrations as were asked for: nothing is
 // left out for its length, which only a tokenizer knows.
-static bool hand_over(reading *r, const formats_row *row, raw_example *raw, uint32_t place, err *e) {
+static bool hand_over(reading *r, arena *a, const formats_row *row, raw_example *raw, uint32_t place, err *e) {
   text prompt = {0};
+  augmented with;
   if (raw->format == DATA_SUPERNI) {
     superni_encoding how = r->options->superni;
     if (how.n_pos > row->task.n_positive) how.n_pos = row->task.n_positive;
@@ -36,6 +38,7 @@ static bool hand_over(reading *r, const formats_row *row, raw_example *raw, uint
     superni_put_prompt(&row->task, &how, raw->input, strlen(raw->input), &prompt);
     raw->messages[0].content = prompt.data;
   }
+  if (augment_draw(r->augment, a, raw, place, &with)) *raw = augment_build(a, &with, augment_all(&with));
   r->n++;
   const bool ok = r->on(r->user, &(conversation){raw, r->file, place}, e);
   text_free(&prompt);
@@ -61,7 +64,7 @@ static bool read_row(reading *r, arena *a, const jsonl *file, const json *doc, u
     raw_example raw;
     const uint32_t at = file->is_document ? row.places ? row.places[i] : 1 : place;
     fault = (err){0};
-    const bool ok = formats_read(one, &row, i, &raw, &fault) && hand_over(r, &row, &raw, at, &fault);
+    const bool ok = formats_read(one, &row, i, &raw, &fault) && hand_over(r, one, &row, &raw, at, &fault);
     arena_free(one);
     if (!ok) TRY(skip(r, &fault, e));
   }
@@ -85,11 +88,9 @@ static bool read_item(reading *r, const jsonl *file, const jsonl_item *item, err
   return ok;
 }
 
-static bool read_file(reading *r, err *e) {
-  file_map map;
+static bool read_memory(reading *r, const void *data, uint64_t size, err *e) {
   jsonl file;
-  TRY(file_map_open(r->file, &map, e));
-  bool ok = jsonl_open(r->file, (const char *)map.data, map.size, &file, e);
+  bool ok = jsonl_open(r->file, data, size, &file, e);
   for (bool more = true; ok && more;) {
     jsonl_item item;
     err fault = {0};
@@ -99,6 +100,44 @@ static bool read_file(reading *r, err *e) {
     else if (status == JSONL_BAD) ok = skip(r, &fault, e);
     else if (status == JSONL_BROKEN) ok = ERR(e, "%s", fault.message);
   }
+  return ok;
+}
+
+// --- demonstrations ----------------------------------------------------------------------------------------------------
+
+typedef struct offer {
+  augment *to;
+  conversations_may *may;
+  void *user;
+} offer;
+
+static bool offer_one(void *user, const conversation *c, err *e) {
+  const offer *o = user;
+  if (c->raw->format == DATA_SUPERNI) return ERR(e, "%s: task files have demonstrations of their own", c->file);
+  if (augment_wants(o->to, c->raw, c->place) && (!o->may || o->may(o->user, c->raw))) augment_offer(o->to, c->raw, c->place);
+  return true;
+}
+
+void conversations_offer(const char *name, const void *data, uint64_t size, const dataset_options *options,
+                         conversations_may *may, void *user, augment *g) {
+  dataset_options how = *options;
+  offer o = {g, may, user};
+  err unused = {0};
+  how.skip_bad_examples = true;
+  reading r = {.options = &how, .on = offer_one, .user = &o, .file = name, .format = how.format};
+  read_memory(&r, data, size, &unused);
+}
+
+// --- files -------------------------------------------------------------------------------------------------------------
+
+static bool read_file(reading *r, err *e) {
+  file_map map;
+  TRY(file_map_open(r->file, &map, e));
+  augment *g = augment_new(r->options);
+  if (augment_needs_pool(g)) conversations_offer(r->file, map.data, map.size, r->options, NULL, NULL, g);
+  r->augment = g;
+  const bool ok = read_memory(r, map.data, map.size, e);
+  augment_free(g);
   file_unmap(&map);
   return ok;
 }

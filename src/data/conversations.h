@@ -2,7 +2,7 @@
 #ifndef DATA_CONVERSATIONS_H
 #define DATA_CONVERSATIONS_H
 
-#include "data/formats.h"
+#include "data/augment.h"
 
 // One conversation; lives until the callback returns. false ends the reading with the callback's error.
 typedef struct conversation {
@@ -13,10 +13,16 @@ typedef struct conversation {
 typedef bool conversation_fn(void *user, const conversation *c, err *e);
 
 // All of the training split of whatever stands at `path`, in order. Of `options` count only how rows are read: prompt, format,
-// train_on_last, all_tokens, any_conversation, strip_suffix, superni and skip_bad_examples. Rows that hold no conversation (text, segments,
+// train_on_last, all_tokens, any_conversation, strip_suffix, superni, skip_bad_examples, augment and seed. Rows that hold no conversation (text, segments,
 // token ids) are refused; a data set without any is too. With skip_bad_examples bad rows are counted in *n_skipped (NULL: not
 // wanted) and passed over.
 bool conversations_read(const char *path, const dataset_options *options, conversation_fn *on, void *user, uint64_t *n_skipped,
                         err *e);
+
+// The first pass over a file whose examples get demonstrations: offers `g` its conversations, of which `may` (NULL: all may)
+// allows it to take the one at hand. What is wrong with the file is left to the reading that follows.
+typedef bool conversations_may(void *user, const raw_example *raw);
+void conversations_offer(const char *name, const void *data, uint64_t size, const dataset_options *options,
+                         conversations_may *may, void *user, augment *g);
 
 #endif

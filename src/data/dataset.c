@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "data/conversations.h"
 #include "data/dataset_files.h"
-#include "data/formats.h"
 #include "data/jsonl.h"
 #include "data/mask.h"
 #include "data/minhash.h"
@@ -22,7 +22,8 @@ typedef struct reader {
   uint64_t capacity; // of set->items
   const char *file, *stem;
   data_format format;
-  bool may_be_empty; // one file of several, where another may have the examples
+  const augment *augment; // NULL: the examples stay as they are
+  bool may_be_empty;      // one file of several, where another may have the examples
 } reader;
 
 // --- one example ---
@@ -51,6 +52,7 @@ static void append_pieces(reader *r, const example *whole) {
     piece.n = whole->n - from < most ? whole->n - from : most;
     piece.ids += from;
     piece.target += from;
+    piece.plain = piece.plain_prompt = 0; // what was the whole is no piece
     piece.prompt_n = whole->prompt_n <= from ? 0 : whole->prompt_n - from < piece.n ? whole->prompt_n - from : piece.n;
     count_targets(&piece, false);
     if (piece.n_targets) append(r, &piece), kept++;
@@ -89,10 +91,10 @@ static bool add_example(reader *r, const char *origin, example *x, err *e) {
 // --- from a row to tokens ---
 
 static bool encode_conversation(reader *r, arena *a, const raw_example *raw, masked *m, err *e) {
-  rendered conversation;
-  bool ok = prompt_render(r->options->prompt, raw->messages, raw->n_messages, false, &conversation, e) &&
-            mask_encode(a, r->options->tokenizer, r->options->prompt, &conversation, m, e);
-  rendered_free(&conversation);
+  rendered shown;
+  bool ok = prompt_render(r->options->prompt, raw->messages, raw->n_messages, false, &shown, e) &&
+            mask_encode(a, r->options->tokenizer, r->options->prompt, &shown, m, e);
+  rendered_free(&shown);
   return ok;
 }
 
@@ -228,6 +230,36 @@ static bool encode(reader *r, const formats_row *row, const raw_example *raw, ma
   }
 }
 
+// --- augmentations ---
+
+static bool encode_with(reader *r, arena *scratch, const augmented *x, uint32_t demonstrations, masked *m, bool *fits, err *e) {
+  const uint32_t most = r->options->max_length;
+  const raw_example raw = augment_build(scratch, x, demonstrations);
+  TRY(encode_conversation(r, scratch, &raw, m, e));
+  return *fits = !most || m->n <= most, true;
+}
+
+// All of its demonstrations, or where that is too long each that still fits.
+static bool encode_augmented(reader *r, arena *scratch, const augmented *x, masked *m, err *e) {
+  uint32_t taken = augment_all(x);
+  bool fits;
+  masked tried;
+  TRY(encode_with(r, scratch, x, taken, &tried, &fits, e));
+  if (!fits && taken) {
+    TRY(encode_with(r, scratch, x, taken = 0, &tried, &fits, e));
+    for (uint32_t i = 0; i < x->n_demonstrations && fits; i++) {
+      masked longer;
+      bool still;
+      TRY(encode_with(r, scratch, x, taken | 1u << i, &longer, &still, e));
+      if (still) taken |= 1u << i, tried = longer;
+    }
+    r->set->without_demonstrations++;
+  }
+  augment_count(&r->set->augmented, x, taken);
+  *m = tried;
+  return copy_tokens(r->a, tried.ids, tried.target, tried.n, m), true;
+}
+
 // --- what an example carries besides its tokens ---
 
 // Most rows of a file carry the same task, cluster and source: one copy for all in a row.
@@ -271,8 +303,12 @@ static bool read_example(reader *r, arena *scratch, const formats_row *row, uint
   const char *origin = row->json->origin;
   raw_example raw;
   TRY(formats_read(scratch, row, i, &raw, e));
-  masked m;
-  if (!encode(r, row, &raw, &m, e)) return err_prefix(e, "%s", origin);
+  masked m, plain;
+  augmented with;
+  const bool changed = augment_draw(r->augment, scratch, &raw, place, &with);
+  const bool ok = changed ? encode_conversation(r, scratch, &raw, &plain, e) && encode_augmented(r, scratch, &with, &m, e)
+                          : encode(r, row, &raw, &m, e);
+  if (!ok) return err_prefix(e, "%s", origin);
   example x = {.n = m.n,
                .ids = m.ids,
                .target = m.target,
@@ -286,6 +322,8 @@ static bool read_example(reader *r, arena *scratch, const formats_row *row, uint
                .answer = arena_strdup(r->a, answer_of(&raw)),
                .references = keep_strings(r, raw.references),
                .choices = keep_strings(r, raw.choices),
+               .plain = changed ? dataset_hash_tokens(plain.ids, plain.target, plain.n) : 0,
+               .plain_prompt = changed ? dataset_hash_prompt(plain.ids, plain.prompt_n) : 0,
                .sketch = r->options->sketches ? sketch(r->a, &raw) : NULL};
   return add_example(r, origin, &x, e);
 }
@@ -379,7 +417,12 @@ static bool read_memory(arena *a, const char *name, const void *data, uint64_t s
               .stem = arena_strndup(a, last, dot && dot > last ? (size_t)(dot - last) : strlen(last)),
               .format = options->format,
               .may_be_empty = may_be_empty};
-  return read_items(&r, &file, e);
+  augment *g = augment_new(options);
+  if (augment_needs_pool(g)) conversations_offer(r.file, data, size, options, NULL, NULL, g);
+  r.augment = g;
+  const bool ok = read_items(&r, &file, e);
+  augment_free(g);
+  return ok;
 }
 
 bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t size, const dataset_options *options,
@@ -461,6 +504,14 @@ void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset 
   held_out->items = ARENA_ARRAY(a, example, n_held);
   set->n = set->n_tokens = set->n_targets = 0;
   for (uint64_t i = 0; i < n; i++) move_to(held[i] ? held_out : set, all[i]); // within one array only to the left
+}
+
+uint64_t dataset_hash_prompt(const int32_t *ids, uint32_t n) {
+  return XXH3_64bits(ids, n * sizeof *ids);
+}
+
+uint64_t dataset_hash_tokens(const int32_t *ids, const uint8_t *target, uint32_t n) {
+  return XXH3_64bits_withSeed(target, n, dataset_hash_prompt(ids, n));
 }
 
 uint64_t dataset_hash(const dataset *set) {

@@ -22,22 +22,29 @@ typedef struct example {
   float weight;                        // of its loss, 1 by default
   const char *task, *cluster, *source; // "" where the row has none; task: the file's stem
   const char *file;
-  uint32_t line;          // where it came from, 1-based (array formats: the item's place)
-  uint32_t prompt_n;      // tokens before the last answer: what generation starts from; 0 for text
-  const char *answer;     // text of the last answer, "" where there is none
-  strings references;     // the right answers, where the row has several; else empty
-  strings choices;        // among which the answer is one, where the row has them; else empty
-  const uint32_t *sketch; // [MINHASH_N] of its words (minhash.h); NULL unless asked for
-  uint32_t part;          // number of the `--data` that it came with: the caller's
+  uint32_t line;                // where it came from, 1-based (array formats: the item's place)
+  uint32_t prompt_n;            // tokens before the last answer: what generation starts from; 0 for text
+  const char *answer;           // text of the last answer, "" where there is none
+  strings references;           // the right answers, where the row has several; else empty
+  strings choices;              // among which the answer is one, where the row has them; else empty
+  const uint32_t *sketch;       // [MINHASH_N] of its words (minhash.h); NULL unless asked for
+  uint64_t plain, plain_prompt; // of an augmented example: hashes of it and of its prompt as they were before; else 0
+  uint32_t part;                // number of the `--data` that it came with: the caller's
 } example;
+
+// What was put around examples (augment.h): how many of them got each.
+typedef struct augment_counts {
+  uint64_t demonstrations, persona, length_constraint, definition;
+} augment_counts;
 
 typedef struct dataset {
   example *items;
   uint64_t n;
   uint64_t n_tokens, n_targets;
   uint64_t skipped_bad, dropped_long, truncated; // counted, said by the caller; examples cut into pieces are not among them
-  uint64_t without_demonstrations; // Super-NaturalInstructions: examples that lack demonstrations, since they would not fit
-  uint64_t missing_tasks;          // names in a list of tasks that have no file
+  uint64_t without_demonstrations;               // examples that lack demonstrations, since they would not fit
+  augment_counts augmented;
+  uint64_t missing_tasks; // names in a list of tasks that have no file
 } dataset;
 
 typedef enum data_format {
@@ -53,6 +60,12 @@ typedef enum data_format {
   DATA_SUPERNI,
 } data_format;
 typedef enum excess_length { EXCESS_DEFAULT, EXCESS_DROP, EXCESS_TRUNCATE, EXCESS_SPLIT, EXCESS_ERROR } excess_length;
+
+// Augmentations of conversations (augment.h); all zero: none.
+typedef struct augmentation {
+  uint32_t n_demonstrations;
+  double persona, length_constraint, definition; // share of the examples that could have one
+} augmentation;
 
 typedef struct dataset_options {
   const tokenizer *tokenizer;
@@ -71,7 +84,8 @@ typedef struct dataset_options {
   uint32_t max_instances;   // of such a file; 0: all
   bool first_instances;     // … are its first ones, as the official evaluation has them; else chosen by `seed`
   uint64_t seed;
-  bool sketches; // fill example.sketch
+  augmentation augment; // drawn by `seed`
+  bool sketches;        // fill example.sketch
 } dataset_options;
 
 // Appends the examples of one file (JSON array, JSON Lines, or one JSON object) to `set`. Errors name file, line and
@@ -88,5 +102,8 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out);
 // XXH3 over ids, targets and weights in order: what a checkpoint keeps to know its data again.
 uint64_t dataset_hash(const dataset *set);
+// Of one example: what tells duplicates, and examples with the same prompt.
+uint64_t dataset_hash_tokens(const int32_t *ids, const uint8_t *target, uint32_t n);
+uint64_t dataset_hash_prompt(const int32_t *ids, uint32_t n);
 
 #endif

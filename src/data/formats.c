@@ -125,6 +125,12 @@ static bool read_attributes(arena *a, const json *d, raw_example *out, err *e) {
   TRY(json_string_or(d, d->root, "", "cluster", &out->cluster, e));
   TRY(json_string_or(d, d->root, "", "source", &out->source, e));
   TRY(formats_strings(a, d, d->root, "", "choices", &out->choices, e));
+  TRY(json_string_or(d, d->root, "", "definition", &out->definition, e));
+  TRY(json_string_or(d, d->root, "", "things_to_avoid", &out->avoid, e));
+  TRY(formats_strings(a, d, d->root, "", "personas", &out->personas, e));
+  for (uint32_t i = 0; i < out->personas.n; i++)
+    if (!*out->personas.items[i])
+      return ERR(e, "%s: personas[%u]: expected a system message, found an empty string", d->origin, i);
   TRY(json_number_or(d, d->root, "", "weight", &number, e));
   out->weight = (float)number;
   if (!(out->weight > 0) || !isfinite(out->weight))

@@ -59,12 +59,14 @@ static uint64_t drop(dataset *set, const bool *marked) {
 
 // --- duplicates ---
 
+// Augmented examples are what they were before, and told by their hashes.
 static bool same_example(const example *x, const example *y) {
+  if (x->plain || y->plain) return true;
   return x->n == y->n && !memcmp(x->ids, y->ids, x->n * sizeof *x->ids) && !memcmp(x->target, y->target, x->n);
 }
 
 static uint64_t hash_example(const example *x) {
-  return XXH3_64bits_withSeed(x->target, x->n, XXH3_64bits(x->ids, x->n * sizeof *x->ids));
+  return x->plain ? x->plain : dataset_hash_tokens(x->ids, x->target, x->n);
 }
 
 uint64_t mixture_drop_duplicates(dataset *set) {
@@ -84,11 +86,12 @@ static uint32_t prompt_length(const example *x) {
 }
 
 static bool same_prompt(const example *x, const example *y) {
+  if (x->plain || y->plain) return true;
   return prompt_length(x) == prompt_length(y) && !memcmp(x->ids, y->ids, prompt_length(x) * sizeof *x->ids);
 }
 
 static uint64_t hash_prompt(const example *x) {
-  return XXH3_64bits(x->ids, prompt_length(x) * sizeof *x->ids);
+  return x->plain ? x->plain_prompt : dataset_hash_prompt(x->ids, prompt_length(x));
 }
 
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval) {

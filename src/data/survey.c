@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 // --- counts ------------------------------------------------------------------------------------------------------------
 
 static int by_value(const void *a, const void *b) {
@@ -42,7 +40,7 @@ static void count_duplicates(arena *a, const dataset *set, survey *s) {
   uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n);
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    hashes[i] = XXH3_64bits_withSeed(x->target, x->n, XXH3_64bits(x->ids, x->n * sizeof *x->ids));
+    hashes[i] = x->plain ? x->plain : dataset_hash_tokens(x->ids, x->target, x->n);
   }
   qsort(hashes, (size_t)set->n, sizeof *hashes, by_hash);
   for (uint64_t i = 1; i < set->n; i++) s->duplicates += hashes[i] == hashes[i - 1];

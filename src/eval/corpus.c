@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "config/option.h"
 
 enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
 
@@ -52,6 +53,23 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, const
   options.excess = excess_of(excess);
   options.all_tokens = objective == VKIFT_LM;
   return options;
+}
+
+static const option augment_table[] = {
+#define AUGMENT(field) .offset = offsetof(vkift_augment, field)
+#include "config/augment.def"
+    {0},
+};
+
+bool corpus_augment(const vkift_augment *a, int64_t seed, vkift_objective objective, dataset_options *options, err *e) {
+  bool ok = option_check(augment_table, a, &(vkift_augment){0}, e);
+  if (ok && a->num_demonstrations && objective == VKIFT_LM)
+    ok = ERR(e, "num_demonstrations needs objective sft: with lm every token carries loss, and demonstrations must not");
+  if (!ok) return e->usage = true, false;
+  options->augment =
+      (augmentation){(uint32_t)a->num_demonstrations, a->persona_ratio, a->length_constraint_ratio, a->definition_ratio};
+  options->seed = (uint64_t)seed;
+  return true;
 }
 
 // --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
@@ -115,8 +133,8 @@ bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
 // All of --data, each example once, within the limit of its task.
 static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
   options.max_instances = (uint32_t)o->max_examples_per_task;
-  options.seed = (uint64_t)o->seed;
   options.sketches = true;
+  TRY(corpus_augment(&o->augment, o->seed, o->objective, &options, e));
   for (size_t i = 0; i < o->data.n; i++) {
     const uint64_t first = c->train.n;
     TRY(dataset_read_split(a, o->data.items[i].path, "train", &options, &c->train, e));
@@ -156,6 +174,16 @@ void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out) {
   if (set->without_demonstrations)
     text_printf(out, "; demonstrations left out of %llu to fit %u tokens", (unsigned long long)set->without_demonstrations,
                 max_length);
+  const augment_counts *with = &set->augmented;
+  const struct {
+    uint64_t n;
+    const char *what;
+  } added[] = {{with->demonstrations, "demonstrations"},
+               {with->persona, "a persona"},
+               {with->definition, "their definition"},
+               {with->length_constraint, "a length constraint"}};
+  for (size_t i = 0; i < sizeof added / sizeof *added; i++)
+    if (added[i].n) text_printf(out, "; %llu with %s", (unsigned long long)added[i].n, added[i].what);
   if (set->missing_tasks) text_printf(out, "; %llu listed tasks have no file", (unsigned long long)set->missing_tasks);
 }
 
