@@ -232,6 +232,32 @@ static bool encode(reader *r, const formats_row *row, const raw_example *raw, ma
 
 // --- augmentations ---
 
+static uint64_t hash_prompt(const masked *m) {
+  return dataset_hash_prompt(m->ids, m->prompt_n ? m->prompt_n : m->n);
+}
+
+static int by_hash(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+// What is asked in the evaluation is not shown with its answer.
+static bool may_demonstrate(void *user, const raw_example *raw) {
+  reader *r = user;
+  const dataset_options *o = r->options;
+  if (!o->n_asked) return true;
+  arena *scratch = arena_new("a demonstration");
+  masked m;
+  err unused = {0};
+  bool may = encode_conversation(r, scratch, raw, &m, &unused);
+  if (may) {
+    const uint64_t hash = hash_prompt(&m);
+    may = !bsearch(&hash, o->asked, (size_t)o->n_asked, sizeof hash, by_hash);
+  }
+  arena_free(scratch);
+  return may;
+}
+
 static bool encode_with(reader *r, arena *scratch, const augmented *x, uint32_t demonstrations, masked *m, bool *fits, err *e) {
   const uint32_t most = r->options->max_length;
   const raw_example raw = augment_build(scratch, x, demonstrations);
@@ -323,7 +349,7 @@ static bool read_example(reader *r, arena *scratch, const formats_row *row, uint
                .references = keep_strings(r, raw.references),
                .choices = keep_strings(r, raw.choices),
                .plain = changed ? dataset_hash_tokens(plain.ids, plain.target, plain.n) : 0,
-               .plain_prompt = changed ? dataset_hash_prompt(plain.ids, plain.prompt_n) : 0,
+               .plain_prompt = changed ? hash_prompt(&plain) : 0,
                .sketch = r->options->sketches ? sketch(r->a, &raw) : NULL};
   return add_example(r, origin, &x, e);
 }
@@ -418,7 +444,7 @@ static bool read_memory(arena *a, const char *name, const void *data, uint64_t s
               .format = options->format,
               .may_be_empty = may_be_empty};
   augment *g = augment_new(options);
-  if (augment_needs_pool(g)) conversations_offer(r.file, data, size, options, NULL, NULL, g);
+  if (augment_needs_pool(g)) conversations_offer(r.file, data, size, options, may_demonstrate, &r, g);
   r.augment = g;
   const bool ok = read_items(&r, &file, e);
   augment_free(g);

@@ -84,8 +84,10 @@ typedef struct dataset_options {
   uint32_t max_instances;   // of such a file; 0: all
   bool first_instances;     // … are its first ones, as the official evaluation has them; else chosen by `seed`
   uint64_t seed;
-  augmentation augment; // drawn by `seed`
-  bool sketches;        // fill example.sketch
+  augmentation augment;  // drawn by `seed`
+  const uint64_t *asked; // [n_asked], sorted: hashes of prompts that are evaluated on, which demonstrate nothing
+  uint64_t n_asked;
+  bool sketches; // fill example.sketch
 } dataset_options;
 
 // Appends the examples of one file (JSON array, JSON Lines, or one JSON object) to `set`. Errors name file, line and

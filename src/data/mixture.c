@@ -94,6 +94,18 @@ static uint64_t hash_prompt(const example *x) {
   return x->plain ? x->plain_prompt : dataset_hash_prompt(x->ids, prompt_length(x));
 }
 
+static int by_value(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+uint64_t *mixture_hash_prompts(arena *a, const dataset *set) {
+  uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n);
+  for (uint64_t i = 0; i < set->n; i++) hashes[i] = hash_prompt(&set->items[i]);
+  qsort(hashes, (size_t)set->n, sizeof *hashes, by_value);
+  return hashes;
+}
+
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval) {
   arena *a = arena_new("a search for leakage");
   table asked = table_new(a, eval->n, same_prompt);

@@ -130,11 +130,15 @@ bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
   return true;
 }
 
-// All of --data, each example once, within the limit of its task.
+// All of --data, each example once, within the limit of its task. c->eval has what is evaluated on.
 static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
   options.max_instances = (uint32_t)o->max_examples_per_task;
   options.sketches = true;
   TRY(corpus_augment(&o->augment, o->seed, o->objective, &options, e));
+  if (!o->allow_leakage && o->augment.num_demonstrations) {
+    options.asked = mixture_hash_prompts(a, &c->eval);
+    options.n_asked = c->eval.n;
+  }
   for (size_t i = 0; i < o->data.n; i++) {
     const uint64_t first = c->train.n;
     TRY(dataset_read_split(a, o->data.items[i].path, "train", &options, &c->train, e));
@@ -150,8 +154,8 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   *c = (corpus){0};
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
   const dataset_options options = corpus_options(m, prompt, &o->reading, o->objective, o->excess_length, c->max_length);
-  TRY(read_training(a, o, options, c, e));
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
+  TRY(read_training(a, o, options, c, e));
   if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
   if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
   c->near = mixture_near_duplicates(&c->train);
