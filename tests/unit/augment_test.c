@@ -65,20 +65,20 @@ static void demonstrations_are_turns_without_loss(void **state) {
   data_fixture_end(&f);
 }
 
-// Of 300 examples in three tasks, a third of them with the prompt of another.
+// Of 300 examples in three tasks, where five have the same prompt.
 static void no_demonstration_is_the_example(void **state) {
   (void)state;
   data_fixture f = chatml((augmentation){.n_demonstrations = 5});
   text data = {0};
   for (int i = 0; i < 300; i++)
-    text_printf(&data, "{\"prompt\":\"task%d q%d.\",\"completion\":\"answer %d\",\"task\":\"%d\"}\n", i % 3, i % 100 * 3 + i % 3,
-                i, i % 3);
+    text_printf(&data, "{\"prompt\":\"task%d q%d.\",\"completion\":\"answer %d\",\"task\":\"%d\"}\n", i % 3, i / 3 % 20, i,
+                i % 3);
   dataset set = data_fixture_read(&f, "d.jsonl", data.data);
   text_free(&data);
   assert_int_equal(set.n, 300);
   for (int i = 0; i < 300; i++) {
     const example *x = &set.items[i];
-    const char *shown = data_fixture_show(&f, x), *own = arena_printf(f.a, "task%d q%d." END, i % 3, i % 100 * 3 + i % 3);
+    const char *shown = data_fixture_show(&f, x), *own = arena_printf(f.a, "task%d q%d." END, i % 3, i / 3 % 20);
     assert_int_equal(count_of(shown, USER), 6);
     assert_int_equal(count_of(shown, arena_printf(f.a, USER "task%d ", i % 3)), 6); // all of its task
     assert_int_equal(count_of(shown, own), 1);
@@ -241,6 +241,12 @@ static void long_conversations(void **state) {
       .format = DATA_MESSAGES, .messages = turns, .n_messages = 4, .definition = "D", .avoid = "A", .personas = {persona, 1}};
   augment *g = augment_new(&o);
   augment_offer(g, &raw, 1);
+  assert_false(augment_wants(g, &raw, 1));
+  message pair[] = {turns[2], turns[3]};
+  const raw_example one = {.format = DATA_MESSAGES, .messages = pair, .n_messages = 2};
+  assert_true(augment_wants(g, &one, 1));
+  pair[1].train = false; // what is not to be learned is not shown either
+  assert_false(augment_wants(g, &one, 1));
   augmented x;
   assert_true(augment_draw(g, a, &raw, 7, &x));
   const raw_example out = augment_build(a, &x, augment_all(&x));
@@ -447,6 +453,12 @@ static void the_seed_decides(void **state) {
   const char *data = many_rows(f.a, 100);
   dataset first = data_fixture_read(&f, "d.jsonl", data), again = data_fixture_read(&f, "elsewhere/d.jsonl", data), other;
   assert_true(same_tokens(&first, &again));
+  int n_one = 0; // what one augmentation draws says nothing of another
+  for (int i = 0; i < 100; i++) {
+    const char *shown = data_fixture_show(&f, &first.items[i]);
+    n_one += !strstr(shown, SYSTEM) != !strstr(shown, USER "D\n\n");
+  }
+  assert_in_range(n_one, 30, 70);
   f.options.seed = 43;
   other = data_fixture_read(&f, "d.jsonl", data);
   assert_false(same_tokens(&first, &other));
@@ -508,6 +520,15 @@ static void other_forms(void **state) {
     assert_int_equal(count_of(data_fixture_show(&f, &set.items[i]), USER), 2);
     check_loss(&f, &set.items[i]);
   }
+  text row = {0};
+  text_puts(&row, "{\"instruction\":\"Say\",\"personas\":[\"P\"],\"instances\":[");
+  for (int i = 0; i < 100; i++) text_printf(&row, "%s{\"input\":\"%d\",\"output\":\"o\"}", i ? "," : "", i);
+  text_puts(&row, "]}\n");
+  f.options.augment = (augmentation){.persona = 0.5};
+  set = data_fixture_read(&f, "seed.jsonl", row.data);
+  assert_in_range(set.augmented.persona, 30, 70); // those of one row draw for themselves
+  text_free(&row);
+  f.options.augment = all;
   const char *const others[] = {
       "{\"text\":\"Some text.\",\"personas\":[\"P\"],\"definition\":\"D\"}",
       "{\"input_ids\":[1,2,3],\"labels\":[1,2,3],\"personas\":[\"P\"]}",
