@@ -116,6 +116,7 @@ typedef struct vkift_augment {
   double persona_ratio;           // share of the examples with `personas` that get one of them as system message
   double definition_ratio;        // … with `definition` or `things_to_avoid` that get them in front of the first prompt
   double length_constraint_ratio; // … whose answer has several words, and whose prompt then says a limit that it fulfils
+  const char *task_notes;         // a YAML file: for names of tasks, what rows do not say themselves of those three; NULL: none
 } vkift_augment;
 
 // A data file (JSON Lines or a JSON array); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of

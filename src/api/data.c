@@ -24,7 +24,7 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   TRY(corpus_max_length(r->loaded.model, given, &r->max_length, e));
   dataset_options options =
       corpus_options(r->loaded.model, &r->loaded.prompt, &o->reading, o->objective, o->excess_length, r->max_length);
-  TRY(corpus_augment(&o->augment, o->seed, o->objective, &options, e));
+  TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
   return dataset_read_split(a, o->data, "train", &options, &r->data, e);
 }
 

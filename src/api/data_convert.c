@@ -79,13 +79,13 @@ static bool write_conversation(void *user, const conversation *one, err *e) {
   return write_row(c, e);
 }
 
-static bool write_messages(const vkift_data_options *o, conversion *c, err *e) {
+static bool write_messages(arena *a, const vkift_data_options *o, conversion *c, err *e) {
   const bool alpaca = o->source.chat_template && !strcmp(o->source.chat_template, "alpaca");
   const prompt_style prompt = {.kind = alpaca ? PROMPT_ALPACA : PROMPT_TEMPLATE}; // decides how an input joins an instruction
   dataset_options options = corpus_reading(&o->reading);
   options.prompt = &prompt;
   options.all_tokens = o->objective == VKIFT_LM;
-  TRY(corpus_augment(&o->augment, o->seed, o->objective, &options, e));
+  TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
   uint64_t skipped;
   TRY(conversations_read(o->data, &options, write_conversation, c, &skipped, e));
   c->counts.skipped_bad = (int64_t)skipped;
@@ -104,8 +104,7 @@ static bool write_example(conversion *c, const example *x, err *e) {
   return write_row(c, e);
 }
 
-static bool write_tokens(const vkift_data_options *o, conversion *c, err *e) {
-  arena *a = arena_new("data");
+static bool write_tokens(arena *a, const vkift_data_options *o, conversion *c, err *e) {
   data_reading r = {.options = o};
   bool ok = data_reading_open(a, &r, e);
   for (uint64_t i = 0; ok && i < r.data.n; i++) ok = write_example(c, &r.data.items[i], e);
@@ -113,7 +112,6 @@ static bool write_tokens(const vkift_data_options *o, conversion *c, err *e) {
   c->counts.dropped_long = (int64_t)r.data.dropped_long;
   c->counts.truncated = (int64_t)r.data.truncated;
   loaded_close(&r.loaded);
-  arena_free(a);
   return ok;
 }
 
@@ -133,7 +131,9 @@ static bool check(const vkift_data_options *o, const char *output, err *e) {
 static bool convert(const vkift_data_options *o, vkift_convert_to to, const char *output, conversion *c, err *e) {
   TRY(check(o, output, e));
   TRY(file_writer_open(output, &c->file, e));
-  bool ok = to == VKIFT_CONVERT_TOKENS ? write_tokens(o, c, e) : write_messages(o, c, e);
+  arena *a = arena_new("data");
+  bool ok = to == VKIFT_CONVERT_TOKENS ? write_tokens(a, o, c, e) : write_messages(a, o, c, e);
+  arena_free(a);
   ok = ok && file_writer_commit(&c->file, e);
   if (!ok) file_writer_abort(&c->file);
   text_free(&c->row);

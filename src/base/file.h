@@ -48,5 +48,6 @@ bool dir_list(arena *a, const char *path, char ***names, uint64_t *n, err *e); /
 char *path_join(arena *a, const char *dir, const char *name);
 char *path_trim(arena *a, const char *path); // without slashes at its end
 const char *path_name(const char *path);     // what stands behind the last slash
+char *path_stem(arena *a, const char *path); // … without its last ending: "tasks.v1" of "dir/tasks.v1.json"
 
 #endif

@@ -2,23 +2,27 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/rng.h"
 #include "data/augment_length.h"
+#include "data/task_notes.h"
 
 struct augment {
   arena *memory;
   augmentation wanted;
+  const char *task; // of rows that name none
   uint64_t seed;
   augment_pool *pool; // NULL where no demonstrations are wanted
 };
 
-augment *augment_new(const dataset_options *o) {
+augment *augment_new(const dataset_options *o, const char *file) {
   const augmentation *w = &o->augment;
   if (!w->n_demonstrations && !(w->persona > 0) && !(w->length_constraint > 0) && !(w->definition > 0)) return NULL;
   REQUIRE(w->n_demonstrations <= AUGMENT_DEMONSTRATIONS, "%u demonstrations", w->n_demonstrations);
   arena *a = arena_new("augmentations");
   augment *g = ARENA_NEW(a, augment);
-  *g = (augment){a, *w, o->seed, w->n_demonstrations ? augment_pool_new(POOL_BYTES) : NULL};
+  *g = (augment){.memory = a, .wanted = *w, .task = path_stem(a, file), .seed = o->seed};
+  if (w->n_demonstrations) g->pool = augment_pool_new(POOL_BYTES);
   return g;
 }
 
@@ -66,8 +70,14 @@ static const char *answer_of(const raw_example *x) {
   return x->messages[x->n_messages - 1].content;
 }
 
-static const char *task_of(const raw_example *x) {
-  return x->task ? x->task : "";
+static const char *task_of(const augment *g, const raw_example *x) {
+  return x->task ? x->task : g->task;
+}
+
+static raw_example with_notes(const augment *g, const raw_example *raw) {
+  raw_example x = *raw;
+  task_notes_add(g->wanted.notes, task_of(g, raw), &x);
+  return x;
 }
 
 bool augment_needs_pool(const augment *g) {
@@ -80,12 +90,13 @@ static uint64_t pool_key(const augment *g, const raw_example *raw, uint32_t plac
 }
 
 bool augment_wants(const augment *g, const raw_example *raw, uint32_t place) {
-  return augment_needs_pool(g) && is_exchange(raw) && augment_pool_wants(g->pool, task_of(raw), pool_key(g, raw, place));
+  return augment_needs_pool(g) && is_exchange(raw) && augment_pool_wants(g->pool, task_of(g, raw), pool_key(g, raw, place));
 }
 
 void augment_offer(augment *g, const raw_example *raw, uint32_t place) {
   if (!augment_wants(g, raw, place)) return;
-  augment_pool_add(g->pool, task_of(raw), pool_key(g, raw, place), system_of(raw), prompt_of(raw), answer_of(raw), raw->personas);
+  const strings personas = with_notes(g, raw).personas;
+  augment_pool_add(g->pool, task_of(g, raw), pool_key(g, raw, place), system_of(raw), prompt_of(raw), answer_of(raw), personas);
 }
 
 static bool demonstrates(const pool_candidate *c, const augmented *x) {
@@ -100,7 +111,7 @@ static bool demonstrates(const pool_candidate *c, const augmented *x) {
 static void draw_demonstrations(const augment *g, uint32_t place, augmented *x) {
   if (!g->pool || !is_exchange(x->plain)) return;
   uint32_t n, order[POOL_OF_TASK];
-  const pool_candidate *candidates = augment_pool_of(g->pool, task_of(x->plain), &n);
+  const pool_candidate *candidates = augment_pool_of(g->pool, task_of(g, x->plain), &n);
   rng r = rng_of(g, x->plain, place, OF_DEMONSTRATIONS);
   for (uint32_t i = 0; i < n; i++) order[i] = i;
   for (uint32_t i = 0; i < n && x->n_demonstrations < g->wanted.n_demonstrations; i++) {
@@ -145,8 +156,11 @@ static void draw_length_constraint(const augment *g, arena *a, uint32_t place, a
 }
 
 bool augment_draw(const augment *g, arena *a, const raw_example *raw, uint32_t place, augmented *x) {
-  *x = (augmented){.plain = raw};
+  *x = (augmented){0};
   if (!g || raw->format == DATA_SUPERNI || !raw->n_messages) return false;
+  raw_example *plain = ARENA_NEW(a, raw_example);
+  *plain = with_notes(g, raw);
+  x->plain = plain;
   draw_persona(g, place, x);
   draw_definition(g, a, place, x);
   draw_length_constraint(g, a, place, x);

@@ -20,8 +20,8 @@ enum { AUGMENT_DEMONSTRATIONS = 16 }; // the most that may be asked for
 // The augmentations of one file's examples.
 typedef struct augment augment;
 
-// NULL where the options ask for none.
-augment *augment_new(const dataset_options *o);
+// NULL where the options ask for none. `file` names the task of rows that do not.
+augment *augment_new(const dataset_options *o, const char *file);
 void augment_free(augment *g); // NULL is fine
 
 // First, where augment_needs_pool: the examples of the file as they were read, each of which may become a demonstration.

@@ -133,7 +133,7 @@ void conversations_offer(const char *name, const void *data, uint64_t size, cons
 static bool read_file(reading *r, err *e) {
   file_map map;
   TRY(file_map_open(r->file, &map, e));
-  augment *g = augment_new(r->options);
+  augment *g = augment_new(r->options, r->file);
   if (augment_needs_pool(g)) conversations_offer(r->file, map.data, map.size, r->options, NULL, NULL, g);
   r->augment = g;
   const bool ok = read_memory(r, map.data, map.size, e);

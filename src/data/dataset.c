@@ -434,16 +434,15 @@ static bool read_memory(arena *a, const char *name, const void *data, uint64_t s
                         bool may_be_empty, dataset *set, err *e) {
   jsonl file;
   TRY(jsonl_open(name, data, size, &file, e));
-  const char *last = path_name(name), *dot = strrchr(last, '.');
   reader r = {.a = a,
               .options = options,
               .set = set,
               .capacity = set->n,
               .file = arena_strdup(a, name),
-              .stem = arena_strndup(a, last, dot && dot > last ? (size_t)(dot - last) : strlen(last)),
+              .stem = path_stem(a, name),
               .format = options->format,
               .may_be_empty = may_be_empty};
-  augment *g = augment_new(options);
+  augment *g = augment_new(options, name);
   if (augment_needs_pool(g)) conversations_offer(r.file, data, size, options, may_demonstrate, &r, g);
   r.augment = g;
   const bool ok = read_items(&r, &file, e);

@@ -65,6 +65,7 @@ typedef enum excess_length { EXCESS_DEFAULT, EXCESS_DROP, EXCESS_TRUNCATE, EXCES
 typedef struct augmentation {
   uint32_t n_demonstrations;
   double persona, length_constraint, definition; // share of the examples that could have one
+  const struct task_notes *notes;                // definitions and personas of tasks (task_notes.h); NULL: none
 } augmentation;
 
 typedef struct dataset_options {

@@ -73,6 +73,28 @@ shown = ["".join(json.loads(line)["tokens"]) for line in open("all.json", encodi
 assert shown == [json.loads(line)["text"] for line in open("out", encoding="utf-8")]
 PYTHON
 
+# --- notes on tasks
+cat >notes.yaml <<'YAML'
+a:
+  definition: Tell me a tale.
+  personas: [You are a fox.]
+b: {things_to_avoid: Wolves.}
+misspelt: {definition: D.}
+YAML
+notes=(--task-notes notes.yaml --definition-ratio 1 --persona-ratio 1)
+expect 0 vkift data show "${data[@]}" "${notes[@]}" --index 2
+prints 'You are a fox.'
+prints 'Tell me a tale.'
+expect 0 vkift data show "${data[@]}" "${notes[@]}" --index 1
+prints 'Things to avoid: Wolves.'
+expect 0 vkift data show "${data[@]}" "${notes[@]}" --index 4 # its own definition
+prints 'Things to avoid: Rhymes.'
+expect 1 vkift data show "${data[@]}" --task-notes nowhere.yaml
+says 'nowhere.yaml'
+echo 'a: {persona: P}' >wrong.yaml
+expect 1 vkift data show "${data[@]}" --task-notes wrong.yaml
+says 'wrong.yaml: "a": expected the keys definition, things_to_avoid and personas, found "persona"'
+
 # --- options and fields that are wrong
 expect 2 vkift data check "${data[@]}" --persona-ratio 1.5
 says "--persona-ratio: expected a number from 0 to 1, found '1.5'"
@@ -93,7 +115,8 @@ says "num_demonstrations needs objective sft"
 
 # --- trained on, noted, repeated; what is evaluated on stays as it is and is shown nowhere
 sed -n 1,20p rows.jsonl >eval.jsonl
-expect 0 vkift train "${train[@]}" "${all[@]}" --eval-data eval.jsonl --output-dir run
+expect 0 vkift train "${train[@]}" "${all[@]}" --eval-data eval.jsonl --output-dir run --task-notes notes.yaml
+says "of 1 tasks in --task-notes there is no example"
 says "with demonstrations"
 says "20 left out whose prompt is in the evaluation data"
 says "20 examples to evaluate on"

@@ -239,7 +239,7 @@ static void long_conversations(void **state) {
   const char *persona[] = {"P"};
   const raw_example raw = {
       .format = DATA_MESSAGES, .messages = turns, .n_messages = 4, .definition = "D", .avoid = "A", .personas = {persona, 1}};
-  augment *g = augment_new(&o);
+  augment *g = augment_new(&o, "m.jsonl");
   augment_offer(g, &raw, 1);
   assert_false(augment_wants(g, &raw, 1));
   message pair[] = {turns[2], turns[3]};
