@@ -108,6 +108,17 @@ typedef struct vkift_reading {
   bool add_explanation;     // … and why they are right or wrong
 } vkift_reading;
 
+// What training examples get besides their own messages, each drawn by the seed and the example's place in its file: the
+// same in every epoch. Evaluation data stays as it is. Demonstrations and length constraints are for conversations of one
+// prompt and one answer, and demonstrations carry no loss. Zero: none.
+typedef struct vkift_augment {
+  int64_t num_demonstrations;     // worked examples of the same task and file in front of the prompt; at most 16
+  double persona_ratio;           // share of the examples with `personas` that get one of them as system message
+  double definition_ratio;        // … with `definition` or `things_to_avoid` that get them in front of the first prompt
+  double length_constraint_ratio; // … whose answer has several words, and whose prompt then says a limit that it fulfils
+  const char *task_notes;         // a YAML file: for names of tasks, what rows do not say themselves of those three; NULL: none
+} vkift_augment;
+
 // A data file (JSON Lines or a JSON array); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
 // Super-NaturalInstructions, a task file, a directory of them, or a list of task names (NAME.txt) beside tasks/.
 typedef struct vkift_data {
@@ -129,6 +140,7 @@ typedef struct vkift_train_options {
   vkift_data_list data; // required
   vkift_reading reading;
   const char *chat_template;     // a Jinja file, or "alpaca" or "chatml"; NULL: the model's, else Alpaca's
+  vkift_augment augment;         // num_demonstrations needs objective SFT, and eval_data instead of eval_split
   const char *eval_data;         // scored during training
   double eval_split;             // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
   int64_t max_examples_per_task; // chosen by `seed`; 0: all
@@ -350,6 +362,8 @@ typedef struct vkift_data_options {
   const char *data;    // required: as of training
   vkift_reading reading;
   vkift_objective objective;
+  vkift_augment augment;
+  int64_t seed;       // 42; of the augmentations
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
 } vkift_data_options;
@@ -385,6 +399,8 @@ enum { VKIFT_DATA_LENGTHS = 24 };
 typedef struct vkift_data_report {
   int64_t examples, tokens, target_tokens;
   int64_t skipped_bad, dropped_long, truncated;
+  int64_t without_demonstrations; // that lack some, since they would not fit
+  int64_t with_demonstrations, with_persona, with_definition, with_length_constraint;
   int64_t max_length;                  // that longer ones were dropped or cut at
   int64_t lengths[VKIFT_DATA_LENGTHS]; // examples of [2^i, 2^(i+1)) tokens
   int64_t longest, median_length, fewest_targets, median_targets, most_targets;
@@ -412,6 +428,8 @@ typedef struct vkift_render_options {
   const char *bos_token, *eos_token; // without a model: what the template gets by these names; NULL: none
   const char *data;                  // required: as of training, in a form that holds conversations
   vkift_reading reading;
+  vkift_augment augment;
+  int64_t seed;               // 42; of the augmentations
   bool add_generation_prompt; // end where an answer is to begin
 } vkift_render_options;
 

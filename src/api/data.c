@@ -22,8 +22,9 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   }
   const int64_t given = o->max_length ? o->max_length : r->loaded.is_run ? r->loaded.run.max_length : 0;
   TRY(corpus_max_length(r->loaded.model, given, &r->max_length, e));
-  const dataset_options options =
+  dataset_options options =
       corpus_options(r->loaded.model, &r->loaded.prompt, &o->reading, o->objective, o->excess_length, r->max_length);
+  TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
   return dataset_read_split(a, o->data, "train", &options, &r->data, e);
 }
 
@@ -94,6 +95,11 @@ static void fill_report(const data_reading *r, const survey *s, vkift_data_repor
                              .skipped_bad = (int64_t)r->data.skipped_bad,
                              .dropped_long = (int64_t)r->data.dropped_long,
                              .truncated = (int64_t)r->data.truncated,
+                             .without_demonstrations = (int64_t)r->data.without_demonstrations,
+                             .with_demonstrations = (int64_t)r->data.augmented.demonstrations,
+                             .with_persona = (int64_t)r->data.augmented.persona,
+                             .with_definition = (int64_t)r->data.augmented.definition,
+                             .with_length_constraint = (int64_t)r->data.augmented.length_constraint,
                              .max_length = r->max_length,
                              .longest = s->longest,
                              .median_length = s->median_length,

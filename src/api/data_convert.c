@@ -31,6 +31,17 @@ static void put_string(text *out, const char *key, const char *value) {
   json_put_string(out, value);
 }
 
+static void put_strings(text *out, const char *key, const packed_strings *all) {
+  if (!all) return;
+  const char *s = all->data;
+  text_printf(out, ", \"%s\": [", key);
+  for (uint32_t i = 0; i < all->n; i++, s = packed_next(s)) {
+    if (i) text_puts(out, ", ");
+    json_put_string(out, s);
+  }
+  text_putc(out, ']');
+}
+
 static void put_attributes(text *out, const char *task, const char *cluster, const char *source, float times,
                            const packed_strings *choices) {
   put_string(out, "task", task);
@@ -40,13 +51,7 @@ static void put_attributes(text *out, const char *task, const char *cluster, con
     text_puts(out, ", \"weight\": ");
     json_put_number(out, (double)times);
   }
-  if (!choices) return;
-  const char *choice = choices->data;
-  for (uint32_t i = 0; i < choices->n; i++, choice = packed_next(choice)) {
-    text_puts(out, i ? ", " : ", \"choices\": [");
-    json_put_string(out, choice);
-  }
-  text_putc(out, ']');
+  put_strings(out, "choices", choices);
 }
 
 // --- messages ----------------------------------------------------------------------------------------------------------
@@ -69,18 +74,22 @@ static bool write_conversation(void *user, const conversation *one, err *e) {
   }
   text_putc(&c->row, ']');
   if (raw->messages[0].tools) text_printf(&c->row, ", \"tools\": %s", raw->messages[0].tools);
-  arena *a = arena_new("a row's choices");
+  arena *a = arena_new("a row's lists");
   put_attributes(&c->row, raw->task, raw->cluster, raw->source, raw->weight, packed_strings_of(a, raw->choices));
+  put_string(&c->row, "definition", raw->definition);
+  put_string(&c->row, "things_to_avoid", raw->avoid);
+  put_strings(&c->row, "personas", packed_strings_of(a, raw->personas));
   arena_free(a);
   return write_row(c, e);
 }
 
-static bool write_messages(const vkift_data_options *o, conversion *c, err *e) {
+static bool write_messages(arena *a, const vkift_data_options *o, conversion *c, err *e) {
   const bool alpaca = o->source.chat_template && !strcmp(o->source.chat_template, "alpaca");
   const prompt_style prompt = {.kind = alpaca ? PROMPT_ALPACA : PROMPT_TEMPLATE}; // decides how an input joins an instruction
   dataset_options options = corpus_reading(&o->reading);
   options.prompt = &prompt;
   options.all_tokens = o->objective == VKIFT_LM;
+  TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
   uint64_t skipped;
   TRY(conversations_read(o->data, &options, write_conversation, c, &skipped, e));
   c->counts.skipped_bad = (int64_t)skipped;
@@ -99,8 +108,7 @@ static bool write_example(conversion *c, const example *x, err *e) {
   return write_row(c, e);
 }
 
-static bool write_tokens(const vkift_data_options *o, conversion *c, err *e) {
-  arena *a = arena_new("data");
+static bool write_tokens(arena *a, const vkift_data_options *o, conversion *c, err *e) {
   data_reading r = {.options = o};
   bool ok = data_reading_open(a, &r, e);
   for (uint64_t i = 0; ok && i < r.data.n; i++) ok = write_example(c, &r.data.items[i], e);
@@ -108,7 +116,6 @@ static bool write_tokens(const vkift_data_options *o, conversion *c, err *e) {
   c->counts.dropped_long = (int64_t)r.data.dropped_long;
   c->counts.truncated = (int64_t)r.data.truncated;
   loaded_close(&r.loaded);
-  arena_free(a);
   return ok;
 }
 
@@ -128,7 +135,9 @@ static bool check(const vkift_data_options *o, const char *output, err *e) {
 static bool convert(const vkift_data_options *o, vkift_convert_to to, const char *output, conversion *c, err *e) {
   TRY(check(o, output, e));
   TRY(file_writer_open(output, &c->file, e));
-  bool ok = to == VKIFT_CONVERT_TOKENS ? write_tokens(o, c, e) : write_messages(o, c, e);
+  arena *a = arena_new("data");
+  bool ok = to == VKIFT_CONVERT_TOKENS ? write_tokens(a, o, c, e) : write_messages(a, o, c, e);
+  arena_free(a);
   ok = ok && file_writer_commit(&c->file, e);
   if (!ok) file_writer_abort(&c->file);
   text_free(&c->row);

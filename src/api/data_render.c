@@ -102,11 +102,12 @@ static bool render_one(void *user, const conversation *c, err *e) {
   return true;
 }
 
-static bool render_all(const vkift_render_options *o, rendering *to, err *e) {
+static bool render_all(arena *a, const vkift_render_options *o, rendering *to, err *e) {
   dataset_options options = corpus_reading(&o->reading);
   uint64_t skipped;
   options.prompt = &to->prompt;
   options.any_conversation = true;
+  TRY(corpus_augment(a, &o->augment, o->seed, VKIFT_SFT, &options, e));
   TRY(conversations_read(o->data, &options, render_one, to, &skipped, e));
   if (skipped) log_note("%llu bad examples are skipped", (unsigned long long)skipped);
   return true;
@@ -118,7 +119,7 @@ vkift_status vkift_data_render(const vkift_render_options *options, void (*on)(v
   arena *a = arena_new("prompt");
   loaded l = {0};
   rendering to = {.options = options, .on = on, .user = user};
-  const bool ok = open_prompt(a, options, &l, &to.prompt, &e) && render_all(options, &to, &e);
+  const bool ok = open_prompt(a, options, &l, &to.prompt, &e) && render_all(a, options, &to, &e);
   loaded_close(&l);
   arena_free(a);
   return status_from(ok, &e, error);

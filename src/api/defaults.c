@@ -11,6 +11,7 @@ void vkift_free(void *memory) {
   free(memory);
 }
 
+enum { SEED = 42 };
 static const vkift_reading reading = {.num_pos_examples = 2};
 
 vkift_train_options vkift_train_defaults(void) {
@@ -29,7 +30,7 @@ vkift_train_options vkift_train_defaults(void) {
       .adam_epsilon = 1e-8,
       .lora_r = 16,
       .lora_alpha = 32,
-      .seed = 42,
+      .seed = SEED,
       .logging_steps = 1,
       .save_total_limit = 2,
       .max_bad_steps = 5,
@@ -37,7 +38,7 @@ vkift_train_options vkift_train_defaults(void) {
 }
 
 vkift_generate_options vkift_generate_defaults(void) {
-  return (vkift_generate_options){.max_new_tokens = 128, .top_p = 1, .seed = 42};
+  return (vkift_generate_options){.max_new_tokens = 128, .top_p = 1, .seed = SEED};
 }
 
 vkift_eval_options vkift_eval_defaults(void) {
@@ -49,9 +50,9 @@ vkift_export_options vkift_export_defaults(void) {
 }
 
 vkift_data_options vkift_data_defaults(void) {
-  return (vkift_data_options){.reading = reading};
+  return (vkift_data_options){.reading = reading, .seed = SEED};
 }
 
 vkift_render_options vkift_render_defaults(void) {
-  return (vkift_render_options){.reading = reading};
+  return (vkift_render_options){.reading = reading, .seed = SEED};
 }

@@ -238,3 +238,8 @@ const char *path_name(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
 }
+
+char *path_stem(arena *a, const char *path) {
+  const char *name = path_name(path), *dot = strrchr(name, '.');
+  return arena_strndup(a, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}

@@ -51,5 +51,6 @@ char *cache_dir(arena *a); // $VKIFT_CACHE_DIR, else vkift's in the user's cache
 char *path_join(arena *a, const char *dir, const char *name);
 char *path_trim(arena *a, const char *path); // without slashes at its end
 const char *path_name(const char *path);     // what stands behind the last slash
+char *path_stem(arena *a, const char *path); // … without its last ending: "tasks.v1" of "dir/tasks.v1.json"
 
 #endif

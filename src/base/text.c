@@ -104,3 +104,9 @@ bool utf8_valid(const char *s, size_t length, size_t *bad_offset) {
   }
   return true;
 }
+
+// Class WS, B or S of the bidirectional types, or category Zs.
+bool utf8_is_space(uint32_t c) {
+  return (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}

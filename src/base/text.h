@@ -25,6 +25,7 @@ void text_free(text *t);
 // overlong forms, no surrogates, at most U+10FFFF); the code point to *code unless NULL.
 int utf8_decode(const char *s, size_t length, uint32_t *code);
 int utf8_encode(uint32_t code, char out[4]); // the number of bytes written, 1–4
+bool utf8_is_space(uint32_t code);           // what Python's str.isspace takes for white space
 bool utf8_valid(const char *s, size_t length, size_t *bad_offset);
 
 #endif

@@ -1,6 +1,7 @@
 // vkift data: what a model would be trained on. `show` prints examples as the model gets them, with the loss in colour;
 // `check` reads everything and reports. `convert` writes another form. `render` (data_render.c) shows the
 // text alone.
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,9 @@ static const option data_table[] = {
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: loss on answers only; lm: on every token"},
 #define READING(field) AT(reading.field)
 #include "config/reading.def"
+#define AUGMENT(field) AT(augment.field)
+#include "config/augment.def"
+    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = INFINITY, .help = "of the augmentations, as in training"},
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,
@@ -186,6 +190,13 @@ static void print_findings(const vkift_data_report *r) {
   if (r->end_markers)
     printf("! %s answers end in a literal marker, which the model would learn to write: --strip-suffix '%s'\n",
            show_count(r->end_markers).text, r->end_marker);
+  if (r->without_demonstrations)
+    printf("! %s examples lack demonstrations, which would make them longer than %lld tokens: --max-length\n",
+           show_count(r->without_demonstrations).text, (long long)r->max_length);
+  if (r->with_demonstrations) printf("  %s examples get demonstrations\n", show_count(r->with_demonstrations).text);
+  if (r->with_persona) printf("  %s examples get a persona\n", show_count(r->with_persona).text);
+  if (r->with_definition) printf("  %s examples get their definition\n", show_count(r->with_definition).text);
+  if (r->with_length_constraint) printf("  %s examples get a length constraint\n", show_count(r->with_length_constraint).text);
   if (r->control_text)
     printf("  %s examples spell a control token in their text (%s): it stays text, and never becomes the token\n",
            show_count(r->control_text).text, r->control_name);
@@ -213,6 +224,11 @@ static void print_report_json(const vkift_data_report *r, const task_list *tasks
               {"skipped_bad", r->skipped_bad},
               {"dropped_long", r->dropped_long},
               {"truncated", r->truncated},
+              {"without_demonstrations", r->without_demonstrations},
+              {"with_demonstrations", r->with_demonstrations},
+              {"with_persona", r->with_persona},
+              {"with_definition", r->with_definition},
+              {"with_length_constraint", r->with_length_constraint},
               {"max_length", r->max_length},
               {"longest", r->longest},
               {"median_length", r->median_length},

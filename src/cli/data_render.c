@@ -1,4 +1,5 @@
 // vkift data render: conversations as the text that a model would get, with where messages and the loss stand.
+#include <math.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -18,6 +19,9 @@ static const option render_table[] = {
     {"data", OPTION_PATH, AT(data), .help = "as for vkift train, in a form that holds conversations"},
 #define READING(field) AT(reading.field)
 #include "config/reading.def"
+#define AUGMENT(field) AT(augment.field)
+#include "config/augment.def"
+    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = INFINITY, .help = "of the augmentations, as in training"},
 #undef AT
 #define AT(field) .offset = offsetof(vkift_render_options, field), .group = "Prompt"
     {"add_generation_prompt", OPTION_BOOL, AT(add_generation_prompt), .help = "end where an answer is to begin"},

@@ -36,6 +36,8 @@ const option train_option_table[] = {
      .value = "FILE|NAME", .help = "a Jinja file, or the built-in alpaca or chatml"},
 #define READING(field) AT(reading.field), GROUP
 #include "config/reading.def"
+#define AUGMENT(field) AT(augment.field), GROUP
+#include "config/augment.def"
     {"max_examples_per_task", OPTION_INTEGER, AT(max_examples_per_task), GROUP, RANGE(1, UINT32_MAX), .unset = "all",
      .help = "of each task, so many examples are trained on"},
     {"mixing_cap", OPTION_INTEGER, AT(mixing_cap), GROUP, RANGE(1, UINT32_MAX), .unset = "none",
@@ -157,6 +159,9 @@ bool train_options_check(const vkift_train_options *o, err *e) {
     ok = ERR(e, "init random and adapter contradict each other: an adapter belongs to trained weights");
   if (ok && o->adapter && o->method != VKIFT_LORA)
     ok = ERR(e, "adapter needs method lora: to train all weights, merge it first with `vkift export --merge`");
+  if (ok && o->augment.num_demonstrations && o->eval_split > 0)
+    ok = ERR(
+        e, "num_demonstrations and eval_split contradict each other: what is scored would be shown in training; give eval_data");
   if (ok && o->eval_data && o->eval_split > 0) ok = ERR(e, "eval_data and eval_split contradict each other: give one of them");
   if (!ok) e->usage = true;
   return ok;

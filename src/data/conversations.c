@@ -2,14 +2,15 @@
 
 #include <string.h>
 
+#include "data/augment_rows.h"
 #include "data/dataset_files.h"
-#include "data/rows.h"
 
 typedef struct reading {
   const dataset_options *options;
   conversation_fn *on;
   void *user;
   const char *file;
+  const augment *augment; // NULL: its examples stay as they are
   uint64_t n;
 } reading;
 
@@ -31,10 +32,14 @@ static row_outcome hand_over(void *user, const formats_row *row, raw_example *ra
     return ROW_STOP;
   }
   text prompt = {0};
+  augmented with;
+  arena *a = arena_new("an augmented conversation");
   if (raw->format == DATA_SUPERNI) put_instruction(r, row, raw, &prompt);
+  if (augment_draw(r->augment, a, raw, place, &with)) *raw = augment_build(a, &with, augment_all(&with));
   r->n++;
   const bool ok = r->on(r->user, &(conversation){raw, r->file, place}, e);
   text_free(&prompt);
+  arena_free(a);
   return ok ? ROW_TAKEN : ROW_STOP;
 }
 
@@ -47,7 +52,10 @@ bool conversations_read(const char *path, const dataset_options *options, conver
   bool ok = dataset_files_find(a, path, "train", &files, e);
   for (uint64_t i = 0; ok && i < files.n; i++) {
     r.file = files.paths[i];
+    augment *g = augment_rows_open(&rows, r.file, NULL, 0);
+    r.augment = g;
     ok = rows_read(&rows, r.file, e);
+    augment_free(g);
   }
   if (n_skipped) *n_skipped = rows.n_bad;
   if (ok && !r.n) ok = ERR(e, "%s: expected conversations, found none that can be used", path);

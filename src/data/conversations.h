@@ -13,7 +13,7 @@ typedef struct conversation {
 typedef bool conversation_fn(void *user, const conversation *c, err *e);
 
 // All of the training split of whatever stands at `path`, in order. Of `options` count only how rows are read: prompt, format,
-// train_on_last, all_tokens, any_conversation, strip_suffix, superni and skip_bad_examples. Rows that hold no conversation (text, segments,
+// train_on_last, all_tokens, any_conversation, strip_suffix, superni, skip_bad_examples, augment and seed. Rows that hold no conversation (text, segments,
 // token ids) are refused; a data set without any is too. With skip_bad_examples bad rows are counted in *n_skipped (NULL: not
 // wanted) and passed over.
 bool conversations_read(const char *path, const dataset_options *options, conversation_fn *on, void *user, uint64_t *n_skipped,

@@ -9,19 +9,20 @@
 #include <xxhash.h>
 
 #include "base/rng.h"
+#include "data/augment_rows.h"
 #include "data/dataset_files.h"
 #include "data/dataset_maps.h"
 #include "data/encode.h"
 #include "data/minhash.h"
-#include "data/rows.h"
 #include "data/token_cache.h"
 
 typedef struct reader {
   const dataset_options *options;
   tokenised_writer out;
   tokenised_counts counts;
-  uint32_t file;     // number of the file that is being read
-  bool may_be_empty; // it is one of several, and another may have the examples
+  uint32_t file;          // number of the file that is being read
+  const augment *augment; // of its examples; NULL: they stay as they are
+  bool may_be_empty;      // it is one of several, and another may have the examples
 } reader;
 
 // --- one example -------------------------------------------------------------------------------------------------------
@@ -56,6 +57,7 @@ static bool put_pieces(reader *r, const draft *whole, err *e) {
     piece.target += from;
     piece.x.prompt_n = prompt_n <= from ? 0 : prompt_n - from < piece.x.n ? prompt_n - from : piece.x.n;
     count_targets(&piece, false);
+    piece.x.plain = NULL;            // what was the whole is no piece
     if (kept) piece.x.sketch = NULL; // of the text as a whole: its pieces are not like one another
     if (piece.x.n_targets) {
       TRY(put(r, &piece, e));
@@ -121,14 +123,31 @@ static const uint32_t *sketch(arena *a, const raw_example *raw) {
   return m->least;
 }
 
+// What an example becomes. plain: what it was, where it is augmented; else NULL.
+static bool encode(reader *r, arena *a, const formats_row *row, const raw_example *raw, uint32_t place, masked *m,
+                   example_plain **plain, encode_losses *losses, err *e) {
+  augmented with;
+  uint32_t demonstrations;
+  *plain = NULL;
+  TRY(encode_example(a, r->options, row, raw, m, losses, e));
+  if (!augment_draw(r->augment, a, raw, place, &with)) return true;
+  *plain = ARENA_NEW(a, example_plain);
+  **plain =
+      (example_plain){dataset_hash_example(&(example){.ids = m->ids, .target = m->target, .n = m->n}), encode_hash_prompt(m)};
+  TRY(encode_augmented(a, r->options, &with, m, &demonstrations, losses, e));
+  augment_count(&r->counts.augmented, &with, demonstrations);
+  return true;
+}
+
 static row_outcome take_example(void *user, const formats_row *row, raw_example *raw, uint32_t place, err *e) {
   reader *r = user;
   arena *a = arena_new("one example's tokens");
   const char *origin = row->json->origin;
   masked m;
+  example_plain *plain;
   encode_losses losses;
   row_outcome outcome = ROW_BAD;
-  if (encode_example(a, r->options, row, raw, &m, &losses, e)) {
+  if (encode(r, a, row, raw, place, &m, &plain, &losses, e)) {
     const example_origin from = {.task = raw->task, .cluster = raw->cluster, .source = raw->source};
     draft d = {.target = m.target};
     d.x = (example){.ids = m.ids,
@@ -140,6 +159,7 @@ static row_outcome take_example(void *user, const formats_row *row, raw_example 
                     .answer = answer_of(raw),
                     .references = packed_strings_of(a, raw->references),
                     .choices = packed_strings_of(a, raw->choices),
+                    .plain = plain,
                     .sketch = r->options->sketches ? sketch(a, raw) : NULL};
     r->counts.without_demonstrations += losses.demonstrations;
     r->counts.truncated += losses.input;
@@ -181,7 +201,11 @@ static bool read_files(reader *r, const dataset_files *files, err *e) {
   for (uint64_t i = 0; i < files->n; i++) {
     const uint64_t n = r->out.n, dropped = r->counts.dropped_long, bad = rows.n_bad;
     r->file = (uint32_t)i;
-    TRY(rows_read(&rows, files->paths[i], e));
+    augment *g = augment_rows_open(&rows, files->paths[i], NULL, 0);
+    r->augment = g;
+    const bool ok = rows_read(&rows, files->paths[i], e);
+    augment_free(g);
+    if (!ok) return false;
     TRY(check_file(r, &rows, files->paths[i], n, dropped, bad, e));
     rows.done_bytes += bytes_of(files->paths[i]);
   }
@@ -194,6 +218,10 @@ static void add_counts(dataset *set, const tokenised_counts *counts) {
   set->dropped_long += counts->dropped_long;
   set->truncated += counts->truncated;
   set->without_demonstrations += counts->without_demonstrations;
+  set->augmented.demonstrations += counts->augmented.demonstrations;
+  set->augmented.persona += counts->augmented.persona;
+  set->augmented.definition += counts->augmented.definition;
+  set->augmented.length_constraint += counts->augmented.length_constraint;
 }
 
 static void free_image(void *image) {
@@ -268,8 +296,11 @@ bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t 
   rows_reading rows = {.options = options, .on = take_example, .user = &r};
   const char **files = ARENA_ARRAY(a, const char *, 1);
   files[0] = arena_strdup(a, name);
+  augment *g = augment_rows_open(&rows, name, data, size);
+  r.augment = g;
   bool ok = tokenised_begin(NULL, (tokenised_key){0}, &r.out, e) && rows_read_memory(&rows, name, data, size, e) &&
             check_file(&r, &rows, name, 0, 0, 0, e);
+  augment_free(g);
   r.counts.skipped_bad = rows.n_bad;
   ok = ok && tokenised_end(&r.out, &r.counts, e);
   if (ok) add_image(a, &r, files, 1, set);
@@ -344,8 +375,12 @@ void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset 
 
 // --- hashes ------------------------------------------------------------------------------------------------------------
 
+uint64_t dataset_hash_prompt(const int32_t *ids, uint32_t n) {
+  return XXH3_64bits(ids, n * sizeof *ids);
+}
+
 uint64_t dataset_hash_example(const example *x) {
-  return XXH3_64bits_withSeed(x->target, x->n, XXH3_64bits(x->ids, x->n * sizeof *x->ids));
+  return XXH3_64bits_withSeed(x->target, x->n, dataset_hash_prompt(x->ids, x->n));
 }
 
 uint64_t dataset_hash(const dataset *set) {

@@ -15,6 +15,11 @@ typedef struct example_origin {
   const char *task, *cluster, *source; // "" where the row has none; task: the file's stem
 } example_origin;
 
+// What an example was before augmentations (augment.h), by which duplicates and leakage are told.
+typedef struct example_plain {
+  uint64_t hash, prompt_hash;
+} example_plain;
+
 // What is known of each example in memory; the rest lies in a mapped file where the data are large (tokenised.h).
 typedef struct example {
   const int32_t *ids;               // [n]
@@ -24,6 +29,7 @@ typedef struct example {
   const packed_strings *references; // the right answers, where the row has several; else NULL
   const packed_strings *choices;    // among which the answer is one, where the row has them; else NULL
   const uint32_t *sketch;           // [MINHASH_N] of its words (minhash.h); NULL unless asked for, and of a text's later pieces
+  const example_plain *plain;       // of an augmented example, what it was before; else NULL
   uint64_t hash;                    // of ids and targets
   uint32_t index;                   // its place in the data set: keys random numbers, and the order of evaluation output
   uint32_t n, n_targets;            // tokens, and those of them that carry loss
@@ -33,12 +39,18 @@ typedef struct example {
   float weight;                     // of its loss, 1 by default
 } example;
 
+// What was put around examples (augment.h): how many of them got each.
+typedef struct augment_counts {
+  uint64_t demonstrations, persona, length_constraint, definition;
+} augment_counts;
+
 typedef struct dataset {
   example *items;
   uint64_t n;
   uint64_t n_tokens, n_targets;
   uint64_t skipped_bad, dropped_long, truncated; // counted, said by the caller; examples cut into pieces are not among them
-  uint64_t without_demonstrations; // Super-NaturalInstructions: examples that lack demonstrations, since they would not fit
+  uint64_t without_demonstrations;               // examples that lack demonstrations, since they would not fit
+  augment_counts augmented;
   uint64_t missing_tasks;          // names in a list of tasks that have no file
   const struct dataset_maps *maps; // files in which examples lie; NULL: they lie in memory
   const char *cache_written;       // the last file that was added to the cache for it; NULL: none
@@ -58,6 +70,13 @@ typedef enum data_format {
 } data_format;
 typedef enum excess_length { EXCESS_DEFAULT, EXCESS_DROP, EXCESS_TRUNCATE, EXCESS_SPLIT, EXCESS_ERROR } excess_length;
 
+// Augmentations of conversations (augment.h); all zero: none.
+typedef struct augmentation {
+  uint32_t n_demonstrations;
+  double persona, length_constraint, definition; // share of the examples that could have one
+  const struct task_notes *notes;                // definitions and personas of tasks (task_notes.h); NULL: none
+} augmentation;
+
 typedef struct dataset_options {
   const tokenizer *tokenizer;
   const prompt_style *prompt; // how conversations become text (prompt.h)
@@ -75,6 +94,9 @@ typedef struct dataset_options {
   uint32_t max_instances;   // of such a file; 0: all
   bool first_instances;     // … are its first ones, as the official evaluation has them; else chosen by `seed`
   uint64_t seed;
+  augmentation augment;  // drawn by `seed`
+  const uint64_t *asked; // [n_asked], sorted: hashes of prompts that are evaluated on, which demonstrate nothing
+  uint64_t n_asked;
   bool sketches; // fill example.sketch
   bool cache;    // tokens of a large data set are kept on disk, and found there the next time (token_cache.h)
   bool (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes); // while data are tokenised; false stops. NULL: none
@@ -96,8 +118,9 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out);
 // XXH3 over hashes and weights in order: what a checkpoint keeps to know its data again.
 uint64_t dataset_hash(const dataset *set);
-// What hash an example of these tokens has.
+// What hash an example of these tokens has, and its prompt (all of it, where it has none).
 uint64_t dataset_hash_example(const example *x);
+uint64_t dataset_hash_prompt(const int32_t *ids, uint32_t n);
 
 // Who goes through the tokens of many examples says of each that it is done with it: what was read of mapped files is let go
 // from time to time, so that a pass over data of any size keeps little of them in memory. Zero-initialise `passed` for a pass.

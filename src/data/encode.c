@@ -143,3 +143,37 @@ bool encode_example(arena *a, const dataset_options *o, const formats_row *row, 
     default: return encode_conversation(a, o, raw, m, e);
   }
 }
+
+// --- augmentations -----------------------------------------------------------------------------------------------------
+
+static bool encode_with(arena *a, const dataset_options *o, const augmented *x, uint32_t demonstrations, masked *m, bool *fits,
+                        err *e) {
+  const raw_example raw = augment_build(a, x, demonstrations);
+  TRY(encode_conversation(a, o, &raw, m, e));
+  *fits = !o->max_length || m->n <= o->max_length;
+  return true;
+}
+
+bool encode_augmented(arena *a, const dataset_options *o, const augmented *x, masked *out, uint32_t *demonstrations,
+                      encode_losses *losses, err *e) {
+  uint32_t taken = augment_all(x);
+  bool fits;
+  *losses = (encode_losses){0};
+  TRY(encode_with(a, o, x, taken, out, &fits, e));
+  if (!fits && taken) {
+    losses->demonstrations = true;
+    TRY(encode_with(a, o, x, taken = 0, out, &fits, e));
+    for (uint32_t i = 0; i < x->n_demonstrations && fits; i++) {
+      masked longer;
+      bool still;
+      TRY(encode_with(a, o, x, taken | 1u << i, &longer, &still, e));
+      if (still) taken |= 1u << i, *out = longer;
+    }
+  }
+  *demonstrations = taken;
+  return true;
+}
+
+uint64_t encode_hash_prompt(const masked *m) {
+  return dataset_hash_prompt(m->ids, m->prompt_n ? m->prompt_n : m->n);
+}

@@ -2,17 +2,23 @@
 #ifndef DATA_ENCODE_H
 #define DATA_ENCODE_H
 
-#include "data/formats.h"
+#include "data/augment.h"
 #include "data/mask.h"
 
 // What had to be left out so that an example fits max_length.
 typedef struct encode_losses {
-  bool demonstrations; // of Super-NaturalInstructions, some or all
+  bool demonstrations; // some or all
   bool input;          // the end of its input
 } encode_losses;
 
 // By the options' tokenizer and prompt. The result lies in the arena; it may be longer than max_length.
 bool encode_example(arena *a, const dataset_options *options, const formats_row *row, const raw_example *raw, masked *out,
                     encode_losses *losses, err *e);
+// A conversation with augmentations: with all of its demonstrations or, where that is too long, with each that still fits.
+// *demonstrations: their bits.
+bool encode_augmented(arena *a, const dataset_options *options, const augmented *x, masked *out, uint32_t *demonstrations,
+                      encode_losses *losses, err *e);
+// What tells examples that ask the same.
+uint64_t encode_hash_prompt(const masked *m);
 
 #endif

@@ -69,6 +69,14 @@ bool formats_strings(arena *a, const json *d, const cJSON *in, const char *where
   return true;
 }
 
+bool formats_check_personas(const json *d, const char *where, strings personas, err *e) {
+  for (uint32_t i = 0; i < personas.n; i++)
+    if (!*personas.items[i])
+      return ERR(e, "%s: %s%spersonas[%u]: expected a system message, found an empty string", d->origin, where, *where ? "." : "",
+                 i);
+  return true;
+}
+
 static bool check_object(const json *row, err *e) {
   if (cJSON_IsObject(row->root)) return true;
   char buffer[64];
@@ -125,6 +133,10 @@ static bool read_attributes(arena *a, const json *d, raw_example *out, err *e) {
   TRY(json_string_or(d, d->root, "", "cluster", &out->cluster, e));
   TRY(json_string_or(d, d->root, "", "source", &out->source, e));
   TRY(formats_strings(a, d, d->root, "", "choices", &out->choices, e));
+  TRY(json_string_or(d, d->root, "", "definition", &out->definition, e));
+  TRY(json_string_or(d, d->root, "", "things_to_avoid", &out->avoid, e));
+  TRY(formats_strings(a, d, d->root, "", "personas", &out->personas, e));
+  TRY(formats_check_personas(d, "", out->personas, e));
   TRY(json_number_or(d, d->root, "", "weight", &number, e));
   out->weight = (float)number;
   if (!(out->weight > 0) || !isfinite(out->weight))

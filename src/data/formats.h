@@ -29,6 +29,8 @@ typedef struct raw_example {
   uint32_t n_ids;
   const char *task, *cluster, *source; // NULL where the row has none
   strings references, choices;         // empty where it has none
+  const char *definition, *avoid;      // of its task; NULL where it has none
+  strings personas;                    // that the answer fits; empty where it has none
   float weight;
   uint32_t place;    // of the example among those of its row, 1-based
   const char *input; // Super-NaturalInstructions: the instance's; the conversation has no user's turn yet. Else NULL

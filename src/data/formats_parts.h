@@ -12,6 +12,8 @@ const cJSON *formats_field(const cJSON *in, const char *key);
 bool formats_unexpected(const json *d, const char *where, const char *expected, const cJSON *found, err *e);
 // A list of strings; empty where the field is missing. An array without strings, or with something else, is refused.
 bool formats_strings(arena *a, const json *d, const cJSON *in, const char *where, const char *key, strings *out, err *e);
+// None of them is empty.
+bool formats_check_personas(const json *d, const char *where, strings personas, err *e);
 
 // formats_chat.c — lists of turns.
 bool formats_read_messages(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);

@@ -69,7 +69,13 @@ static uint64_t drop(dataset *set, const bool *marked) {
 
 // --- duplicates ---
 
+static uint64_t hash_of(const example *x) {
+  return x->plain ? x->plain->hash : x->hash;
+}
+
+// Augmented examples are what they were before, and told by their hashes.
 static bool same_example(const example *x, const example *y) {
+  if (x->plain || y->plain) return hash_of(x) == hash_of(y);
   return x->hash == y->hash && x->n == y->n && !memcmp(x->ids, y->ids, x->n * sizeof *x->ids) &&
          !memcmp(x->target, y->target, x->n);
 }
@@ -80,7 +86,7 @@ uint64_t mixture_drop_duplicates(dataset *set) {
   bool *twice = ARENA_ARRAY(a, bool, set->n);
   uint64_t passed = 0;
   for (uint64_t i = 0; i < set->n; i++) {
-    twice[i] = table_put(&seen, set->items[i].hash, &set->items[i]);
+    twice[i] = table_put(&seen, hash_of(&set->items[i]), &set->items[i]);
     if (twice[i]) dataset_passed(set, &set->items[i], &passed); // it was compared
   }
   uint64_t n = drop(set, twice);
@@ -94,12 +100,28 @@ static uint32_t prompt_length(const example *x) {
   return x->prompt_n ? x->prompt_n : x->n;
 }
 
+static uint64_t hash_prompt(const example *x) {
+  return x->plain ? x->plain->prompt_hash : dataset_hash_prompt(x->ids, prompt_length(x));
+}
+
 static bool same_prompt(const example *x, const example *y) {
+  if (x->plain || y->plain) return hash_prompt(x) == hash_prompt(y);
   return prompt_length(x) == prompt_length(y) && !memcmp(x->ids, y->ids, prompt_length(x) * sizeof *x->ids);
 }
 
-static uint64_t hash_prompt(const example *x) {
-  return XXH3_64bits(x->ids, prompt_length(x) * sizeof *x->ids);
+static int by_value(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+uint64_t *mixture_hash_prompts(arena *a, const dataset *set) {
+  uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n), passed = 0;
+  for (uint64_t i = 0; i < set->n; i++) {
+    hashes[i] = hash_prompt(&set->items[i]);
+    dataset_passed(set, &set->items[i], &passed);
+  }
+  if (set->n) qsort(hashes, (size_t)set->n, sizeof *hashes, by_value);
+  return hashes;
 }
 
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval) {

@@ -16,6 +16,9 @@ uint64_t mixture_limit_tasks(dataset *set, uint64_t most, uint64_t seed);
 // has been seen.
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval);
 
+// The sorted hashes of its prompts, [set->n].
+uint64_t *mixture_hash_prompts(arena *a, const dataset *set);
+
 typedef struct near_duplicates {
   uint64_t n;                     // examples that are much like an earlier one
   const example *first, *is_like; // the first of them

@@ -90,24 +90,18 @@ bool superni_read(arena *a, const json *d, superni_task *t, err *e) {
 
 // --- the text ---
 
-// What Python's str.strip takes for white space: class WS, B or S of the bidirectional types, or category Zs.
-static bool is_space(uint32_t c) {
-  return (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
-
 // The bytes of white space at the end of s[0..n).
 static size_t space_at_end(const char *s, size_t n) {
   uint32_t code = 0;
   for (size_t back = 1; back <= 3 && back <= n; back++) // no white space has four bytes
-    if (utf8_decode(s + n - back, back, &code) == (int)back) return is_space(code) ? back : 0;
+    if (utf8_decode(s + n - back, back, &code) == (int)back) return utf8_is_space(code) ? back : 0;
   return 0;
 }
 
 static void strip(const char **s, size_t *n) {
   uint32_t code = 0;
   int length;
-  while ((length = utf8_decode(*s, *n, &code)) && is_space(code)) *s += length, *n -= (size_t)length;
+  while ((length = utf8_decode(*s, *n, &code)) && utf8_is_space(code)) *s += length, *n -= (size_t)length;
   for (size_t space; (space = space_at_end(*s, *n));) *n -= space;
 }
 

@@ -42,7 +42,7 @@ static void count_duplicates(arena *a, const dataset *set, survey *s) {
   uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n);
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    hashes[i] = x->hash;
+    hashes[i] = x->plain ? x->plain->hash : x->hash;
   }
   qsort(hashes, (size_t)set->n, sizeof *hashes, by_hash);
   for (uint64_t i = 1; i < set->n; i++) s->duplicates += hashes[i] == hashes[i - 1];

@@ -10,9 +10,10 @@
 #include <xxhash.h>
 
 #include "data/dataset_maps.h"
+#include "data/task_notes.h"
 
 // Raise it with every change to what the same data become: a file of another revision is not found.
-enum { REVISION = 1 };
+enum { REVISION = 2 };
 
 enum { LEAST_BYTES = 8 << 20, CHUNK_BYTES = 16 << 20, DAYS_UNUSED = 30 };
 
@@ -91,12 +92,25 @@ static void add_options(XXH3_state_t *h, const dataset_options *o) {
   add_string(h, o->strip_suffix);
 }
 
+// Notes are found by the names of files too.
+static void add_augmentation(XXH3_state_t *h, const dataset_options *o, const dataset_files *files) {
+  const augmentation *w = &o->augment;
+  const double shares[] = {w->persona, w->length_constraint, w->definition};
+  add_number(h, w->n_demonstrations);
+  add(h, shares, sizeof shares);
+  add(h, o->asked, o->n_asked * sizeof *o->asked);
+  if (!w->notes) return;
+  add_number(h, w->notes->hash);
+  for (uint64_t i = 0; i < files->n; i++) add_string(h, path_name(files->paths[i]));
+}
+
 bool token_cache_key(const dataset_files *files, const dataset_options *options, tokenised_key *key, err *e) {
   XXH3_state_t *h = XXH3_createState();
   REQUIRE(h, "out of host memory for a hash");
   XXH3_128bits_reset(h);
   add_number(h, REVISION);
   add_options(h, options);
+  add_augmentation(h, options, files);
   add_prompt(h, options->prompt);
   bool ok = add_tokenizer(h, options->tokenizer, e);
   for (uint64_t i = 0; ok && i < files->n; i++) ok = add_file(h, files->paths[i], e);

@@ -28,7 +28,7 @@ typedef struct record {
   uint32_t n, n_targets, prompt_n;
   uint32_t file, line;
   float weight;
-  uint32_t has_sketch;
+  uint8_t has_sketch, has_plain, unused[2];
 } record;
 
 _Static_assert(sizeof(record) % 8 == 0 && sizeof(header) % 8 == 0, "records begin at multiples of 8");
@@ -86,8 +86,10 @@ bool tokenised_put(tokenised_writer *w, const example *x, uint32_t file, err *e)
               .file = file,
               .line = x->line,
               .weight = x->weight,
-              .has_sketch = x->sketch != NULL};
+              .has_sketch = x->sketch != NULL,
+              .has_plain = x->plain != NULL};
   put(w, &r, sizeof r);
+  if (x->plain) put(w, x->plain, sizeof *x->plain);
   put(w, (const void *)x->ids, x->n * sizeof *x->ids);
   if (x->sketch) put(w, (const void *)x->sketch, MINHASH_N * sizeof *x->sketch);
   put_list(w, x->references);
@@ -246,9 +248,12 @@ static bool take_record(opening *o, cursor *all, example *x) {
   take(&c, sizeof *r);
   *x = (example){
       .hash = r->hash, .n = r->n, .n_targets = r->n_targets, .prompt_n = r->prompt_n, .line = r->line, .weight = r->weight};
+  if (r->has_plain) x->plain = take(&c, sizeof *x->plain);
   x->ids = take(&c, (uint64_t)r->n * sizeof *x->ids);
   if (r->has_sketch) x->sketch = take(&c, MINHASH_N * sizeof *x->sketch);
-  if (!x->ids || (r->has_sketch && !x->sketch) || !take_list(&c, &x->references) || !take_list(&c, &x->choices)) return false;
+  if (!x->ids || (r->has_plain && !x->plain) || (r->has_sketch && !x->sketch) || !take_list(&c, &x->references) ||
+      !take_list(&c, &x->choices))
+    return false;
   x->target = take(&c, r->n);
   if (!x->target || !check_tokens(x, o->vocab_size)) return false;
   example_origin origin = {.file = o->files[r->file]};
@@ -284,11 +289,6 @@ static bool take_records(opening *o, const char *bytes, const ending *end, const
   return ok;
 }
 
-static const char *stem_of(arena *a, const char *path) {
-  const char *name = path_name(path), *dot = strrchr(name, '.');
-  return arena_strndup(a, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
-}
-
 static bool read_ends(const char *bytes, uint64_t size, tokenised_key key, ending *end) {
   header h;
   if (size < sizeof h + sizeof *end || size % 8) return false;
@@ -304,7 +304,7 @@ bool tokenised_open(arena *a, const void *data, uint64_t size, const file_map *m
   ending end;
   if (!read_ends(bytes, size, key, &end) || end.n > UINT32_MAX - set->n) return false;
   const char **stems = ARENA_ARRAY(a, const char *, n_files);
-  for (uint32_t i = 0; i < n_files; i++) stems[i] = stem_of(a, files[i]);
+  for (uint32_t i = 0; i < n_files; i++) stems[i] = path_stem(a, files[i]);
   opening o = {.vocab_size = vocab_size, .n_files = n_files, .files = files, .stems = stems, .origins = origins_new(a, 64)};
   example *items = ARENA_ARRAY(a, example, set->n + end.n);
   if (set->n) memcpy(items, set->items, (size_t)set->n * sizeof *items);

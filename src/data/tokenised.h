@@ -2,7 +2,7 @@
 // example is kept in memory for each; its tokens stay where they are until they are wanted.
 //
 //   file    header | record … | end          all of it hashed; the end has the counts
-//   record  struct record | ids i32 [n] | sketch u32 [MINHASH_N] or nothing | references | choices (each: n u32, bytes u32, data,
+//   record  struct record | example_plain or nothing | ids i32 [n] | sketch u32 [MINHASH_N] or nothing | references | choices (each: n u32, bytes u32, data,
 //           padded to 4) | target u8 [n] | task, cluster, source, answer (each with a NUL), padded to 8
 //
 // In the byte order of the machine: the files are a cache, not for exchange.
@@ -19,6 +19,7 @@ typedef struct tokenised_key {
 // What a data set has besides its examples.
 typedef struct tokenised_counts {
   uint64_t skipped_bad, dropped_long, truncated, without_demonstrations;
+  augment_counts augmented;
 } tokenised_counts;
 
 typedef struct tokenised_writer {

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "config/option.h"
+#include "data/task_notes.h"
 
 enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
 
@@ -53,6 +55,29 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, const
   options.all_tokens = objective == VKIFT_LM;
   options.cache = true;
   return options;
+}
+
+static const option augment_table[] = {
+#define AUGMENT(field) .offset = offsetof(vkift_augment, field)
+#include "config/augment.def"
+    {0},
+};
+
+bool corpus_augment(arena *a, const vkift_augment *augment, int64_t seed, vkift_objective objective, dataset_options *options,
+                    err *e) {
+  bool ok = option_check(augment_table, augment, &(vkift_augment){0}, e);
+  if (ok && augment->num_demonstrations && objective == VKIFT_LM)
+    ok = ERR(e, "num_demonstrations needs objective sft: with lm every token carries loss, and demonstrations must not");
+  if (!ok) return e->usage = true, false;
+  options->augment = (augmentation){.n_demonstrations = (uint32_t)augment->num_demonstrations,
+                                    .persona = augment->persona_ratio,
+                                    .length_constraint = augment->length_constraint_ratio,
+                                    .definition = augment->definition_ratio};
+  options->seed = (uint64_t)seed;
+  if (!augment->task_notes) return true;
+  task_notes *notes = ARENA_NEW(a, task_notes);
+  options->augment.notes = notes;
+  return task_notes_read(a, augment->task_notes, notes, e);
 }
 
 // --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
@@ -113,16 +138,36 @@ bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
   return true;
 }
 
-// All of --data, each example once, within the limit of its task.
+// Names of tasks that may be misspelt.
+static uint64_t count_unknown_notes(const task_notes *notes, const dataset *set) {
+  arena *a = arena_new("notes of tasks");
+  bool *known = ARENA_ARRAY(a, bool, notes->n);
+  uint64_t n = notes->n;
+  for (uint64_t i = 0; i < set->n; i++) {
+    const task_note *note = task_notes_find(notes, set->items[i].origin->task);
+    if (!note || known[note - notes->items]) continue;
+    known[note - notes->items] = true;
+    n--;
+  }
+  arena_free(a);
+  return n;
+}
+
+// All of --data, each example once, within the limit of its task. c->eval has what is evaluated on.
 static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
   options.max_instances = (uint32_t)o->max_examples_per_task;
-  options.seed = (uint64_t)o->seed;
   options.sketches = true;
+  TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
+  if (!o->allow_leakage && o->augment.num_demonstrations) {
+    options.asked = mixture_hash_prompts(a, &c->eval);
+    options.n_asked = c->eval.n;
+  }
   for (size_t i = 0; i < o->data.n; i++) {
     const uint64_t first = c->train.n;
     TRY(dataset_read_split(a, o->data.items[i].path, "train", &options, &c->train, e));
     for (uint64_t k = first; k < c->train.n; k++) c->train.items[k].part = (uint32_t)i;
   }
+  if (options.augment.notes) c->unknown_notes = count_unknown_notes(options.augment.notes, &c->train);
   if (o->drop_duplicates) c->duplicates = mixture_drop_duplicates(&c->train);
   if (o->max_examples_per_task)
     c->beyond_limit = mixture_limit_tasks(&c->train, (uint64_t)o->max_examples_per_task, (uint64_t)o->seed);
@@ -143,8 +188,8 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   dataset_options options = corpus_options(m, prompt, &o->reading, o->objective, o->excess_length, c->max_length);
   options.progress = say_progress;
   options.progress_user = &own;
-  TRY(read_training(a, o, options, c, e));
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
+  TRY(read_training(a, o, options, c, e));
   if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
   if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
   c->near = mixture_near_duplicates(&c->train);
@@ -167,6 +212,16 @@ void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out) {
   if (set->without_demonstrations)
     text_printf(out, "; demonstrations left out of %llu to fit %u tokens", (unsigned long long)set->without_demonstrations,
                 max_length);
+  const augment_counts *with = &set->augmented;
+  const struct {
+    uint64_t n;
+    const char *what;
+  } added[] = {{with->demonstrations, "demonstrations"},
+               {with->persona, "a persona"},
+               {with->definition, "their definition"},
+               {with->length_constraint, "a length constraint"}};
+  for (size_t i = 0; i < sizeof added / sizeof *added; i++)
+    if (added[i].n) text_printf(out, "; %llu with %s", (unsigned long long)added[i].n, added[i].what);
   if (set->missing_tasks) text_printf(out, "; %llu listed tasks have no file", (unsigned long long)set->missing_tasks);
 }
 
@@ -177,6 +232,8 @@ void corpus_describe(const corpus *c, text *out) {
   corpus_describe_lost(t, c->max_length, out);
   if (c->duplicates) text_printf(out, "; %llu exact duplicates left out", (unsigned long long)c->duplicates);
   if (c->beyond_limit) text_printf(out, "; %llu left out by --max-examples-per-task", (unsigned long long)c->beyond_limit);
+  if (c->unknown_notes)
+    text_printf(out, "; of %llu tasks in --task-notes there is no example", (unsigned long long)c->unknown_notes);
   if (c->leaked)
     text_printf(out, "; %llu left out whose prompt is in the evaluation data (--allow-leakage)", (unsigned long long)c->leaked);
   if (c->near.n)

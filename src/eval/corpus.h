@@ -13,6 +13,7 @@ typedef struct corpus {
   uint32_t longest;                          // example that is there
   uint64_t duplicates, beyond_limit, leaked; // training examples that were left out
   near_duplicates near;                      // that are trained on
+  uint64_t unknown_notes;                    // tasks of --task-notes of which there is no example
 } corpus;
 
 // events (may be NULL): how far it is is said, and whether to stop is asked.
@@ -30,5 +31,10 @@ dataset_options corpus_reading(const vkift_reading *reading);
 // The same with what is needed to make tokens of them.
 dataset_options corpus_options(const model *m, const prompt_style *prompt, const vkift_reading *reading,
                                vkift_objective objective, vkift_excess excess, uint32_t max_length);
+
+// What training examples are given besides, into options->augment and options->seed. Values out of range, and
+// demonstrations with objective lm, are wrong usage.
+bool corpus_augment(arena *a, const vkift_augment *augment, int64_t seed, vkift_objective objective, dataset_options *options,
+                    err *e);
 
 #endif

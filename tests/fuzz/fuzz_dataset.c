@@ -45,6 +45,16 @@ static void check(const dataset *set, const dataset_options *o) {
   REQUIRE(n_tokens == set->n_tokens && n_targets == set->n_targets, "%llu tokens", (unsigned long long)n_tokens);
 }
 
+static void read_as(const uint8_t *data, size_t size, const dataset_options *options) {
+  arena *a = arena_new("one input");
+  dataset set = {0};
+  err e = {0};
+  bool ok = dataset_read_memory(a, "fuzz.jsonl", data, size, options, &set, &e);
+  fuzz_check(ok, &e);
+  if (ok) check(&set, options);
+  arena_free(a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!size) return 0;
   const setting *s = make_setting();
@@ -63,12 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       .max_instances = pick & 128 ? 2 : 0,
       .sketches = true,
   };
-  arena *a = arena_new("one input");
-  dataset set = {0};
-  err e = {0};
-  bool ok = dataset_read_memory(a, "fuzz.jsonl", data + 1, size - 1, &options, &set, &e);
-  fuzz_check(ok, &e);
-  if (ok) check(&set, &options);
-  arena_free(a);
+  read_as(data + 1, size - 1, &options);
+  options.augment = (augmentation){.n_demonstrations = 2, .persona = 1, .definition = 1, .length_constraint = 1};
+  read_as(data + 1, size - 1, &options);
   return 0;
 }

@@ -229,6 +229,12 @@ static void contradictions_are_wrong_usage(void **state) {
   contradicts(o, "adapter needs method lora");
   o = good, o.eval_data = "e", o.eval_split = 0.1;
   contradicts(o, "eval_data and eval_split");
+  o = good, o.augment.num_demonstrations = 1, o.eval_split = 0.1;
+  contradicts(o, "num_demonstrations and eval_split");
+  o = good, o.augment.persona_ratio = 1.5;
+  contradicts(o, "persona_ratio: expected a number from 0 to 1, found '1.5'");
+  o = good, o.augment.num_demonstrations = -1;
+  contradicts(o, "num_demonstrations: expected a whole number from 0 to 16, found '-1'");
   o = good, o.batch_size = -1;
   contradicts(o, "batch_size: expected a whole number from 1");
   o = good, o.learning_rate = NAN;
