@@ -122,14 +122,20 @@ says "20 left out whose prompt is in the evaluation data"
 says "20 examples to evaluate on"
 grep -q '^persona_ratio: 0.5$' run/config.yaml || fail "config.yaml lacks persona_ratio"
 grep -q '^num_demonstrations: 2$' run/config.yaml || fail "config.yaml lacks num_demonstrations"
-expect 0 vkift train --config run/config.yaml --output-dir run2
-checks=$((checks + 1))
-cmp -s run/adapter/adapter_model.safetensors run2/adapter/adapter_model.safetensors || fail "the same seed trains otherwise"
+export VKIFT_CACHE_DIR=$WORK/cache VKIFT_DATA_CACHE=1 # tokens are kept by the first of the next two, and found by the second
+for again in run2 run3; do
+  expect 0 vkift train --config run/config.yaml --output-dir "$again"
+  says "; of 1 tasks in --task-notes there is no example"
+  checks=$((checks + 1))
+  cmp -s run/adapter/adapter_model.safetensors "$again/adapter/adapter_model.safetensors" || fail "$again: the same seed trains otherwise"
+done
+expect 0 vkift train --config run/config.yaml --output-dir other --persona-ratio 0
+cmp -s run/adapter/adapter_model.safetensors other/adapter/adapter_model.safetensors && fail "without personas it trains the same"
 printf '%s\n' '{"prompt": "a", "completion": "1"}' '{"prompt": "b", "completion": "2"}' >two.jsonl
 sed -n 2p two.jsonl >one.jsonl
 two=(--model model --chat-template chatml --data two.jsonl --eval-data one.jsonl --max-steps 1 --num-demonstrations 1)
-expect 0 vkift train "${two[@]}" --output-dir run3
+expect 0 vkift train "${two[@]}" --output-dir shown
 says "; 1 with demonstrations"
-expect 0 vkift train "${two[@]}" --output-dir run4 --allow-leakage
+expect 0 vkift train "${two[@]}" --output-dir leaked --allow-leakage
 says "; 2 with demonstrations"
 finish
