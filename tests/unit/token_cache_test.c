@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "data/task_notes.h"
 #include "data/token_cache.h"
 #include "support/data_fixture.h"
 
@@ -101,8 +102,9 @@ static void another_setting_is_another_file(void **state) {
   const dataset_options plain = s.f.options;
   data_fixture alpaca = data_fixture_begin("alpaca", false);
   read_set(&s);
-  dataset_options others[12];
-  for (int i = 0; i < 12; i++) others[i] = plain;
+  enum { N = 19 };
+  dataset_options others[N];
+  for (int i = 0; i < N; i++) others[i] = plain;
   others[0].prompt = alpaca.options.prompt;
   others[1].max_length = 100;
   others[2].excess = EXCESS_TRUNCATE;
@@ -115,7 +117,18 @@ static void another_setting_is_another_file(void **state) {
   others[9].sketches = true;
   others[10].eos_id = -1;
   others[11].vocab_size++;
-  for (uint64_t i = 0; i < 12; i++) {
+  const uint64_t asked = 7;
+  task_note note = {.task = "t", .definition = "D"};
+  const task_notes notes = {&note, 1, 5}, other_notes = {&note, 1, 6};
+  others[12].augment.n_demonstrations = 1;
+  others[13].augment.n_demonstrations = 1;
+  others[13].asked = &asked, others[13].n_asked = 1;
+  others[14].augment.persona = 0.5;
+  others[15].augment.definition = 0.5;
+  others[16].augment.length_constraint = 0.5;
+  others[17].augment.notes = &notes;
+  others[18].augment.notes = &other_notes;
+  for (uint64_t i = 0; i < N; i++) {
     s.f.options = others[i];
     assert_non_null(read_set(&s).cache_written);
     assert_int_equal(n_cached(&s), i + 2);

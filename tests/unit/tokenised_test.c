@@ -11,7 +11,7 @@
 enum { VOCAB = 100 };
 static const tokenised_key KEY = {1, 2};
 static const char *const FILES[] = {"some/a.jsonl", "b.v2.jsonl"};
-static const tokenised_counts COUNTS = {1, 2, 3, 4};
+static const tokenised_counts COUNTS = {1, 2, 3, 4, {5, 6, 7, 8}};
 
 static packed_strings *two_words(arena *a) {
   static const char *const items[] = {"yes", ""};
@@ -34,6 +34,11 @@ static example make(arena *a, uint32_t i) {
     uint32_t *sketch = ARENA_ARRAY(a, uint32_t, MINHASH_N);
     for (uint32_t k = 0; k < MINHASH_N; k++) sketch[k] = i + k;
     x.sketch = sketch;
+  }
+  if (i % 5 == 0) {
+    example_plain *plain = ARENA_NEW(a, example_plain);
+    *plain = (example_plain){i, i + 1};
+    x.plain = plain;
   }
   x.hash = dataset_hash_example(&x);
   return x;
@@ -79,6 +84,8 @@ static void check_example(const example *x, const example *wanted, uint32_t i) {
   assert_string_equal(x->origin->source, i % 2 ? "" : "s");
   check_list(x->choices, wanted->choices);
   check_list(x->references, wanted->references);
+  assert_true(!x->plain == !wanted->plain);
+  if (x->plain) assert_memory_equal(x->plain, wanted->plain, sizeof *x->plain);
   assert_true(!x->sketch == !wanted->sketch);
   if (x->sketch) assert_memory_equal(x->sketch, wanted->sketch, MINHASH_N * sizeof *x->sketch);
 }
