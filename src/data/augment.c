@@ -70,13 +70,14 @@ static const char *answer_of(const raw_example *x) {
   return x->messages[x->n_messages - 1].content;
 }
 
-static const char *task_of(const augment *g, const raw_example *x) {
-  return x->task ? x->task : g->task;
+// In the pool, the task of rows that name none has no name: the file's may change.
+static const char *task_of(const raw_example *x) {
+  return x->task ? x->task : "";
 }
 
 static raw_example with_notes(const augment *g, const raw_example *raw) {
   raw_example x = *raw;
-  task_notes_add(g->wanted.notes, task_of(g, raw), &x);
+  task_notes_add(g->wanted.notes, raw->task ? raw->task : g->task, &x);
   return x;
 }
 
@@ -90,13 +91,13 @@ static uint64_t pool_key(const augment *g, const raw_example *raw, uint32_t plac
 }
 
 bool augment_wants(const augment *g, const raw_example *raw, uint32_t place) {
-  return augment_needs_pool(g) && is_exchange(raw) && augment_pool_wants(g->pool, task_of(g, raw), pool_key(g, raw, place));
+  return augment_needs_pool(g) && is_exchange(raw) && augment_pool_wants(g->pool, task_of(raw), pool_key(g, raw, place));
 }
 
 void augment_offer(augment *g, const raw_example *raw, uint32_t place) {
   if (!augment_wants(g, raw, place)) return;
   const strings personas = with_notes(g, raw).personas;
-  augment_pool_add(g->pool, task_of(g, raw), pool_key(g, raw, place), system_of(raw), prompt_of(raw), answer_of(raw), personas);
+  augment_pool_add(g->pool, task_of(raw), pool_key(g, raw, place), system_of(raw), prompt_of(raw), answer_of(raw), personas);
 }
 
 static bool demonstrates(const pool_candidate *c, const augmented *x) {
@@ -111,7 +112,7 @@ static bool demonstrates(const pool_candidate *c, const augmented *x) {
 static void draw_demonstrations(const augment *g, uint32_t place, augmented *x) {
   if (!g->pool || !is_exchange(x->plain)) return;
   uint32_t n, order[POOL_OF_TASK];
-  const pool_candidate *candidates = augment_pool_of(g->pool, task_of(g, x->plain), &n);
+  const pool_candidate *candidates = augment_pool_of(g->pool, task_of(x->plain), &n);
   rng r = rng_of(g, x->plain, place, OF_DEMONSTRATIONS);
   for (uint32_t i = 0; i < n; i++) order[i] = i;
   for (uint32_t i = 0; i < n && x->n_demonstrations < g->wanted.n_demonstrations; i++) {
