@@ -87,7 +87,7 @@ uint64_t mixture_drop_duplicates(dataset *set) {
   uint64_t passed = 0;
   for (uint64_t i = 0; i < set->n; i++) {
     twice[i] = table_put(&seen, hash_of(&set->items[i]), &set->items[i]);
-    if (twice[i]) dataset_passed(set, &set->items[i], &passed); // it was compared
+    if (twice[i] || set->items[i].plain) dataset_passed(set, &set->items[i], &passed); // its bytes were looked at
   }
   uint64_t n = drop(set, twice);
   arena_free(a);

@@ -39,10 +39,11 @@ static int by_hash(const void *a, const void *b) {
 }
 
 static void count_duplicates(arena *a, const dataset *set, survey *s) {
-  uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n);
+  uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n), passed = 0;
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
     hashes[i] = x->plain ? x->plain->hash : x->hash;
+    if (x->plain) dataset_passed(set, x, &passed);
   }
   qsort(hashes, (size_t)set->n, sizeof *hashes, by_hash);
   for (uint64_t i = 1; i < set->n; i++) s->duplicates += hashes[i] == hashes[i - 1];
