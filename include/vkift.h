@@ -275,6 +275,7 @@ typedef struct vkift_eval_options {
   vkift_excess excess_length;
   int64_t micro_batch_tokens; // 0: chosen
   bool accuracy;              // also answer each example greedily and compare with its own answer
+  int64_t seed;               // 42: of what is drawn for a template pack's rows
   int64_t max_new_tokens;     // 128, of such an answer
 } vkift_eval_options;
 
@@ -354,6 +355,7 @@ typedef struct vkift_data_options {
   const char *strip_suffix; // these four as in training
   int64_t num_pos_examples, num_neg_examples;
   bool add_explanation;
+  int64_t seed; // 42: of what is drawn for a template pack's rows
 } vkift_data_options;
 
 vkift_data_options vkift_data_defaults(void);
@@ -418,6 +420,7 @@ typedef struct vkift_render_options {
   const char *strip_suffix; // these four as in training
   int64_t num_pos_examples, num_neg_examples;
   bool add_explanation;
+  int64_t seed;               // 42: of what is drawn for a template pack's rows
   bool add_generation_prompt; // end where an answer is to begin
 } vkift_render_options;
 

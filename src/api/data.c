@@ -26,6 +26,7 @@ static bool read_data(arena *a, data_reading *r, err *e) {
                                            o->excess_length, r->max_length, o->skip_bad_examples);
   options.strip_suffix = o->strip_suffix;
   options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  options.seed = (uint64_t)o->seed;
   return dataset_read_split(a, o->data, "train", &options, &r->data, e);
 }
 

@@ -80,6 +80,7 @@ static bool write_messages(const vkift_data_options *o, conversion *c, err *e) {
                              .skip_bad_examples = o->skip_bad_examples,
                              .strip_suffix = o->strip_suffix};
   options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  options.seed = (uint64_t)o->seed;
   uint64_t skipped;
   TRY(conversations_read(o->data, &options, write_conversation, c, &skipped, e));
   c->counts.skipped_bad = (int64_t)skipped;

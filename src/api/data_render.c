@@ -109,6 +109,7 @@ static bool render_all(const vkift_render_options *o, rendering *to, err *e) {
                              .any_conversation = true,
                              .strip_suffix = o->strip_suffix};
   options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  options.seed = (uint64_t)o->seed;
   return conversations_read(o->data, &options, render_one, to, NULL, e);
 }
 

@@ -39,7 +39,7 @@ vkift_generate_options vkift_generate_defaults(void) {
 }
 
 vkift_eval_options vkift_eval_defaults(void) {
-  return (vkift_eval_options){.num_pos_examples = 2, .max_new_tokens = 128};
+  return (vkift_eval_options){.num_pos_examples = 2, .max_new_tokens = 128, .seed = 42};
 }
 
 vkift_export_options vkift_export_defaults(void) {
@@ -47,9 +47,9 @@ vkift_export_options vkift_export_defaults(void) {
 }
 
 vkift_data_options vkift_data_defaults(void) {
-  return (vkift_data_options){.num_pos_examples = 2};
+  return (vkift_data_options){.num_pos_examples = 2, .seed = 42};
 }
 
 vkift_render_options vkift_render_defaults(void) {
-  return (vkift_render_options){.num_pos_examples = 2};
+  return (vkift_render_options){.num_pos_examples = 2, .seed = 42};
 }

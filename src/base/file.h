@@ -46,7 +46,9 @@ bool dir_sync(const char *path, err *e);                                       /
 bool dir_rename(const char *from, const char *to, err *e);                     // atomic; syncs the parent
 bool dir_list(arena *a, const char *path, char ***names, uint64_t *n, err *e); // sorted, without . and ..
 char *path_join(arena *a, const char *dir, const char *name);
-char *path_trim(arena *a, const char *path); // without slashes at its end
-const char *path_name(const char *path);     // what stands behind the last slash
+char *path_trim(arena *a, const char *path);               // without slashes at its end
+const char *path_name(const char *path);                   // what stands behind the last slash
+char *path_directory(arena *a, const char *path);          // what stands before it; "." where there is none
+bool path_ends_with(const char *path, const char *suffix); // and has something in front of it
 
 #endif

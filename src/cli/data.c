@@ -38,6 +38,7 @@ static const option data_table[] = {
      .help = "Super-NaturalInstructions: right demonstrations in an instruction"},
     {"num_neg_examples", OPTION_INTEGER, AT(num_neg_examples), .least = 0, .most = 100, .help = "… wrong ones"},
     {"add_explanation", OPTION_BOOL, AT(add_explanation), .help = "… and why they are right or wrong"},
+    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = 9e18, .help = "draws the phrasings of a template pack"},
     {0},
 #undef AT
 };

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "data/dataset_files.h"
-#include "data/jsonl.h"
+#include "data/rows.h"
 
 typedef struct reading {
   const dataset_options *options;
@@ -49,17 +49,17 @@ static bool check_format(const reading *r, const json *doc, err *e) {
              doc->origin, formats_name(r->format));
 }
 
-static bool read_row(reading *r, arena *a, const jsonl *file, const json *doc, uint32_t place, err *e) {
+static bool read_row(reading *r, arena *a, const rows *file, const json *doc, uint32_t place, err *e) {
   const bool detected = r->options->format == DATA_AUTO;
   formats_row row;
   err fault = {0};
   if (r->format == DATA_AUTO && !formats_detect(doc, &r->format, &fault)) return skip(r, &fault, e);
   TRY(check_format(r, doc, e));
-  if (!formats_open(a, doc, r->format, detected, r->options, &row, &fault)) return skip(r, &fault, e);
+  if (!formats_open(a, doc, place, r->format, detected, r->options, &row, &fault)) return skip(r, &fault, e);
   for (uint32_t i = 0; i < row.n; i++) {
     arena *one = arena_new("one conversation");
     raw_example raw;
-    const uint32_t at = file->is_document ? row.places ? row.places[i] : 1 : place;
+    const uint32_t at = file->lines.is_document ? row.places ? row.places[i] : 1 : place;
     fault = (err){0};
     const bool ok = formats_read(one, &row, i, &raw, &fault) && hand_over(r, &row, &raw, at, &fault);
     arena_free(one);
@@ -68,13 +68,11 @@ static bool read_row(reading *r, arena *a, const jsonl *file, const json *doc, u
   return true;
 }
 
-static bool read_item(reading *r, const jsonl *file, const jsonl_item *item, err *e) {
+static bool read_item(reading *r, const rows *file, const jsonl_item *item, err *e) {
   arena *a = arena_new("one row of data");
-  const char *origin =
-      file->is_document ? r->file : arena_printf(a, file->is_array ? "%s: item %u" : "%s:%u", r->file, item->place);
   json doc;
   err fault = {0};
-  bool ok = json_parse(origin, item->data, item->length, &doc, &fault);
+  bool ok = rows_parse(file, rows_origin(a, file, item), item, &doc, &fault);
   if (ok) {
     ok = read_row(r, a, file, &doc, item->place, e);
     json_free(&doc);
@@ -87,18 +85,20 @@ static bool read_item(reading *r, const jsonl *file, const jsonl_item *item, err
 
 static bool read_file(reading *r, err *e) {
   file_map map;
-  jsonl file;
+  rows file;
   TRY(file_map_open(r->file, &map, e));
-  bool ok = jsonl_open(r->file, (const char *)map.data, map.size, &file, e);
+  arena *a = arena_new("columns of a table");
+  bool ok = rows_open(a, r->file, (const char *)map.data, map.size, &file, e);
   for (bool more = true; ok && more;) {
     jsonl_item item;
     err fault = {0};
-    const jsonl_status status = jsonl_next(&file, &item, &fault);
+    const jsonl_status status = rows_next(&file, &item, &fault);
     more = status == JSONL_ITEM || status == JSONL_BAD;
     if (status == JSONL_ITEM) ok = read_item(r, &file, &item, e);
     else if (status == JSONL_BAD) ok = skip(r, &fault, e);
     else if (status == JSONL_BROKEN) ok = ERR(e, "%s", fault.message);
   }
+  arena_free(a);
   file_unmap(&map);
   return ok;
 }
@@ -107,11 +107,13 @@ bool conversations_read(const char *path, const dataset_options *options, conver
                         err *e) {
   arena *a = arena_new("files of conversations");
   dataset_files files;
-  reading r = {.options = options, .on = on, .user = user};
+  dataset_options of_pack = *options;
+  reading r = {.options = &of_pack, .on = on, .user = user};
   bool ok = dataset_files_find(a, path, "train", &files, e);
+  if (ok && files.pack) of_pack.pack = files.pack, of_pack.format = DATA_PACK;
   for (uint64_t i = 0; ok && i < files.n; i++) {
     r.file = files.paths[i];
-    r.format = options->format;
+    r.format = of_pack.format;
     ok = read_file(&r, e);
   }
   if (n_skipped) *n_skipped = r.n_skipped;

@@ -11,9 +11,9 @@
 #include "base/rng.h"
 #include "data/dataset_files.h"
 #include "data/formats.h"
-#include "data/jsonl.h"
 #include "data/mask.h"
 #include "data/minhash.h"
+#include "data/rows.h"
 
 typedef struct reader {
   arena *a;
@@ -305,19 +305,19 @@ static bool skip(const reader *r, faults *f, const err *fault, err *e) {
   return true;
 }
 
-static bool read_row(reader *r, const jsonl *file, const json *doc, uint32_t place, faults *bad, err *e) {
+static bool read_row(reader *r, const rows *file, const json *doc, uint32_t place, faults *bad, err *e) {
   arena *scratch = arena_new("one row of data");
   bool detected = r->options->format == DATA_AUTO;
   formats_row row;
   err fault = {0};
   bool ok = (r->format != DATA_AUTO || formats_detect(doc, &r->format, &fault)) &&
-            formats_open(scratch, doc, r->format, detected, r->options, &row, &fault);
+            formats_open(scratch, doc, place, r->format, detected, r->options, &row, &fault);
   uint32_t n = ok ? row.n : 0;
   if (!ok) ok = skip(r, bad, &fault, e);
   for (uint32_t i = 0; ok && i < n; i++) {
     arena *one = arena_new("one example of data");
     fault = (err){0};
-    if (!read_example(r, one, &row, i, file->is_document ? row.places ? row.places[i] : 1 : place, &fault))
+    if (!read_example(r, one, &row, i, file->lines.is_document ? row.places ? row.places[i] : 1 : place, &fault))
       ok = skip(r, bad, &fault, e);
     arena_free(one);
   }
@@ -325,32 +325,30 @@ static bool read_row(reader *r, const jsonl *file, const json *doc, uint32_t pla
   return ok;
 }
 
-static bool read_item(reader *r, const jsonl *file, const jsonl_item *item, faults *bad, err *e) {
-  text origin = {0};
-  text_puts(&origin, r->file);
-  if (!file->is_document) text_printf(&origin, file->is_array ? ": item %u" : ":%u", item->place);
+static bool read_item(reader *r, const rows *file, const jsonl_item *item, faults *bad, err *e) {
+  arena *a = arena_new("an item's place");
   json doc;
   err fault = {0};
-  bool ok = json_parse(origin.data, item->data, item->length, &doc, &fault);
+  bool ok = rows_parse(file, rows_origin(a, file, item), item, &doc, &fault);
   if (ok) {
     ok = read_row(r, file, &doc, item->place, bad, e);
     json_free(&doc);
   } else {
     ok = skip(r, bad, &fault, e);
   }
-  text_free(&origin);
+  arena_free(a);
   return ok;
 }
 
 // --- one file ---
 
-static bool read_items(reader *r, jsonl *file, err *e) {
+static bool read_items(reader *r, rows *file, err *e) {
   uint64_t n_before = r->set->n, dropped_before = r->set->dropped_long;
   faults bad = {0};
   for (;;) {
     jsonl_item item;
     err fault = {0};
-    jsonl_status status = jsonl_next(file, &item, &fault);
+    jsonl_status status = rows_next(file, &item, &fault);
     if (status == JSONL_END) break;
     if (status == JSONL_BROKEN) return ERR(e, "%s", fault.message);
     if (status == JSONL_BAD) TRY(skip(r, &bad, &fault, e));
@@ -368,8 +366,8 @@ static bool read_items(reader *r, jsonl *file, err *e) {
 
 static bool read_memory(arena *a, const char *name, const void *data, uint64_t size, const dataset_options *options,
                         bool may_be_empty, dataset *set, err *e) {
-  jsonl file;
-  TRY(jsonl_open(name, data, size, &file, e));
+  rows file;
+  TRY(rows_open(a, name, data, size, &file, e));
   const char *last = path_name(name), *dot = strrchr(last, '.');
   reader r = {.a = a,
               .options = options,
@@ -404,6 +402,7 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
   dataset_options of_split = *options;
   const uint64_t n_before = set->n;
   TRY(dataset_files_find(a, path, split, &files, e));
+  if (files.pack) of_split.pack = files.pack, of_split.format = DATA_PACK;
   if (files.are_tasks && !strcmp(split, "test") && !of_split.max_instances) {
     of_split.max_instances = SUPERNI_TEST_INSTANCES;
     of_split.first_instances = true;

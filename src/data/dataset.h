@@ -51,6 +51,7 @@ typedef enum data_format {
   DATA_SEGMENTS,
   DATA_SELF_INSTRUCT,
   DATA_SUPERNI,
+  DATA_PACK, // rows of labelled data through dataset_options.pack
 } data_format;
 typedef enum excess_length { EXCESS_DEFAULT, EXCESS_DROP, EXCESS_TRUNCATE, EXCESS_SPLIT, EXCESS_ERROR } excess_length;
 
@@ -62,14 +63,15 @@ typedef struct dataset_options {
   uint32_t max_length;  // tokens of one example; 0: any number
   excess_length excess; // default: drop, and split for text
   data_format format;
-  bool train_on_last;       // conversations: only the last assistant turn carries loss
-  bool skip_bad_examples;   // a bad line is counted instead of ending the run
-  bool all_tokens;          // objective lm: every token carries loss
-  bool any_conversation;    // one that teaches nothing is fine too (no answer, no question): it is rendered, not learned
-  const char *strip_suffix; // a literal end marker that answers carry in their text, removed; NULL: none
-  superni_encoding superni; // how task files of Super-NaturalInstructions are put into words
-  uint32_t max_instances;   // of such a file; 0: all
-  bool first_instances;     // … are its first ones, as the official evaluation has them; else chosen by `seed`
+  bool train_on_last;               // conversations: only the last assistant turn carries loss
+  bool skip_bad_examples;           // a bad line is counted instead of ending the run
+  bool all_tokens;                  // objective lm: every token carries loss
+  bool any_conversation;            // one that teaches nothing is fine too (no answer, no question): it is rendered, not learned
+  const char *strip_suffix;         // a literal end marker that answers carry in their text, removed; NULL: none
+  superni_encoding superni;         // how task files of Super-NaturalInstructions are put into words
+  uint32_t max_instances;           // of such a file; 0: all
+  bool first_instances;             // … are its first ones, as the official evaluation has them; else chosen by `seed`
+  const struct template_pack *pack; // of a template pack's data; set by the reading itself, as the format is
   uint64_t seed;
   bool sketches; // fill example.sketch
 } dataset_options;

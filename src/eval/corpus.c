@@ -107,7 +107,6 @@ bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
 // All of --data, each example once, within the limit of its task.
 static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
   options.max_instances = (uint32_t)o->max_examples_per_task;
-  options.seed = (uint64_t)o->seed;
   options.sketches = true;
   for (size_t i = 0; i < o->data.n; i++) {
     const uint64_t first = c->train.n;
@@ -127,6 +126,7 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
       corpus_options(m, prompt, o->objective, o->data_format, o->train_on, o->excess_length, c->max_length, o->skip_bad_examples);
   options.strip_suffix = o->strip_suffix;
   options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+  options.seed = (uint64_t)o->seed;
   TRY(read_training(a, o, options, c, e));
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);

@@ -63,6 +63,7 @@ static bool read_data(evaluation *v, err *e) {
                                              most, o->skip_bad_examples);
     options.strip_suffix = o->strip_suffix;
     options.superni = (superni_encoding){(uint32_t)o->num_pos_examples, (uint32_t)o->num_neg_examples, o->add_explanation};
+    options.seed = (uint64_t)o->seed;
     TRY(dataset_read_split(v->memory, o->data, "test", &options, &v->data, e));
     note_lost(v, most);
   }
