@@ -97,7 +97,8 @@ typedef enum vkift_excess {
   VKIFT_EXCESS_ERROR,
 } vkift_excess;
 
-// A data file (JSON Lines or a JSON array); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
+// A data file (JSON Lines or a JSON array; a table NAME.csv or NAME.tsv whose header names the fields); a template pack (NAME.yaml:
+// labelled data and phrasings that make examples of it); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
 // Super-NaturalInstructions, a task file, a directory of them, or a list of task names (NAME.txt) beside tasks/.
 typedef struct vkift_data {
   const char *path;

@@ -129,9 +129,10 @@ static void examples_carry_what_the_pack_says(void **state) {
   arena_free(a);
 }
 
-#define LABELLED(form)                                                                                                      \
-  "choices: '{{ [u, v] }}'\nlabel: " form "\ntemplates: [{name: n, prompt: '{{ choices[0] }}?', answer: '{{ answer_choice " \
-                                          "}}'}]\n"
+#define LABELLED(form)                                                              \
+  "choices: '{{ [u, v] }}'\nlabel: " form                                           \
+  "\ntemplates: [{name: n, prompt: '{{ choices[0] }}?', answer: '{{ answer_choice " \
+  "}}'}]\n"
 
 static void labels_name_or_count_the_choices(void **state) {
   (void)state;
