@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "data/dataset_files.h"
-#include "data/rows.h"
+#include "data/item_reader.h"
 
 typedef struct reading {
   const dataset_options *options;
@@ -49,7 +49,7 @@ static bool check_format(const reading *r, const json *doc, err *e) {
              doc->origin, formats_name(r->format));
 }
 
-static bool read_row(reading *r, arena *a, const rows *file, const json *doc, uint32_t place, err *e) {
+static bool read_row(reading *r, arena *a, const item_reader *file, const json *doc, uint32_t place, err *e) {
   const bool detected = r->options->format == DATA_AUTO;
   formats_row row;
   err fault = {0};
@@ -68,11 +68,11 @@ static bool read_row(reading *r, arena *a, const rows *file, const json *doc, ui
   return true;
 }
 
-static bool read_item(reading *r, const rows *file, const jsonl_item *item, err *e) {
+static bool read_item(reading *r, const item_reader *file, const jsonl_item *item, err *e) {
   arena *a = arena_new("one row of data");
   json doc;
   err fault = {0};
-  bool ok = rows_parse(file, rows_origin(a, file, item), item, &doc, &fault);
+  bool ok = item_reader_parse(file, item_reader_origin(a, file, item), item, &doc, &fault);
   if (ok) {
     ok = read_row(r, a, file, &doc, item->place, e);
     json_free(&doc);
@@ -85,14 +85,14 @@ static bool read_item(reading *r, const rows *file, const jsonl_item *item, err 
 
 static bool read_file(reading *r, err *e) {
   file_map map;
-  rows file;
+  item_reader file;
   TRY(file_map_open(r->file, &map, e));
   arena *a = arena_new("columns of a table");
-  bool ok = rows_open(a, r->file, (const char *)map.data, map.size, &file, e);
+  bool ok = item_reader_open(a, r->file, (const char *)map.data, map.size, &file, e);
   for (bool more = true; ok && more;) {
     jsonl_item item;
     err fault = {0};
-    const jsonl_status status = rows_next(&file, &item, &fault);
+    const jsonl_status status = item_reader_next(&file, &item, &fault);
     more = status == JSONL_ITEM || status == JSONL_BAD;
     if (status == JSONL_ITEM) ok = read_item(r, &file, &item, e);
     else if (status == JSONL_BAD) ok = skip(r, &fault, e);

@@ -13,7 +13,7 @@
 #include "data/formats.h"
 #include "data/mask.h"
 #include "data/minhash.h"
-#include "data/rows.h"
+#include "data/item_reader.h"
 
 typedef struct reader {
   arena *a;
@@ -305,7 +305,7 @@ static bool skip(const reader *r, faults *f, const err *fault, err *e) {
   return true;
 }
 
-static bool read_row(reader *r, const rows *file, const json *doc, uint32_t place, faults *bad, err *e) {
+static bool read_row(reader *r, const item_reader *file, const json *doc, uint32_t place, faults *bad, err *e) {
   arena *scratch = arena_new("one row of data");
   bool detected = r->options->format == DATA_AUTO;
   formats_row row;
@@ -325,11 +325,11 @@ static bool read_row(reader *r, const rows *file, const json *doc, uint32_t plac
   return ok;
 }
 
-static bool read_item(reader *r, const rows *file, const jsonl_item *item, faults *bad, err *e) {
+static bool read_item(reader *r, const item_reader *file, const jsonl_item *item, faults *bad, err *e) {
   arena *a = arena_new("an item's place");
   json doc;
   err fault = {0};
-  bool ok = rows_parse(file, rows_origin(a, file, item), item, &doc, &fault);
+  bool ok = item_reader_parse(file, item_reader_origin(a, file, item), item, &doc, &fault);
   if (ok) {
     ok = read_row(r, file, &doc, item->place, bad, e);
     json_free(&doc);
@@ -342,13 +342,13 @@ static bool read_item(reader *r, const rows *file, const jsonl_item *item, fault
 
 // --- one file ---
 
-static bool read_items(reader *r, rows *file, err *e) {
+static bool read_items(reader *r, item_reader *file, err *e) {
   uint64_t n_before = r->set->n, dropped_before = r->set->dropped_long;
   faults bad = {0};
   for (;;) {
     jsonl_item item;
     err fault = {0};
-    jsonl_status status = rows_next(file, &item, &fault);
+    jsonl_status status = item_reader_next(file, &item, &fault);
     if (status == JSONL_END) break;
     if (status == JSONL_BROKEN) return ERR(e, "%s", fault.message);
     if (status == JSONL_BAD) TRY(skip(r, &bad, &fault, e));
@@ -366,8 +366,8 @@ static bool read_items(reader *r, rows *file, err *e) {
 
 static bool read_memory(arena *a, const char *name, const void *data, uint64_t size, const dataset_options *options,
                         bool may_be_empty, dataset *set, err *e) {
-  rows file;
-  TRY(rows_open(a, name, data, size, &file, e));
+  item_reader file;
+  TRY(item_reader_open(a, name, data, size, &file, e));
   const char *last = path_name(name), *dot = strrchr(last, '.');
   reader r = {.a = a,
               .options = options,

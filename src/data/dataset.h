@@ -76,7 +76,7 @@ typedef struct dataset_options {
   bool sketches; // fill example.sketch
 } dataset_options;
 
-// Appends the examples of one file (JSON array, JSON Lines, one JSON object, or a table: rows.h) to `set`. Errors name file, line and
+// Appends the examples of one file (JSON array, JSON Lines, one JSON object, or a table) to `set`. Errors name file, line and
 // field. A file without one usable example is an error, whatever the options. A prompt and a completion that are strings
 // are a user's turn and its answer: both go through the prompt, so that a tuned model is asked in one way only.
 bool dataset_read(arena *a, const char *path, const dataset_options *options, dataset *set, err *e);

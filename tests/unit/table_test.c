@@ -6,22 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/rows.h"
+#include "data/item_reader.h"
 
 // All rows as JSON, one a line, behind the line where each begins.
 static bool read_all(const char *name, const char *data, size_t size, text *out, err *e) {
   arena *a = arena_new("a table");
-  rows r;
-  bool ok = rows_open(a, name, data, size, &r, e);
+  item_reader r;
+  bool ok = item_reader_open(a, name, data, size, &r, e);
   for (jsonl_item item; ok;) {
-    const jsonl_status status = rows_next(&r, &item, e);
+    const jsonl_status status = item_reader_next(&r, &item, e);
     ok = status == JSONL_ITEM;
     if (status == JSONL_END) {
       arena_free(a);
       return true;
     }
     json doc = {0};
-    ok = ok && rows_parse(&r, rows_origin(a, &r, &item), &item, &doc, e);
+    ok = ok && item_reader_parse(&r, item_reader_origin(a, &r, &item), &item, &doc, e);
     if (!ok) break;
     char *printed = cJSON_PrintUnformatted(doc.root);
     text_printf(out, "%u %s\n", item.place, printed);
@@ -145,15 +145,15 @@ static void a_bad_row_does_not_hide_the_next(void **state) {
   (void)state;
   static const char data[] = "x,y\n1,\0\n\"3\",4\n";
   arena *a = arena_new("a table");
-  rows r;
+  item_reader r;
   jsonl_item item;
   err e = {0};
-  assert_true(rows_open(a, "a.csv", data, sizeof data - 1, &r, &e));
-  assert_int_equal(rows_next(&r, &item, &e), JSONL_BAD);
+  assert_true(item_reader_open(a, "a.csv", data, sizeof data - 1, &r, &e));
+  assert_int_equal(item_reader_next(&r, &item, &e), JSONL_BAD);
   e = (err){0};
-  assert_int_equal(rows_next(&r, &item, &e), JSONL_ITEM);
+  assert_int_equal(item_reader_next(&r, &item, &e), JSONL_ITEM);
   assert_int_equal(item.place, 3);
-  assert_int_equal(rows_next(&r, &item, &e), JSONL_END);
+  assert_int_equal(item_reader_next(&r, &item, &e), JSONL_END);
   arena_free(a);
 }
 
