@@ -108,7 +108,8 @@ typedef struct vkift_reading {
   bool add_explanation;     // … and why they are right or wrong
 } vkift_reading;
 
-// A data file (JSON Lines or a JSON array); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
+// A data file (JSON Lines or a JSON array; a table NAME.csv or NAME.tsv whose header names the fields); a template pack
+// (NAME.yaml: labelled data and phrasings that make examples of it); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
 // Super-NaturalInstructions, a task file, a directory of them, or a list of task names (NAME.txt) beside tasks/.
 typedef struct vkift_data {
   const char *path;
@@ -277,6 +278,7 @@ typedef struct vkift_eval_options {
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
   int64_t micro_batch_tokens; // 0: chosen
+  int64_t seed;               // 42: of what is drawn for a template pack's rows
   bool accuracy;              // also answer each example greedily and compare with its own answer
   int64_t max_new_tokens;     // 128, of such an answer
 } vkift_eval_options;
@@ -350,6 +352,7 @@ typedef struct vkift_data_options {
   const char *data;    // required: as of training
   vkift_reading reading;
   vkift_objective objective;
+  int64_t seed;       // 42: of what is drawn for a template pack's rows
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
 } vkift_data_options;
@@ -412,6 +415,7 @@ typedef struct vkift_render_options {
   const char *bos_token, *eos_token; // without a model: what the template gets by these names; NULL: none
   const char *data;                  // required: as of training, in a form that holds conversations
   vkift_reading reading;
+  int64_t seed;               // 42: of what is drawn for a template pack's rows
   bool add_generation_prompt; // end where an answer is to begin
 } vkift_render_options;
 

@@ -22,8 +22,9 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   }
   const int64_t given = o->max_length ? o->max_length : r->loaded.is_run ? r->loaded.run.max_length : 0;
   TRY(corpus_max_length(r->loaded.model, given, &r->max_length, e));
-  const dataset_options options =
+  dataset_options options =
       corpus_options(r->loaded.model, &r->loaded.prompt, &o->reading, o->objective, o->excess_length, r->max_length);
+  options.seed = (uint64_t)o->seed;
   return dataset_read_split(a, o->data, "train", &options, &r->data, e);
 }
 

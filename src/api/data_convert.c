@@ -81,6 +81,7 @@ static bool write_messages(const vkift_data_options *o, conversion *c, err *e) {
   dataset_options options = corpus_reading(&o->reading);
   options.prompt = &prompt;
   options.all_tokens = o->objective == VKIFT_LM;
+  options.seed = (uint64_t)o->seed;
   uint64_t skipped;
   TRY(conversations_read(o->data, &options, write_conversation, c, &skipped, e));
   c->counts.skipped_bad = (int64_t)skipped;

@@ -107,6 +107,7 @@ static bool render_all(const vkift_render_options *o, rendering *to, err *e) {
   uint64_t skipped;
   options.prompt = &to->prompt;
   options.any_conversation = true;
+  options.seed = (uint64_t)o->seed;
   TRY(conversations_read(o->data, &options, render_one, to, &skipped, e));
   if (skipped) log_note("%llu bad examples are skipped", (unsigned long long)skipped);
   return true;

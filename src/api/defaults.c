@@ -41,7 +41,7 @@ vkift_generate_options vkift_generate_defaults(void) {
 }
 
 vkift_eval_options vkift_eval_defaults(void) {
-  return (vkift_eval_options){.reading = reading, .max_new_tokens = 128};
+  return (vkift_eval_options){.reading = reading, .max_new_tokens = 128, .seed = 42};
 }
 
 vkift_export_options vkift_export_defaults(void) {
@@ -49,9 +49,9 @@ vkift_export_options vkift_export_defaults(void) {
 }
 
 vkift_data_options vkift_data_defaults(void) {
-  return (vkift_data_options){.reading = reading};
+  return (vkift_data_options){.reading = reading, .seed = 42};
 }
 
 vkift_render_options vkift_render_defaults(void) {
-  return (vkift_render_options){.reading = reading};
+  return (vkift_render_options){.reading = reading, .seed = 42};
 }

@@ -18,6 +18,7 @@ static const option render_table[] = {
     {"data", OPTION_PATH, AT(data), .help = "as for vkift train, in a form that holds conversations"},
 #define READING(field) AT(reading.field)
 #include "config/reading.def"
+    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = 9e18, .help = "draws the phrasings of a template pack"},
 #undef AT
 #define AT(field) .offset = offsetof(vkift_render_options, field), .group = "Prompt"
     {"add_generation_prompt", OPTION_BOOL, AT(add_generation_prompt), .help = "end where an answer is to begin"},

@@ -1,4 +1,4 @@
-// YAML through libyaml's events, so that every message has its line and nothing nests further than it may.
+// Options from YAML's events, so that every message has its line and nothing nests further than it may.
 #define _GNU_SOURCE
 #include "config/yaml.h"
 
@@ -6,21 +6,16 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/file.h"
 #include "config/names.h"
+#include "io/yaml_events.h"
 #include "vkift.h"
-
-enum { FILE_LIMIT = 1 << 20 };
 
 typedef struct reader {
   arena *memory;
-  const char *path, *dir;
-  yaml_parser_t parser;
-  yaml_event_t event;
-  bool have_event;
-  unsigned long line; // of the event, 1-based
+  const char *dir;
+  yaml_events at;
   const option_set *sets;
   size_t n_sets;
   const option **seen;
@@ -29,70 +24,19 @@ typedef struct reader {
   err *e;
 } reader;
 
-static const char *describe(const yaml_event_t *event) {
-  switch (event->type) {
-    case YAML_SCALAR_EVENT: return "a value";
-    case YAML_SEQUENCE_START_EVENT: return "a list";
-    case YAML_MAPPING_START_EVENT: return "a mapping of keys to values";
-    case YAML_ALIAS_EVENT: return "an alias";
-    default: return "the end";
-  }
-}
-
-// The next event, which must be none of the things that make YAML hard to bound or to read.
-static bool next(reader *r) {
-  if (r->have_event) yaml_event_delete(&r->event);
-  r->have_event = false;
-  if (!yaml_parser_parse(&r->parser, &r->event)) {
-    yaml_mark_t mark = r->parser.problem_mark;
-    return ERR(r->e, "%s:%zu: expected YAML, found a fault at column %zu: %s", r->path, mark.line + 1, mark.column + 1,
-               r->parser.problem ? r->parser.problem : "memory ran out");
-  }
-  r->have_event = true;
-  r->line = (unsigned long)r->event.start_mark.line + 1;
-  const yaml_char_t *anchor = NULL, *tag = NULL;
-  if (r->event.type == YAML_ALIAS_EVENT) anchor = r->event.data.alias.anchor;
-  if (r->event.type == YAML_SCALAR_EVENT) anchor = r->event.data.scalar.anchor, tag = r->event.data.scalar.tag;
-  if (r->event.type == YAML_SEQUENCE_START_EVENT)
-    anchor = r->event.data.sequence_start.anchor, tag = r->event.data.sequence_start.tag;
-  if (r->event.type == YAML_MAPPING_START_EVENT)
-    anchor = r->event.data.mapping_start.anchor, tag = r->event.data.mapping_start.tag;
-  if (anchor)
-    return ERR(r->e, "%s:%lu: anchors and aliases ('%.100s') are not read here: write the value out", r->path, r->line, anchor);
-  if (tag) return ERR(r->e, "%s:%lu: tags ('%.100s') are not read here: write the plain value", r->path, r->line, tag);
-  return true;
-}
-
-static const char *scalar(reader *r, const char *where) {
-  if (r->event.type != YAML_SCALAR_EVENT) {
-    ERR(r->e, "%s: expected a value, found %s", where, describe(&r->event));
-    return NULL;
-  }
-  const char *value = (const char *)r->event.data.scalar.value;
-  if (strlen(value) != r->event.data.scalar.length) {
-    ERR(r->e, "%s: expected text, found a NUL byte in it", where);
-    return NULL;
-  }
-  return value;
-}
-
-static bool is_plain(const reader *r) {
-  return r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-}
-
 static bool is_null(const reader *r) {
-  if (r->event.type != YAML_SCALAR_EVENT || !is_plain(r)) return false;
-  const char *v = (const char *)r->event.data.scalar.value;
+  if (r->at.event.type != YAML_SCALAR_EVENT || !yaml_events_is_plain(&r->at)) return false;
+  const char *v = (const char *)r->at.event.data.scalar.value;
   return !*v || !strcmp(v, "~") || !strcmp(v, "null");
 }
 
 // One scalar into the option. Numbers and booleans have to be plain: "3" in quotes is a text.
 static bool store_scalar(reader *r, const option *o, void *values, const char *where, bool append) {
-  const char *value = scalar(r, where);
+  const char *value = yaml_events_scalar(&r->at, where);
   if (!value) return false;
   bool textual = o->type == OPTION_TEXT || o->type == OPTION_PATH || o->type == OPTION_ENUM || o->type == OPTION_LIST ||
                  o->type == OPTION_DATA;
-  if (!textual && !is_plain(r)) {
+  if (!textual && !yaml_events_is_plain(&r->at)) {
     text expected = {0};
     option_describe(o, &expected);
     ERR(r->e, "%s: expected %s, found the text \"%.100s\" (leave out the quotation marks)", where, expected.data, value);
@@ -107,15 +51,15 @@ static bool store_data_mapping(reader *r, const option *o, void *values, const c
   const char *path = NULL;
   double weight = 0;
   for (;;) {
-    TRY(next(r));
-    if (r->event.type == YAML_MAPPING_END_EVENT) break;
-    const char *key = scalar(r, where);
+    TRY(yaml_events_next(&r->at));
+    if (r->at.event.type == YAML_MAPPING_END_EVENT) break;
+    const char *key = yaml_events_scalar(&r->at, where);
     if (!key) return false;
     bool is_path = !strcmp(key, "path"), is_weight = !strcmp(key, "weight");
     if (!is_path && !is_weight) return ERR(r->e, "%s: expected the keys path and weight, found '%.100s'", where, key);
     if (is_path ? path != NULL : weight != 0) return ERR(r->e, "%s: '%s' stands twice", where, key);
-    TRY(next(r));
-    const char *value = scalar(r, where);
+    TRY(yaml_events_next(&r->at));
+    const char *value = yaml_events_scalar(&r->at, where);
     if (!value) return false;
     if (is_path) {
       path = arena_strdup(r->memory, value);
@@ -140,9 +84,9 @@ static bool store_sequence(reader *r, const option *o, void *values, const char 
   if (o->type == OPTION_LIST) memset((char *)values + o->offset, 0, sizeof(vkift_strings));
   if (o->type == OPTION_DATA) memset((char *)values + o->offset, 0, sizeof(vkift_data_list));
   for (;;) {
-    TRY(next(r));
-    if (r->event.type == YAML_SEQUENCE_END_EVENT) return true;
-    if (r->event.type == YAML_MAPPING_START_EVENT && o->type == OPTION_DATA) TRY(store_data_mapping(r, o, values, where));
+    TRY(yaml_events_next(&r->at));
+    if (r->at.event.type == YAML_SEQUENCE_END_EVENT) return true;
+    if (r->at.event.type == YAML_MAPPING_START_EVENT && o->type == OPTION_DATA) TRY(store_data_mapping(r, o, values, where));
     else TRY(store_scalar(r, o, values, where, true));
   }
 }
@@ -150,27 +94,27 @@ static bool store_sequence(reader *r, const option *o, void *values, const char 
 static bool note_seen(reader *r, const option *o) {
   for (uint64_t i = 0; i < r->n_seen; i++) {
     if (r->seen[i] == o)
-      return ERR(r->e, "%s:%lu: '%s' stands twice: first in line %lu", r->path, r->line, o->name, r->seen_line[i]);
+      return ERR(r->e, "%s:%lu: '%s' stands twice: first in line %lu", r->at.origin, r->at.line, o->name, r->seen_line[i]);
   }
   r->seen[r->n_seen] = o;
-  r->seen_line[r->n_seen++] = r->line;
+  r->seen_line[r->n_seen++] = r->at.line;
   return true;
 }
 
 static bool read_pair(reader *r) {
-  const char *place = arena_printf(r->memory, "%s:%lu", r->path, r->line);
-  const char *key = scalar(r, place);
+  const char *place = arena_printf(r->memory, "%s:%lu", r->at.origin, r->at.line);
+  const char *key = yaml_events_scalar(&r->at, place);
   if (!key) return false;
   const option_set *in = NULL;
   const option *o = strchr(key, '-') ? NULL : option_find(r->sets, r->n_sets, key, &in);
   if (!o || (o->rules & OPTION_FLAG_ONLY))
     return names_unknown_option(r->sets, r->n_sets, arena_printf(r->memory, "%s: ", place), key, false, r->e);
   TRY(note_seen(r, o));
-  TRY(next(r));
+  TRY(yaml_events_next(&r->at));
   if (is_null(r)) return true;
-  const char *where = arena_printf(r->memory, "%s:%lu: %s", r->path, r->line, o->name);
-  if (r->event.type == YAML_SEQUENCE_START_EVENT) return store_sequence(r, o, in->values, where);
-  if (r->event.type == YAML_MAPPING_START_EVENT && o->type == OPTION_DATA) {
+  const char *where = arena_printf(r->memory, "%s:%lu: %s", r->at.origin, r->at.line, o->name);
+  if (r->at.event.type == YAML_SEQUENCE_START_EVENT) return store_sequence(r, o, in->values, where);
+  if (r->at.event.type == YAML_MAPPING_START_EVENT && o->type == OPTION_DATA) {
     memset((char *)in->values + o->offset, 0, sizeof(vkift_data_list));
     return store_data_mapping(r, o, in->values, where);
   }
@@ -178,46 +122,38 @@ static bool read_pair(reader *r) {
 }
 
 static bool read_document(reader *r) {
-  TRY(next(r)); // the stream's start
-  TRY(next(r)); // the document's start, or the stream's end where there is nothing
-  if (r->event.type == YAML_STREAM_END_EVENT) return true;
-  TRY(next(r));
+  bool any;
+  TRY(yaml_events_begin(&r->at, &any));
+  if (!any) return true;
   if (!is_null(r)) {
-    if (r->event.type != YAML_MAPPING_START_EVENT)
-      return ERR(r->e, "%s:%lu: expected lines of the form \"key: value\", found %s", r->path, r->line, describe(&r->event));
-    TRY(next(r));
-    while (r->event.type != YAML_MAPPING_END_EVENT) {
+    if (r->at.event.type != YAML_MAPPING_START_EVENT)
+      return ERR(r->e, "%s:%lu: expected lines of the form \"key: value\", found %s", r->at.origin, r->at.line,
+                 yaml_events_describe(&r->at));
+    TRY(yaml_events_next(&r->at));
+    while (r->at.event.type != YAML_MAPPING_END_EVENT) {
       TRY(read_pair(r));
-      TRY(next(r));
+      TRY(yaml_events_next(&r->at));
     }
   }
-  TRY(next(r)); // the document's end
-  TRY(next(r));
-  if (r->event.type != YAML_STREAM_END_EVENT)
-    return ERR(r->e, "%s:%lu: expected one YAML document, found another", r->path, r->line);
-  return true;
+  return yaml_events_end(&r->at);
 }
 
 bool yaml_read(arena *a, const char *path, const option_set *sets, size_t n_sets, err *e) {
   char *data;
   uint64_t size, n_options = 0;
-  TRY(file_read(a, path, FILE_LIMIT, &data, &size, e));
+  TRY(file_read(a, path, YAML_FILE_BYTES, &data, &size, e));
   for (size_t s = 0; s < n_sets; s++)
     for (const option *o = sets[s].options; o->name; o++) n_options++;
   reader r = {.memory = a,
-              .path = path,
               .dir = arena_strndup(a, path, (size_t)(path_name(path) - path)),
               .sets = sets,
               .n_sets = n_sets,
               .seen = ARENA_ARRAY(a, const option *, n_options),
               .seen_line = ARENA_ARRAY(a, unsigned long, n_options),
               .e = e};
-  REQUIRE(yaml_parser_initialize(&r.parser), "libyaml could not start");
-  yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-  yaml_parser_set_input_string(&r.parser, (const unsigned char *)data, (size_t)size);
+  yaml_events_open(&r.at, path, data, size, e);
   bool ok = read_document(&r);
-  if (r.have_event) yaml_event_delete(&r.event);
-  yaml_parser_delete(&r.parser);
+  yaml_events_close(&r.at);
   return ok;
 }
 

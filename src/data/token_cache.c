@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "data/dataset_maps.h"
+#include "data/template_pack.h"
 
 // Raise it with every change to what the same data become: a file of another revision is not found.
 enum { REVISION = 1 };
@@ -86,7 +87,8 @@ static void add_options(XXH3_state_t *h, const dataset_options *o) {
                               o->max_instances,
                               o->first_instances,
                               o->seed,
-                              o->sketches};
+                              o->sketches,
+                              o->pack ? o->pack->hash : 0};
   add(h, numbers, sizeof numbers);
   add_string(h, o->strip_suffix);
 }

@@ -116,7 +116,6 @@ bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
 // All of --data, each example once, within the limit of its task.
 static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
   options.max_instances = (uint32_t)o->max_examples_per_task;
-  options.seed = (uint64_t)o->seed;
   options.sketches = true;
   for (size_t i = 0; i < o->data.n; i++) {
     const uint64_t first = c->train.n;
@@ -142,6 +141,7 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
   dataset_options options = corpus_options(m, prompt, &o->reading, o->objective, o->excess_length, c->max_length);
   options.progress = say_progress;
+  options.seed = (uint64_t)o->seed;
   options.progress_user = &own;
   TRY(read_training(a, o, options, c, e));
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
