@@ -11,9 +11,9 @@
 #include "base/rng.h"
 #include "data/dataset_files.h"
 #include "data/formats.h"
+#include "data/item_reader.h"
 #include "data/mask.h"
 #include "data/minhash.h"
-#include "data/item_reader.h"
 
 typedef struct reader {
   arena *a;

@@ -80,7 +80,7 @@ typedef struct template_pack {
   uint32_t n_templates;
   uint32_t per_row;    // of them for a row
   const char *data[3]; // paths of train, valid and test; NULL where the pack names none
-  uint64_t hash;       // of the pack's and its packs' bytes: for whoever keeps what was made with it
+  uint64_t hash;       // of all that it says, its packs too: for whoever keeps what was made with it
 } template_pack;
 
 // Whether `path` is called one: *.yaml, *.yml.
