@@ -415,6 +415,7 @@ static bool finish(reading *r, err *e) {
     const char *name = path_name(p->file), *dot = strrchr(name, '.');
     p->task = arena_strndup(r->a, name, (size_t)(dot && dot > name ? dot - name : (ptrdiff_t)strlen(name)));
   }
+  p->hash = XXH3_64bits_withSeed(p->task, strlen(p->task), p->hash); // which may be the file's name
   p->inverted_task = arena_printf(r->a, "%s_inverted", p->task);
   return true;
 }

@@ -16,7 +16,8 @@
 //     values: {VALUE: CHOICE}   what each value of the column means (choices that are written out only)
 //     as: FORM                  text (the choice itself), index (from 0), index_from_1, or letter (A, B, …)
 //   references: "{{ … }}"       a row's list of right answers, to be compared with
-//   templates_per_row: N        different phrasings of each row, or `all`; 1 unless given
+//   templates_per_row: N        different phrasings of each row, or `all`; 1 unless given. With several, --eval-split can have
+//                               one phrasing of a row in training and another in evaluation: give valid data of its own
 //   templates:                  at least one
 //     - name: TEXT
 //       prompt: JINJA           the user's turn
@@ -80,7 +81,7 @@ typedef struct template_pack {
   uint32_t n_templates;
   uint32_t per_row;    // of them for a row
   const char *data[3]; // paths of train, valid and test; NULL where the pack names none
-  uint64_t hash;       // of the pack's and its packs' bytes: for whoever keeps what was made with it
+  uint64_t hash;       // of all that it says, its packs too: for whoever keeps what was made with it
 } template_pack;
 
 // Whether `path` is called one: *.yaml, *.yml.

@@ -60,7 +60,7 @@ prints "12 rows"
 cp out.jsonl first.jsonl
 cp out.jsonl "$WORK/out"
 prints '"task": "rte"'
-prints '"cluster": "natural language inference"'
+prints '"cluster": "entailment"'
 prints 'Number 7 is here.'
 
 # --- the seed draws the phrasings: the same the same, another others

@@ -249,6 +249,23 @@ static void packs_take_from_packs(void **state) {
   arena_free(a);
 }
 
+static void the_hash_is_of_all_that_examples_depend_on(void **state) {
+  (void)state;
+  arena *a = arena_new("packs");
+  template_pack *p, *same, *renamed, *other_base;
+  const char *mine = "pack: base.yaml\n";
+  write_pack("base.yaml", ONE);
+  assert_true(template_pack_read(a, write_pack("mine.yaml", mine), &p, NULL));
+  assert_true(template_pack_read(a, write_pack("mine.yaml", mine), &same, NULL));
+  assert_true(template_pack_read(a, write_pack("renamed.yaml", mine), &renamed, NULL)); // the task's name
+  write_pack("base.yaml", "definition: d\n" ONE);
+  assert_true(template_pack_read(a, write_pack("mine.yaml", mine), &other_base, NULL));
+  assert_true(p->hash == same->hash);
+  assert_true(p->hash != renamed->hash);
+  assert_true(p->hash != other_base->hash);
+  arena_free(a);
+}
+
 // --- what is refused ---
 
 typedef struct bad_pack {
@@ -452,6 +469,7 @@ int main(void) {
       cmocka_unit_test(phrasings_are_drawn_by_seed_and_place),
       cmocka_unit_test(several_phrasings_of_a_row_differ),
       cmocka_unit_test(packs_take_from_packs),
+      cmocka_unit_test(the_hash_is_of_all_that_examples_depend_on),
       cmocka_unit_test(bad_packs_are_refused),
       cmocka_unit_test(bad_rows_are_refused),
       cmocka_unit_test(renderings_have_limits),
