@@ -119,7 +119,8 @@ typedef struct vkift_augment {
   const char *task_notes;         // a YAML file: for names of tasks, what rows do not say themselves of those three; NULL: none
 } vkift_augment;
 
-// A data file (JSON Lines or a JSON array); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
+// A data file (JSON Lines or a JSON array; a table NAME.csv or NAME.tsv whose header names the fields); a template pack
+// (NAME.yaml: labelled data and phrasings that make examples of it); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
 // Super-NaturalInstructions, a task file, a directory of them, or a list of task names (NAME.txt) beside tasks/.
 typedef struct vkift_data {
   const char *path;
@@ -289,6 +290,7 @@ typedef struct vkift_eval_options {
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
   int64_t micro_batch_tokens; // 0: chosen
+  int64_t seed;               // 42: of what is drawn for a template pack's rows
   bool accuracy;              // also answer each example greedily and compare with its own answer
   int64_t max_new_tokens;     // 128, of such an answer
 } vkift_eval_options;
@@ -363,7 +365,7 @@ typedef struct vkift_data_options {
   vkift_reading reading;
   vkift_objective objective;
   vkift_augment augment;
-  int64_t seed;       // 42; of the augmentations
+  int64_t seed;       // 42: of the augmentations, and of what is drawn for a template pack's rows
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
 } vkift_data_options;
@@ -429,7 +431,7 @@ typedef struct vkift_render_options {
   const char *data;                  // required: as of training, in a form that holds conversations
   vkift_reading reading;
   vkift_augment augment;
-  int64_t seed;               // 42; of the augmentations
+  int64_t seed;               // 42: of the augmentations, and of what is drawn for a template pack's rows
   bool add_generation_prompt; // end where an answer is to begin
 } vkift_render_options;
 

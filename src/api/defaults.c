@@ -42,7 +42,7 @@ vkift_generate_options vkift_generate_defaults(void) {
 }
 
 vkift_eval_options vkift_eval_defaults(void) {
-  return (vkift_eval_options){.reading = reading, .max_new_tokens = 128};
+  return (vkift_eval_options){.reading = reading, .max_new_tokens = 128, .seed = 42};
 }
 
 vkift_export_options vkift_export_defaults(void) {

@@ -243,3 +243,13 @@ char *path_stem(arena *a, const char *path) {
   const char *name = path_name(path), *dot = strrchr(name, '.');
   return arena_strndup(a, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
 }
+
+char *path_directory(arena *a, const char *path) {
+  const char *name = path_name(path);
+  return name == path ? arena_strdup(a, ".") : arena_strndup(a, path, (size_t)(name - path));
+}
+
+bool path_ends_with(const char *path, const char *suffix) {
+  const size_t n = strlen(path), n_suffix = strlen(suffix);
+  return n > n_suffix && !strcmp(path + n - n_suffix, suffix);
+}

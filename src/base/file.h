@@ -49,8 +49,10 @@ bool dir_rename(const char *from, const char *to, err *e);                     /
 bool dir_list(arena *a, const char *path, char ***names, uint64_t *n, err *e); // sorted, without . and ..
 char *cache_dir(arena *a); // $VKIFT_CACHE_DIR, else vkift's in the user's cache directory (XDG); NULL where there is no home
 char *path_join(arena *a, const char *dir, const char *name);
-char *path_trim(arena *a, const char *path); // without slashes at its end
-const char *path_name(const char *path);     // what stands behind the last slash
-char *path_stem(arena *a, const char *path); // … without its last ending: "tasks.v1" of "dir/tasks.v1.json"
+char *path_trim(arena *a, const char *path);               // without slashes at its end
+const char *path_name(const char *path);                   // what stands behind the last slash
+char *path_stem(arena *a, const char *path);               // … without its last ending: "tasks.v1" of "dir/tasks.v1.json"
+char *path_directory(arena *a, const char *path);          // what stands before it; "." where there is none
+bool path_ends_with(const char *path, const char *suffix); // and has something in front of it
 
 #endif

@@ -30,7 +30,8 @@ static const option data_table[] = {
 #include "config/reading.def"
 #define AUGMENT(field) AT(augment.field)
 #include "config/augment.def"
-    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = INFINITY, .help = "of the augmentations, as in training"},
+    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = INFINITY,
+     .help = "of the augmentations and of a template pack's phrasings, as in training"},
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,

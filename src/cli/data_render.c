@@ -21,7 +21,8 @@ static const option render_table[] = {
 #include "config/reading.def"
 #define AUGMENT(field) AT(augment.field)
 #include "config/augment.def"
-    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = INFINITY, .help = "of the augmentations, as in training"},
+    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = INFINITY,
+     .help = "of the augmentations and of a template pack's phrasings, as in training"},
 #undef AT
 #define AT(field) .offset = offsetof(vkift_render_options, field), .group = "Prompt"
     {"add_generation_prompt", OPTION_BOOL, AT(add_generation_prompt), .help = "end where an answer is to begin"},

@@ -20,13 +20,14 @@ typedef struct eval_flags {
 static const option eval_table[] = {
 #define AT(field) .offset = offsetof(vkift_eval_options, field), .group = "Scoring"
     {"data", OPTION_PATH, AT(data), .unset = "the run's evaluation data",
-     .help = "JSONL or JSON file, or a directory with test.jsonl"},
+     .help = "a file as for vkift train, or a directory with test.jsonl"},
     {"accuracy", OPTION_BOOL, AT(accuracy), .help = "also answer every example greedily and count right answers by cluster"},
     {"max_new_tokens", OPTION_INTEGER, AT(max_new_tokens), .least = 1, .most = 1 << 20,
      .help = "such an answer ends here at the latest"},
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: score answers only; lm: every token"},
 #define READING(field) AT(reading.field)
 #include "config/reading.def"
+    {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = 9e18, .help = "draws the phrasings of a template pack"},
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,

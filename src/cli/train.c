@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assets.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/assets.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
 #include "cli/options.h"

@@ -30,8 +30,8 @@ const option train_option_table[] = {
      .help = "random: fresh weights; of the model only config.json and tokenizer.json are read (needs method full)"},
     {"adapter", OPTION_PATH, AT(adapter), GROUP, .unset = "none", .value = "DIR", .help = "go on from this PEFT adapter"},
     {"data", OPTION_DATA, AT(data), GROUP, .unset = "none",
-     .help =
-         "JSONL or JSON file, a directory with train.jsonl or of SuperNI tasks; a final :number is its weight; may be repeated"},
+     .help = "JSONL, JSON, CSV or TSV file, template pack (YAML: labelled data and ways to put it into words), directory with "
+             "train.jsonl or of SuperNI tasks; a final :number is its weight; may be repeated"},
     {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names, .unset = "the model's, else alpaca",
      .value = "FILE|NAME", .help = "a Jinja file, or the built-in alpaca or chatml"},
 #define READING(field) AT(reading.field), GROUP
@@ -152,7 +152,7 @@ bool train_options_check(const vkift_train_options *o, err *e) {
       ok = ERR(e, "data %zu: expected a path and a weight above 0", i + 1);
   }
   if (ok && !o->model) ok = ERR(e, "no model is given: model names a Hugging Face directory or a GGUF file");
-  if (ok && !o->data.n) ok = ERR(e, "no data is given: data names a JSONL or JSON file, or a directory with train.jsonl");
+  if (ok && !o->data.n) ok = ERR(e, "no data is given: data names a file or a directory with train.jsonl");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->method != VKIFT_FULL)
     ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)

@@ -47,9 +47,11 @@ bool conversations_read(const char *path, const dataset_options *options, conver
                         err *e) {
   arena *a = arena_new("files of conversations");
   dataset_files files;
-  reading r = {.options = options, .on = on, .user = user};
-  rows_reading rows = {.options = options, .on = hand_over, .user = &r};
+  dataset_options of_pack = *options;
+  reading r = {.options = &of_pack, .on = on, .user = user};
+  rows_reading rows = {.options = &of_pack, .on = hand_over, .user = &r};
   bool ok = dataset_files_find(a, path, "train", &files, e);
+  if (ok && files.pack) of_pack.pack = files.pack, of_pack.format = DATA_PACK;
   for (uint64_t i = 0; ok && i < files.n; i++) {
     r.file = files.paths[i];
     augment *g = augment_rows_open(&rows, r.file, NULL, 0);

@@ -313,6 +313,7 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
   dataset_options of_split = *options;
   const uint64_t n_before = set->n;
   TRY(dataset_files_find(a, path, split, &files, e));
+  if (files.pack) of_split.pack = files.pack, of_split.format = DATA_PACK;
   if (files.are_tasks && !strcmp(split, "test") && !of_split.max_instances) {
     of_split.max_instances = SUPERNI_TEST_INSTANCES;
     of_split.first_instances = true;

@@ -67,6 +67,7 @@ typedef enum data_format {
   DATA_SEGMENTS,
   DATA_SELF_INSTRUCT,
   DATA_SUPERNI,
+  DATA_PACK, // rows of labelled data through dataset_options.pack
 } data_format;
 typedef enum excess_length { EXCESS_DEFAULT, EXCESS_DROP, EXCESS_TRUNCATE, EXCESS_SPLIT, EXCESS_ERROR } excess_length;
 
@@ -85,14 +86,15 @@ typedef struct dataset_options {
   uint32_t max_length;  // tokens of one example; 0: any number
   excess_length excess; // default: drop, and split for text
   data_format format;
-  bool train_on_last;       // conversations: only the last assistant turn carries loss
-  bool skip_bad_examples;   // a bad line is counted instead of ending the run
-  bool all_tokens;          // objective lm: every token carries loss
-  bool any_conversation;    // one that teaches nothing is fine too (no answer, no question): it is rendered, not learned
-  const char *strip_suffix; // a literal end marker that answers carry in their text, removed; NULL: none
-  superni_encoding superni; // how task files of Super-NaturalInstructions are put into words
-  uint32_t max_instances;   // of such a file; 0: all
-  bool first_instances;     // … are its first ones, as the official evaluation has them; else chosen by `seed`
+  bool train_on_last;               // conversations: only the last assistant turn carries loss
+  bool skip_bad_examples;           // a bad line is counted instead of ending the run
+  bool all_tokens;                  // objective lm: every token carries loss
+  bool any_conversation;            // one that teaches nothing is fine too (no answer, no question): it is rendered, not learned
+  const char *strip_suffix;         // a literal end marker that answers carry in their text, removed; NULL: none
+  superni_encoding superni;         // how task files of Super-NaturalInstructions are put into words
+  uint32_t max_instances;           // of such a file; 0: all
+  bool first_instances;             // … are its first ones, as the official evaluation has them; else chosen by `seed`
+  const struct template_pack *pack; // of a template pack's data; set by the reading itself, as the format is
   uint64_t seed;
   augmentation augment;  // drawn by `seed`
   const uint64_t *asked; // [n_asked], sorted: hashes of prompts that are evaluated on, which demonstrate nothing
@@ -103,7 +105,7 @@ typedef struct dataset_options {
   void *progress_user;
 } dataset_options;
 
-// Appends the examples of one file (JSON array, JSON Lines, or one JSON object) to `set`. Errors name file, line and
+// Appends the examples of one file (JSON array, JSON Lines, one JSON object, or a table) to `set`. Errors name file, line and
 // field; nothing is appended then. A file without one usable example is an error, whatever the options. A prompt and a
 // completion that are strings are a user's turn and its answer: both go through the prompt, so that a tuned model is asked in
 // one way only. What the examples point to lies in the arena or is let go with it.

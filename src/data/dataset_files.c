@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "data/template_pack.h"
 #include "io/quote.h"
 
 enum { LIST_BYTES = 1 << 20, TASK_NAME_BYTES = 200 };
@@ -12,20 +13,10 @@ static void add(arena *a, dataset_files *files, uint64_t *capacity, char *path) 
   files->paths[files->n++] = path;
 }
 
-static bool ends_with(const char *name, const char *suffix) {
-  size_t n = strlen(name), n_suffix = strlen(suffix);
-  return n > n_suffix && !strcmp(name + n - n_suffix, suffix);
-}
-
-static char *directory_of(arena *a, const char *path) {
-  const char *name = path_name(path);
-  return name == path ? arena_strdup(a, ".") : arena_strndup(a, path, (size_t)(name - path));
-}
-
 // --- directories of task files ---
 
 static bool is_task_file(const char *name) {
-  return (!strncmp(name, "task", 4) || !strncmp(name, "subtask", 7)) && ends_with(name, ".json");
+  return (!strncmp(name, "task", 4) || !strncmp(name, "subtask", 7)) && path_ends_with(name, ".json");
 }
 
 static bool find_tasks(arena *a, const char *directory, dataset_files *files, err *e) {
@@ -61,7 +52,7 @@ static char *task_file(arena *a, const char *directory, const char *name) {
 static bool read_list(arena *a, const char *list, dataset_files *files, err *e) {
   char *data;
   uint64_t size, capacity = 0, line = 0;
-  const char *directory = directory_of(a, list);
+  const char *directory = path_directory(a, list);
   TRY(file_read(a, list, LIST_BYTES, &data, &size, e));
   if (memchr(data, 0, size)) return ERR(e, "%s: expected a list of task names, found a NUL", list);
   for (char *at = data, *next; at; at = next) {
@@ -85,6 +76,17 @@ static bool read_list(arena *a, const char *list, dataset_files *files, err *e) 
 
 // --- anything ---
 
+static bool find_pack_data(arena *a, const char *path, const char *split, dataset_files *files, err *e) {
+  template_pack *pack;
+  const char *data;
+  uint64_t capacity = 0;
+  TRY(template_pack_read(a, path, &pack, e));
+  TRY(template_pack_data(pack, split, &data, e));
+  files->pack = pack;
+  add(a, files, &capacity, arena_strdup(a, data));
+  return true;
+}
+
 static bool find_in_directory(arena *a, const char *path, const char *split, dataset_files *files, err *e) {
   uint64_t capacity = 0;
   char *lines = path_join(a, path, arena_printf(a, "%s.jsonl", split));
@@ -105,6 +107,7 @@ bool dataset_files_find(arena *a, const char *path, const char *split, dataset_f
   uint64_t capacity = 0;
   if (file_is_dir(path)) return find_in_directory(a, path, split, files, e);
   if (!file_exists(path)) return ERR(e, "%s: expected a data file or a directory of them, found nothing", path);
-  if (ends_with(path, ".txt")) return read_list(a, path, files, e);
+  if (path_ends_with(path, ".txt")) return read_list(a, path, files, e);
+  if (template_pack_is(path)) return find_pack_data(a, path, split, files, e);
   return add(a, files, &capacity, arena_strdup(a, path)), true;
 }

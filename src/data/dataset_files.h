@@ -8,12 +8,14 @@
 typedef struct dataset_files {
   char **paths;
   uint64_t n;
-  uint64_t n_missing; // names in a list of tasks that have no file
-  bool are_tasks;     // of Super-NaturalInstructions
+  uint64_t n_missing;               // names in a list of tasks that have no file
+  bool are_tasks;                   // of Super-NaturalInstructions
+  const struct template_pack *pack; // whose data the one file is; else NULL
 } dataset_files;
 
 // In this order:
 //   a file                                        itself
+//   a template pack (NAME.yaml)                   the data file that it names for the split
 //   a list of task names, one a line (NAME.txt)   their files NAME.json in tasks/ beside the list, or two levels above it
 //                                                 (the official splits/default/train_tasks.txt), or in its own directory
 //   a directory with <split>.jsonl                that file

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "data/formats_parts.h"
+#include "data/template_pack.h"
 #include "io/quote.h"
 
 typedef struct shape {
@@ -28,6 +29,7 @@ static const shape shapes[] = {
     {"segments", DATA_SEGMENTS, {"segments"}},
     {"labelled", DATA_AUTO, {"text", "label"}},
     {"text", DATA_TEXT, {"text"}},
+    {"template pack", DATA_PACK, {""}}, // said by the file, never by a row
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -38,7 +40,7 @@ const cJSON *formats_field(const cJSON *in, const char *key) {
 
 static const shape *shape_of(const cJSON *row) {
   for (const shape *s = shapes; s < shapes + N_SHAPES; s++)
-    if (formats_field(row, s->keys[0]) && (!s->keys[1] || formats_field(row, s->keys[1]))) return s;
+    if (*s->keys[0] && formats_field(row, s->keys[0]) && (!s->keys[1] || formats_field(row, s->keys[1]))) return s;
   return NULL;
 }
 
@@ -152,9 +154,21 @@ static bool check_shape(const json *d, data_format format, bool detected, err *e
              formats_name(format), s->name);
 }
 
-bool formats_open(arena *a, const json *row, data_format format, bool detected, const dataset_options *options, formats_row *r,
-                  err *e) {
+// Nothing is read of the row but what its pack asks for.
+static bool open_pack_row(arena *a, uint32_t place, formats_row *r) {
+  const template_pack *p = r->options->pack;
+  uint32_t *chosen = ARENA_ARRAY(a, uint32_t, p->per_row);
+  template_pack_draw(p, r->options->seed, place, chosen);
+  r->templates = chosen;
+  r->n = p->per_row;
+  r->shared.weight = 1;
+  return true;
+}
+
+bool formats_open(arena *a, const json *row, uint32_t place, data_format format, bool detected, const dataset_options *options,
+                  formats_row *r, err *e) {
   *r = (formats_row){.json = row, .format = format, .options = options, .shared = {.format = format, .place = 1}};
+  if (format == DATA_PACK) return open_pack_row(a, place, r);
   TRY(check_shape(row, format, detected, e));
   TRY(read_attributes(a, row, &r->shared, e));
   if (format == DATA_SELF_INSTRUCT) return formats_open_instances(a, r, "instances", e);
@@ -199,6 +213,7 @@ static bool read_one(arena *a, const formats_row *r, uint32_t i, raw_example *ou
     case DATA_PROMPT_COMPLETION: return formats_read_prompt_completion(a, d, out, e);
     case DATA_SELF_INSTRUCT: return formats_read_self_instruct(a, r, i, out, e);
     case DATA_SUPERNI: return formats_read_superni(a, r, i, out, e);
+    case DATA_PACK: out->place = i + 1; return template_pack_render(a, o->pack, d, r->templates[i], out, e);
     case DATA_AUTO: break;
   }
   REQUIRE(false, "%s: a format that was not recognised", d->origin);

@@ -45,6 +45,7 @@ typedef struct formats_row {
   superni_task task;              // Super-NaturalInstructions
   const struct cJSON **instances; // [n], of the formats with several examples in a row
   uint32_t *places;               // [n]: of each among all that the row has, 1-based
+  const uint32_t *templates;      // [n], of a template pack
   uint32_t n;
 } formats_row;
 
@@ -54,9 +55,9 @@ const char *formats_name(data_format format);
 bool formats_detect(const json *row, data_format *format, err *e);
 
 // Checks a row's shape and reads what its examples share. `detected`: the format was taken from the first row, so that a
-// row of another shape is named as such.
-bool formats_open(arena *a, const json *row, data_format format, bool detected, const dataset_options *options, formats_row *r,
-                  err *e);
+// row of another shape is named as such. `place`: the row's in its file, from which templates are drawn.
+bool formats_open(arena *a, const json *row, uint32_t place, data_format format, bool detected, const dataset_options *options,
+                  formats_row *r, err *e);
 // Reads and checks example i < r->n.
 bool formats_read(arena *a, const formats_row *r, uint32_t i, raw_example *out, err *e);
 

@@ -9,7 +9,7 @@ static bool is_blank(char c) {
 }
 
 // Also without a byte-order mark: JSON begins with ASCII, so that one of the first two bytes is a NUL.
-static bool is_utf16(const char *data, uint64_t size) {
+bool jsonl_is_utf16(const char *data, uint64_t size) {
   if (size < 2) return false;
   return !memcmp(data, "\xFF\xFE", 2) || !memcmp(data, "\xFE\xFF", 2) || !data[0] != !data[1];
 }
@@ -42,7 +42,7 @@ static bool fills_lines(const char *s, const char *end) {
 }
 
 bool jsonl_open(const char *name, const char *data, uint64_t size, jsonl *r, err *e) {
-  if (is_utf16(data, size)) return ERR(e, "%s: expected text in UTF-8, found UTF-16; convert it first", name);
+  if (jsonl_is_utf16(data, size)) return ERR(e, "%s: expected text in UTF-8, found UTF-16; convert it first", name);
   *r = (jsonl){.name = name, .at = data, .end = data + size, .line = 1};
   if (size >= 3 && !memcmp(data, "\xEF\xBB\xBF", 3)) r->at += 3;
   skip_space(r);

@@ -35,6 +35,7 @@ typedef enum jsonl_status {
   JSONL_BROKEN // nothing behind this can be read
 } jsonl_status;
 
+bool jsonl_is_utf16(const char *data, uint64_t size);
 // Finds out which of the three the file is. UTF-8 with or without BOM; anything that looks like UTF-16 is refused.
 bool jsonl_open(const char *name, const char *data, uint64_t size, jsonl *r, err *e);
 jsonl_status jsonl_next(jsonl *r, jsonl_item *item, err *e);

@@ -1,14 +1,14 @@
 #include "data/rows.h"
 
 #include "base/file.h"
-#include "data/jsonl.h"
+#include "data/item_reader.h"
 
 // Of a mapped file, what is behind the reader is let go in pieces of this size; how far it is, is said more often.
 enum { LET_GO_BYTES = 16 << 20, SAY_BYTES = 1 << 18 };
 
 typedef struct file_reading {
   rows_reading *r;
-  jsonl items;
+  item_reader items;
   data_format format; // of the file's rows, from its first one on
 } file_reading;
 
@@ -36,22 +36,19 @@ static bool read_row(file_reading *f, arena *a, const json *doc, uint32_t item_p
   formats_row row;
   err fault = {0};
   if (f->format == DATA_AUTO && !formats_detect(doc, &f->format, &fault)) return skip(f->r, &fault, e);
-  if (!formats_open(a, doc, f->format, detected, o, &row, &fault)) return skip(f->r, &fault, e);
+  if (!formats_open(a, doc, item_place, f->format, detected, o, &row, &fault)) return skip(f->r, &fault, e);
   for (uint32_t i = 0; i < row.n; i++) {
-    const uint32_t place = !f->items.is_document ? item_place : row.places ? row.places[i] : 1;
+    const uint32_t place = !f->items.lines.is_document ? item_place : row.places ? row.places[i] : 1;
     TRY(read_example(f, &row, i, place, e));
   }
   return true;
 }
 
 static bool read_item(file_reading *f, const jsonl_item *item, err *e) {
-  const char *name = f->items.name;
   arena *a = arena_new("one row of data");
-  const char *origin =
-      f->items.is_document ? name : arena_printf(a, f->items.is_array ? "%s: item %u" : "%s:%u", name, item->place);
   json doc;
   err fault = {0};
-  bool ok = json_parse(origin, item->data, item->length, &doc, &fault);
+  bool ok = item_reader_parse(&f->items, item_reader_origin(a, &f->items, item), item, &doc, &fault);
   if (ok) {
     ok = read_row(f, a, &doc, item->place, e);
     json_free(&doc);
@@ -65,7 +62,7 @@ static bool read_item(file_reading *f, const jsonl_item *item, err *e) {
 static bool read_next(file_reading *f, bool *more, err *e) {
   jsonl_item item;
   err fault = {0};
-  const jsonl_status status = jsonl_next(&f->items, &item, &fault);
+  const jsonl_status status = item_reader_next(&f->items, &item, &fault);
   *more = status != JSONL_END;
   switch (status) {
     case JSONL_ITEM: return read_item(f, &item, e);
@@ -77,14 +74,14 @@ static bool read_next(file_reading *f, bool *more, err *e) {
 }
 
 // `map`: of the bytes, NULL where they are the caller's memory.
-static bool read_all(rows_reading *r, const char *name, const char *data, uint64_t size, const file_map *map, err *e) {
+static bool read_all(arena *a, rows_reading *r, const char *name, const char *data, uint64_t size, const file_map *map, err *e) {
   file_reading f = {.r = r, .format = r->options->format};
-  TRY(jsonl_open(name, data, size, &f.items, e));
+  TRY(item_reader_open(a, name, data, size, &f.items, e));
   const dataset_options *o = r->options;
   uint64_t gone = 0, said = 0;
   for (bool more = true; more;) {
     TRY(read_next(&f, &more, e));
-    const uint64_t at = (uint64_t)(f.items.at - data);
+    const uint64_t at = (uint64_t)(item_reader_at(&f.items) - data);
     if (o->progress && (at - said >= SAY_BYTES || !more)) {
       if (!o->progress(o->progress_user, r->done_bytes + at, r->total_bytes))
         return ERR(e, "stopped while %s was read: nothing has been trained yet", name);
@@ -99,13 +96,18 @@ static bool read_all(rows_reading *r, const char *name, const char *data, uint64
 }
 
 bool rows_read_memory(rows_reading *r, const char *name, const void *data, uint64_t size, err *e) {
-  return read_all(r, name, data, size, NULL, e);
+  arena *a = arena_new("a data file's columns");
+  const bool ok = read_all(a, r, name, data, size, NULL, e);
+  arena_free(a);
+  return ok;
 }
 
 bool rows_read(rows_reading *r, const char *path, err *e) {
   file_map map;
   TRY(file_map_open(path, &map, e));
-  const bool ok = read_all(r, path, (const char *)map.data, map.size, &map, e);
+  arena *a = arena_new("a data file's columns");
+  const bool ok = read_all(a, r, path, (const char *)map.data, map.size, &map, e);
+  arena_free(a);
   file_unmap(&map);
   return ok;
 }

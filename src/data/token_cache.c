@@ -11,6 +11,7 @@
 
 #include "data/dataset_maps.h"
 #include "data/task_notes.h"
+#include "data/template_pack.h"
 
 // Raise it with every change to what the same data become: a file of another revision is not found.
 enum { REVISION = 2 };
@@ -87,7 +88,8 @@ static void add_options(XXH3_state_t *h, const dataset_options *o) {
                               o->max_instances,
                               o->first_instances,
                               o->seed,
-                              o->sketches};
+                              o->sketches,
+                              o->pack ? o->pack->hash : 0};
   add(h, numbers, sizeof numbers);
   add_string(h, o->strip_suffix);
 }

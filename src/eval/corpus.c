@@ -187,6 +187,7 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
   dataset_options options = corpus_options(m, prompt, &o->reading, o->objective, o->excess_length, c->max_length);
   options.progress = say_progress;
+  options.seed = (uint64_t)o->seed;
   options.progress_user = &own;
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, c, e));

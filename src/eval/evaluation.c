@@ -59,7 +59,8 @@ static bool read_data(evaluation *v, err *e) {
   } else {
     uint32_t most;
     TRY(corpus_max_length(m, o->max_length ? o->max_length : v->loaded.run.max_length, &most, e)); // 0 where there is no run
-    const dataset_options options = corpus_options(m, &v->loaded.prompt, &o->reading, o->objective, o->excess_length, most);
+    dataset_options options = corpus_options(m, &v->loaded.prompt, &o->reading, o->objective, o->excess_length, most);
+    options.seed = (uint64_t)o->seed;
     TRY(dataset_read_split(v->memory, o->data, "test", &options, &v->data, e));
     note_lost(v, most);
   }

@@ -87,10 +87,20 @@ static bool eval_call(interp *in, const node *x, value *out) {
   return call_value(in, callee, &all, out);
 }
 
+// What may be undefined also where the rendering is strict.
+static bool eval_asked(interp *in, const node *x, value *out) {
+  const bool strict = in->strict;
+  in->strict = false;
+  TRY(eval(in, x, out));
+  in->strict = strict;
+  return true;
+}
+
 static bool eval_filter(interp *in, const node *x, value *out) {
   value v;
   arguments all;
-  TRY(eval(in, x->a, &v));
+  const bool asks = !strcmp(x->name, "default") || !strcmp(x->name, "d");
+  TRY(asks ? eval_asked(in, x->a, &v) : eval(in, x->a, &v));
   TRY(eval_arguments(in, x, &all));
   in->at = x->offset;
   return filter_apply(in, x->name, v, &all, out);
@@ -99,8 +109,8 @@ static bool eval_filter(interp *in, const node *x, value *out) {
 static bool eval_test(interp *in, const node *x, value *out) {
   value v;
   arguments all;
-  bool is;
-  TRY(eval(in, x->a, &v));
+  bool is, asks = !strcmp(x->name, "defined") || !strcmp(x->name, "undefined");
+  TRY(asks ? eval_asked(in, x->a, &v) : eval(in, x->a, &v));
   TRY(eval_arguments(in, x, &all));
   in->at = x->offset;
   TRY(predicate_apply(in, x->name, v, &all, &is));
@@ -357,12 +367,21 @@ static bool eval_node(interp *in, const node *x, value *out) {
   }
 }
 
+// A name, attribute or item that is not there.
+static bool check_found(interp *in, const node *x, value v) {
+  if (!in->strict || v.kind != VALUE_UNDEFINED) return true;
+  if (x->kind != NODE_NAME && x->kind != NODE_ATTRIBUTE && x->kind != NODE_ITEM) return true;
+  in->at = x->offset;
+  in->undefined = true;
+  return access_undefined(in, v);
+}
+
 bool eval(interp *in, const node *x, value *out) {
   in->at = x->offset;
   TRY(interp_work(in, 1));
   if (in->depth >= INTERP_DEPTH) return interp_fail(in, "an expression or call of more than %d levels", INTERP_DEPTH);
   in->depth++;
-  bool ok = eval_node(in, x, out);
+  bool ok = eval_node(in, x, out) && check_found(in, x, *out);
   in->depth--;
   return ok;
 }

@@ -48,6 +48,8 @@ typedef struct interp {
   build *out;
   interp_flow flow;
   value captured; // by the block whose filters are evaluated
+  bool strict;    // what is undefined fails where it is read
+  bool undefined; // it failed so
   err *e;
 } interp;
 

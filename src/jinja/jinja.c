@@ -116,6 +116,35 @@ bool jinja_render(const jinja_template *t, value variables, jinja_output *out, e
   return ok;
 }
 
+bool jinja_render_strict(const jinja_template *t, value variables, text *out, bool *undefined, err *e) {
+  arena *a = arena_new("a strict rendering");
+  interp in = {.s = &t->source, .a = a, .variables = variables, .strict = true, .e = e};
+  build written = {.in = &in};
+  in.out = &written;
+  in.scope = scope_new(&in, NULL);
+  const bool ok = exec_body(&in, &t->body);
+  if (ok) {
+    const value v = build_value(&written);
+    text_put(out, v.bytes, v.length);
+  }
+  *undefined = in.undefined;
+  arena_free(a);
+  return ok;
+}
+
+bool jinja_is_expression(const jinja_template *t) {
+  return t->body.n == 1 && t->body.items[0]->kind == NODE_OUTPUT;
+}
+
+bool jinja_evaluate_strict(arena *a, const jinja_template *t, value variables, value *out, bool *undefined, err *e) {
+  REQUIRE(jinja_is_expression(t), "%s: not one expression", t->source.name);
+  interp in = {.s = &t->source, .a = a, .variables = variables, .strict = true, .e = e};
+  in.scope = scope_new(&in, NULL);
+  const bool ok = eval(&in, t->body.items[0]->a, out);
+  *undefined = in.undefined;
+  return ok;
+}
+
 void jinja_output_free(jinja_output *o) {
   text_free(&o->text), text_free(&o->origins);
 }

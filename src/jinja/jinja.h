@@ -28,4 +28,13 @@ bool jinja_has_generation(const jinja_template *t);          // the template has
 // given is the message's end.
 bool jinja_render(const jinja_template *t, value variables, jinja_output *out, err *e);
 
+// Strict, as jinja2's StrictUndefined: a name, attribute or item that is not there fails where it is read, but for
+// `is defined` and `default`. *undefined: it failed for that.
+//
+// The text alone; appended.
+bool jinja_render_strict(const jinja_template *t, value variables, text *out, bool *undefined, err *e);
+// The value of a template that is one {{ expression }} and nothing else (jinja_is_expression). It lives in `a`.
+bool jinja_evaluate_strict(arena *a, const jinja_template *t, value variables, value *out, bool *undefined, err *e);
+bool jinja_is_expression(const jinja_template *t);
+
 #endif

@@ -250,11 +250,76 @@ static void json_carries_its_origin(void **state) {
   arena_free(a);
 }
 
+// As jinja2's StrictUndefined, with variables m and d = {"k": 1}.
+static void what_is_undefined_fails_where_rendering_is_strict(void **state) {
+  (void)state;
+  static const struct {
+    const char *source, *expected; // the text, or what the message holds
+    bool fails, undefined;
+  } cases[] = {
+      {"{{ m }} {{ d.k }} {{ d['k'] }}", "hi 1 1", false, false},
+      {"{{ x }}", "line 1, column 4: 'x' is undefined", true, true},
+      {"{{ d.x }}", "has no attribute 'x'", true, true},
+      {"{{ d['x'] }}", "has no attribute 'x'", true, true},
+      {"{{ 'a' ~ x }}", "'x' is undefined", true, true},
+      {"{{ [x] }}", "'x' is undefined", true, true},
+      {"{{ x | upper }}", "'x' is undefined", true, true},
+      {"{{ x == 1 }}", "'x' is undefined", true, true},
+      {"{% if x %}{% endif %}", "'x' is undefined", true, true},
+      {"{% for i in x %}{% endfor %}", "'x' is undefined", true, true},
+      {"{{ x is defined }} {{ m is defined }} {{ d.x is undefined }}", "False True True", false, false},
+      {"{{ x is defined and x }}", "False", false, false},
+      {"{{ x | default('a') }}{{ d.x | d('b') }}{{ m | default('c') }}", "abhi", false, false},
+      {"{{ x | default(y) }}", "'y' is undefined", true, true},
+      {"{{ x is defined }}{{ x }}", "'x' is undefined", true, true},
+      {"{{ 1 + m }}", "unsupported operand", true, false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    arena *a = arena_new("a strict test");
+    jinja_template *t;
+    text out = {0};
+    err e = {0};
+    bool undefined;
+    value variables = value_dict_new(a), d = value_dict_new(a);
+    value_put_text(a, variables, "m", value_text("hi"));
+    value_put_text(a, d, "k", value_int(1));
+    value_put_text(a, variables, "d", d);
+    assert_true(jinja_compile(a, "strict", cases[i].source, &t, &e));
+    const bool ok = jinja_render_strict(t, variables, &out, &undefined, &e);
+    if (ok == cases[i].fails || undefined != cases[i].undefined || !strstr(ok ? out.data : e.message, cases[i].expected))
+      fail_msg("%s: found %s", cases[i].source, ok ? out.data : e.message);
+    text_free(&out);
+    arena_free(a);
+  }
+}
+
+static void an_expression_has_a_value(void **state) {
+  (void)state;
+  arena *a = arena_new("an expression");
+  jinja_template *t;
+  value v;
+  bool undefined;
+  err e = {0};
+  assert_true(jinja_compile(a, "e", "{{ [1, 'b' | upper] }}", &t, &e));
+  assert_true(jinja_is_expression(t));
+  assert_true(jinja_evaluate_strict(a, t, value_dict_new(a), &v, &undefined, &e));
+  assert_true(v.kind == VALUE_LIST && v.list->n == 2 && value_is(v.list->items[1], "B") && !undefined);
+  assert_true(jinja_compile(a, "e", "{{ [x] }}", &t, &e));
+  assert_false(jinja_evaluate_strict(a, t, value_dict_new(a), &v, &undefined, &e));
+  assert_true(undefined);
+  static const char *const others[] = {"", "a", "{{ 1 }} ", "{{ 1 }}{{ 2 }}", "{% set x = 1 %}"};
+  for (int i = 0; i < 5; i++) {
+    assert_true(jinja_compile(a, "e", others[i], &t, NULL));
+    assert_false(jinja_is_expression(t));
+  }
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(renders_as_jinja2),
-      cmocka_unit_test(every_byte_has_its_origin),
-      cmocka_unit_test(json_carries_its_origin),
+      cmocka_unit_test(renders_as_jinja2),         cmocka_unit_test(every_byte_has_its_origin),
+      cmocka_unit_test(json_carries_its_origin),   cmocka_unit_test(what_is_undefined_fails_where_rendering_is_strict),
+      cmocka_unit_test(an_expression_has_a_value),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "cli/assets.h"
+#include "base/assets.h"
 
 #include <limits.h>
 #include <stdlib.h>
