@@ -2,13 +2,15 @@
 #ifndef API_DATA_READING_H
 #define API_DATA_READING_H
 
-#include "data/dataset.h"
+#include "data/survey.h"
 #include "eval/loaded.h"
 
 typedef struct data_reading {
-  const vkift_data_options *options;
+  vkift_data_options options; // with a run's own data: the run's
+  survey *survey; // of a check, which reads on after faults; NULL: none
   loaded loaded; // the caller's to close, also after a failure
-  dataset data;
+  dataset data, eval;
+  err fault; // of a check: a part of the data that could not be used at all
   uint32_t max_length;
 } data_reading;
 

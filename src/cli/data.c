@@ -18,12 +18,12 @@ typedef struct data_flags {
   int64_t index, count;
   bool json, tokens;
   vkift_convert_to to;
-  const char *output;
+  const char *output, *eval_data;
 } data_flags;
 
 static const option data_table[] = {
 #define AT(field) .offset = offsetof(vkift_data_options, field), .group = "Data"
-    {"data", OPTION_PATH, AT(data), .help = "as for vkift train"},
+    {"data", OPTION_DATA, AT(data), .unset = "the run's", .help = "as for vkift train; may be repeated"},
     {"data_format", OPTION_ENUM, AT(data_format), .names = data_format_names, .value = "FORMAT",
      .help = "auto: recognised from the first example"},
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: loss on answers only; lm: on every token"},
@@ -51,6 +51,8 @@ static const option show_table[] = {
     {0},
 };
 static const option check_table[] = {
+    {"eval_data", OPTION_PATH, offsetof(data_flags, eval_data), .group = "Data", .unset = "none",
+     .help = "count the examples whose prompt stands there too: a run would leave them out"},
     {"json", OPTION_BOOL, AT(json), .help = "the report as one JSON object"},
     {0},
 };
@@ -72,8 +74,9 @@ static const command_help show_help = {
 static const command_help check_help = {
     .usage = "vkift data check [RUN | --model PATH] --data PATH [options]",
     .about =
-        "Reads the whole data set and reports what a run on it would meet: tasks, lengths, targets, what is dropped, duplicates, "
-        "text that looks like control tokens. No weights are read.",
+        "Reads the whole data set and reports what a run on it would meet: tasks and files, lengths, targets, what is dropped or cut, "
+        "duplicates, near duplicates and leakage, several answers to one prompt, text that looks like control tokens. It reads on "
+        "behind a bad example; the exit status is 1 where a run would stop, which --skip-bad-examples keeps it from.",
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
 };
 static const command_help convert_help = {
@@ -151,100 +154,12 @@ static void on_example(void *user, const vkift_data_example *x) {
   text_free(&out);
 }
 
-// --- check -------------------------------------------------------------------------------------------------------------
-
-typedef struct task_list {
-  text table, json;
-  uint64_t n;
-} task_list;
-
-static void on_task(void *user, const vkift_data_task *t) {
-  task_list *list = user;
-  text_printf(&list->table, "  %-40s  %10s  %12s  %12s\n", *t->name ? t->name : "(none)", show_count(t->examples).text,
-              show_count(t->tokens).text, show_count(t->target_tokens).text);
-  text_puts(&list->json, list->n++ ? ", {\"name\": " : "{\"name\": ");
-  json_put_string(&list->json, t->name);
-  text_printf(&list->json, ", \"examples\": %lld, \"tokens\": %lld, \"target_tokens\": %lld}", (long long)t->examples,
-              (long long)t->tokens, (long long)t->target_tokens);
-}
-
-static void print_lengths(const vkift_data_report *r) {
-  enum { BAR = 40 };
-  int64_t most = 1;
-  for (int i = 0; i < VKIFT_DATA_LENGTHS; i++)
-    if (r->lengths[i] > most) most = r->lengths[i];
-  printf("lengths in tokens (median %lld, longest %lld)\n", (long long)r->median_length, (long long)r->longest);
-  for (int i = 0; i < VKIFT_DATA_LENGTHS; i++) {
-    if (!r->lengths[i]) continue;
-    const int width = (int)(r->lengths[i] * BAR / most);
-    printf("  %8d – %-8d  %10s  %.*s\n", 1 << i, (1 << (i + 1)) - 1, show_count(r->lengths[i]).text, width ? width : 1,
-           "########################################");
-  }
-}
-
-// What a person may want to do something about, each with what to do.
-static void print_findings(const vkift_data_report *r) {
-  if (r->dropped_long)
-    printf("! %s examples are longer than %lld tokens and are dropped: --max-length, or --excess-length truncate\n",
-           show_count(r->dropped_long).text, (long long)r->max_length);
-  if (r->truncated) printf("! %s examples are cut to %lld tokens\n", show_count(r->truncated).text, (long long)r->max_length);
-  if (r->skipped_bad) printf("! %s bad examples are skipped\n", show_count(r->skipped_bad).text);
-  if (r->duplicates) printf("! %s examples are there more than once\n", show_count(r->duplicates).text);
-  if (r->end_markers)
-    printf("! %s answers end in a literal marker, which the model would learn to write: --strip-suffix '%s'\n",
-           show_count(r->end_markers).text, r->end_marker);
-  if (r->control_text)
-    printf("  %s examples spell a control token in their text (%s): it stays text, and never becomes the token\n",
-           show_count(r->control_text).text, r->control_name);
-}
-
-static void print_report(const vkift_data_report *r, const task_list *tasks) {
-  const double share = r->tokens ? 100.0 * (double)r->target_tokens / (double)r->tokens : 0;
-  printf("%s examples, %s tokens, %s of them with loss (%.1f %%)\n", show_count(r->examples).text, show_count(r->tokens).text,
-         show_count(r->target_tokens).text, share);
-  printf("targets per example: %lld to %lld, median %lld\n\n", (long long)r->fewest_targets, (long long)r->most_targets,
-         (long long)r->median_targets);
-  print_lengths(r);
-  printf("\n  %-40s  %10s  %12s  %12s\n%s\n", "task", "examples", "tokens", "with loss",
-         tasks->table.data ? tasks->table.data : "");
-  print_findings(r);
-}
-
-static void print_report_json(const vkift_data_report *r, const task_list *tasks) {
-  const struct {
-    const char *name;
-    int64_t value;
-  } rows[] = {{"examples", r->examples},
-              {"tokens", r->tokens},
-              {"target_tokens", r->target_tokens},
-              {"skipped_bad", r->skipped_bad},
-              {"dropped_long", r->dropped_long},
-              {"truncated", r->truncated},
-              {"max_length", r->max_length},
-              {"longest", r->longest},
-              {"median_length", r->median_length},
-              {"fewest_targets", r->fewest_targets},
-              {"median_targets", r->median_targets},
-              {"most_targets", r->most_targets},
-              {"duplicates", r->duplicates},
-              {"control_text", r->control_text},
-              {"end_markers", r->end_markers}};
-  text out = {0};
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    text_printf(&out, "%s\"%s\": %lld", i ? ", " : "{", rows[i].name, (long long)rows[i].value);
-  text_puts(&out, ", \"lengths\": [");
-  for (int i = 0; i < VKIFT_DATA_LENGTHS; i++) text_printf(&out, "%s%lld", i ? ", " : "", (long long)r->lengths[i]);
-  text_printf(&out, "], \"tasks\": [%s]}", tasks->json.data ? tasks->json.data : "");
-  puts(out.data);
-  text_free(&out);
-}
-
 // --- the command -------------------------------------------------------------------------------------------------------
 
 static bool check_source(const vkift_data_options *o, bool needs_model, err *e) {
   const char *fault = NULL;
   if (needs_model && !o->source.run == !o->source.model) fault = "give a run directory, or --model";
-  else if (!o->data) fault = "--data is missing: which data?";
+  else if (!o->data.n && !o->source.run) fault = "--data is missing: which data?";
   if (!fault) return true;
   e->usage = true;
   return ERR(e, "%s", fault);
@@ -254,18 +169,6 @@ static bool show(const vkift_data_options *o, data_flags *own, err *e) {
   const vkift_data_events events = {.user = own, .first = own->index, .count = own->count, .example = on_example};
   vkift_error error = {0};
   return library_ok(vkift_data_read(o, &events, NULL, &error), &error, e);
-}
-
-static bool check(const vkift_data_options *o, const data_flags *own, err *e) {
-  task_list tasks = {0};
-  const vkift_data_events events = {.user = &tasks, .task = on_task};
-  vkift_data_report report;
-  vkift_error error = {0};
-  const bool ok = library_ok(vkift_data_read(o, &events, &report, &error), &error, e);
-  if (ok && own->json) print_report_json(&report, &tasks);
-  else if (ok) print_report(&report, &tasks);
-  text_free(&tasks.table), text_free(&tasks.json);
-  return ok;
 }
 
 static bool convert(const vkift_data_options *o, const data_flags *own, err *e) {
@@ -307,7 +210,7 @@ static bool run_verb(verb v, const vkift_data_options *o, data_flags *own, err *
     return ERR(e, "vkift data: expected show, check, render or convert behind it");
   }
   TRY(check_source(o, v != VERB_CONVERT || own->to == VKIFT_CONVERT_TOKENS, e));
-  return v == VERB_SHOW ? show(o, own, e) : v == VERB_CHECK ? check(o, own, e) : convert(o, own, e);
+  return v == VERB_SHOW ? show(o, own, e) : v == VERB_CHECK ? data_check(o, own->json, e) : convert(o, own, e);
 }
 
 bool data_run(int argc, char **argv, err *e) {
@@ -328,6 +231,7 @@ bool data_run(int argc, char **argv, err *e) {
     options_print_help(helps[v], sets, (const void *const[]){&defaults.source, &defaults, &own_defaults}, 3);
   } else if (ok) {
     o.source.run = f.positional;
+    o.eval_data = own.eval_data;
     ok = run_verb(v, &o, &own, e);
   }
   arena_free(a);

@@ -8,8 +8,8 @@
 
 const char *const objective_names[] = {"sft", "lm", NULL};
 const char *const method_names[] = {"lora", "full", NULL};
-const char *const data_format_names[] = {"auto",     "alpaca",   "messages",      "prompt-completion", "text", "tokens",
-                                         "sharegpt", "segments", "self-instruct", "superni",           NULL};
+const char *const data_format_names[] = {"auto",          "alpaca",  "messages",   "prompt-completion", "text", "tokens", "sharegpt", "segments",
+                                         "self-instruct", "superni", "preference", "labelled",          NULL};
 const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
 const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
@@ -34,7 +34,7 @@ const option train_option_table[] = {
          "JSONL or JSON file, a directory with train.jsonl or of SuperNI tasks; a final :number is its weight; may be repeated"},
     {"data_format", OPTION_ENUM, AT(data_format), GROUP, .names = data_format_names, .value = "FORMAT",
      .help = "auto (recognised from the first example), alpaca, messages, prompt-completion, text, tokens, sharegpt, segments, "
-             "self-instruct or superni"},
+             "self-instruct, superni, preference (its chosen answers are learned) or labelled (its labels are)"},
     {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names, .unset = "the model's, else alpaca",
      .value = "FILE|NAME", .help = "a Jinja file, or the built-in alpaca or chatml"},
     {"train_on", OPTION_ENUM, AT(train_on), GROUP, .names = train_on_names, .help = "which assistant turns carry loss"},

@@ -44,6 +44,17 @@ static void append(reader *r, const example *x) {
   set->n_targets += x->n_targets;
 }
 
+// What becomes of an example that is too long: `n` is what it had.
+static void tell_excess(const reader *r, const example *x, uint32_t n, excess_length happened) {
+  const dataset_watch *w = r->options->watch;
+  if (w && w->excess) w->excess(w->user, x, n, happened);
+}
+
+static void drop_long(reader *r, const example *x, uint32_t n) {
+  r->set->dropped_long++;
+  tell_excess(r, x, n, EXCESS_DROP);
+}
+
 static void append_pieces(reader *r, const example *whole) {
   uint32_t most = r->options->max_length, kept = 0;
   for (uint32_t from = 0; from < whole->n; from += most) {
@@ -56,18 +67,21 @@ static void append_pieces(reader *r, const example *whole) {
     if (piece.n_targets) append(r, &piece), kept++;
     if (whole->n - from <= most) break; // before `from` could wrap around
   }
-  r->set->dropped_long += !kept;
+  if (kept) tell_excess(r, whole, whole->n, EXCESS_SPLIT);
+  else drop_long(r, whole, whole->n);
 }
 
 static void append_beginning(reader *r, example *x) {
+  const uint32_t n = x->n;
   x->n = r->options->max_length;
   if (x->prompt_n > x->n) x->prompt_n = x->n;
   count_targets(x, false);
   if (!x->n_targets) {
-    r->set->dropped_long++;
+    drop_long(r, x, n);
     return;
   }
   r->set->truncated++;
+  tell_excess(r, x, n, EXCESS_TRUNCATE);
   append(r, x);
 }
 
@@ -79,7 +93,7 @@ static bool add_example(reader *r, const char *origin, example *x, err *e) {
   excess_length excess = r->options->excess;
   if (excess == EXCESS_DEFAULT) excess = r->format == DATA_TEXT ? EXCESS_SPLIT : EXCESS_DROP;
   if (!most || x->n <= most) append(r, x);
-  else if (excess == EXCESS_DROP) r->set->dropped_long++;
+  else if (excess == EXCESS_DROP) drop_long(r, x, x->n);
   else if (excess == EXCESS_TRUNCATE) append_beginning(r, x);
   else if (excess == EXCESS_SPLIT) append_pieces(r, x);
   else return ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most, x->n);
@@ -300,6 +314,8 @@ typedef struct faults {
 
 // false ends the reading; a fault that is skipped does not.
 static bool skip(const reader *r, faults *f, const err *fault, err *e) {
+  const dataset_watch *w = r->options->watch;
+  if (w && w->bad) w->bad(w->user, r->file, fault->message);
   if (!r->options->skip_bad_examples) return ERR(e, "%s", fault->message);
   if (!f->n++) f->first = *fault;
   return true;
@@ -356,6 +372,8 @@ static bool read_items(reader *r, jsonl *file, err *e) {
     if (status == JSONL_BAD) TRY(skip(r, &bad, &fault, e));
     else TRY(read_item(r, file, &item, &bad, e));
   }
+  const dataset_watch *w = r->options->watch;
+  if (w && w->file) w->file(w->user, r->file, r->format, !file->is_array && !file->is_document);
   r->set->skipped_bad += bad.n;
   if (r->set->n > n_before || r->may_be_empty) return true;
   uint64_t dropped = r->set->dropped_long - dropped_before;

@@ -51,8 +51,18 @@ typedef enum data_format {
   DATA_SEGMENTS,
   DATA_SELF_INSTRUCT,
   DATA_SUPERNI,
+  DATA_PREFERENCE,
+  DATA_LABELLED,
 } data_format;
 typedef enum excess_length { EXCESS_DEFAULT, EXCESS_DROP, EXCESS_TRUNCATE, EXCESS_SPLIT, EXCESS_ERROR } excess_length;
+
+// Told of what happens while files are read: for a person who wants to know. Each may be NULL.
+typedef struct dataset_watch {
+  void *user;
+  void (*file)(void *user, const char *file, data_format format, bool has_lines);   // behind its last example
+  void (*bad)(void *user, const char *file, const char *fault);                     // an example that cannot be used
+  void (*excess)(void *user, const example *x, uint32_t n, excess_length happened); // had n tokens: dropped, cut or split
+} dataset_watch;
 
 typedef struct dataset_options {
   const tokenizer *tokenizer;
@@ -71,7 +81,8 @@ typedef struct dataset_options {
   uint32_t max_instances;   // of such a file; 0: all
   bool first_instances;     // … are its first ones, as the official evaluation has them; else chosen by `seed`
   uint64_t seed;
-  bool sketches; // fill example.sketch
+  bool sketches;              // fill example.sketch
+  const dataset_watch *watch; // NULL: nobody
 } dataset_options;
 
 // Appends the examples of one file (JSON array, JSON Lines, or one JSON object) to `set`. Errors name file, line and

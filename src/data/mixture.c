@@ -67,14 +67,46 @@ static uint64_t hash_example(const example *x) {
   return XXH3_64bits_withSeed(x->target, x->n, XXH3_64bits(x->ids, x->n * sizeof *x->ids));
 }
 
-uint64_t mixture_drop_duplicates(dataset *set) {
-  arena *a = arena_new("a search for duplicates");
-  table seen = table_new(a, set->n, same_example);
-  bool *twice = ARENA_ARRAY(a, bool, set->n);
-  for (uint64_t i = 0; i < set->n; i++) twice[i] = table_put(&seen, hash_example(&set->items[i]), &set->items[i]);
-  uint64_t n = drop(set, twice);
+typedef uint64_t (*hash_function)(const example *x);
+
+// Marks the examples of `set` that are the same as one of `among`, or where that is NULL as an earlier one of their own.
+static near_duplicates mark_same(const dataset *set, const dataset *among, hash_function hash, same_function same, bool *marked) {
+  near_duplicates found = {.similarity = 1};
+  arena *a = arena_new("a search for equal examples");
+  table seen = table_new(a, among ? among->n : set->n, same);
+  for (uint64_t i = 0; among && i < among->n; i++) table_put(&seen, hash(&among->items[i]), &among->items[i]);
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example *x = &set->items[i], *y = among ? table_find(&seen, hash(x), x) : table_put(&seen, hash(x), x);
+    marked[i] = y;
+    if (!y) continue;
+    if (!found.n++) found.first = x, found.is_like = y;
+  }
+  arena_free(a);
+  return found;
+}
+
+static near_duplicates find_same(const dataset *set, const dataset *among, hash_function hash, same_function same) {
+  arena *a = arena_new("which examples are equal");
+  const near_duplicates found = mark_same(set, among, hash, same, ARENA_ARRAY(a, bool, set->n));
+  arena_free(a);
+  return found;
+}
+
+static uint64_t drop_same(dataset *set, const dataset *among, hash_function hash, same_function same) {
+  arena *a = arena_new("which examples are equal");
+  bool *marked = ARENA_ARRAY(a, bool, set->n);
+  mark_same(set, among, hash, same, marked);
+  const uint64_t n = drop(set, marked);
   arena_free(a);
   return n;
+}
+
+near_duplicates mixture_duplicates(const dataset *set) {
+  return find_same(set, NULL, hash_example, same_example);
+}
+
+uint64_t mixture_drop_duplicates(dataset *set) {
+  return drop_same(set, NULL, hash_example, same_example);
 }
 
 // --- leakage ---
@@ -91,15 +123,27 @@ static uint64_t hash_prompt(const example *x) {
   return XXH3_64bits(x->ids, prompt_length(x) * sizeof *x->ids);
 }
 
+near_duplicates mixture_leaked(const dataset *train, const dataset *eval) {
+  return find_same(train, eval, hash_prompt, same_prompt);
+}
+
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval) {
-  arena *a = arena_new("a search for leakage");
-  table asked = table_new(a, eval->n, same_prompt);
-  bool *leaked = ARENA_ARRAY(a, bool, train->n);
-  for (uint64_t i = 0; i < eval->n; i++) table_put(&asked, hash_prompt(&eval->items[i]), &eval->items[i]);
-  for (uint64_t i = 0; i < train->n; i++) leaked[i] = table_find(&asked, hash_prompt(&train->items[i]), &train->items[i]);
-  uint64_t n = drop(train, leaked);
+  return drop_same(train, eval, hash_prompt, same_prompt);
+}
+
+near_duplicates mixture_other_answers(const dataset *set) {
+  near_duplicates found = {0};
+  arena *a = arena_new("a search for prompts with several answers");
+  table asked = table_new(a, set->n, same_prompt);
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example *x = &set->items[i];
+    if (!x->prompt_n || x->prompt_n == x->n) continue;
+    const example *y = table_put(&asked, hash_prompt(x), x);
+    if (!y || same_example(x, y)) continue;
+    if (!found.n++) found.first = x, found.is_like = y;
+  }
   arena_free(a);
-  return n;
+  return found;
 }
 
 // --- tasks ---

@@ -11,6 +11,7 @@
 #include "config/train_options.h"
 #include "data/loader.h"
 #include "models/prompt_choice.h"
+#include "models/prompt_trained.h"
 #include "models/save.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
@@ -228,6 +229,15 @@ static bool check_f32(const vkift_train_options *o, err *e) {
   return true;
 }
 
+// LoRA trains no rows of the embedding: a token that the model does not know would stay unknown.
+static bool warn_of_untrained(const trainer *t, err *e) {
+  text warning = {0};
+  const bool ok = t->options.method != VKIFT_LORA || prompt_describe_untrained(t->model, &t->prompt, &warning, e);
+  if (ok && warning.length) note(t, arena_printf(t->memory, "warning: %s", warning.data));
+  text_free(&warning);
+  return ok;
+}
+
 static bool start(trainer *t, err *e) {
   vkift_train_options *o = &t->options;
   TRY(train_options_check(o, e));
@@ -235,6 +245,7 @@ static bool start(trainer *t, err *e) {
   TRY(open_run_dir(t, e));
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
   TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
+  TRY(warn_of_untrained(t, e));
   TRY(corpus_read(t->memory, t->model, &t->prompt, o, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
   say_device(t);
