@@ -409,10 +409,10 @@ typedef struct vkift_data_group {
 typedef struct vkift_data_finding {
   const char *kind;
   int64_t examples;
-  const char *file, *like_file; // NULL: none
-  int64_t line, like_line;      // 1-based; of a JSON array or a task file, the item
+  const char *file, *like_file;   // NULL: none
+  int64_t line, like_line;        // 1-based; of a JSON array or a task file, the item
   const char *place, *like_place; // both as one text: "data.jsonl:7", "data.json: item 7"
-  const char *detail; // "" where there is none
+  const char *detail;             // "" where there is none
 } vkift_data_finding;
 
 enum { VKIFT_DATA_LENGTHS = 24 };
@@ -443,6 +443,30 @@ typedef struct vkift_data_events {
 // would not have done so.
 vkift_status vkift_data_read(const vkift_data_options *options, const vkift_data_events *events, vkift_data_report *report,
                              vkift_error *error);
+
+// One example in a row.
+typedef struct vkift_packed_example {
+  vkift_data_example example;
+  size_t begin; // its tokens stand at [begin, begin + example.n) of the row
+} vkift_packed_example;
+
+// A row as it would be computed: the examples of (a part of) an optimizer step one behind the other, then padding.
+typedef struct vkift_packed_row {
+  int64_t step, epoch, row, rows; // 1-based; row of the step's rows
+  size_t capacity;                // in tokens: what is not used is padding
+  size_t n_examples;
+  const vkift_packed_example *examples; // [n_examples]
+  size_t n, n_targets;
+  const int32_t *input_ids;             // [n]
+  const int32_t *labels;                // [n]: input_ids[i] where it carries loss, else −100
+  const int32_t *positions;             // [n]: of the token in its example
+  const int32_t *seen_begin, *seen_end; // [n]: token i sees [seen_begin[i], seen_end[i]) of the row, itself included
+} vkift_packed_row;
+
+// Calls row() for the rows of `steps` optimizer steps from the 1-based `first` on, in the order in which vkift_train with these
+// options would compute them: by the same functions, without a device. micro_batch_tokens 0: what a device without limits would get.
+vkift_status vkift_data_pack(const vkift_train_options *options, int64_t first, int64_t steps,
+                             void (*row)(void *user, const vkift_packed_row *row), void *user, vkift_error *error);
 
 // Conversations as the text that a model would get. Make with vkift_render_defaults(). Without a run or a model in `source`
 // its chat_template alone is used, and no tokenizer.

@@ -95,22 +95,26 @@ static bool split_text(arena *a, const tokenizer *t, const example *x, vkift_dat
   return ok;
 }
 
-static bool show_example(const data_reading *r, const vkift_data_events *events, uint64_t index, err *e) {
-  const example *x = &r->data.items[index];
-  arena *a = arena_new("example");
+bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint64_t index, vkift_data_example *out, err *e) {
   vkift_data_token *tokens = ARENA_ARRAY(a, vkift_data_token, x->n);
-  const bool ok = split_text(a, r->loaded.model->tokenizer, x, tokens, e);
-  const vkift_data_example shown = {.index = (int64_t)index,
-                                    .file = x->file,
-                                    .line = x->line,
-                                    .task = x->task,
-                                    .cluster = x->cluster,
-                                    .source = x->source,
-                                    .weight = x->weight,
-                                    .n = x->n,
-                                    .tokens = tokens,
-                                    .n_targets = x->n_targets,
-                                    .prompt_tokens = x->prompt_n};
+  *out = (vkift_data_example){.index = (int64_t)index,
+                              .file = x->file,
+                              .line = x->line,
+                              .task = x->task,
+                              .cluster = x->cluster,
+                              .source = x->source,
+                              .weight = x->weight,
+                              .n = x->n,
+                              .tokens = tokens,
+                              .n_targets = x->n_targets,
+                              .prompt_tokens = x->prompt_n};
+  return split_text(a, t, x, tokens, e);
+}
+
+static bool show_example(const data_reading *r, const vkift_data_events *events, uint64_t index, err *e) {
+  arena *a = arena_new("example");
+  vkift_data_example shown;
+  const bool ok = data_reading_describe(a, r->loaded.model->tokenizer, &r->data.items[index], index, &shown, e);
   if (ok) events->example(events->user, &shown);
   arena_free(a);
   return ok;
@@ -134,8 +138,12 @@ static void say_what_stops(const data_reading *r, char *out, size_t size) {
   const char *first = r->options.data.items[0].path;
   if (r->fault.failed) snprintf(out, size, "%s", r->fault.message);
   else if (s->n_bad && !r->options.skip_bad_examples)
-    snprintf(out, size, "a run stops at the first of %llu bad examples, unless --skip-bad-examples leaves them out",
+    snprintf(out, size,
+             "a run stops at the first bad example, of %llu that there are, unless --skip-bad-examples leaves them out",
              (unsigned long long)s->n_bad);
+  else if (r->eval.skipped_bad && !r->options.skip_bad_examples)
+    snprintf(out, size, "%s: %llu bad examples: a run stops at them too, unless --skip-bad-examples leaves them out",
+             r->options.eval_data, (unsigned long long)r->eval.skipped_bad);
   else if (!s->n) snprintf(out, size, "%s: expected examples to train on, found none", first);
   else if (!s->left)
     snprintf(out, size, "%s: the prompts of all %llu examples are in the evaluation data too", first, (unsigned long long)s->n);
@@ -197,7 +205,8 @@ static bool tell_untrained(const data_reading *r, const vkift_data_events *event
   text warning = {0};
   const bool ok = prompt_describe_untrained(r->loaded.model, &r->loaded.prompt, &warning, e);
   if (ok && warning.length && events->finding)
-    events->finding(events->user, &(vkift_data_finding){.kind = "untrained_tokens", .examples = (int64_t)r->survey->n, .detail = warning.data});
+    events->finding(events->user,
+                    &(vkift_data_finding){.kind = "untrained_tokens", .examples = (int64_t)r->survey->n, .detail = warning.data});
   text_free(&warning);
   return ok;
 }

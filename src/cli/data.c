@@ -1,22 +1,19 @@
-// vkift data: what a model would be trained on. `show` prints examples as the model gets them, with the loss in colour;
-// `check` reads everything and reports. `convert` writes another form. `render` (data_render.c) shows the
-// text alone.
+// vkift data: what a model would be trained on. `show` (data_show.c) prints examples as the model gets them, with the loss in
+// colour; `check` (data_check.c) reads everything and reports. `convert` writes another form. `render` (data_render.c) shows
+// the text alone.
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "cli/cli.h"
 #include "cli/data_verbs.h"
-#include "cli/json_line.h"
-#include "cli/marked.h"
 #include "cli/options.h"
 #include "cli/show.h"
 #include "config/train_options.h"
-#include "io/json.h"
 
 typedef struct data_flags {
-  int64_t index, count;
-  bool json, tokens;
+  show_flags show;
+  bool json;
   vkift_convert_to to;
   const char *output, *eval_data;
 } data_flags;
@@ -43,13 +40,23 @@ static const option data_table[] = {
 };
 
 #define AT(field) .offset = offsetof(data_flags, field), .group = "Output"
+#define ROWS(field) .offset = offsetof(data_flags, show.field), .group = "Rows, with --packed"
 static const option show_table[] = {
-    {"index", OPTION_INTEGER, AT(index), .least = 0, .most = 1e15, .help = "the first example to show, counted from 0"},
-    {"count", OPTION_INTEGER, AT(count), .least = 1, .most = 1e9, .help = "how many"},
-    {"tokens", OPTION_BOOL, AT(tokens), .help = "one token a line, with its id and whether it carries loss"},
-    {"json", OPTION_BOOL, AT(json), .help = "one JSON object an example"},
+    {"index", OPTION_INTEGER, AT(show.index), .least = 0, .most = 1e15, .help = "the first example to show, counted from 0"},
+    {"count", OPTION_INTEGER, AT(show.count), .least = 1, .most = 1e9, .help = "how many; of steps with --packed"},
+    {"tokens", OPTION_BOOL, AT(show.tokens), .help = "one token a line, with its id and whether it carries loss"},
+    {"json", OPTION_BOOL, AT(show.json), .help = "one JSON object an example or row"},
+    {"packed", OPTION_BOOL, AT(show.packed),
+     .help = "the rows that a run's steps compute: examples in the run's order, their borders, what each token sees, padding"},
+    {"step", OPTION_INTEGER, ROWS(step), .least = 1, .most = 1e15, .unset = "1", .help = "the first step to show"},
+    {"batch_size", OPTION_INTEGER, ROWS(batch_size), .least = 1, .most = 1 << 20, .unset = "the run's, else 16",
+     .help = "examples per step"},
+    {"micro_batch_tokens", OPTION_INTEGER, ROWS(micro_batch_tokens), .least = 1, .most = 1 << 24,
+     .unset = "the run's, else as on a device with room", .help = "tokens of a row"},
+    {"seed", OPTION_INTEGER, ROWS(seed), .least = 0, .most = 1e18, .unset = "the run's, else 42", .help = "of the order"},
     {0},
 };
+#undef ROWS
 static const option check_table[] = {
     {"eval_data", OPTION_PATH, offsetof(data_flags, eval_data), .group = "Data", .unset = "none",
      .help = "count the examples whose prompt stands there too: a run would leave them out"},
@@ -68,14 +75,16 @@ static const command_help show_help = {
     .usage = "vkift data show [RUN | --model PATH] --data PATH [options]",
     .about =
         "Shows examples as the model would get them: the text with what carries loss in green (between [[ and ]] where there is "
-        "no colour), and control tokens apart. No weights are read.",
+        "no colour), and control tokens apart. With --packed, the rows that a run computes. No weights are read.",
     .example = "vkift data show --model models/SmolLM2-135M --data alpaca.jsonl --index 7 --tokens",
 };
 static const command_help check_help = {
     .usage = "vkift data check [RUN | --model PATH] --data PATH [options]",
     .about =
-        "Reads the whole data set and reports what a run on it would meet: tasks and files, lengths, targets, what is dropped or cut, "
-        "duplicates, near duplicates and leakage, several answers to one prompt, text that looks like control tokens. It reads on "
+        "Reads the whole data set and reports what a run on it would meet: tasks and files, lengths, targets, what is dropped or "
+        "cut, "
+        "duplicates, near duplicates and leakage, several answers to one prompt, text that looks like control tokens. It reads "
+        "on "
         "behind a bad example; the exit status is 1 where a run would stop, which --skip-bad-examples keeps it from.",
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
 };
@@ -88,72 +97,6 @@ static const command_help convert_help = {
     .example = "vkift data convert --data alpaca.jsonl --to messages --output messages.jsonl",
 };
 
-// --- show --------------------------------------------------------------------------------------------------------------
-
-static void put_text(text *out, const vkift_data_example *x, const marked_style *s) {
-  for (size_t i = 0; i < x->n; i++) {
-    const vkift_data_token *t = &x->tokens[i];
-    const bool opens = t->target && (i == 0 || !x->tokens[i - 1].target),
-               closes = t->target && (i + 1 == x->n || !x->tokens[i + 1].target);
-    const bool plain_control = t->control && !t->target;
-    if (opens) text_puts(out, s->loss);
-    if (plain_control) text_puts(out, s->control);
-    marked_put_visible(out, t->text, t->length);
-    if (plain_control) text_puts(out, s->end_control);
-    if (closes) text_puts(out, s->end_loss);
-  }
-  text_putc(out, '\n');
-}
-
-static void put_tokens(text *out, const vkift_data_example *x) {
-  for (size_t i = 0; i < x->n; i++) {
-    const vkift_data_token *t = &x->tokens[i];
-    text_printf(out, "%6zu  %7d  %-4s  ", i, t->id, t->target ? "loss" : "");
-    json_put_bytes(out, t->text, t->length);
-    text_puts(out, t->control ? "  control\n" : "\n");
-  }
-}
-
-static void put_json_example(text *out, const vkift_data_example *x) {
-  text_printf(out, "{\"index\": %lld, \"file\": ", (long long)x->index);
-  json_put_string(out, x->file);
-  text_printf(out, ", \"line\": %lld, \"task\": ", (long long)x->line);
-  json_put_string(out, x->task);
-  text_puts(out, ", \"cluster\": ");
-  json_put_string(out, x->cluster);
-  text_puts(out, ", \"source\": ");
-  json_put_string(out, x->source);
-  text_puts(out, ", \"weight\": ");
-  json_put_number(out, x->weight);
-  text_printf(out, ", \"prompt_tokens\": %zu, \"input_ids\": [", x->prompt_tokens);
-  for (size_t i = 0; i < x->n; i++) text_printf(out, "%s%d", i ? ", " : "", x->tokens[i].id);
-  text_puts(out, "], \"labels\": [");
-  for (size_t i = 0; i < x->n; i++) text_printf(out, "%s%d", i ? ", " : "", x->tokens[i].target ? x->tokens[i].id : -100);
-  text_puts(out, "], \"tokens\": [");
-  for (size_t i = 0; i < x->n; i++) {
-    if (i) text_puts(out, ", ");
-    json_put_bytes(out, x->tokens[i].text, x->tokens[i].length);
-  }
-  text_puts(out, "]}\n");
-}
-
-static void on_example(void *user, const vkift_data_example *x) {
-  const data_flags *f = user;
-  text out = {0};
-  if (f->json) {
-    put_json_example(&out, x);
-  } else {
-    const marked_style s = marked_style_of_stdout();
-    text_printf(&out, "example %lld  (%s:%lld%s%s)  %zu tokens, %zu with loss\n", (long long)x->index, x->file,
-                (long long)x->line, *x->task ? ", task " : "", x->task, x->n, x->n_targets);
-    if (f->tokens) put_tokens(&out, x);
-    else put_text(&out, x, &s);
-    text_putc(&out, '\n');
-  }
-  fwrite(out.data, 1, out.length, stdout);
-  text_free(&out);
-}
-
 // --- the command -------------------------------------------------------------------------------------------------------
 
 static bool check_source(const vkift_data_options *o, bool needs_model, err *e) {
@@ -163,12 +106,6 @@ static bool check_source(const vkift_data_options *o, bool needs_model, err *e) 
   if (!fault) return true;
   e->usage = true;
   return ERR(e, "%s", fault);
-}
-
-static bool show(const vkift_data_options *o, data_flags *own, err *e) {
-  const vkift_data_events events = {.user = own, .first = own->index, .count = own->count, .example = on_example};
-  vkift_error error = {0};
-  return library_ok(vkift_data_read(o, &events, NULL, &error), &error, e);
 }
 
 static bool convert(const vkift_data_options *o, const data_flags *own, err *e) {
@@ -210,7 +147,7 @@ static bool run_verb(verb v, const vkift_data_options *o, data_flags *own, err *
     return ERR(e, "vkift data: expected show, check, render or convert behind it");
   }
   TRY(check_source(o, v != VERB_CONVERT || own->to == VKIFT_CONVERT_TOKENS, e));
-  return v == VERB_SHOW ? show(o, own, e) : v == VERB_CHECK ? data_check(o, own->json, e) : convert(o, own, e);
+  return v == VERB_SHOW ? data_show(o, &own->show, e) : v == VERB_CHECK ? data_check(o, own->json, e) : convert(o, own, e);
 }
 
 bool data_run(int argc, char **argv, err *e) {
@@ -221,7 +158,7 @@ bool data_run(int argc, char **argv, err *e) {
   static const option *const tables[] = {show_table, show_table, check_table, convert_table};
   vkift_data_options o = vkift_data_defaults();
   const vkift_data_options defaults = o;
-  data_flags own = {.count = 1};
+  data_flags own = {.show = {.count = 1, .seed = -1}};
   const data_flags own_defaults = own;
   const option_set sets[] = {{source_option_table, &o.source}, {data_table, &o}, {tables[v], &own}};
   flags f;

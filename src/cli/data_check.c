@@ -24,7 +24,7 @@ typedef struct row {
 typedef struct table {
   row rows[MOST_ROWS], rest;
   int64_t n;
-  bool dropped, bad; // some row has such examples
+  bool are_files, dropped, bad; // some row has such examples
   text json;
 } table;
 
@@ -45,33 +45,28 @@ static int width_of(const text *t) {
 // The bytes of the first `n` characters.
 static size_t bytes_of(const text *t, int n) {
   size_t i = 0;
-  while (i < t->length && n--)
-    do
+  while (i < t->length && n--) do
       i++;
     while (i < t->length && ((unsigned char)t->data[i] & 0xC0) == 0x80);
   return i;
 }
 
 // A name that is too long loses its middle, a path its beginning.
-static void put_name(text *out, const char *name, bool is_path) {
-  text whole = {0};
-  marked_put_visible(&whole, *name ? name : "(none)", *name ? strlen(name) : 6);
-  const int width = width_of(&whole);
-  if (width <= MOST_NAME) {
-    text_put(out, whole.data, whole.length);
-  } else {
-    const int front = is_path ? 0 : MOST_NAME / 2;
-    const size_t from = bytes_of(&whole, width - MOST_NAME + front + 1);
-    text_put(out, whole.data, bytes_of(&whole, front));
-    text_puts(out, "…");
-    text_put(out, whole.data + from, whole.length - from);
-  }
-  text_free(&whole);
+static void shorten(text *name, bool is_path) {
+  const int width = width_of(name), front = is_path ? 0 : MOST_NAME / 2;
+  if (width <= MOST_NAME) return;
+  text out = {0};
+  const size_t from = bytes_of(name, width - MOST_NAME + front + 1);
+  text_put(&out, name->data, bytes_of(name, front));
+  text_puts(&out, "…");
+  text_put(&out, name->data + from, name->length - from);
+  text_free(name);
+  *name = out;
 }
 
 static void add_row(table *t, const vkift_data_group *g) {
   row *r = t->n < MOST_ROWS ? &t->rows[t->n] : &t->rest;
-  if (t->n < MOST_ROWS) put_name(&r->name, g->name, *g->format);
+  if (t->n < MOST_ROWS) marked_put_visible(&r->name, *g->name ? g->name : "(none)", *g->name ? strlen(g->name) : 6);
   const bool one_format = t->n <= MOST_ROWS || !strcmp(r->format, g->format);
   snprintf(r->format, sizeof r->format, "%s", one_format ? g->format : "");
   r->examples += g->examples;
@@ -83,13 +78,13 @@ static void add_row(table *t, const vkift_data_group *g) {
   t->bad |= g->bad > 0;
   text_puts(&t->json, t->n++ ? ", {\"name\": " : "{\"name\": ");
   json_put_string(&t->json, g->name);
-  if (*g->format) {
+  if (t->are_files) {
     text_puts(&t->json, ", \"format\": ");
     json_put_string(&t->json, g->format);
   }
   text_printf(&t->json, ", \"examples\": %lld, \"tokens\": %lld, \"target_tokens\": %lld, \"dropped_long\": %lld",
               (long long)g->examples, (long long)g->tokens, (long long)g->target_tokens, (long long)g->dropped_long);
-  if (*g->format) text_printf(&t->json, ", \"bad\": %lld", (long long)g->bad);
+  if (t->are_files) text_printf(&t->json, ", \"bad\": %lld", (long long)g->bad);
   text_putc(&t->json, '}');
 }
 
@@ -114,19 +109,47 @@ static void print_row(const table *t, const row *r, int width) {
   printf("%s%s\n", *r->format ? "  " : "", r->format);
 }
 
-static void print_table(table *t, const char *heading, const char *last) {
+// The directory that all files of the table lie in.
+static size_t common_directory(const table *t, int64_t n) {
+  const text *first = &t->rows[0].name;
+  size_t length = n > 1 ? first->length : 0;
+  for (int64_t i = 1; i < n; i++) {
+    size_t same = 0;
+    while (same < length && t->rows[i].name.data[same] == first->data[same]) same++;
+    length = same;
+  }
+  while (length && first->data[length - 1] != '/') length--;
+  return length;
+}
+
+static void print_table(table *t, const char *last) {
   const int64_t n = t->n < MOST_ROWS ? t->n : MOST_ROWS;
-  int width = (int)strlen(heading);
+  const size_t directory = t->are_files ? common_directory(t, n) : 0;
+  text heading = {0};
+  text_puts(&heading, t->are_files ? "file" : "task");
+  if (directory) {
+    text_puts(&heading, " in ");
+    text_put(&heading, t->rows[0].name.data, directory);
+  }
+  shorten(&heading, false);
+  int width = width_of(&heading);
   if (t->n > MOST_ROWS) text_printf(&t->rest.name, "%lld more (--json has all)", (long long)(t->n - MOST_ROWS));
-  for (int64_t i = 0; i < n; i++)
-    if (width_of(&t->rows[i].name) > width) width = width_of(&t->rows[i].name);
+  for (int64_t i = 0; i < n; i++) {
+    text *name = &t->rows[i].name, cut = {0};
+    text_put(&cut, name->data + directory, name->length - directory);
+    text_free(name);
+    *name = cut;
+    shorten(name, t->are_files);
+    if (width_of(name) > width) width = width_of(name);
+  }
   if (width_of(&t->rest.name) > width) width = width_of(&t->rest.name);
-  printf("\n  %-*s  %10s  %12s  %12s", width, heading, "examples", "tokens", "with loss");
+  printf("\n  %s%*s  %10s  %12s  %12s", heading.data, width - width_of(&heading), "", "examples", "tokens", "with loss");
   if (t->dropped) printf("  %10s", "too long");
   if (t->bad) printf("  %10s", "bad");
   printf("%s%s\n", *last ? "  " : "", last);
   for (int64_t i = 0; i < n; i++) print_row(t, &t->rows[i], width);
   if (t->n > MOST_ROWS) print_row(t, &t->rest, width);
+  text_free(&heading);
 }
 
 // --- findings ----------------------------------------------------------------------------------------------------------
@@ -135,7 +158,7 @@ static void print_table(table *t, const char *heading, const char *last) {
 typedef struct wording {
   const char *kind;
   char mark;
-  const char *one, *many; // behind the number
+  const char *one, *many;      // behind the number
   const char *before, *behind; // around the detail of the first; NULL: it is not shown
   const char *like;            // before the other example
   const char *advice;          // NULL: none
@@ -144,18 +167,18 @@ typedef struct wording {
 static const wording wordings[] = {
     {"dropped_long", '!', "example is too long and is dropped", "examples are too long and are dropped", " (", " tokens)", NULL,
      "--max-length, or --excess-length truncate"},
-    {"truncated", '!', "example is cut, its answer too where it comes last", "examples are cut, their answers too where they come last", " (", " tokens)", NULL,
-     "--max-length"},
+    {"truncated", '!', "example is cut, its answer too where it comes last",
+     "examples are cut, their answers too where they come last", " (", " tokens)", NULL, "--max-length"},
     {"split", ' ', "example is cut into pieces", "examples are cut into pieces", " (", " tokens)", NULL, NULL},
-    {"fewer_demonstrations", ' ', "example has fewer demonstrations, so that it fits", "examples have fewer demonstrations, so that they fit", NULL, NULL, NULL,
-     "--max-length"},
+    {"fewer_demonstrations", ' ', "example has fewer demonstrations, so that it fits",
+     "examples have fewer demonstrations, so that they fit", NULL, NULL, NULL, "--max-length"},
     {"missing_tasks", '!', "listed task has no file", "listed tasks have no file", NULL, NULL, NULL, NULL},
-    {"duplicates", ' ', "example is there already; a run leaves it out", "examples are there already; a run leaves them out", NULL,
-     NULL, ", the same as ", NULL},
+    {"duplicates", ' ', "example is there already; a run leaves it out", "examples are there already; a run leaves them out",
+     NULL, NULL, ", the same as ", NULL},
     {"leaked", ' ', "example has a prompt of the evaluation data; a run leaves it out",
      "examples have a prompt of the evaluation data; a run leaves them out", NULL, NULL, ", as ", NULL},
-    {"near_duplicates", '!', "example is much like an earlier one", "examples are much like an earlier one", " (similarity ", ")", ", like ",
-     NULL},
+    {"near_duplicates", '!', "example is much like an earlier one", "examples are much like an earlier one", " (similarity ", ")",
+     ", like ", NULL},
     {"other_answers", ' ', "example has the prompt of an earlier one and another answer",
      "examples have the prompt of an earlier one and another answer", NULL, NULL, ", beside ", NULL},
     {"no_end", '!', "answer ends without an end-of-turn token: the model does not learn to stop there",
@@ -244,12 +267,12 @@ static void print_lengths(const vkift_data_report *r) {
   }
 }
 
-// Files by themselves say something where they are not the tasks, or where some of their examples are bad.
-static bool files_are_tasks(const report *r) {
-  if (r->files.bad || r->files.n != r->tasks.n) return false;
+// Where each file is a task by itself, a table of the tasks would say nothing new.
+static bool tasks_are_files(const report *r) {
+  if (r->files.n != r->tasks.n) return false;
   for (int64_t i = 0; i < r->files.n && i < MOST_ROWS; i++)
-    if (r->files.rows[i].tokens != r->tasks.rows[i].tokens) return false;
-  return r->files.n > 1;
+    if (r->files.rows[i].tokens != r->tasks.rows[i].tokens || r->files.rows[i].dropped != r->tasks.rows[i].dropped) return false;
+  return true;
 }
 
 static void print_text(const vkift_data_report *r, report *list) {
@@ -260,8 +283,8 @@ static void print_text(const vkift_data_report *r, report *list) {
   printf("tokens with loss in an example: %s to %s, median %s\n", show_count(r->fewest_targets).text,
          show_count(r->most_targets).text, show_count(r->median_targets).text);
   if (r->examples) print_lengths(r);
-  if (!files_are_tasks(list)) print_table(&list->files, "file", "format");
-  if (list->tasks.n > 1 || list->files.n > 1) print_table(&list->tasks, "task", "");
+  print_table(&list->files, "format");
+  if (!tasks_are_files(list)) print_table(&list->tasks, "");
   if (list->findings.length) printf("\n%s", list->findings.data);
   if (!r->examples) return;
   if (!list->findings.length) puts("\nnothing to act on was found");
@@ -301,7 +324,7 @@ static void print_json(const vkift_data_report *r, const report *list) {
 }
 
 bool data_check(const vkift_data_options *o, bool as_json, err *e) {
-  report list = {0};
+  report list = {.files.are_files = true};
   const vkift_data_events events = {.user = &list, .task = on_task, .file = on_file, .finding = on_finding};
   vkift_data_report r;
   vkift_error error = {0};

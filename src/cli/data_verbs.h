@@ -6,6 +6,15 @@
 #include "vkift.h"
 
 bool data_render_run(int argc, char **argv, err *e); // has options of its own; argv begins behind the verb
+// The options of `show` alone.
+typedef struct show_flags {
+  int64_t index, count;
+  bool json, tokens, packed;
+  int64_t step, batch_size, micro_batch_tokens; // 0: not given
+  int64_t seed;                                 // −1: not given
+} show_flags;
+
+bool data_show(const vkift_data_options *o, show_flags *f, err *e);
 bool data_check(const vkift_data_options *o, bool as_json, err *e);
 
 #endif

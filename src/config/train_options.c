@@ -8,8 +8,9 @@
 
 const char *const objective_names[] = {"sft", "lm", NULL};
 const char *const method_names[] = {"lora", "full", NULL};
-const char *const data_format_names[] = {"auto",          "alpaca",  "messages",   "prompt-completion", "text", "tokens", "sharegpt", "segments",
-                                         "self-instruct", "superni", "preference", "labelled",          NULL};
+const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "prompt-completion", "text",
+                                         "tokens",     "sharegpt", "segments", "self-instruct",     "superni",
+                                         "preference", "labelled", NULL};
 const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
 const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};

@@ -90,7 +90,8 @@ bool formats_detect(const json *row, data_format *format, err *e) {
   ERR(e,
       "%s: expected the fields of a known format (\"messages\"; \"conversations\"; \"instruction\" and \"output\"; \"prompt\" "
       "and "
-      "\"completion\"; \"text\"; \"text\" and \"label\"; \"segments\"; \"input_ids\"; \"chosen\" and \"rejected\"; \"instruction\" and "
+      "\"completion\"; \"text\"; \"text\" and \"label\"; \"segments\"; \"input_ids\"; \"chosen\" and \"rejected\"; "
+      "\"instruction\" and "
       "\"instances\"; \"Definition\" and \"Instances\"), found %s%s",
       row->origin, n ? keys.data : "no fields", n > 6 ? ", …" : "");
   text_free(&keys);

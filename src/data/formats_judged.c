@@ -32,8 +32,8 @@ static void read_dialogue(arena *a, const char *s, raw_example *out) {
     const char *end = s;
     while (*end && speaker_at(end) < 0) end++;
     arena_grow(a, (void **)&out->messages, &capacity, out->n_messages + 1, sizeof *out->messages);
-    out->messages[out->n_messages++] = (message){
-        .role = speakers[speaker].role, .content = arena_strndup(a, s, (size_t)(end - s)), .train = speaker == 1};
+    out->messages[out->n_messages++] =
+        (message){.role = speakers[speaker].role, .content = arena_strndup(a, s, (size_t)(end - s)), .train = speaker == 1};
     s = end;
   }
 }

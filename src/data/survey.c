@@ -59,8 +59,17 @@ static void on_excess(void *user, const example *x, uint32_t n, excess_length ha
   s->excess[s->n_excess++] = (survey_excess){x->task, x->file, x->line, n, happened};
 }
 
+// One that is trained on too is known already.
+static void on_eval_file(void *user, const char *file, data_format format, bool has_lines) {
+  survey *s = user;
+  for (uint64_t i = 0; i < s->n_seen; i++)
+    if (!strcmp(s->seen[i].name, file)) return;
+  on_file(s, file, format, has_lines);
+  file_of(s, file)->is_eval = true;
+}
+
 void survey_begin(survey *s, arena *a) {
-  *s = (survey){.memory = a, .watch = {s, on_file, on_bad, on_excess}, .eval_watch = {.user = s, .file = on_file}};
+  *s = (survey){.memory = a, .watch = {s, on_file, on_bad, on_excess}, .eval_watch = {.user = s, .file = on_eval_file}};
 }
 
 // --- counts ------------------------------------------------------------------------------------------------------------
@@ -134,7 +143,8 @@ static survey_group *count_groups(const dataset *set, const survey *s, bool by_f
     if (x->happened == EXCESS_DROP) all[n++] = (survey_group){.name = by_file ? x->file : x->task, .dropped = 1};
   }
   for (uint64_t i = 0; by_file && i < s->n_seen; i++)
-    all[n++] = (survey_group){.name = s->seen[i].name, .format = s->seen[i].format, .bad = s->seen[i].bad};
+    if (!s->seen[i].is_eval)
+      all[n++] = (survey_group){.name = s->seen[i].name, .format = s->seen[i].format, .bad = s->seen[i].bad};
   *n_groups = gather(all, n);
   return all;
 }

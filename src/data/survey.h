@@ -61,14 +61,15 @@ typedef struct survey_file {
   const char *name;
   data_format format;
   bool has_items; // of a JSON array or document, not lines
+  bool is_eval;
   uint64_t bad;
 } survey_file;
 
 typedef struct survey {
   uint64_t n, n_tokens, n_targets; // of what is readable and not too long
   uint64_t n_bad;
-  uint64_t empty_masks;            // of them, those in which nothing carries loss
-  uint64_t left;                   // what a run would train on: without duplicates and what is evaluated on
+  uint64_t empty_masks; // of them, those in which nothing carries loss
+  uint64_t left;        // what a run would train on: without duplicates and what is evaluated on
   uint64_t lengths[SURVEY_LENGTHS];
   uint32_t longest, median_length, fewest_targets, median_targets, most_targets;
   survey_group *tasks, *files; // the largest first

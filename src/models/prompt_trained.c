@@ -29,7 +29,7 @@ static const double ALIKE = 0.02, SMALL = 0.1, SPREADS = 4, MOST_FRESH = 0.1;
 typedef struct rows {
   const model_param *p;
   uint32_t n, dim;
-  float *a, *b; // [dim]: the row in question, and one that it is compared with
+  float *a, *b;  // [dim]: the row in question, and one that it is compared with
   double median; // length of an ordinary row
   bool fresh;    // ordinary rows are as they were initialised
 } rows;
@@ -150,8 +150,10 @@ bool prompt_describe_untrained(const model *m, const prompt_style *style, text *
   text names = {0};
   const bool ok = prompt_untrained(m, style, &names, e);
   if (names.length)
-    text_printf(out, "the model seems never to have been trained on the prompt's %s, and LoRA leaves tokens as they are: --method "
-                "full trains all%s", names.data, style->kind == PROMPT_TEMPLATE ? "; or --chat-template alpaca" : "");
+    text_printf(out,
+                "the model seems never to have been trained on the prompt's %s, and LoRA leaves tokens as they are: --method "
+                "full trains all%s",
+                names.data, style->kind == PROMPT_TEMPLATE ? "; or --chat-template alpaca" : "");
   text_free(&names);
   return ok;
 }

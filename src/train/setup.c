@@ -79,6 +79,11 @@ static uint64_t budget(const gpu_device *d) {
   return bytes / 10 * 9;
 }
 
+uint64_t setup_wanted_tokens(const corpus *c, const vkift_train_options *o) {
+  const uint64_t step_tokens = (c->train.n_tokens * (uint64_t)o->batch_size / c->train.n) * 5 / 4;
+  return step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY;
+}
+
 // As asked; else one row for a whole step where that is within DEFAULT_CAPACITY.
 static bool first_capacity(const setup *s, const corpus *c, const vkift_train_options *o, uint32_t *out, err *e) {
   if (o->micro_batch_tokens) {
@@ -92,8 +97,7 @@ static bool first_capacity(const setup *s, const corpus *c, const vkift_train_op
     *out = (uint32_t)o->micro_batch_tokens;
     return true;
   }
-  const uint64_t step_tokens = (c->train.n_tokens * (uint64_t)o->batch_size / c->train.n) * 5 / 4;
-  return batch_capacity(s->model, s->device, step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY, c->longest, out, e);
+  return batch_capacity(s->model, s->device, setup_wanted_tokens(c, o), c->longest, out, e);
 }
 
 static bool does_not_fit(const setup *s, const need *n, uint64_t bytes, err *e) {
