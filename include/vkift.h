@@ -394,6 +394,7 @@ typedef struct vkift_data_group {
 //   dropped_long           tokens of the first
 //   truncated, split       tokens of the first
 //   fewer_demonstrations
+//   across_borders
 //   missing_tasks
 //   duplicates                                                     the earlier example
 //   leaked                                                         the example of the evaluation data

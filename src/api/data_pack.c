@@ -1,6 +1,4 @@
 // vkift_data_pack of the public API: the rows that a run would compute, by the trainer's own loader and packing.
-#include <string.h>
-
 #include "api/data_reading.h"
 #include "api/status.h"
 #include "config/train_options.h"
@@ -40,26 +38,10 @@ static bool open_corpus(arena *a, packing *p, err *e) {
   return true;
 }
 
-static packed_row new_arrays(arena *a, const pack_limits *limits) {
-  const uint64_t n = limits->tokens;
-  return (packed_row){.tokens = ARENA_ARRAY(a, int32_t, n),
-                      .positions = ARENA_ARRAY(a, int32_t, n),
-                      .key_ranges = ARENA_ARRAY(a, int32_t, 4 * n),
-                      .rng_keys = ARENA_ARRAY(a, int32_t, 3 * n),
-                      .target_rows = ARENA_ARRAY(a, int32_t, n),
-                      .target_ids = ARENA_ARRAY(a, int32_t, n),
-                      .target_weights = ARENA_ARRAY(a, float, n),
-                      .inverse = ARENA_ARRAY(a, int32_t, n),
-                      .embed_ids = ARENA_ARRAY(a, int32_t, n),
-                      .embed_starts = ARENA_ARRAY(a, int32_t, n + 1),
-                      .embed_positions = ARENA_ARRAY(a, int32_t, n),
-                      .counts = ARENA_ARRAY(a, int32_t, 4)};
-}
-
 // From what goes to the device: a target row is the place in front of the token that it predicts.
 static bool show_row(const packing *p, const pack_row *row, uint64_t epoch, vkift_packed_row *shown, err *e) {
   arena *a = arena_new("a packed row");
-  packed_row x = new_arrays(a, &p->limits);
+  packed_row x = pack_new_row(a, &p->limits);
   pack_fill(row, &p->limits, p->model->config.sliding_window, (uint32_t)epoch, &x);
   const uint32_t n = (uint32_t)x.counts[0], n_targets = (uint32_t)x.counts[1];
   int32_t *labels = ARENA_ARRAY(a, int32_t, n), *begin = ARENA_ARRAY(a, int32_t, n), *end = ARENA_ARRAY(a, int32_t, n);

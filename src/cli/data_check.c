@@ -172,6 +172,8 @@ static const wording wordings[] = {
     {"split", ' ', "example is cut into pieces", "examples are cut into pieces", " (", " tokens)", NULL, NULL},
     {"fewer_demonstrations", ' ', "example has fewer demonstrations, so that it fits",
      "examples have fewer demonstrations, so that they fit", NULL, NULL, NULL, "--max-length"},
+    {"across_borders", ' ', "example has a token across the border of an answer, which counts by its last character",
+     "examples have a token across the border of an answer, which counts by its last character", NULL, NULL, NULL, NULL},
     {"missing_tasks", '!', "listed task has no file", "listed tasks have no file", NULL, NULL, NULL, NULL},
     {"duplicates", ' ', "example is there already; a run leaves it out", "examples are there already; a run leaves them out",
      NULL, NULL, ", the same as ", NULL},

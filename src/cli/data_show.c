@@ -113,8 +113,10 @@ static void put_numbers(text *out, const char *key, const int32_t *values, size_
 }
 
 static void put_json_row(text *out, const vkift_packed_row *r) {
-  text_printf(out, "{\"step\": %lld, \"epoch\": %lld, \"row\": %lld, \"rows\": %lld, \"capacity\": %zu, \"padding\": %zu, \"examples\": [",
-              (long long)r->step, (long long)r->epoch, (long long)r->row, (long long)r->rows, r->capacity, r->capacity - r->n);
+  text_printf(
+      out,
+      "{\"step\": %lld, \"epoch\": %lld, \"row\": %lld, \"rows\": %lld, \"capacity\": %zu, \"padding\": %zu, \"examples\": [",
+      (long long)r->step, (long long)r->epoch, (long long)r->row, (long long)r->rows, r->capacity, r->capacity - r->n);
   for (size_t i = 0; i < r->n_examples; i++) {
     if (i) text_puts(out, ", ");
     put_origin(out, &r->examples[i].example);
@@ -157,8 +159,8 @@ static void on_row(void *user, const vkift_packed_row *r) {
   if (f->json) {
     put_json_row(&out, r);
   } else {
-    text_printf(&out, "step %lld (epoch %lld), row %lld of %lld: %s of %s tokens, %s with loss, %zu examples\n", (long long)r->step,
-                (long long)r->epoch, (long long)r->row, (long long)r->rows, show_count((int64_t)r->n).text,
+    text_printf(&out, "step %lld (epoch %lld), row %lld of %lld: %s of %s tokens, %s with loss, %zu examples\n",
+                (long long)r->step, (long long)r->epoch, (long long)r->row, (long long)r->rows, show_count((int64_t)r->n).text,
                 show_count((int64_t)r->capacity).text, show_count((int64_t)r->n_targets).text, r->n_examples);
     for (size_t i = 0; i < r->n_examples; i++) put_row_example(&out, r, &r->examples[i], f);
     if (r->n < r->capacity) text_printf(&out, "-- tokens %zu to %zu: padding, which nothing sees\n", r->n, r->capacity - 1);

@@ -301,6 +301,8 @@ static bool read_example(reader *r, arena *scratch, const formats_row *row, uint
                .references = keep_strings(r, raw.references),
                .choices = keep_strings(r, raw.choices),
                .sketch = r->options->sketches ? sketch(r->a, &raw) : NULL};
+  const dataset_watch *w = r->options->watch;
+  if (m.has_border && w && w->border) w->border(w->user, &x);
   return add_example(r, origin, &x, e);
 }
 

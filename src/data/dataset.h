@@ -62,6 +62,7 @@ typedef struct dataset_watch {
   void (*file)(void *user, const char *file, data_format format, bool has_lines);   // behind its last example
   void (*bad)(void *user, const char *file, const char *fault);                     // an example that cannot be used
   void (*excess)(void *user, const example *x, uint32_t n, excess_length happened); // had n tokens: dropped, cut or split
+  void (*border)(void *user, const example *x); // a token stands across the border of a target: it counts by its last byte
 } dataset_watch;
 
 typedef struct dataset_options {

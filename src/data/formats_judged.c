@@ -38,11 +38,12 @@ static void read_dialogue(arena *a, const char *s, raw_example *out) {
   }
 }
 
-static void add_message(arena *a, raw_example *x, message m) {
-  message *all = ARENA_ARRAY(a, message, x->n_messages + 1);
+static void append(arena *a, raw_example *x, const message *more, uint32_t n) {
+  message *all = ARENA_ARRAY(a, message, (uint64_t)x->n_messages + n);
   if (x->n_messages) memcpy(all, x->messages, x->n_messages * sizeof *all);
-  all[x->n_messages++] = m;
+  if (n) memcpy(all + x->n_messages, more, n * sizeof *all);
   x->messages = all;
+  x->n_messages += n;
 }
 
 static bool same_message(const message *a, const message *b) {
@@ -55,7 +56,7 @@ static bool read_side(arena *a, const json *d, const char *key, raw_example *x, 
   if (cJSON_IsArray(value)) return formats_read_list(a, d, key, true, x, e);
   if (!cJSON_IsString(value)) return formats_unexpected(d, key, "a string or a list of messages", value, e);
   if (!formats_field(d->root, "prompt") && is_dialogue(value->valuestring)) return read_dialogue(a, value->valuestring, x), true;
-  add_message(a, x, (message){.role = ROLE_ASSISTANT, .content = value->valuestring, .train = true});
+  append(a, x, &(message){.role = ROLE_ASSISTANT, .content = value->valuestring, .train = true}, 1);
   return true;
 }
 
@@ -64,7 +65,7 @@ static bool read_prompt(arena *a, const json *d, raw_example *x, err *e) {
   if (cJSON_IsArray(prompt)) return formats_read_list(a, d, "prompt", false, x, e);
   if (!cJSON_IsString(prompt)) return !prompt || formats_unexpected(d, "prompt", "a string or a list of messages", prompt, e);
   if (is_dialogue(prompt->valuestring)) read_dialogue(a, prompt->valuestring, x);
-  else add_message(a, x, (message){.role = ROLE_USER, .content = prompt->valuestring});
+  else append(a, x, &(message){.role = ROLE_USER, .content = prompt->valuestring}, 1);
   const message *last = x->n_messages ? &x->messages[x->n_messages - 1] : NULL; // "…\n\nAssistant:", where the answer goes on
   x->n_messages -= last && last->role == ROLE_ASSISTANT && !*last->content;
   return true;
@@ -91,11 +92,9 @@ bool formats_read_preference(arena *a, const json *d, const dataset_options *o, 
   TRY(read_side(a, d, "chosen", &chosen, e) && read_side(a, d, "rejected", &rejected, e) && read_prompt(a, d, &prompt, e));
   const bool whole = chosen.n_messages && chosen.messages[0].role != ROLE_ASSISTANT;
   if (whole || !prompt.n_messages) TRY(forget_shared(d, &rejected, &chosen, e));
-  for (uint32_t i = 0; !whole && i < prompt.n_messages; i++) {
-    prompt.messages[i].train = false;
-    add_message(a, out, prompt.messages[i]);
-  }
-  for (uint32_t i = 0; i < chosen.n_messages; i++) add_message(a, out, chosen.messages[i]);
+  for (uint32_t i = 0; i < prompt.n_messages; i++) prompt.messages[i].train = false;
+  if (!whole) append(a, out, prompt.messages, prompt.n_messages);
+  append(a, out, chosen.messages, chosen.n_messages);
   if (!has_answer(out)) return ERR(e, "%s: chosen: expected an answer of the assistant behind the prompt, found none", d->origin);
   for (uint32_t i = out->n_messages, n = 0; o->train_on_last && i--;)
     if (out->messages[i].train && n++) out->messages[i].train = false;

@@ -25,6 +25,7 @@ static void to_arena(arena *a, const token_list *l, const char *target, uint64_t
     out->ids[i] = t->id;
     out->target[i] = target ? !is_empty(t) && target[t->end - 1] : true;
     out->prompt_n += t->end <= prompt_end;
+    out->has_border |= target && !is_empty(t) && target[t->begin] != target[t->end - 1];
   }
 }
 

@@ -68,8 +68,14 @@ static void on_eval_file(void *user, const char *file, data_format format, bool 
   file_of(s, file)->is_eval = true;
 }
 
+static void on_border(void *user, const example *x) {
+  survey *s = user;
+  if (!s->n_borders++) s->border = *x;
+}
+
 void survey_begin(survey *s, arena *a) {
-  *s = (survey){.memory = a, .watch = {s, on_file, on_bad, on_excess}, .eval_watch = {.user = s, .file = on_eval_file}};
+  *s =
+      (survey){.memory = a, .watch = {s, on_file, on_bad, on_excess, on_border}, .eval_watch = {.user = s, .file = on_eval_file}};
 }
 
 // --- counts ------------------------------------------------------------------------------------------------------------
@@ -241,20 +247,27 @@ static const char *no_end(const example *x, const void *user) {
 typedef struct controls {
   const char **names;
   uint32_t n;
+  bool begins[256]; // some name begins with this byte
 } controls;
 
 static controls list_controls(arena *a, const tokenizer *t) {
   const uint32_t size = tokenizer_vocab_size(t);
   controls c = {.names = ARENA_ARRAY(a, const char *, size)};
-  for (uint32_t id = 0; id < size; id++)
-    if (tokenizer_is_special(t, (int32_t)id) && strlen(tokenizer_content(t, (int32_t)id)) > 2)
-      c.names[c.n++] = tokenizer_content(t, (int32_t)id);
+  for (uint32_t id = 0; id < size; id++) {
+    const char *name = tokenizer_is_special(t, (int32_t)id) ? tokenizer_content(t, (int32_t)id) : "";
+    if (strlen(name) <= 2) continue;
+    c.names[c.n++] = name;
+    c.begins[(unsigned char)*name] = true;
+  }
   return c;
 }
 
 static const char *find_control(const controls *c, const char *plain) {
-  for (uint32_t i = 0; i < c->n; i++)
-    if (strstr(plain, c->names[i])) return c->names[i];
+  for (; *plain; plain++) {
+    if (!c->begins[(unsigned char)*plain]) continue;
+    for (uint32_t i = 0; i < c->n; i++)
+      if (!strncmp(plain, c->names[i], strlen(c->names[i]))) return c->names[i];
+  }
   return NULL;
 }
 
@@ -281,7 +294,8 @@ static bool add_control_text(survey *s, const dataset *set, const tokenizer *t, 
   bool ok = true;
   for (uint64_t i = 0; ok && c.n && i < set->n; i++) {
     ok = find_in_text(&set->items[i], t, &c, &plain, &found, e);
-    if (ok && found && !n++) first = &set->items[i], name = found;
+    const char *marker = found ? end_marker(&set->items[i], NULL) : NULL; // told of already
+    if (ok && found && !(marker && !strcmp(marker, found)) && !n++) first = &set->items[i], name = found;
   }
   text_free(&plain);
   if (ok && n) add(s, "control_text", n, first)->detail = arena_strdup(s->memory, name);
@@ -302,6 +316,7 @@ bool survey_make(survey *s, dataset *train, const dataset *eval, const tokenizer
   add_excess(s, "truncated", EXCESS_TRUNCATE, train->truncated);
   add_excess(s, "split", EXCESS_SPLIT, 0);
   if (train->without_demonstrations) add(s, "fewer_demonstrations", train->without_demonstrations, NULL);
+  if (s->n_borders) add(s, "across_borders", s->n_borders, &s->border);
   if (train->missing_tasks) add(s, "missing_tasks", train->missing_tasks, NULL);
   // In the order in which a run leaves them out; what is left is compared further.
   add_alike(s, "duplicates", mixture_duplicates(train), false);

@@ -29,6 +29,7 @@ typedef struct survey_place {
 //   dropped_long           longer than max_length; detail: the tokens of the first
 //   truncated, split       cut to max_length, cut into pieces; detail: the tokens of the first
 //   fewer_demonstrations   of Super-NaturalInstructions, where not all would fit
+//   across_borders         a token stands on both sides of where an answer begins or ends: it counts by its last byte
 //   missing_tasks          names in a list of tasks that have no file
 //   duplicates             have the tokens and targets of an earlier example
 //   leaked                 have the prompt of an example of the evaluation data
@@ -83,6 +84,8 @@ typedef struct survey {
   uint32_t n_reasons;
   survey_excess *excess;
   uint64_t n_excess, excess_capacity;
+  uint64_t n_borders;
+  example border; // the first
   survey_file *seen;
   uint64_t n_seen, seen_capacity;
 } survey;

@@ -19,7 +19,8 @@ static const struct {
     // A prompt with two answers, as strings and as lists.
     {"{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"r\"}", USER "q" END ASSISTANT "[c<|im_end|>]\n"},
     {"{\"prompt\":\"q\",\"chosen\":[" A("c") "],\"rejected\":[" A("r") "]}", USER "q" END ASSISTANT "[c<|im_end|>]\n"},
-    {"{\"prompt\":[{\"role\":\"system\",\"content\":\"s\"}," U("q") "," A("a") "," U("p") "],\"chosen\":[" A("c") "],\"rejected\":[" A("r") "]}",
+    {"{\"prompt\":[{\"role\":\"system\",\"content\":\"s\"}," U("q") "," A("a") "," U("p") "],\"chosen\":[" A(
+         "c") "],\"rejected\":[" A("r") "]}",
      SYSTEM "s" END USER "q" END ASSISTANT "a" END USER "p" END ASSISTANT "[c<|im_end|>]\n"},
     {"{\"prompt\":[" U("q") "],\"chosen\":\"c\",\"rejected\":\"r\"}", USER "q" END ASSISTANT "[c<|im_end|>]\n"},
     // UltraFeedback: the lists hold the prompt too. Without any prompt it is what they share.
@@ -70,11 +71,13 @@ static const struct {
     {"{\"prompt\":7,\"chosen\":\"c\",\"rejected\":\"r\"}", "prompt: expected a string or a list of messages, found the number 7"},
     {"{\"prompt\":\"q\",\"chosen\":[" U("q") ",4],\"rejected\":[" U("q") "," A("r") "]}",
      "chosen[1]: expected an object with \"role\" and \"content\", found the number 4"},
-    {"{\"prompt\":\"q\",\"chosen\":[" A("c") "],\"rejected\":[{\"role\":\"bot\",\"content\":\"r\"}]}", "rejected[0].role: expected "},
+    {"{\"prompt\":\"q\",\"chosen\":[" A("c") "],\"rejected\":[{\"role\":\"bot\",\"content\":\"r\"}]}",
+     "rejected[0].role: expected "},
     {"{\"chosen\":\"c\",\"rejected\":\"r\"}",
      "bad.jsonl:1: chosen, rejected: expected a \"prompt\", or conversations that begin with the same messages, found neither"},
     {"{\"chosen\":[" U("q") "," A("c") "],\"rejected\":[" U("p") "," A("r") "]}", "begin with the same messages, found neither"},
-    {"{\"prompt\":\"q\",\"chosen\":[],\"rejected\":[]}", "chosen: expected an answer of the assistant behind the prompt, found none"},
+    {"{\"prompt\":\"q\",\"chosen\":[],\"rejected\":[]}",
+     "chosen: expected an answer of the assistant behind the prompt, found none"},
     {"{\"prompt\":\"q\",\"chosen\":[" U("q") "," A("a") "," U("x") "],\"rejected\":[" U("q") "," A("a") "," U("y") "]}",
      "chosen: expected an answer of the assistant behind the prompt, found none"},
     {"{\"prompt\":\"q\",\"chosen\":\"\",\"rejected\":\"r\"}", "message 2: expected an answer to learn, found an empty one"},

@@ -34,7 +34,8 @@ static fixture *begin(const char *template) {
   f = ARENA_NEW(a, fixture);
   f->a = a;
   err e = {0};
-  if (!model_open(a, tiny_model("tiny"), true, &f->m, &e) || !prompt_choose(a, f->m, template, &f->style, &e)) fail_msg("%s", e.message);
+  if (!model_open(a, tiny_model("tiny"), true, &f->m, &e) || !prompt_choose(a, f->m, template, &f->style, &e))
+    fail_msg("%s", e.message);
   const char *const names[] = {"model.embed_tokens.weight", "lm_head.weight"};
   for (int of = 0; of < 2; of++) {
     model_param *p = model_find(f->m, names[of]);
@@ -152,9 +153,12 @@ static void other_prompts_and_types(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(trained_tokens_pass), cmocka_unit_test(rows_all_alike),
-      cmocka_unit_test(rows_that_vanished),  cmocka_unit_test(rows_as_initialised),
-      cmocka_unit_test(heads_count_for_what_is_learned), cmocka_unit_test(other_prompts_and_types),
+      cmocka_unit_test(trained_tokens_pass),
+      cmocka_unit_test(rows_all_alike),
+      cmocka_unit_test(rows_that_vanished),
+      cmocka_unit_test(rows_as_initialised),
+      cmocka_unit_test(heads_count_for_what_is_learned),
+      cmocka_unit_test(other_prompts_and_types),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

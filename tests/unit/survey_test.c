@@ -16,7 +16,8 @@ static survey *read_survey(data_fixture *f, const char *const (*files)[2], uint3
   f->options.watch = &s->watch;
   *left = (dataset){0};
   for (uint32_t i = 0; i < n; i++)
-    if (!dataset_read_memory(f->a, files[i][0], files[i][1], strlen(files[i][1]), &f->options, left, &e)) fail_msg("%s", e.message);
+    if (!dataset_read_memory(f->a, files[i][0], files[i][1], strlen(files[i][1]), &f->options, left, &e))
+      fail_msg("%s", e.message);
   f->options.watch = &s->eval_watch;
   if (eval_rows && !dataset_read_memory(f->a, "eval.jsonl", eval_rows, strlen(eval_rows), &f->options, &eval, &e))
     fail_msg("%s", e.message);
@@ -30,7 +31,8 @@ static const survey_finding *find(const survey *s, const char *kind) {
   return NULL;
 }
 
-static void check_finding(const survey *s, const char *kind, uint64_t n, const char *place, const char *like, const char *detail) {
+static void check_finding(const survey *s, const char *kind, uint64_t n, const char *place, const char *like,
+                          const char *detail) {
   const survey_finding *f = find(s, kind);
   if (!f) fail_msg("nothing was found of the kind %s", kind);
   assert_int_equal(f->n, n);
@@ -115,10 +117,13 @@ static void bad_examples_are_told_by_reason(void **state) {
 static void lengths_are_told_by_task(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
-  const char *rows = "[{\"prompt\":\"a\",\"completion\":\"b\",\"task\":\"short\"},\n"
-                     "{\"prompt\":\"a\",\"completion\":\"" LONG LONG "\",\"task\":\"long\"},\n"
-                     "{\"prompt\":\"d\",\"completion\":\"" LONG "\",\"task\":\"long\"},"
-                     "{\"prompt\":\"c\",\"completion\":\"b\",\"task\":\"short\"}]";
+  const char *rows =
+      "[{\"prompt\":\"a\",\"completion\":\"b\",\"task\":\"short\"},\n"
+      "{\"prompt\":\"a\",\"completion\":\"" LONG LONG
+      "\",\"task\":\"long\"},\n"
+      "{\"prompt\":\"d\",\"completion\":\"" LONG
+      "\",\"task\":\"long\"},"
+      "{\"prompt\":\"c\",\"completion\":\"b\",\"task\":\"short\"}]";
   const char *const files[][2] = {{"x.json", rows}};
   f.options.max_length = 60;
   dataset left;
@@ -147,12 +152,24 @@ static void lengths_are_told_by_task(void **state) {
   data_fixture_end(&f);
 }
 
+static void tokens_across_a_border_are_told(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin("chatml", false);
+  const char *rows =
+      "{\"segments\":[{\"label\":false,\"text\":\"q\"},{\"label\":true,\"text\":\"he\"}]}\n"
+      "{\"segments\":[{\"label\":false,\"text\":\"t\"},{\"label\":true,\"text\":\"he\"}]}\n";
+  const char *const files[][2] = {{"x.jsonl", rows}};
+  dataset left;
+  survey *s = read_survey(&f, files, 1, NULL, &left);
+  check_finding(s, "across_borders", 1, "x.jsonl:2", NULL, ""); // "the" is one token
+  data_fixture_end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(findings_have_counts_and_places),
-      cmocka_unit_test(clean_data_has_no_findings),
-      cmocka_unit_test(bad_examples_are_told_by_reason),
-      cmocka_unit_test(lengths_are_told_by_task),
+      cmocka_unit_test(findings_have_counts_and_places), cmocka_unit_test(clean_data_has_no_findings),
+      cmocka_unit_test(bad_examples_are_told_by_reason), cmocka_unit_test(lengths_are_told_by_task),
+      cmocka_unit_test(tokens_across_a_border_are_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
