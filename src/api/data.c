@@ -138,8 +138,7 @@ static void say_what_stops(const data_reading *r, char *out, size_t size) {
   const char *first = r->options.data.items[0].path;
   if (r->fault.failed) snprintf(out, size, "%s", r->fault.message);
   else if (s->n_bad && !r->options.skip_bad_examples)
-    snprintf(out, size,
-             "a run stops at the first bad example, of %llu that there are, unless --skip-bad-examples leaves them out",
+    snprintf(out, size, "a run stops at the first of the bad examples (%llu), unless --skip-bad-examples leaves them out",
              (unsigned long long)s->n_bad);
   else if (r->eval.skipped_bad && !r->options.skip_bad_examples)
     snprintf(out, size, "%s: %llu bad examples: a run stops at them too, unless --skip-bad-examples leaves them out",
@@ -202,6 +201,8 @@ static void tell_findings(const survey *s, const vkift_data_events *events) {
 
 // Tokens of the template that the model does not know yet are a finding of their own: it is no matter of the data.
 static bool tell_untrained(const data_reading *r, const vkift_data_events *events, err *e) {
+  const vkift_train_options *run = &r->loaded.run;
+  if (r->loaded.is_run && (run->method == VKIFT_FULL || run->modules_to_save.n)) return true; // it has trained them
   text warning = {0};
   const bool ok = prompt_describe_untrained(r->loaded.model, &r->loaded.prompt, &warning, e);
   if (ok && warning.length && events->finding)

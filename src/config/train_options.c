@@ -73,6 +73,8 @@ const option train_option_table[] = {
     {"use_rslora", OPTION_BOOL, AT(use_rslora), GROUP, .help = "scale by alpha / sqrt(r) instead"},
     {"target_modules", OPTION_LIST, AT(target_modules), GROUP, .unset = "all-linear", .value = "NAMES",
      .help = "layers that get LoRA, with commas between: q_proj,v_proj; all-linear: the seven projections"},
+    {"modules_to_save", OPTION_LIST, AT(modules_to_save), GROUP, .unset = "none", .value = "NAMES",
+     .help = "trained whole beside the LoRA matrices: embed_tokens,lm_head, for control tokens that the model does not know"},
 #undef GROUP
 #define GROUP .group = "Optimisation"
     {"learning_rate", OPTION_NUMBER, AT(learning_rate), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
@@ -170,6 +172,8 @@ bool train_options_check(const vkift_train_options *o, err *e) {
     ok = ERR(e, "init random and adapter contradict each other: an adapter belongs to trained weights");
   if (ok && o->adapter && o->method != VKIFT_LORA)
     ok = ERR(e, "adapter needs method lora: to train all weights, merge it first with `vkift export --merge`");
+  if (ok && o->modules_to_save.n && o->method != VKIFT_LORA)
+    ok = ERR(e, "modules_to_save needs method lora: full trains everything");
   if (ok && o->eval_data && o->eval_split > 0) ok = ERR(e, "eval_data and eval_split contradict each other: give one of them");
   if (!ok) e->usage = true;
   return ok;

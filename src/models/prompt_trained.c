@@ -151,8 +151,8 @@ bool prompt_describe_untrained(const model *m, const prompt_style *style, text *
   const bool ok = prompt_untrained(m, style, &names, e);
   if (names.length)
     text_printf(out,
-                "the model seems never to have been trained on the prompt's %s, and LoRA leaves tokens as they are: --method "
-                "full trains all%s",
+                "the model seems never to have been trained on the prompt's %s, and LoRA leaves tokens as they are: "
+                "--modules-to-save embed_tokens,lm_head trains them too%s",
                 names.data, style->kind == PROMPT_TEMPLATE ? "; or --chat-template alpaca" : "");
   text_free(&names);
   return ok;

@@ -102,6 +102,7 @@ static void fill_defaults(trainer *t) {
     o->lora_dropout = c->dropout;
     o->use_rslora = c->rslora;
     o->target_modules = (vkift_strings){c->targets, c->n_targets};
+    o->modules_to_save = (vkift_strings){c->whole, c->n_whole};
   }
   if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_FULL ? 2e-5 : 2e-4;
   o->max_length = t->corpus.max_length;
@@ -229,10 +230,13 @@ static bool check_f32(const vkift_train_options *o, err *e) {
   return true;
 }
 
-// LoRA trains no rows of the embedding: a token that the model does not know would stay unknown.
+// LoRA by itself trains no rows of the embedding: a token that the model does not know would stay unknown. (What an adapter to
+// go on from has trained is not known yet.)
 static bool warn_of_untrained(const trainer *t, err *e) {
   text warning = {0};
-  const bool ok = t->options.method != VKIFT_LORA || prompt_describe_untrained(t->model, &t->prompt, &warning, e);
+  const vkift_train_options *o = &t->options;
+  const bool ok = o->method != VKIFT_LORA || o->adapter || o->modules_to_save.n ||
+                  prompt_describe_untrained(t->model, &t->prompt, &warning, e);
   if (ok && warning.length) note(t, arena_printf(t->memory, "warning: %s", warning.data));
   text_free(&warning);
   return ok;

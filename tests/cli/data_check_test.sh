@@ -25,7 +25,7 @@ prints '! 1 example cannot be used: bad.jsonl:6: message 2: expected an answer t
 prints '4 examples, '
 prints 'a run would train on 2 of the examples'
 prints '2 examples are there already; a run leaves them out; the first is good.jsonl:1, the same as bad.jsonl:1'
-says 'a run stops at the first bad example, of 4 that there are, unless --skip-bad-examples leaves them out'
+says 'a run stops at the first of the bad examples (4), unless --skip-bad-examples leaves them out'
 expect 0 vkift data check "${model[@]}" --data bad.jsonl --skip-bad-examples
 prints '! 2 examples cannot be used'
 expect 1 vkift train "${model[@]}" --data bad.jsonl --max-steps 1 --output-dir run
@@ -80,7 +80,7 @@ expect 1 vkift data check "${model[@]}" --data bad.jsonl --data alpaca.json --ev
 python3 - out <<'CHECK' || fail "data check --json"
 import json, sys
 r = json.load(open(sys.argv[1], encoding="utf-8"))
-assert r["examples"] == 3 and r["left"] == 2 and r["bad"] == 4 and r["dropped_long"] == 1 and "bad example" in r["stops"], r
+assert r["examples"] == 3 and r["left"] == 2 and r["bad"] == 4 and r["dropped_long"] == 1 and "bad examples (4)" in r["stops"], r
 assert {(f["name"], f["format"], f["bad"], f["dropped_long"]) for f in r["files"]} == \
        {("bad.jsonl", "prompt/completion", 4, 0), ("alpaca.json", "alpaca", 0, 1)}, r["files"]
 kinds = [f["kind"] for f in r["findings"]]
@@ -171,11 +171,19 @@ tensors["model.embed_tokens.weight"] = dtype, shape, b"".join(rows)
 tiny.write_safetensors(sys.argv[1], tensors, metadata)
 EDIT
 expect 0 vkift data check "${model[@]}" --data good.jsonl
-prints "! the model seems never to have been trained on the prompt's <|im_start|>, <|im_end|>, and LoRA leaves tokens as they are: --method full trains all; or --chat-template alpaca"
+prints "! the model seems never to have been trained on the prompt's <|im_start|>, <|im_end|>, and LoRA leaves tokens as they are: --modules-to-save embed_tokens,lm_head trains them too; or --chat-template alpaca"
 expect 0 vkift train "${model[@]}" --data good.jsonl --max-steps 1 --lora-r 2 --output-dir warned
 says "warning: the model seems never to have been trained on the prompt's <|im_start|>, <|im_end|>"
-expect 0 vkift train "${model[@]}" --data good.jsonl --max-steps 1 --method full --output-dir full
-! grep -q 'never to have been trained' err || fail "expected no warning where all is trained"
+for how in '--method full' '--lora-r 2 --modules-to-save embed_tokens,lm_head'; do
+  rm -rf trained
+  # shellcheck disable=SC2086 # words on purpose
+  expect 0 vkift train "${model[@]}" --data good.jsonl --max-steps 1 --output-dir trained $how
+  ! grep -q 'never to have been trained' err || fail "expected no warning where they are trained"
+  expect 0 vkift data check trained
+  missing 'never to have been trained'
+done
+expect 0 vkift data check warned
+prints 'never to have been trained'
 
 # --- a template of another model is refused, and Alpaca's prompt offered
 printf '%s' "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|eot_id|>{% endfor %}" >llama.jinja

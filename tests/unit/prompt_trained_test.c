@@ -145,7 +145,7 @@ static void other_prompts_and_types(void **state) {
   memset(half + (uint64_t)eos * 44, 0, 88);
   expect(f, tokenizer_content(f->m->tokenizer, eos));
   assert_true(prompt_describe_untrained(f->m, &f->style, &sentence, &e));
-  assert_non_null(strstr(sentence.data, "--method full"));
+  assert_non_null(strstr(sentence.data, "--modules-to-save embed_tokens,lm_head"));
   assert_null(strstr(sentence.data, "--chat-template alpaca")); // that is what it has
   text_free(&sentence);
   end(f);
