@@ -343,8 +343,8 @@ vkift_status vkift_export(const vkift_export_options *options, vkift_error *erro
 
 // --- data ------------------------------------------------------------------------------------------------------------
 
-// What the model would be trained on, without training: no weights are read and no device is used. Make with
-// vkift_data_defaults().
+// What the model would be trained on, without training: no device is used, and of the weights a report alone reads a few rows.
+// Make with vkift_data_defaults().
 typedef struct vkift_data_options {
   vkift_source source;  // whose tokenizer and template: a run, or a model
   vkift_data_list data; // required: as of training (weights do not count here); with a run in `source`, by default its own

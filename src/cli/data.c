@@ -72,14 +72,14 @@ static const option convert_table[] = {
 #undef AT
 
 static const command_help show_help = {
-    .usage = "vkift data show [RUN | --model PATH] --data PATH [options]",
+    .usage = "vkift data show (RUN | --model PATH --data PATH) [options]",
     .about =
         "Shows examples as the model would get them: the text with what carries loss in green (between [[ and ]] where there is "
         "no colour), and control tokens apart. With --packed, the rows that a run computes. No weights are read.",
     .example = "vkift data show --model models/SmolLM2-135M --data alpaca.jsonl --index 7 --tokens",
 };
 static const command_help check_help = {
-    .usage = "vkift data check [RUN | --model PATH] --data PATH [options]",
+    .usage = "vkift data check (RUN | --model PATH --data PATH) [options]",
     .about =
         "Reads the whole data set and reports what a run on it would meet: tasks and files, lengths, targets, what is dropped or "
         "cut, "
