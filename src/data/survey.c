@@ -117,6 +117,15 @@ static int by_size(const void *a, const void *b) {
   return x->n != y->n ? (x->n > y->n ? -1 : 1) : by_name(a, b);
 }
 
+static void add_to(survey_group *g, const survey_group *more) {
+  g->n += more->n;
+  g->n_tokens += more->n_tokens;
+  g->n_targets += more->n_targets;
+  g->dropped += more->dropped;
+  g->bad += more->bad;
+  if (more->format) g->format = more->format;
+}
+
 // Adds up entries of one name. Returns how many names there are.
 static uint32_t gather(survey_group *all, uint64_t n) {
   uint32_t n_groups = 0;
@@ -124,35 +133,46 @@ static uint32_t gather(survey_group *all, uint64_t n) {
   for (uint64_t i = 0; i < n; i++) {
     const survey_group one = all[i];
     if (!n_groups || strcmp(all[n_groups - 1].name, one.name)) all[n_groups++] = (survey_group){.name = one.name};
-    survey_group *g = &all[n_groups - 1];
-    g->n += one.n;
-    g->n_tokens += one.n_tokens;
-    g->n_targets += one.n_targets;
-    g->dropped += one.dropped;
-    g->bad += one.bad;
-    if (one.format) g->format = one.format;
+    add_to(&all[n_groups - 1], &one);
   }
   qsort(all, n_groups, sizeof *all, by_size);
   return n_groups;
 }
 
+typedef struct group_list {
+  survey_group *items;
+  uint64_t n, capacity;
+} group_list;
+
+// Names that follow one another are mostly one string: so a list of examples is short.
+static void add_group(arena *a, group_list *l, survey_group one) {
+  survey_group *last = l->n ? &l->items[l->n - 1] : NULL;
+  if (last && last->name == one.name) {
+    add_to(last, &one);
+    return;
+  }
+  arena_grow(a, (void **)&l->items, &l->capacity, l->n + 1, sizeof *l->items);
+  l->items[l->n++] = one;
+}
+
 static survey_group *count_groups(const dataset *set, const survey *s, bool by_file, uint32_t *n_groups) {
   arena *a = s->memory;
-  survey_group *all = ARENA_ARRAY(a, survey_group, set->n + s->n_excess + s->n_seen);
-  uint64_t n = 0;
+  group_list all = {0};
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    all[n++] = (survey_group){.name = by_file ? x->file : x->task, .n = 1, .n_tokens = x->n, .n_targets = x->n_targets};
+    const char *name = by_file ? x->file : x->task;
+    add_group(a, &all, (survey_group){.name = name, .n = 1, .n_tokens = x->n, .n_targets = x->n_targets});
   }
   for (uint64_t i = 0; i < s->n_excess; i++) {
     const survey_excess *x = &s->excess[i];
-    if (x->happened == EXCESS_DROP) all[n++] = (survey_group){.name = by_file ? x->file : x->task, .dropped = 1};
+    if (x->happened == EXCESS_DROP) add_group(a, &all, (survey_group){.name = by_file ? x->file : x->task, .dropped = 1});
   }
-  for (uint64_t i = 0; by_file && i < s->n_seen; i++)
-    if (!s->seen[i].is_eval)
-      all[n++] = (survey_group){.name = s->seen[i].name, .format = s->seen[i].format, .bad = s->seen[i].bad};
-  *n_groups = gather(all, n);
-  return all;
+  for (uint64_t i = 0; by_file && i < s->n_seen; i++) {
+    const survey_file *f = &s->seen[i];
+    if (!f->is_eval) add_group(a, &all, (survey_group){.name = f->name, .format = f->format, .bad = f->bad});
+  }
+  *n_groups = all.n ? gather(all.items, all.n) : 0;
+  return all.items;
 }
 
 // --- findings ----------------------------------------------------------------------------------------------------------

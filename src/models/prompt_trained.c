@@ -1,10 +1,9 @@
 // Rows of tokens that no training text held are of four kinds:
 //
 //   alike   With tied weights, or in the head, they got the same gradient in each step, that of being wrong, and so have become
-//           one row. SmolLM2-135M-Instruct (tied, Q4_1): its unused <file_sep> … <empty_output> differ by less than 0.0005
-//           of their length; <|im_start|> and <|im_end|>, which began there and were finetuned, are 0.118 and 0.137 away from it; no
-//           other token is nearer to any other than that, bytes that never occur aside. New rows that transformers makes when it
-//           resizes an embedding are alike too.
+//           one row. SmolLM2-135M-Instruct (tied, Q4_1): its unused <gh_stars> … <empty_output> differ by less than 0.0005 of
+//           their length; <|im_start|> and <|im_end|>, which began there and were finetuned, are 0.118 and 0.137 away from
+//           them. New rows that transformers makes when it resizes an embedding are alike too.
 //   zero    An embedding that is not tied gets no gradient there, and weight decay makes it vanish: Llama 3's reserved tokens.
 //   small   … or nearly so. SmolLM2's shortest ordinary row has 0.57 of the median's length, OLMo's hundredth 0.375.
 //   fresh   … or it is as it was initialised, normal with σ = initializer_range: of length σ √D within √(1 / 2D), while the rows of
