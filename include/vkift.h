@@ -86,6 +86,8 @@ typedef enum vkift_data_format {
   VKIFT_DATA_SEGMENTS,          // {"segments": [{"label", "text"}]}
   VKIFT_DATA_SELF_INSTRUCT,     // {"instruction", "instances": [{"input", "output"}]}
   VKIFT_DATA_SUPERNI,           // task files of Super-NaturalInstructions
+  VKIFT_DATA_PREFERENCE,        // {"prompt"?, "chosen", "rejected"}: the chosen answer is learned
+  VKIFT_DATA_LABELLED,          // {"text", "label", "label_names"?}: the label's name is the answer
 } vkift_data_format;
 
 // What happens to an example of more than max_length tokens. DEFAULT: dropped and counted; `text` is split.
@@ -174,7 +176,8 @@ typedef struct vkift_train_options {
   double lora_alpha;   // 32
   double lora_dropout; // 0 ≤ p < 1
   bool use_rslora;
-  vkift_strings target_modules; // empty: the seven projections of every layer ("all-linear")
+  vkift_strings target_modules;  // empty: the seven projections of every layer ("all-linear")
+  vkift_strings modules_to_save; // "embed_tokens", "lm_head": trained whole beside the adapter, and saved with it
 
   // memory and device
   vkift_tristate gradient_checkpointing;
@@ -357,17 +360,18 @@ vkift_status vkift_export(const vkift_export_options *options, vkift_error *erro
 
 // --- data ------------------------------------------------------------------------------------------------------------
 
-// What the model would be trained on, without training: no weights are read and no device is used. Make with
-// vkift_data_defaults().
+// What the model would be trained on, without training: no device is used, and of the weights a report alone reads a few rows.
+// Make with vkift_data_defaults().
 typedef struct vkift_data_options {
-  vkift_source source; // whose tokenizer and template: a run, or a model
-  const char *data;    // required: as of training
+  vkift_source source;  // whose tokenizer and template: a run, or a model
+  vkift_data_list data; // required: as of training (weights do not count here); with a run in `source`, by default its own
   vkift_reading reading;
   vkift_objective objective;
   vkift_augment augment;
   int64_t seed;       // 42: of the augmentations, and of what is drawn for a template pack's rows
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
+  const char *eval_data; // of a report: training examples whose prompt stands there are counted; NULL: none
 } vkift_data_options;
 
 vkift_data_options vkift_data_defaults(void);
@@ -391,37 +395,95 @@ typedef struct vkift_data_example {
   size_t n_targets, prompt_tokens; // prompt_tokens: before the last answer
 } vkift_data_example;
 
-typedef struct vkift_data_task {
+// The examples of one task, or of one file.
+typedef struct vkift_data_group {
   const char *name;
+  const char *format; // of a file: "alpaca", …; "" for a task
   int64_t examples, tokens, target_tokens;
-} vkift_data_task;
+  int64_t dropped_long, bad; // of a task, bad ones are not known
+} vkift_data_group;
+
+// Something that a person may want to act on: `examples` of it, the first at file:line.
+//   kind                   detail                                  like_file:like_line
+//   bad_examples           the message about the first of them
+//   dropped_long           tokens of the first
+//   truncated, split       tokens of the first
+//   fewer_demonstrations
+//   across_borders
+//   missing_tasks
+//   duplicates                                                     the earlier example
+//   leaked                                                         the example of the evaluation data
+//   near_duplicates        estimated similarity                    the earlier example
+//   other_answers                                                  the earlier example with the same prompt
+//   no_end
+//   end_markers            the marker
+//   white_space
+//   control_text           the token
+//   untrained_tokens       a sentence about the prompt's control tokens that the model does not know
+// They come in this order; of bad_examples there may be several, one for each kind of fault. From no_end on, duplicates and
+// leaked examples are no longer looked at.
+typedef struct vkift_data_finding {
+  const char *kind;
+  int64_t examples;
+  const char *file, *like_file;   // NULL: none
+  int64_t line, like_line;        // 1-based; of a JSON array or a task file, the item
+  const char *place, *like_place; // both as one text: "data.jsonl:7", "data.json: item 7"
+  const char *detail;             // "" where there is none
+} vkift_data_finding;
 
 enum { VKIFT_DATA_LENGTHS = 24 };
 
 typedef struct vkift_data_report {
   int64_t examples, tokens, target_tokens;
-  int64_t skipped_bad, dropped_long, truncated;
-  int64_t without_demonstrations; // that lack some, since they would not fit
-  int64_t with_demonstrations, with_persona, with_definition, with_length_constraint;
-  int64_t max_length;                  // that longer ones were dropped or cut at
-  int64_t lengths[VKIFT_DATA_LENGTHS]; // examples of [2^i, 2^(i+1)) tokens
+  int64_t bad, empty_masks; // examples that cannot be used; those of them in which nothing carries loss
+  int64_t dropped_long, truncated;
+  int64_t left; // that a run would train on: without duplicates and what is evaluated on
+  int64_t with_demonstrations, with_persona, with_definition, with_length_constraint; // of `examples`
+  int64_t max_length;                                                                 // that longer ones were dropped or cut at
+  int64_t lengths[VKIFT_DATA_LENGTHS];                                                // examples of [2^i, 2^(i+1)) tokens
   int64_t longest, median_length, fewest_targets, median_targets, most_targets;
-  int64_t duplicates;                    // examples that another equals token for token
-  int64_t control_text;                  // examples whose text spells a control token; it stays text
-  int64_t end_markers;                   // answers that end in a literal marker such as <|endoftext|>
-  char control_name[64], end_marker[64]; // the first of each
+  char stops[1500]; // why a run on this data would stop before its first step; "" where it would not
 } vkift_data_report;
 
 typedef struct vkift_data_events {
   void *user;
   int64_t first, count; // of which examples `example` is called
   void (*example)(void *user, const vkift_data_example *example);
-  void (*task)(void *user, const vkift_data_task *task); // by name
+  // With a report:
+  void (*task)(void *user, const vkift_data_group *task); // the largest first
+  void (*file)(void *user, const vkift_data_group *file);
+  void (*finding)(void *user, const vkift_data_finding *finding);
 } vkift_data_events;
 
-// Reads all of it. events and report may be NULL; with report NULL, only as much is computed as `example` needs.
+// Reads all of it. events and report may be NULL. With report NULL, only as much is computed as `example` needs, and a bad
+// example ends the reading as it ends a run. A report reads on: such faults are counted, and report->stops says that a run
+// would not have done so.
 vkift_status vkift_data_read(const vkift_data_options *options, const vkift_data_events *events, vkift_data_report *report,
                              vkift_error *error);
+
+// One example in a row.
+typedef struct vkift_packed_example {
+  vkift_data_example example;
+  size_t begin; // its tokens stand at [begin, begin + example.n) of the row
+} vkift_packed_example;
+
+// A row as it would be computed: the examples of (a part of) an optimizer step one behind the other, then padding.
+typedef struct vkift_packed_row {
+  int64_t step, epoch, row, rows; // 1-based; row of the step's rows
+  size_t capacity;                // in tokens: what is not used is padding
+  size_t n_examples;
+  const vkift_packed_example *examples; // [n_examples]
+  size_t n, n_targets;
+  const int32_t *input_ids;             // [n]
+  const int32_t *labels;                // [n]: input_ids[i] where it carries loss, else −100
+  const int32_t *positions;             // [n]: of the token in its example
+  const int32_t *seen_begin, *seen_end; // [n]: token i sees [seen_begin[i], seen_end[i]) of the row, itself included
+} vkift_packed_row;
+
+// Calls row() for the rows of `steps` optimizer steps from the 1-based `first` on, in the order in which vkift_train with these
+// options would compute them: by the same functions, without a device. micro_batch_tokens 0: what a device without limits would get.
+vkift_status vkift_data_pack(const vkift_train_options *options, int64_t first, int64_t steps,
+                             void (*row)(void *user, const vkift_packed_row *row), void *user, vkift_error *error);
 
 // Conversations as the text that a model would get. Make with vkift_render_defaults(). Without a run or a model in `source`
 // its chat_template alone is used, and no tokenizer.

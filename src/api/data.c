@@ -4,19 +4,35 @@
 
 #include "api/data_reading.h"
 #include "api/status.h"
-#include "data/survey.h"
+#include "data/formats.h"
+#include "data/mixture.h"
 #include "eval/corpus.h"
+#include "models/prompt_trained.h"
 
 static bool open_model(arena *a, data_reading *r, err *e) {
   const char *model_path, *adapter_path;
-  TRY(loaded_resolve(a, &r->options->source, &r->loaded, &model_path, &adapter_path, e));
-  TRY(model_open(a, model_path, true, &r->loaded.model, e));
-  return loaded_prompt(a, &r->options->source, &r->loaded, e);
+  TRY(loaded_resolve(a, &r->options.source, &r->loaded, &model_path, &adapter_path, e));
+  // A check looks at a few rows of the weights, where they are there.
+  if (!r->survey || !model_open(a, model_path, false, &r->loaded.model, NULL))
+    TRY(model_open(a, model_path, true, &r->loaded.model, e));
+  return loaded_prompt(a, &r->options.source, &r->loaded, e);
+}
+
+// A check goes on with the next data when what there is of one cannot be used. What cannot be read at all ends it too.
+static bool read_split(arena *a, data_reading *r, const char *path, const char *split, const dataset_options *options,
+                       dataset *set, err *e) {
+  const uint64_t lost = r->survey ? r->survey->n_bad + r->survey->n_excess : 0;
+  err fault = {0};
+  if (dataset_read_split(a, path, split, options, set, &fault)) return true;
+  if (!r->survey || r->survey->n_bad + r->survey->n_excess == lost) return ERR(e, "%s", fault.message);
+  if (!r->fault.failed) r->fault = fault;
+  return true;
 }
 
 static bool read_data(arena *a, data_reading *r, err *e) {
-  const vkift_data_options *o = r->options;
-  if (!o->data) {
+  const vkift_data_options *o = &r->options;
+  const vkift_data_list *data = &o->data;
+  if (!data->n) {
     e->usage = true;
     return ERR(e, "--data is missing: which data?");
   }
@@ -24,12 +40,41 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   TRY(corpus_max_length(r->loaded.model, given, &r->max_length, e));
   dataset_options options =
       corpus_options(r->loaded.model, &r->loaded.prompt, &o->reading, o->objective, o->excess_length, r->max_length);
+  options.skip_bad_examples |= r->survey != NULL;
+  options.sketches = r->survey;
+  options.seed = (uint64_t)o->seed;
+  if (r->survey) options.watch = &r->survey->eval_watch;
+  if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &r->eval, e));
+  if (r->survey) options.watch = &r->survey->watch;
   TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
-  return dataset_read_split(a, o->data, "train", &options, &r->data, e);
+  if (options.augment.n_demonstrations) {
+    options.asked = mixture_hash_prompts(a, &r->eval);
+    options.n_asked = r->eval.n;
+  }
+  for (size_t i = 0; i < data->n; i++) TRY(read_split(a, r, data->items[i].path, "train", &options, &r->data, e));
+  return true;
+}
+
+// A run's own data is read as the run read it.
+static void take_from_run(data_reading *r) {
+  const vkift_train_options *run = &r->loaded.run;
+  vkift_data_options *o = &r->options;
+  if (o->data.n || !r->loaded.is_run) return;
+  o->data = run->data;
+  const bool skip = o->reading.skip_bad_examples;
+  o->reading = run->reading;
+  o->reading.skip_bad_examples |= skip;
+  o->objective = run->objective;
+  o->augment = run->augment;
+  o->seed = run->seed;
+  o->excess_length = run->excess_length;
+  if (!o->eval_data) o->eval_data = run->eval_data;
 }
 
 bool data_reading_open(arena *a, data_reading *r, err *e) {
-  return open_model(a, r, e) && read_data(a, r, e);
+  TRY(open_model(a, r, e));
+  take_from_run(r);
+  return read_data(a, r, e);
 }
 
 // --- examples ----------------------------------------------------------------------------------------------------------
@@ -55,22 +100,26 @@ static bool split_text(arena *a, const tokenizer *t, const example *x, vkift_dat
   return ok;
 }
 
-static bool show_example(const data_reading *r, const vkift_data_events *events, uint64_t index, err *e) {
-  const example *x = &r->data.items[index];
-  arena *a = arena_new("example");
+bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint64_t index, vkift_data_example *out, err *e) {
   vkift_data_token *tokens = ARENA_ARRAY(a, vkift_data_token, x->n);
-  const bool ok = split_text(a, r->loaded.model->tokenizer, x, tokens, e);
-  const vkift_data_example shown = {.index = (int64_t)index,
-                                    .file = x->origin->file,
-                                    .line = x->line,
-                                    .task = x->origin->task,
-                                    .cluster = x->origin->cluster,
-                                    .source = x->origin->source,
-                                    .weight = x->weight,
-                                    .n = x->n,
-                                    .tokens = tokens,
-                                    .n_targets = x->n_targets,
-                                    .prompt_tokens = x->prompt_n};
+  *out = (vkift_data_example){.index = (int64_t)index,
+                              .file = x->origin->file,
+                              .line = x->line,
+                              .task = x->origin->task,
+                              .cluster = x->origin->cluster,
+                              .source = x->origin->source,
+                              .weight = x->weight,
+                              .n = x->n,
+                              .tokens = tokens,
+                              .n_targets = x->n_targets,
+                              .prompt_tokens = x->prompt_n};
+  return split_text(a, t, x, tokens, e);
+}
+
+static bool show_example(const data_reading *r, const vkift_data_events *events, uint64_t index, err *e) {
+  arena *a = arena_new("example");
+  vkift_data_example shown;
+  const bool ok = data_reading_describe(a, r->loaded.model->tokenizer, &r->data.items[index], index, &shown, e);
   if (ok) events->example(events->user, &shown);
   arena_free(a);
   return ok;
@@ -79,7 +128,7 @@ static bool show_example(const data_reading *r, const vkift_data_events *events,
 static bool show_examples(const data_reading *r, const vkift_data_events *events, err *e) {
   if (!events || !events->example) return true;
   if (events->first < 0 || (uint64_t)events->first >= r->data.n)
-    return ERR(e, "%s: there is no example %lld: it has %llu", r->options->data, (long long)events->first,
+    return ERR(e, "%s: there is no example %lld: it has %llu", r->options.data.items[0].path, (long long)events->first,
                (unsigned long long)r->data.n);
   const uint64_t first = (uint64_t)events->first, count = events->count < 0 ? 0 : (uint64_t)events->count;
   for (uint64_t i = first; i < r->data.n && i - first < count; i++) TRY(show_example(r, events, i, e));
@@ -88,14 +137,32 @@ static bool show_examples(const data_reading *r, const vkift_data_events *events
 
 // --- report --------------------------------------------------------------------------------------------------------------
 
-static void fill_report(const data_reading *r, const survey *s, vkift_data_report *out) {
+// What would end a run before its first step.
+static void say_what_stops(const data_reading *r, char *out, size_t size) {
+  const survey *s = r->survey;
+  const char *first = r->options.data.items[0].path;
+  if (r->fault.failed) snprintf(out, size, "%s", r->fault.message);
+  else if (s->n_bad && !r->options.reading.skip_bad_examples)
+    snprintf(out, size, "a run stops at the first of the bad examples (%llu), unless --skip-bad-examples leaves them out",
+             (unsigned long long)s->n_bad);
+  else if (r->eval.skipped_bad && !r->options.reading.skip_bad_examples)
+    snprintf(out, size, "%s: %llu bad examples: a run stops at them too, unless --skip-bad-examples leaves them out",
+             r->options.eval_data, (unsigned long long)r->eval.skipped_bad);
+  else if (!s->n) snprintf(out, size, "%s: expected examples to train on, found none", first);
+  else if (!s->left)
+    snprintf(out, size, "%s: the prompts of all %llu examples are in the evaluation data too", first, (unsigned long long)s->n);
+}
+
+static void fill_report(const data_reading *r, vkift_data_report *out) {
+  const survey *s = r->survey;
   *out = (vkift_data_report){.examples = (int64_t)s->n,
                              .tokens = (int64_t)s->n_tokens,
                              .target_tokens = (int64_t)s->n_targets,
-                             .skipped_bad = (int64_t)r->data.skipped_bad,
+                             .bad = (int64_t)s->n_bad,
+                             .empty_masks = (int64_t)s->empty_masks,
                              .dropped_long = (int64_t)r->data.dropped_long,
                              .truncated = (int64_t)r->data.truncated,
-                             .without_demonstrations = (int64_t)r->data.without_demonstrations,
+                             .left = (int64_t)s->left,
                              .with_demonstrations = (int64_t)r->data.augmented.demonstrations,
                              .with_persona = (int64_t)r->data.augmented.persona,
                              .with_definition = (int64_t)r->data.augmented.definition,
@@ -105,34 +172,78 @@ static void fill_report(const data_reading *r, const survey *s, vkift_data_repor
                              .median_length = s->median_length,
                              .fewest_targets = s->fewest_targets,
                              .median_targets = s->median_targets,
-                             .most_targets = s->most_targets,
-                             .duplicates = (int64_t)s->duplicates,
-                             .control_text = (int64_t)s->control_text,
-                             .end_markers = (int64_t)s->end_markers};
+                             .most_targets = s->most_targets};
   for (int i = 0; i < SURVEY_LENGTHS; i++) out->lengths[i] = (int64_t)s->lengths[i];
-  snprintf(out->control_name, sizeof out->control_name, "%s", s->control_name ? s->control_name : "");
-  snprintf(out->end_marker, sizeof out->end_marker, "%s", s->end_marker ? s->end_marker : "");
+  say_what_stops(r, out->stops, sizeof out->stops);
 }
 
-static bool report_on(arena *a, const data_reading *r, const vkift_data_events *events, vkift_data_report *report, err *e) {
-  survey s;
-  if (!report) return true;
-  TRY(survey_make(a, &r->data, r->loaded.model->tokenizer, &s, e));
-  fill_report(r, &s, report);
-  for (uint32_t i = 0; events && events->task && i < s.n_tasks; i++) {
-    const survey_task *t = &s.tasks[i];
-    const vkift_data_task shown = {t->name, (int64_t)t->n, (int64_t)t->n_tokens, (int64_t)t->n_targets};
-    events->task(events->user, &shown);
+static void tell_groups(const survey_group *groups, uint32_t n, bool files, void (*tell)(void *, const vkift_data_group *),
+                        void *user) {
+  for (uint32_t i = 0; tell && i < n; i++) {
+    const survey_group *g = &groups[i];
+    const vkift_data_group shown = {.name = g->name,
+                                    .format = files && g->format ? formats_name(g->format) : "",
+                                    .examples = (int64_t)g->n,
+                                    .tokens = (int64_t)g->n_tokens,
+                                    .target_tokens = (int64_t)g->n_targets,
+                                    .dropped_long = (int64_t)g->dropped,
+                                    .bad = (int64_t)g->bad};
+    tell(user, &shown);
   }
-  return true;
+}
+
+static void tell_findings(const survey *s, const vkift_data_events *events) {
+  for (uint32_t i = 0; events->finding && i < s->n_findings; i++) {
+    const survey_finding *f = &s->findings[i];
+    const vkift_data_finding shown = {.kind = f->kind,
+                                      .examples = (int64_t)f->n,
+                                      .file = f->first.file,
+                                      .line = f->first.line,
+                                      .place = f->first.text,
+                                      .like_file = f->like.file,
+                                      .like_line = f->like.line,
+                                      .like_place = f->like.text,
+                                      .detail = f->detail};
+    events->finding(events->user, &shown);
+  }
+}
+
+// Tokens of the template that the model does not know yet are a finding of their own: it is no matter of the data.
+static bool tell_untrained(const data_reading *r, const vkift_data_events *events, err *e) {
+  const vkift_train_options *run = &r->loaded.run;
+  if (r->loaded.is_run && (run->method == VKIFT_FULL || run->modules_to_save.n)) return true; // it has trained them
+  text warning = {0};
+  const bool ok = prompt_describe_untrained(r->loaded.model, &r->loaded.prompt, &warning, e);
+  if (ok && warning.length && events->finding)
+    events->finding(events->user,
+                    &(vkift_data_finding){.kind = "untrained_tokens", .examples = (int64_t)r->survey->n, .detail = warning.data});
+  text_free(&warning);
+  return ok;
+}
+
+static bool report_on(data_reading *r, const vkift_data_events *events, vkift_data_report *report, err *e) {
+  survey *s = r->survey;
+  if (!s) return true;
+  TRY(survey_make(s, &r->data, &r->eval, r->loaded.model->tokenizer, r->options.objective == VKIFT_LM, e));
+  fill_report(r, report);
+  if (!events) return true;
+  tell_groups(s->tasks, s->n_tasks, false, events->task, events->user);
+  tell_groups(s->files, s->n_files, true, events->file, events->user);
+  tell_findings(s, events);
+  return tell_untrained(r, events, e);
 }
 
 vkift_status vkift_data_read(const vkift_data_options *options, const vkift_data_events *events, vkift_data_report *report,
                              vkift_error *error) {
   err e = {0};
   arena *a = arena_new("data");
-  data_reading r = {.options = options};
-  const bool ok = data_reading_open(a, &r, &e) && show_examples(&r, events, &e) && report_on(a, &r, events, report, &e);
+  data_reading r = {.options = *options};
+  survey s;
+  if (report) {
+    survey_begin(&s, a);
+    r.survey = &s;
+  }
+  const bool ok = data_reading_open(a, &r, &e) && show_examples(&r, events, &e) && report_on(&r, events, report, &e);
   loaded_close(&r.loaded);
   arena_free(a);
   return status_from(ok, &e, error);

@@ -90,9 +90,11 @@ static bool write_messages(arena *a, const vkift_data_options *o, conversion *c,
   options.prompt = &prompt;
   options.all_tokens = o->objective == VKIFT_LM;
   TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
-  uint64_t skipped;
-  TRY(conversations_read(o->data, &options, write_conversation, c, &skipped, e));
-  c->counts.skipped_bad = (int64_t)skipped;
+  for (size_t i = 0; i < o->data.n; i++) {
+    uint64_t skipped;
+    TRY(conversations_read(o->data.items[i].path, &options, write_conversation, c, &skipped, e));
+    c->counts.skipped_bad += (int64_t)skipped;
+  }
   return true;
 }
 
@@ -109,7 +111,7 @@ static bool write_example(conversion *c, const example *x, err *e) {
 }
 
 static bool write_tokens(arena *a, const vkift_data_options *o, conversion *c, err *e) {
-  data_reading r = {.options = o};
+  data_reading r = {.options = *o};
   bool ok = data_reading_open(a, &r, e);
   for (uint64_t i = 0; ok && i < r.data.n; i++) ok = write_example(c, &r.data.items[i], e);
   c->counts.skipped_bad = (int64_t)r.data.skipped_bad;
@@ -121,9 +123,9 @@ static bool write_tokens(arena *a, const vkift_data_options *o, conversion *c, e
 
 // --- the file ----------------------------------------------------------------------------------------------------------
 
-static bool check(const vkift_data_options *o, const char *output, err *e) {
+static bool check(const vkift_data_options *o, vkift_convert_to to, const char *output, err *e) {
   const char *fault = NULL;
-  if (!o->data) fault = "--data is missing: which data?";
+  if (!o->data.n && !(to == VKIFT_CONVERT_TOKENS && o->source.run)) fault = "--data is missing: which data?";
   else if (!output) fault = "--output is missing: which file?";
   if (fault) {
     e->usage = true;
@@ -133,7 +135,7 @@ static bool check(const vkift_data_options *o, const char *output, err *e) {
 }
 
 static bool convert(const vkift_data_options *o, vkift_convert_to to, const char *output, conversion *c, err *e) {
-  TRY(check(o, output, e));
+  TRY(check(o, to, output, e));
   TRY(file_writer_open(output, &c->file, e));
   arena *a = arena_new("data");
   bool ok = to == VKIFT_CONVERT_TOKENS ? write_tokens(a, o, c, e) : write_messages(a, o, c, e);

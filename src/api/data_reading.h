@@ -2,17 +2,21 @@
 #ifndef API_DATA_READING_H
 #define API_DATA_READING_H
 
-#include "data/dataset.h"
+#include "data/survey.h"
 #include "eval/loaded.h"
 
 typedef struct data_reading {
-  const vkift_data_options *options;
-  loaded loaded; // the caller's to close, also after a failure
-  dataset data;
+  vkift_data_options options; // with a run's own data: the run's
+  survey *survey;             // of a check, which reads on after faults; NULL: none
+  loaded loaded;              // the caller's to close, also after a failure
+  dataset data, eval;
+  err fault; // of a check: a part of the data that could not be used at all
   uint32_t max_length;
 } data_reading;
 
 // Of the model no weights. `r` is zero but for its options.
 bool data_reading_open(arena *a, data_reading *r, err *e);
+// An example with the text of each of its tokens.
+bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint64_t index, vkift_data_example *out, err *e);
 
 #endif

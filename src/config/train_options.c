@@ -8,8 +8,9 @@
 
 const char *const objective_names[] = {"sft", "lm", NULL};
 const char *const method_names[] = {"lora", "full", NULL};
-const char *const data_format_names[] = {"auto",     "alpaca",   "messages",      "prompt-completion", "text", "tokens",
-                                         "sharegpt", "segments", "self-instruct", "superni",           NULL};
+const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "prompt-completion", "text",
+                                         "tokens",     "sharegpt", "segments", "self-instruct",     "superni",
+                                         "preference", "labelled", NULL};
 const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
 const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
@@ -62,6 +63,8 @@ const option train_option_table[] = {
     {"use_rslora", OPTION_BOOL, AT(use_rslora), GROUP, .help = "scale by alpha / sqrt(r) instead"},
     {"target_modules", OPTION_LIST, AT(target_modules), GROUP, .unset = "all-linear", .value = "NAMES",
      .help = "layers that get LoRA, with commas between: q_proj,v_proj; all-linear: the seven projections"},
+    {"modules_to_save", OPTION_LIST, AT(modules_to_save), GROUP, .unset = "none", .value = "NAMES",
+     .help = "trained whole beside the LoRA matrices: embed_tokens,lm_head, for control tokens that the model does not know"},
 #undef GROUP
 #define GROUP .group = "Optimisation"
     {"learning_rate", OPTION_NUMBER, AT(learning_rate), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
@@ -162,6 +165,8 @@ bool train_options_check(const vkift_train_options *o, err *e) {
   if (ok && o->augment.num_demonstrations && o->eval_split > 0)
     ok = ERR(
         e, "num_demonstrations and eval_split contradict each other: what is scored would be shown in training; give eval_data");
+  if (ok && o->modules_to_save.n && o->method != VKIFT_LORA)
+    ok = ERR(e, "modules_to_save needs method lora: full trains everything");
   if (ok && o->eval_data && o->eval_split > 0) ok = ERR(e, "eval_data and eval_split contradict each other: give one of them");
   if (!ok) e->usage = true;
   return ok;

@@ -42,6 +42,7 @@ augment *augment_rows_open(const rows_reading *of, const char *name, const void 
   if (!augment_needs_pool(g)) return g;
   dataset_options options = *of->options;
   options.skip_bad_examples = true;
+  options.watch = NULL;
   offer o = {of->options, g};
   err unused = {0};
   rows_reading first = {

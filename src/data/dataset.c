@@ -21,6 +21,7 @@ typedef struct reader {
   tokenised_writer out;
   tokenised_counts counts;
   uint32_t file;          // number of the file that is being read
+  const char *name;       // … and what messages call it
   const augment *augment; // of its examples; NULL: they stay as they are
   bool may_be_empty;      // it is one of several, and another may have the examples
 } reader;
@@ -47,6 +48,17 @@ static bool put(reader *r, draft *d, err *e) {
   return tokenised_put(&r->out, &d->x, r->file, e);
 }
 
+// What becomes of an example that is too long: `n` is what it had.
+static void tell_excess(const reader *r, const example *x, uint32_t n, excess_length happened) {
+  const dataset_watch *w = r->options->watch;
+  if (w && w->excess) w->excess(w->user, r->name, x->origin->task, x->line, n, happened);
+}
+
+static void drop_long(reader *r, const example *x, uint32_t n) {
+  r->counts.dropped_long++;
+  tell_excess(r, x, n, EXCESS_DROP);
+}
+
 static bool put_pieces(reader *r, const draft *whole, err *e) {
   const uint32_t most = r->options->max_length, n = whole->x.n, prompt_n = whole->x.prompt_n;
   uint32_t kept = 0;
@@ -65,17 +77,20 @@ static bool put_pieces(reader *r, const draft *whole, err *e) {
     }
     if (n - from <= most) break; // before `from` could wrap around
   }
-  r->counts.dropped_long += !kept;
+  if (kept) tell_excess(r, &whole->x, n, EXCESS_SPLIT);
+  else drop_long(r, &whole->x, n);
   return true;
 }
 
 static bool put_beginning(reader *r, draft *d, err *e) {
   example *x = &d->x;
+  const uint32_t n = x->n;
   x->n = r->options->max_length;
   if (x->prompt_n > x->n) x->prompt_n = x->n;
   count_targets(d, false);
-  if (!x->n_targets) return r->counts.dropped_long++, true;
+  if (!x->n_targets) return drop_long(r, x, n), true;
   r->counts.truncated++;
+  tell_excess(r, x, n, EXCESS_TRUNCATE);
   return put(r, d, e);
 }
 
@@ -96,7 +111,7 @@ static row_outcome put_example(reader *r, const char *origin, data_format format
     case EXCESS_TRUNCATE: return put_beginning(r, d, e) ? ROW_TAKEN : ROW_STOP;
     case EXCESS_SPLIT: return put_pieces(r, d, e) ? ROW_TAKEN : ROW_STOP;
     case EXCESS_ERROR: ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most, d->x.n); return ROW_BAD;
-    default: r->counts.dropped_long++; return ROW_TAKEN;
+    default: drop_long(r, &d->x, d->x.n); return ROW_TAKEN;
   }
 }
 
@@ -161,6 +176,8 @@ static row_outcome take_example(void *user, const formats_row *row, raw_example 
                     .choices = packed_strings_of(a, raw->choices),
                     .plain = plain,
                     .sketch = r->options->sketches ? sketch(a, raw) : NULL};
+    const dataset_watch *w = r->options->watch;
+    if (m.has_border && w && w->border) w->border(w->user, r->name, place);
     r->counts.without_demonstrations += losses.demonstrations;
     r->counts.truncated += losses.input;
     outcome = put_example(r, origin, row->format, &d, e);
@@ -201,6 +218,7 @@ static bool read_files(reader *r, const dataset_files *files, err *e) {
   for (uint64_t i = 0; i < files->n; i++) {
     const uint64_t n = r->out.n, dropped = r->counts.dropped_long, bad = rows.n_bad;
     r->file = (uint32_t)i;
+    r->name = files->paths[i];
     augment *g = augment_rows_open(&rows, files->paths[i], NULL, 0);
     r->augment = g;
     const bool ok = rows_read(&rows, files->paths[i], e);
@@ -280,7 +298,8 @@ static bool read_through_cache(arena *a, reader *r, const dataset_files *files, 
 
 static bool read_list(arena *a, const dataset_files *files, const dataset_options *options, dataset *set, err *e) {
   reader r = {.options = options, .may_be_empty = files->n > 1};
-  if (options->cache && token_cache_wanted(bytes_of_all(files))) return read_through_cache(a, &r, files, set, e);
+  if (options->cache && !options->watch && token_cache_wanted(bytes_of_all(files)))
+    return read_through_cache(a, &r, files, set, e);
   return read_to_memory(a, &r, files, set, e);
 }
 
@@ -292,7 +311,7 @@ bool dataset_read(arena *a, const char *path, const dataset_options *options, da
 
 bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t size, const dataset_options *options,
                          dataset *set, err *e) {
-  reader r = {.options = options};
+  reader r = {.options = options, .name = name};
   rows_reading rows = {.options = options, .on = take_example, .user = &r};
   const char **files = ARENA_ARRAY(a, const char *, 1);
   files[0] = arena_strdup(a, name);

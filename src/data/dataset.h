@@ -67,6 +67,8 @@ typedef enum data_format {
   DATA_SEGMENTS,
   DATA_SELF_INSTRUCT,
   DATA_SUPERNI,
+  DATA_PREFERENCE,
+  DATA_LABELLED,
   DATA_PACK, // rows of labelled data through dataset_options.pack
 } data_format;
 typedef enum excess_length { EXCESS_DEFAULT, EXCESS_DROP, EXCESS_TRUNCATE, EXCESS_SPLIT, EXCESS_ERROR } excess_length;
@@ -77,6 +79,18 @@ typedef struct augmentation {
   double persona, length_constraint, definition; // share of the examples that could have one
   const struct task_notes *notes;                // definitions and personas of tasks (task_notes.h); NULL: none
 } augmentation;
+
+// Told of what happens while files are read: for a person who wants to know. Each may be NULL. A reading that is watched is
+// never found in the cache.
+typedef struct dataset_watch {
+  void *user;
+  void (*file)(void *user, const char *file, data_format format, bool has_lines); // behind its last example
+  void (*bad)(void *user, const char *file, const char *fault);                   // an example that cannot be used
+  // An example of a task (NULL: the file's) at `line` had n tokens, too many: it was dropped, cut or split.
+  void (*excess)(void *user, const char *file, const char *task, uint32_t line, uint32_t n, excess_length happened);
+  // A token of the example stands across the border of a target: it counts by its last byte.
+  void (*border)(void *user, const char *file, uint32_t line);
+} dataset_watch;
 
 typedef struct dataset_options {
   const tokenizer *tokenizer;
@@ -103,6 +117,7 @@ typedef struct dataset_options {
   bool cache;    // tokens of a large data set are kept on disk, and found there the next time (token_cache.h)
   bool (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes); // while data are tokenised; false stops. NULL: none
   void *progress_user;
+  const dataset_watch *watch; // NULL: nobody
 } dataset_options;
 
 // Appends the examples of one file (JSON array, JSON Lines, one JSON object, or a table) to `set`. Errors name file, line and

@@ -12,7 +12,7 @@
 
 typedef struct shape {
   const char *name;
-  data_format format;  // DATA_AUTO: not read yet
+  data_format format;
   const char *keys[2]; // a row that has them all is of this shape
 } shape;
 
@@ -22,12 +22,12 @@ static const shape shapes[] = {
     {"sharegpt", DATA_SHAREGPT, {"conversations"}},
     {"self-instruct", DATA_SELF_INSTRUCT, {"instruction", "instances"}},
     {"Super-NaturalInstructions", DATA_SUPERNI, {"Definition", "Instances"}},
-    {"preference", DATA_AUTO, {"chosen", "rejected"}},
+    {"preference", DATA_PREFERENCE, {"chosen", "rejected"}},
     {"alpaca", DATA_ALPACA, {"instruction", "output"}},
     {"prompt/completion", DATA_PROMPT_COMPLETION, {"prompt", "completion"}},
     {"pre-tokenised", DATA_TOKENS, {"input_ids"}},
     {"segments", DATA_SEGMENTS, {"segments"}},
-    {"labelled", DATA_AUTO, {"text", "label"}},
+    {"labelled", DATA_LABELLED, {"text", "label"}},
     {"text", DATA_TEXT, {"text"}},
     {"template pack", DATA_PACK, {""}}, // said by the file, never by a row
 };
@@ -88,8 +88,7 @@ static bool check_object(const json *row, err *e) {
 bool formats_detect(const json *row, data_format *format, err *e) {
   TRY(check_object(row, e));
   const shape *s = shape_of(row->root);
-  if (s && s->format != DATA_AUTO) return *format = s->format, true;
-  if (s) return ERR(e, "%s: found a row of the format %s, which is not supported yet", row->origin, s->name);
+  if (s) return *format = s->format, true;
   text keys = {0};
   char buffer[QUOTE_BYTES];
   int n = 0;
@@ -101,8 +100,9 @@ bool formats_detect(const json *row, data_format *format, err *e) {
   ERR(e,
       "%s: expected the fields of a known format (\"messages\"; \"conversations\"; \"instruction\" and \"output\"; \"prompt\" "
       "and "
-      "\"completion\"; \"text\"; \"segments\"; \"input_ids\"; \"instruction\" and \"instances\"; \"Definition\" and "
-      "\"Instances\"), found %s%s",
+      "\"completion\"; \"text\"; \"text\" and \"label\"; \"segments\"; \"input_ids\"; \"chosen\" and \"rejected\"; "
+      "\"instruction\" and "
+      "\"instances\"; \"Definition\" and \"Instances\"), found %s%s",
       row->origin, n ? keys.data : "no fields", n > 6 ? ", …" : "");
   text_free(&keys);
   return false;
@@ -214,6 +214,8 @@ static bool read_one(arena *a, const formats_row *r, uint32_t i, raw_example *ou
     case DATA_SELF_INSTRUCT: return formats_read_self_instruct(a, r, i, out, e);
     case DATA_SUPERNI: return formats_read_superni(a, r, i, out, e);
     case DATA_PACK: out->place = i + 1; return template_pack_render(a, o->pack, d, r->templates[i], out, e);
+    case DATA_PREFERENCE: return formats_read_preference(a, d, o, out, e);
+    case DATA_LABELLED: return formats_read_labelled(a, d, out, e);
     case DATA_AUTO: break;
   }
   REQUIRE(false, "%s: a format that was not recognised", d->origin);

@@ -51,7 +51,7 @@ typedef struct formats_row {
 
 const char *formats_name(data_format format);
 
-// The format of a row, by its fields. Formats that are known but not read yet are refused by name.
+// The format of a row, by its fields.
 bool formats_detect(const json *row, data_format *format, err *e);
 
 // Checks a row's shape and reads what its examples share. `detected`: the format was taken from the first row, so that a

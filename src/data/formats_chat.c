@@ -91,8 +91,7 @@ static bool read_message(arena *a, const json *d, const char *where, const cJSON
   return true;
 }
 
-// Appends the messages of the list d.key to out.
-static bool read_list(arena *a, const json *d, const char *key, bool trains, raw_example *out, err *e) {
+bool formats_read_list(arena *a, const json *d, const char *key, bool trains, raw_example *out, err *e) {
   cJSON *list;
   TRY(json_array(d, d->root, "", key, &list, e));
   message *all = ARENA_ARRAY(a, message, out->n_messages + (uint64_t)cJSON_GetArraySize(list));
@@ -123,7 +122,7 @@ static uint32_t behind_last_answer(const raw_example *x) {
 }
 
 bool formats_read_messages(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e) {
-  TRY(read_list(a, d, "messages", !o->train_on_last, out, e));
+  TRY(formats_read_list(a, d, "messages", !o->train_on_last, out, e));
   TRY(add_tools(a, d, out, e));
   uint32_t last = behind_last_answer(out);
   if (!o->train_on_last || !last) return true;
@@ -138,8 +137,8 @@ bool formats_read_prompt_completion(arena *a, const json *d, raw_example *out, e
   if (cJSON_IsArray(prompt)) {
     if (!cJSON_IsArray(completion))
       return formats_unexpected(d, "completion", "a list of messages, as the prompt is", completion, e);
-    TRY(read_list(a, d, "prompt", false, out, e));
-    TRY(read_list(a, d, "completion", true, out, e));
+    TRY(formats_read_list(a, d, "prompt", false, out, e));
+    TRY(formats_read_list(a, d, "completion", true, out, e));
     return add_tools(a, d, out, e);
   }
   out->messages = ARENA_ARRAY(a, message, 2);

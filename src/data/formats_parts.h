@@ -19,6 +19,12 @@ bool formats_check_personas(const json *d, const char *where, strings personas, 
 bool formats_read_messages(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);
 bool formats_read_sharegpt(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);
 bool formats_read_prompt_completion(arena *a, const json *d, raw_example *out, err *e);
+// Appends the messages of the list d.key. `trains`: whether its assistant turns carry loss unless they say otherwise.
+bool formats_read_list(arena *a, const json *d, const char *key, bool trains, raw_example *out, err *e);
+
+// formats_judged.c — what other objectives learn from: pairs of answers, labels.
+bool formats_read_preference(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);
+bool formats_read_labelled(arena *a, const json *d, raw_example *out, err *e);
 
 // formats_pairs.c — instruction and answer.
 bool formats_read_alpaca(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);

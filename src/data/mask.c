@@ -7,6 +7,11 @@ static bool is_added(const token *t) {
   return t->end == 0; // it stands for no byte
 }
 
+// A space that a tokenizer puts behind a control token stands for none either: it is no text of the byte before it.
+static bool is_empty(const token *t) {
+  return t->begin == t->end;
+}
+
 // What a post-processor adds behind the text (an EOS, say) is left out: the prompt has its own end.
 static void drop_added_end(token_list *l, uint64_t length) {
   while (length && l->n && is_added(&l->items[l->n - 1])) l->n--;
@@ -18,8 +23,9 @@ static void to_arena(arena *a, const token_list *l, const char *target, uint64_t
   for (uint32_t i = 0; i < out->n; i++) {
     const token *t = &l->items[i];
     out->ids[i] = t->id;
-    out->target[i] = target ? !is_added(t) && target[t->end - 1] : true;
+    out->target[i] = target ? !is_empty(t) && target[t->end - 1] : true;
     out->prompt_n += t->end <= prompt_end;
+    out->has_border |= target && !is_empty(t) && target[t->begin] != target[t->end - 1];
   }
 }
 

@@ -12,6 +12,7 @@ typedef struct masked {
   uint8_t *target; // [n]: 1 where the token carries loss. A token across the border of a target counts by its last byte
   uint32_t n;
   uint32_t prompt_n; // tokens before the last answer; all of them where the text ends with the generation prompt
+  bool has_border;   // some token stands across the border of a target
 } masked;
 
 // What training and generation both feed to the model. Content never becomes a control token. Alpaca has in front what

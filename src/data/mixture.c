@@ -80,18 +80,51 @@ static bool same_example(const example *x, const example *y) {
          !memcmp(x->target, y->target, x->n);
 }
 
-uint64_t mixture_drop_duplicates(dataset *set) {
-  arena *a = arena_new("a search for duplicates");
-  table seen = table_new(a, set, same_example);
-  bool *twice = ARENA_ARRAY(a, bool, set->n);
+typedef uint64_t (*hash_function)(const example *x);
+
+// Marks the examples of `set` that are the same as one of `among`, or where that is NULL as an earlier one of their own.
+static near_duplicates mark_same(const dataset *set, const dataset *among, hash_function hash, same_function same, bool *marked) {
+  near_duplicates found = {.similarity = 1};
+  arena *a = arena_new("a search for equal examples");
   uint64_t passed = 0;
-  for (uint64_t i = 0; i < set->n; i++) {
-    twice[i] = table_put(&seen, hash_of(&set->items[i]), &set->items[i]);
-    if (twice[i] || set->items[i].plain) dataset_passed(set, &set->items[i], &passed); // its bytes were looked at
+  table seen = table_new(a, among ? among : set, same);
+  for (uint64_t i = 0; among && i < among->n; i++) {
+    table_put(&seen, hash(&among->items[i]), &among->items[i]);
+    dataset_passed(among, &among->items[i], &passed);
   }
-  uint64_t n = drop(set, twice);
+  for (uint64_t i = 0; i < set->n && !(among && !among->n); i++) {
+    const example *x = &set->items[i], *y = among ? table_find(&seen, hash(x), x) : table_put(&seen, hash(x), x);
+    marked[i] = y;
+    dataset_passed(set, x, &passed);
+    if (!y) continue;
+    if (!found.n++) found.first = x, found.is_like = y;
+  }
+  arena_free(a);
+  return found;
+}
+
+static near_duplicates find_same(const dataset *set, const dataset *among, hash_function hash, same_function same) {
+  arena *a = arena_new("which examples are equal");
+  const near_duplicates found = mark_same(set, among, hash, same, ARENA_ARRAY(a, bool, set->n));
+  arena_free(a);
+  return found;
+}
+
+static uint64_t drop_same(dataset *set, const dataset *among, hash_function hash, same_function same) {
+  arena *a = arena_new("which examples are equal");
+  bool *marked = ARENA_ARRAY(a, bool, set->n);
+  mark_same(set, among, hash, same, marked);
+  const uint64_t n = drop(set, marked);
   arena_free(a);
   return n;
+}
+
+near_duplicates mixture_duplicates(const dataset *set) {
+  return find_same(set, NULL, hash_of, same_example);
+}
+
+uint64_t mixture_drop_duplicates(dataset *set) {
+  return drop_same(set, NULL, hash_of, same_example);
 }
 
 // --- leakage ---
@@ -124,22 +157,29 @@ uint64_t *mixture_hash_prompts(arena *a, const dataset *set) {
   return hashes;
 }
 
+near_duplicates mixture_leaked(const dataset *train, const dataset *eval) {
+  return find_same(train, eval, hash_prompt, same_prompt);
+}
+
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval) {
-  arena *a = arena_new("a search for leakage");
-  table asked = table_new(a, eval, same_prompt);
-  bool *leaked = ARENA_ARRAY(a, bool, train->n);
+  return drop_same(train, eval, hash_prompt, same_prompt);
+}
+
+near_duplicates mixture_other_answers(const dataset *set) {
+  near_duplicates found = {0};
+  arena *a = arena_new("a search for prompts with several answers");
   uint64_t passed = 0;
-  for (uint64_t i = 0; i < eval->n; i++) {
-    table_put(&asked, hash_prompt(&eval->items[i]), &eval->items[i]);
-    dataset_passed(eval, &eval->items[i], &passed);
+  table asked = table_new(a, set, same_prompt);
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example *x = &set->items[i];
+    if (!x->prompt_n || x->prompt_n == x->n) continue;
+    const example *y = table_put(&asked, hash_prompt(x), x);
+    dataset_passed(set, x, &passed);
+    if (!y || same_example(x, y)) continue;
+    if (!found.n++) found.first = x, found.is_like = y;
   }
-  for (uint64_t i = 0; eval->n && i < train->n; i++) {
-    leaked[i] = table_find(&asked, hash_prompt(&train->items[i]), &train->items[i]);
-    dataset_passed(train, &train->items[i], &passed);
-  }
-  uint64_t n = drop(train, leaked);
   arena_free(a);
-  return n;
+  return found;
 }
 
 // --- tasks ---

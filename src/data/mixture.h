@@ -1,12 +1,20 @@
-// What is done to a whole training set before it is trained on: duplicates, limits of tasks, leakage. Each keeps the order
-// of what stays, and returns how many examples went.
+// What is done to a whole training set before it is trained on: duplicates, limits of tasks, leakage. What drops or limits
+// keeps the order of what stays, and returns how many examples went; the others say what is there.
 #ifndef DATA_MIXTURE_H
 #define DATA_MIXTURE_H
 
 #include "base/arena.h"
 #include "data/dataset.h"
 
+// Examples that are like an earlier one, or like one of another set.
+typedef struct near_duplicates {
+  uint64_t n;
+  const example *first, *is_like; // the first of them
+  double similarity;              // … of these two
+} near_duplicates;
+
 // Examples with the tokens and targets of an earlier one.
+near_duplicates mixture_duplicates(const dataset *set);
 uint64_t mixture_drop_duplicates(dataset *set);
 
 // Of tasks with more than `most` examples, those that draw the lowest numbers by `seed` and index stay.
@@ -14,16 +22,14 @@ uint64_t mixture_limit_tasks(dataset *set, uint64_t most, uint64_t seed);
 
 // Training examples whose prompt (all tokens, where there is none) is that of an example of `eval`: what would be scored
 // has been seen.
+near_duplicates mixture_leaked(const dataset *train, const dataset *eval);
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval);
 
 // The sorted hashes of its prompts, [set->n].
 uint64_t *mixture_hash_prompts(arena *a, const dataset *set);
 
-typedef struct near_duplicates {
-  uint64_t n;                     // examples that are much like an earlier one
-  const example *first, *is_like; // the first of them
-  double similarity;
-} near_duplicates;
+// Examples that have the prompt of an earlier one, but not its answer. Nothing is removed.
+near_duplicates mixture_other_answers(const dataset *set);
 
 // By their sketches (dataset_options.sketches), from an estimated similarity of 0.8 on. Nothing is removed.
 near_duplicates mixture_near_duplicates(const dataset *set);

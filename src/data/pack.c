@@ -69,6 +69,22 @@ void pack_examples(arena *a, const example *const *examples, uint32_t n, const p
 
 // --- one row's arrays ---
 
+packed_row pack_new_row(arena *a, const pack_limits *limits) {
+  const uint64_t n = limits->tokens, t = target_capacity(limits);
+  return (packed_row){.tokens = ARENA_ARRAY(a, int32_t, n),
+                      .positions = ARENA_ARRAY(a, int32_t, n),
+                      .key_ranges = ARENA_ARRAY(a, int32_t, 4 * n),
+                      .rng_keys = ARENA_ARRAY(a, int32_t, 3 * n),
+                      .target_rows = ARENA_ARRAY(a, int32_t, t),
+                      .target_ids = ARENA_ARRAY(a, int32_t, t),
+                      .target_weights = ARENA_ARRAY(a, float, t),
+                      .inverse = ARENA_ARRAY(a, int32_t, n),
+                      .embed_ids = ARENA_ARRAY(a, int32_t, n),
+                      .embed_starts = ARENA_ARRAY(a, int32_t, n + 1),
+                      .embed_positions = ARENA_ARRAY(a, int32_t, n),
+                      .counts = ARENA_ARRAY(a, int32_t, 4)};
+}
+
 static void clear(const pack_limits *limits, packed_row *out) {
   size_t n = limits->tokens, t = target_capacity(limits), bytes = sizeof(int32_t);
   memset(out->tokens, 0, n * bytes);

@@ -46,6 +46,9 @@ typedef struct packed_row {
   int32_t *counts;          // [4]: tokens, targets, distinct ids, 0
 } packed_row;
 
+// Arrays of the host's for one row.
+packed_row pack_new_row(arena *a, const pack_limits *limits);
+
 // `window`: of sliding-window attention, in tokens; 0: none. What a row leaves unused is 0 (inverse: −1).
 void pack_fill(const pack_row *row, const pack_limits *limits, uint32_t window, uint32_t epoch, packed_row *out);
 

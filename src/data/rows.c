@@ -13,7 +13,10 @@ typedef struct file_reading {
 } file_reading;
 
 // false ends the reading; a fault that is skipped does not.
-static bool skip(rows_reading *r, const err *fault, err *e) {
+static bool skip(file_reading *f, const err *fault, err *e) {
+  rows_reading *r = f->r;
+  const dataset_watch *w = r->options->watch;
+  if (w && w->bad) w->bad(w->user, f->items.lines.name, fault->message);
   if (!r->options->skip_bad_examples) return ERR(e, "%s", fault->message);
   if (!r->n_bad++) r->first_bad = *fault;
   return true;
@@ -27,7 +30,7 @@ static bool read_example(file_reading *f, const formats_row *row, uint32_t i, ui
   const row_outcome outcome = formats_read(one, row, i, &raw, &fault) ? r->on(r->user, row, &raw, place, &fault) : ROW_BAD;
   arena_free(one);
   if (outcome == ROW_STOP) return ERR(e, "%s", fault.message);
-  return outcome == ROW_TAKEN || skip(r, &fault, e);
+  return outcome == ROW_TAKEN || skip(f, &fault, e);
 }
 
 static bool read_row(file_reading *f, arena *a, const json *doc, uint32_t item_place, err *e) {
@@ -35,8 +38,8 @@ static bool read_row(file_reading *f, arena *a, const json *doc, uint32_t item_p
   const bool detected = o->format == DATA_AUTO;
   formats_row row;
   err fault = {0};
-  if (f->format == DATA_AUTO && !formats_detect(doc, &f->format, &fault)) return skip(f->r, &fault, e);
-  if (!formats_open(a, doc, item_place, f->format, detected, o, &row, &fault)) return skip(f->r, &fault, e);
+  if (f->format == DATA_AUTO && !formats_detect(doc, &f->format, &fault)) return skip(f, &fault, e);
+  if (!formats_open(a, doc, item_place, f->format, detected, o, &row, &fault)) return skip(f, &fault, e);
   for (uint32_t i = 0; i < row.n; i++) {
     const uint32_t place = !f->items.lines.is_document ? item_place : row.places ? row.places[i] : 1;
     TRY(read_example(f, &row, i, place, e));
@@ -53,7 +56,7 @@ static bool read_item(file_reading *f, const jsonl_item *item, err *e) {
     ok = read_row(f, a, &doc, item->place, e);
     json_free(&doc);
   } else {
-    ok = skip(f->r, &fault, e);
+    ok = skip(f, &fault, e);
   }
   arena_free(a);
   return ok;
@@ -66,7 +69,7 @@ static bool read_next(file_reading *f, bool *more, err *e) {
   *more = status != JSONL_END;
   switch (status) {
     case JSONL_ITEM: return read_item(f, &item, e);
-    case JSONL_BAD: return skip(f->r, &fault, e);
+    case JSONL_BAD: return skip(f, &fault, e);
     case JSONL_BROKEN: return ERR(e, "%s", fault.message);
     case JSONL_END: break;
   }
@@ -92,6 +95,8 @@ static bool read_all(arena *a, rows_reading *r, const char *name, const char *da
       gone = at;
     }
   }
+  const dataset_watch *w = o->watch;
+  if (w && w->file) w->file(w->user, name, f.format, !f.items.lines.is_array && !f.items.lines.is_document);
   return true;
 }
 

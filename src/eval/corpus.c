@@ -20,6 +20,8 @@ static data_format format_of(vkift_data_format f) {
     case VKIFT_DATA_SEGMENTS: return DATA_SEGMENTS;
     case VKIFT_DATA_SELF_INSTRUCT: return DATA_SELF_INSTRUCT;
     case VKIFT_DATA_SUPERNI: return DATA_SUPERNI;
+    case VKIFT_DATA_PREFERENCE: return DATA_PREFERENCE;
+    case VKIFT_DATA_LABELLED: return DATA_LABELLED;
     default: return DATA_AUTO;
   }
 }

@@ -61,11 +61,15 @@ bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e) {
   return prompt_choose(a, l->model, template, &l->prompt, e);
 }
 
-static bool load_adapter(arena *a, loaded *l, const char *path, err *e) {
-  adapter_config c;
-  TRY(adapter_read_config(a, path, &c, e));
-  if (!adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", path);
-  return adapter_upload(l->adapter, path, 0, l->device, l->heap, e);
+static bool load_weights(arena *a, loaded *l, const char *from, load_type type, err *e) {
+  adapter_config c = {0};
+  TRY(!from || adapter_read_config(a, from, &c, e));
+  if (!adapter_choose_whole(l->model, &c, e)) return err_prefix(e, "%s", from);
+  load_declare(a, l->model, NULL, false, type);
+  TRY(load_upload(l->model, l->device, l->heap, 0, e));
+  if (!from) return true;
+  if (!adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", from);
+  return adapter_upload(l->adapter, from, 0, l->device, l->heap, e);
 }
 
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
@@ -79,9 +83,7 @@ bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
   l->staging = heap_new(l->device, "host side of the model", GPU_MEMORY_STAGING);
   // A run is asked with the weights as it was trained on them.
   const bool as_run = l->is_run && source->weight_dtype == VKIFT_WEIGHT_AUTO;
-  load_declare(a, l->model, NULL, loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype));
-  TRY(load_upload(l->model, l->device, l->heap, 0, e));
-  return !adapter_path || load_adapter(a, l, adapter_path, e);
+  return load_weights(a, l, adapter_path, loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype), e);
 }
 
 void loaded_close(loaded *l) {

@@ -1,4 +1,4 @@
-// W' = W + s · B A, computed in f32 on the host, one parameter at a time.
+// W' = W + s · B A, or what the adapter has whole, computed in f32 on the host, one parameter at a time.
 #include "eval/merge.h"
 
 #include <string.h>
@@ -12,6 +12,12 @@ typedef struct merging {
   weights file; // the adapter's tensors
   float scale;
 } merging;
+
+static const char *whole_name(const adapter *ad, const model_param *p) {
+  for (uint32_t i = 0; ad && i < ad->n_whole; i++)
+    if (ad->whole[i].param == p) return ad->whole[i].name;
+  return NULL;
+}
 
 // [rows, cols] values of one of the adapter's tensors.
 static float *read_tensor(const merging *w, arena *a, const tensor *t) {
@@ -37,6 +43,12 @@ static void add_term(const merging *w, const model_param *p, float *out) {
 static bool merged_values(void *user, const model_param *p, float *out, err *e) {
   (void)e; // the adapter was checked when it was opened
   const merging *w = user;
+  const char *whole = whole_name(w->loaded.adapter, p);
+  if (whole) {
+    const weight *x = weights_find(&w->file, whole);
+    dtype_to_f32(x->type, x->data, out, (uint64_t)p->shape[0] * p->shape[1]);
+    return true;
+  }
   model_read_param(w->loaded.model, p, 0, out);
   if (p->lora) add_term(w, p, out);
   return true;
@@ -46,7 +58,8 @@ static bool open_adapter(arena *a, merging *w, const char *path, err *e) {
   adapter_config c;
   TRY(adapter_read_config(a, path, &c, e));
   w->scale = (float)adapter_scale(&c);
-  if (!adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e)) return err_prefix(e, "%s", path);
+  if (!adapter_choose_whole(w->loaded.model, &c, e) || !adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e))
+    return err_prefix(e, "%s", path);
   return adapter_open_weights(a, w->loaded.adapter, path, &w->file, e);
 }
 

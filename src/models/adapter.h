@@ -12,6 +12,8 @@ typedef struct adapter_config {
   bool rslora;
   const char *const *targets; // modules, "q_proj"; n_targets 0: all seven projections
   uint32_t n_targets;
+  const char *const *whole; // modules_to_save: "embed_tokens", "lm_head"
+  uint32_t n_whole;
 } adapter_config;
 
 typedef struct adapter_entry {
@@ -20,15 +22,27 @@ typedef struct adapter_entry {
   tensor *a, *b;
 } adapter_entry;
 
+// A parameter that the adapter has whole. A tied embedding stands in the file under both its names, as PEFT, which would
+// untie the two otherwise, needs it.
+typedef struct adapter_whole {
+  const char *name; // PEFT key
+  model_param *param;
+} adapter_whole;
+
 typedef struct adapter {
   adapter_config config;
+  adapter_whole whole[2];
+  uint32_t n_whole;
   adapter_entry *entries;
   uint32_t n;
 } adapter;
 
+// Marks what the adapter has whole (modules_to_save), before load_declare. With a tied embedding both names must be there.
+bool adapter_choose_whole(model *m, const adapter_config *config, err *e);
 // Declares A [r, in] and B [out, r] beside every targeted weight of the model and hooks them in (model_param.lora).
 // With `train` they are trained parameters there; else frozen ones, which adapter_upload gives memory.
 bool adapter_declare(arena *a, model *m, const adapter_config *config, params *train, adapter **out, err *e);
+uint64_t adapter_elements(const adapter *ad);  // of all A and B
 double adapter_scale(const adapter_config *c); // alpha / r, or alpha / √r for rsLoRA
 
 // Reads adapter_config.json of a PEFT directory. What would change the result and is not known is refused by name.
@@ -37,7 +51,7 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *config, err 
 // failure: weights_close.
 bool adapter_open_weights(arena *a, const adapter *ad, const char *dir, weights *w, err *e);
 // Allocates frozen tensors (heap; trained ones have memory already) and uploads the values: from a PEFT directory, or
-// with dir NULL fresh: A uniform in ±1/√in, B zero.
+// with dir NULL fresh: A uniform in ±1/√in, B zero. What it has whole is in place already (load_upload), and is only replaced.
 bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_device *d, gpu_heap *heap, err *e);
 // Writes both files into an existing directory. base_name: for base_model_name_or_path, never an absolute path.
 bool adapter_write(const adapter *ad, const char *dir, const char *base_name, gpu_device *d, err *e);

@@ -21,8 +21,8 @@ static bool refuse_what_we_lack(const json *d, err *e) {
     TRY(json_bool_or(d, d->root, "", off[i], &on, e));
     if (on) return ERR(e, "%s: %s: expected false, found true: not supported", d->origin, off[i]);
   }
-  const char *empty[] = {"rank_pattern",      "alpha_pattern",   "modules_to_save",   "layers_to_transform",
-                         "layer_replication", "exclude_modules", "target_parameters", "trainable_token_indices"};
+  const char *empty[] = {"rank_pattern",    "alpha_pattern",     "layers_to_transform",    "layer_replication",
+                         "exclude_modules", "target_parameters", "trainable_token_indices"};
   for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, empty[i]);
     if (v && !cJSON_IsNull(v) && (v->child || !(cJSON_IsObject(v) || cJSON_IsArray(v))))
@@ -43,21 +43,31 @@ static bool refuse_what_we_lack(const json *d, err *e) {
   return true;
 }
 
+static bool read_names(arena *a, const json *d, const char *key, const char *const **out, uint32_t *n, err *e) {
+  const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, key);
+  char found[64];
+  if (!cJSON_IsArray(v) || !v->child)
+    return ERR(e, "%s: %s: expected a list of module names, found %s", d->origin, key, v ? json_describe(v, found) : "nothing");
+  const char **list = ARENA_ARRAY(a, const char *, cJSON_GetArraySize(v));
+  for (const cJSON *item = v->child; item; item = item->next) {
+    if (!cJSON_IsString(item)) return ERR(e, "%s: %s: expected names, found %s", d->origin, key, json_describe(item, found));
+    list[(*n)++] = arena_strdup(a, item->valuestring);
+  }
+  *out = list;
+  return true;
+}
+
 static bool read_targets(arena *a, const json *d, adapter_config *c, err *e) {
   const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, "target_modules");
   if (cJSON_IsString(v) && !strcmp(v->valuestring, "all-linear")) return true;
-  char found[64];
-  if (!cJSON_IsArray(v) || !v->child)
-    return ERR(e, "%s: target_modules: expected a list of module names, found %s", d->origin,
-               v ? json_describe(v, found) : "nothing");
-  const char **list = ARENA_ARRAY(a, const char *, cJSON_GetArraySize(v));
-  for (const cJSON *item = v->child; item; item = item->next) {
-    if (!cJSON_IsString(item))
-      return ERR(e, "%s: target_modules: expected names, found %s", d->origin, json_describe(item, found));
-    list[c->n_targets++] = arena_strdup(a, item->valuestring);
-  }
-  c->targets = list;
-  return true;
+  return read_names(a, d, "target_modules", &c->targets, &c->n_targets, e);
+}
+
+// null, or a list that may be empty.
+static bool read_whole(arena *a, const json *d, adapter_config *c, err *e) {
+  const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, "modules_to_save");
+  if (!v || cJSON_IsNull(v) || (cJSON_IsArray(v) && !v->child)) return true;
+  return read_names(a, d, "modules_to_save", &c->whole, &c->n_whole, e);
 }
 
 bool adapter_read_config(arena *a, const char *dir, adapter_config *c, err *e) {
@@ -69,7 +79,7 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *c, err *e) {
   bool ok = refuse_what_we_lack(&d, e) && json_u32(&d, d.root, "", "r", &c->r, e) &&
             json_number(&d, d.root, "", "lora_alpha", &c->alpha, e) &&
             json_number_or(&d, d.root, "", "lora_dropout", &c->dropout, e) &&
-            json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) && read_targets(a, &d, c, e);
+            json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) && read_targets(a, &d, c, e) && read_whole(a, &d, c, e);
   if (ok && (c->r < 1 || c->r > 4096)) ok = ERR(e, "%s: r: expected 1 to 4096, found %u", path, c->r);
   if (ok && !(c->alpha > 0 && isfinite((float)c->alpha)))
     ok = ERR(e, "%s: lora_alpha: expected a number above 0, found %g", path, c->alpha);
@@ -97,7 +107,8 @@ static bool write_config(const adapter *ad, const char *path, const char *base_n
   cJSON_AddBoolToObject(o, "init_lora_weights", true);
   cJSON_AddNumberToObject(o, "lora_alpha", c->alpha);
   cJSON_AddNumberToObject(o, "lora_dropout", c->dropout);
-  cJSON_AddNullToObject(o, "modules_to_save");
+  if (c->n_whole) cJSON_AddItemToObject(o, "modules_to_save", cJSON_CreateStringArray(c->whole, (int)c->n_whole));
+  else cJSON_AddNullToObject(o, "modules_to_save");
   cJSON_AddStringToObject(o, "peft_type", "LORA");
   cJSON_AddNumberToObject(o, "r", c->r);
   cJSON_AddItemToObject(o, "rank_pattern", cJSON_CreateObject());
@@ -118,27 +129,42 @@ static bool write_config(const adapter *ad, const char *path, const char *base_n
   return ok;
 }
 
+typedef struct named {
+  const char *name;
+  const tensor *t;
+} named;
+
 static int by_tensor_name(const void *a, const void *b) {
-  return strcmp((*(tensor *const *)a)->name, (*(tensor *const *)b)->name);
+  return strcmp(((const named *)a)->name, ((const named *)b)->name);
+}
+
+static named *list_tensors(const adapter *ad, arena *a, uint64_t *n) {
+  named *list = ARENA_ARRAY(a, named, 2 * (uint64_t)ad->n + ad->n_whole);
+  *n = 0;
+  for (uint32_t i = 0; i < ad->n; i++) {
+    list[(*n)++] = (named){ad->entries[i].a_name, ad->entries[i].a};
+    list[(*n)++] = (named){ad->entries[i].b_name, ad->entries[i].b};
+  }
+  for (uint32_t i = 0; i < ad->n_whole; i++) list[(*n)++] = (named){ad->whole[i].name, ad->whole[i].param->t};
+  qsort(list, (size_t)*n, sizeof *list, by_tensor_name);
+  return list;
 }
 
 static bool write_weights(const adapter *ad, arena *a, const char *path, gpu_device *d, err *e) {
-  const uint64_t n = 2 * (uint64_t)ad->n;
-  tensor **list = ARENA_ARRAY(a, tensor *, n);
+  uint64_t n;
+  const named *list = list_tensors(ad, a, &n);
   safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, n);
-  for (uint32_t i = 0; i < ad->n; i++) list[2 * i] = ad->entries[i].a, list[2 * i + 1] = ad->entries[i].b;
-  qsort(list, (size_t)n, sizeof *list, by_tensor_name);
   for (uint64_t i = 0; i < n; i++)
-    rows[i] = (safetensors_tensor){list[i]->name, DTYPE_F32, 2, {list[i]->shape[0], list[i]->shape[1]}};
+    rows[i] = (safetensors_tensor){list[i].name, DTYPE_F32, 2, {list[i].t->shape[0], list[i].t->shape[1]}};
   static const char *const metadata[][2] = {{"format", "pt"}};
   safetensors_writer w;
   TRY(safetensors_create(path, rows, n, metadata, 1, &w, e));
   bool ok = true;
   for (uint64_t i = 0; ok && i < n; i++) {
     arena *scratch = arena_new("adapter tensor");
-    void *values = arena_alloc(scratch, tensor_bytes(list[i]));
-    ok = gpu_download(d, list[i]->memory, values, tensor_bytes(list[i]), e) &&
-         safetensors_write(&w, values, tensor_bytes(list[i]), e);
+    void *values = arena_alloc(scratch, tensor_bytes(list[i].t));
+    ok = gpu_download(d, list[i].t->memory, values, tensor_bytes(list[i].t), e) &&
+         safetensors_write(&w, values, tensor_bytes(list[i].t), e);
     arena_free(scratch);
   }
   if (ok) return safetensors_commit(&w, e);

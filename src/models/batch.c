@@ -13,6 +13,10 @@ uint32_t batch_most_tokens(const model *m, const gpu_device *d) {
   return tokens > MOST_GROUPS ? MOST_GROUPS : (uint32_t)tokens;
 }
 
+uint64_t batch_round(uint64_t tokens) {
+  return (tokens + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP;
+}
+
 bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t longest, uint32_t *capacity, err *e) {
   const uint32_t most = batch_most_tokens(m, d);
   if (longest > most)
@@ -20,7 +24,7 @@ bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t
                longest, most, most);
   if (want < longest) want = longest;
   if (want > most) want = most;
-  const uint64_t rounded = (want + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP;
+  const uint64_t rounded = batch_round(want);
   *capacity = rounded < most ? (uint32_t)rounded : most;
   return true;
 }

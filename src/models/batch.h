@@ -23,6 +23,8 @@ typedef struct batch {
 // The most tokens that one row may have on a device: a binding holds a whole activation, so that the widest
 // one bounds it; and no dispatch has more than 65,535 groups along an axis, each for a token or more.
 uint32_t batch_most_tokens(const model *m, const gpu_device *d);
+// Up to a whole step of capacities.
+uint64_t batch_round(uint64_t tokens);
 // The capacity for rows of about `want` tokens: at least the longest example, in whole steps where the device has room.
 bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t longest, uint32_t *capacity, err *e);
 

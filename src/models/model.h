@@ -50,6 +50,7 @@ typedef struct model_param {
   const weight *source;       // in the file; NULL with random initialisation
   tensor *t;                  // on the device once loaded
   model_lora *lora;           // NULL: no adapter
+  bool whole;                 // an adapter has it whole (adapter_choose_whole)
 } model_param;
 
 struct model_family;

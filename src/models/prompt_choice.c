@@ -12,10 +12,14 @@ static bool is_built_in(const char *name) {
 }
 
 // A template written for other models: its end of a turn would be learned as a row of letters, and no tool would stop there.
-static bool check_end_of_turn(const model *m, const char *name, const prompt_style *style, err *e) {
-  if (!*style->end_of_turn || tokenizer_id(m->tokenizer, style->end_of_turn) >= 0) return true;
-  return ERR(e, "%s: the chat template ends a turn with %s, which is no token of %s: use --chat-template alpaca", name,
-             style->end_of_turn, m->path);
+// Other marks may be such rows: Zephyr's <|user|> is no token of its tokenizer.
+static bool check_ends_of_turns(const model *m, const char *name, const prompt_style *style, err *e) {
+  const char *const ends[] = {style->end_of_turn, style->end_between};
+  for (int i = 0; i < 2; i++)
+    if (*ends[i] && tokenizer_id(m->tokenizer, ends[i]) < 0)
+      return ERR(e, "%s: the chat template ends a turn with %s, which is no token of %s: use --chat-template alpaca", name,
+                 ends[i], m->path);
+  return true;
 }
 
 // Its text; of a built-in name, which is no path, whatever lies in the working directory, the name itself.
@@ -38,5 +42,5 @@ bool prompt_choose(arena *a, const model *m, const char *chat_template, prompt_s
   if (chat_template) TRY(read_template(a, chat_template, &source, e));
   TRY(prompt_from_template(a, name, source, m->bos_text, m->eos_text, style, e));
   if (style->kind == PROMPT_ALPACA) style->bos = mask_added_bos(m->tokenizer); // no template asks for it: the tokenizer may
-  return check_end_of_turn(m, name, style, e);
+  return check_ends_of_turns(m, name, style, e);
 }

@@ -14,27 +14,34 @@ static const char *adapter_start(const vkift_train_options *o) {
   return o->resume ? NULL : o->adapter;
 }
 
-static bool declare_adapter(arena *a, setup *s, const vkift_train_options *o, err *e) {
-  adapter_config c = {.r = (uint32_t)o->lora_r,
-                      .alpha = o->lora_alpha,
-                      .dropout = o->lora_dropout,
-                      .rslora = o->use_rslora,
-                      .targets = o->target_modules.items,
-                      .n_targets = (uint32_t)o->target_modules.n};
+// What an adapter to go on from says wins over the options.
+static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *o, adapter_config *c, err *e) {
+  *c = (adapter_config){.r = (uint32_t)o->lora_r,
+                        .alpha = o->lora_alpha,
+                        .dropout = o->lora_dropout,
+                        .rslora = o->use_rslora,
+                        .targets = o->target_modules.items,
+                        .n_targets = (uint32_t)o->target_modules.n,
+                        .whole = o->modules_to_save.items,
+                        .n_whole = (uint32_t)o->modules_to_save.n};
   const char *from = adapter_start(o);
   if (from) {
-    TRY(adapter_read_config(a, from, &c, e));
-    if (o->lora_dropout > 0) c.dropout = o->lora_dropout;
+    TRY(adapter_read_config(a, from, c, e));
+    if (o->lora_dropout > 0) c->dropout = o->lora_dropout;
   }
-  if (c.n_targets == 1 && !strcmp(c.targets[0], "all-linear")) c.n_targets = 0;
-  if (adapter_declare(a, s->model, &c, &s->params, &s->adapter, e)) return true;
+  if (c->n_targets == 1 && !strcmp(c->targets[0], "all-linear")) c->n_targets = 0;
+  if (adapter_choose_whole(s->model, c, e)) return true;
   return from ? err_prefix(e, "%s", from) : false;
 }
 
 static bool declare(arena *a, setup *s, const vkift_train_options *o, err *e) {
+  const bool full = o->method == VKIFT_FULL;
+  adapter_config c;
+  TRY(full || choose_adapter(a, s, o, &c, e));
   params_init(&s->params, a);
-  load_declare(a, s->model, o->method == VKIFT_FULL ? &s->params : NULL, loaded_type(o->weight_dtype));
-  if (o->method == VKIFT_LORA) TRY(declare_adapter(a, s, o, e));
+  load_declare(a, s->model, &s->params, full, loaded_type(o->weight_dtype));
+  if (!full && !adapter_declare(a, s->model, &c, &s->params, &s->adapter, e))
+    return adapter_start(o) ? err_prefix(e, "%s", adapter_start(o)) : false;
   params_layout(&s->params, device_plan(s->device)->max_chunk_bytes);
   return true;
 }
@@ -79,6 +86,11 @@ static uint64_t budget(const gpu_device *d) {
   return bytes / 10 * 9;
 }
 
+uint64_t setup_wanted_tokens(const corpus *c, const vkift_train_options *o) {
+  const uint64_t step_tokens = (c->train.n_tokens * (uint64_t)o->batch_size / c->train.n) * 5 / 4;
+  return step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY;
+}
+
 // As asked; else one row for a whole step where that is within DEFAULT_CAPACITY.
 static bool first_capacity(const setup *s, const corpus *c, const vkift_train_options *o, uint32_t *out, err *e) {
   if (o->micro_batch_tokens) {
@@ -92,8 +104,7 @@ static bool first_capacity(const setup *s, const corpus *c, const vkift_train_op
     *out = (uint32_t)o->micro_batch_tokens;
     return true;
   }
-  const uint64_t step_tokens = (c->train.n_tokens * (uint64_t)o->batch_size / c->train.n) * 5 / 4;
-  return batch_capacity(s->model, s->device, step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY, c->longest, out, e);
+  return batch_capacity(s->model, s->device, setup_wanted_tokens(c, o), c->longest, out, e);
 }
 
 static bool does_not_fit(const setup *s, const need *n, uint64_t bytes, err *e) {
@@ -128,7 +139,7 @@ static void describe(const setup *s, const need *n, text *note) {
   text_printf(note,
               "%llu parameters, %llu trained; %.0f MiB on the device (weights %.0f, training state %.0f, activations %.0f) with "
               "rows of %u tokens%s",
-              (unsigned long long)(s->model->n_parameters + (s->adapter ? s->params.n_elements : 0)),
+              (unsigned long long)(s->model->n_parameters + (s->adapter ? adapter_elements(s->adapter) : 0)),
               (unsigned long long)s->params.n_elements, (double)need_total(n) / MIB, (double)n->frozen / MIB,
               (double)n->trained / MIB, (double)n->activations / MIB, s->choice.capacity,
               s->choice.recompute ? ", gradient checkpointing on" : "");

@@ -14,6 +14,9 @@ typedef struct setup_choice {
   bool recompute;
 } setup_choice;
 
+// Tokens of a row that hold a whole step of ordinary examples, within bounds: what a device with room for it gets.
+uint64_t setup_wanted_tokens(const corpus *c, const vkift_train_options *o);
+
 typedef struct setup {
   model *model;
   gpu_device *device;

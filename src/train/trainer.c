@@ -11,6 +11,7 @@
 #include "config/train_options.h"
 #include "data/prefetch.h"
 #include "models/prompt_choice.h"
+#include "models/prompt_trained.h"
 #include "models/save.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
@@ -102,6 +103,7 @@ static void fill_defaults(trainer *t) {
     o->lora_dropout = c->dropout;
     o->use_rslora = c->rslora;
     o->target_modules = (vkift_strings){c->targets, c->n_targets};
+    o->modules_to_save = (vkift_strings){c->whole, c->n_whole};
   }
   if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_FULL ? 2e-5 : 2e-4;
   o->max_length = t->corpus.max_length;
@@ -228,6 +230,18 @@ static bool check_f32(const vkift_train_options *o, err *e) {
   return true;
 }
 
+// LoRA by itself trains no rows of the embedding: a token that the model does not know would stay unknown. (What an adapter to
+// go on from has trained is not known yet.)
+static bool warn_of_untrained(const trainer *t, err *e) {
+  text warning = {0};
+  const vkift_train_options *o = &t->options;
+  const bool ok = o->method != VKIFT_LORA || o->adapter || o->modules_to_save.n ||
+                  prompt_describe_untrained(t->model, &t->prompt, &warning, e);
+  if (ok && warning.length) note(t, arena_printf(t->memory, "warning: %s", warning.data));
+  text_free(&warning);
+  return ok;
+}
+
 static bool start(trainer *t, err *e) {
   vkift_train_options *o = &t->options;
   TRY(train_options_check(o, e));
@@ -235,6 +249,7 @@ static bool start(trainer *t, err *e) {
   TRY(open_run_dir(t, e));
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
   TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
+  TRY(warn_of_untrained(t, e));
   TRY(corpus_read(t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
   say_device(t);

@@ -212,7 +212,8 @@ adapter 'adapter_model.safetensors' rm bad/adapter_model.safetensors
 adapter 'use_dora: expected false, found true' adapter_config use_dora true
 adapter 'r: expected 1 to 4096, found 0' adapter_config r 0
 adapter 'rank_pattern' adapter_config rank_pattern '{"q_proj": 4}'
-adapter 'modules_to_save' adapter_config modules_to_save '["lm_head"]'
+adapter 'modules_to_save' adapter_config modules_to_save '["score"]'
+adapter 'lm_head.weight' adapter_config modules_to_save '["lm_head"]'
 adapter 'peft_type: expected LORA, found IA3' adapter_config peft_type '"IA3"'
 adapter 'bias' adapter_config bias '"all"'
 adapter 'target_modules' adapter_config target_modules '["c_attn"]'

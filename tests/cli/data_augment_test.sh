@@ -46,7 +46,7 @@ expect 0 vkift data check "${data[@]}" "${all[@]}"
 prints ' examples get demonstrations'
 prints ' examples get a length constraint'
 expect 0 vkift data check "${data[@]}" --num-demonstrations 16
-prints '! 120 examples lack demonstrations, which would make them longer than 512 tokens: --max-length'
+prints '120 examples have fewer demonstrations, so that they fit: --max-length'
 expect 0 vkift data check "${data[@]}" --persona-ratio 1 --json
 python3 -c 'import json; r = json.load(open("out")); assert (r["with_persona"], r["with_definition"]) == (40, 0), r' || fail "data check --json"
 
@@ -106,7 +106,7 @@ expect 2 vkift eval --model model --data rows.jsonl --persona-ratio 1
 says "unknown option --persona-ratio"
 printf '%s\n' '{"instruction": "a", "output": "b"}' '{"instruction": "a", "output": "b", "personas": "P"}' >bad.jsonl
 expect 1 vkift data check --model model --data bad.jsonl --num-demonstrations 1
-says 'bad.jsonl:2: personas: expected a list of strings, found a string "P"'
+prints 'bad.jsonl:2: personas: expected a list of strings, found a string "P"'
 train=(--model model --chat-template chatml --data rows.jsonl --max-steps 2 --batch-size 4 --max-length 512)
 expect 2 vkift train "${train[@]}" --num-demonstrations 1 --eval-split 0.1 --output-dir none
 says "num_demonstrations and eval_split contradict each other"

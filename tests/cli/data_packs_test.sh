@@ -37,7 +37,7 @@ prints "mine.csv:2"
 prints "mine.csv:4"
 expect 0 vkift data check --model model --chat-template chatml --data mine.yaml
 prints "2 examples"
-prints "mine "
+prints "mine.csv "
 expect 0 vkift data render --chat-template chatml --data mine.yaml --json
 prints '"text": "<|im_start|>user\nWhat do you think of this? No.\n\nOptions:\n- bad\n- good<|im_end|>'
 expect 0 vkift train --model model --chat-template chatml --batch-size 2 --max-steps 1 --output-dir run --data mine.yaml:2

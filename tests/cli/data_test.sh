@@ -34,13 +34,13 @@ CHECK
 expect 0 vkift data check "${data[@]}"
 prints '3 examples'
 prints '  greet '
-prints '1 examples are there more than once'
-prints "1 answers end in a literal marker, which the model would learn to write: --strip-suffix '<|endoftext|>'"
-prints '1 examples spell a control token'
+prints '1 example is there already'
+prints "1 answer ends in a literal marker, which the model would learn to write; it is $WORK/data.jsonl:3: --strip-suffix '<|endoftext|>'"
+prints '1 example spells a control token'
 expect 0 vkift data show "${data[@]}" --index 2 --strip-suffix '<|endoftext|>'
 prints '[[the <|im_end|> sign<|im_end|>]]'
 expect 0 vkift data check "${data[@]}" --json
-python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); assert r["duplicates"] == 1 and [t["name"] for t in r["tasks"]] == ["greet", "write"]' "$WORK/out" ||
+python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); assert r["examples"] - r["left"] == 1 and [t["name"] for t in r["tasks"]] == ["greet", "write"]' "$WORK/out" ||
   fail "data check --json"
 expect 1 vkift data show "${data[@]}" --index 3
 says 'there is no example 3'

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "models/adapter.h"
+#include "models/load.h"
 #include "support/tiny_model.h"
 
 // As PEFT 0.15 writes it, with everything that it has.
@@ -70,6 +71,11 @@ static void refuses_what_would_change_the_result(void **state) {
       {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": \"8\"}", "lora_alpha: expected a finite number, found a string"},
       {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, \"lora_dropout\": 1, \"target_modules\": [\"q_proj\"]}",
        "lora_dropout: expected 0 to below 1, found 1"},
+      {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, \"target_modules\": [\"q_proj\"], \"modules_to_save\": "
+       "\"lm_head\"}",
+       "modules_to_save: expected a list of module names, found a string \"lm_head\""},
+      {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, \"target_modules\": [\"q_proj\"], \"modules_to_save\": [3]}",
+       "modules_to_save: expected names, found the number 3"},
       {"{\"peft_type\": \"LORA\"", "line 1"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -148,8 +154,55 @@ static void all_linear_is_seven_projections_a_layer(void **state) {
   arena_free(a);
 }
 
+static void has_parameters_whole(void **state) {
+  (void)state;
+  arena *a = arena_new("adapter");
+  static const char *const both[] = {"lm_head", "embed_tokens"}, *const head[] = {"lm_head"},
+                           *const wrong[] = {"embed_tokens", "score"};
+  adapter_config c = {
+      .r = 2, .alpha = 2, .targets = (const char *const[]){"q_proj"}, .n_targets = 1, .whole = both, .n_whole = 2};
+  for (int tied = 0; tied < 2; tied++) {
+    model *m = open_tiny(a);
+    m->config.tie_embeddings = tied;
+    if (tied) m->n_params--; // the head, which comes last
+    params p;
+    adapter *ad;
+    err e = {0};
+    params_init(&p, a);
+    if (!adapter_choose_whole(m, &c, &e)) fail_msg("%s", e.message);
+    load_declare(a, m, &p, false, LOAD_F16);
+    if (!adapter_declare(a, m, &c, &p, &ad, &e)) fail_msg("%s", e.message);
+    assert_int_equal(p.n, 2 * 3 + (tied ? 1 : 2));
+    assert_int_equal(ad->n_whole, 2);
+    assert_string_equal(ad->whole[0].name, "base_model.model.model.embed_tokens.weight");
+    assert_string_equal(ad->whole[1].name, "base_model.model.lm_head.weight");
+    assert_int_equal(ad->whole[0].param == ad->whole[1].param, tied);
+    for (uint32_t i = 0; i < m->n_params; i++) {
+      const model_param *x = &m->params[i];
+      const bool whole = x->role == PARAM_EMBEDDING || x->role == PARAM_HEAD;
+      assert_int_equal(x->t->needs_grad, whole);
+      assert_int_equal(x->t->type, whole ? DTYPE_F32 : DTYPE_F16);
+    }
+    err why = {0};
+    const adapter_config half = {.whole = head, .n_whole = 1}, unknown = {.whole = wrong, .n_whole = 2}, none = {0};
+    assert_int_equal(adapter_choose_whole(m, &half, &why), !tied);
+    if (tied)
+      assert_non_null(
+          strstr(why.message,
+                 "expected both embed_tokens and lm_head, since this model has one matrix for the two, found lm_head alone"));
+    why = (err){0};
+    assert_false(adapter_choose_whole(m, &unknown, &why));
+    assert_string_equal(why.message, "modules_to_save: expected embed_tokens and lm_head, found \"score\"");
+    assert_true(adapter_choose_whole(m, &none, NULL));
+    assert_false(model_head(m)->whole);
+    model_close(m);
+  }
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(has_parameters_whole),
       cmocka_unit_test(reads_what_peft_writes),
       cmocka_unit_test(refuses_what_would_change_the_result),
       cmocka_unit_test(adds_to_the_weights_that_it_names),

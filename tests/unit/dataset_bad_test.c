@@ -45,8 +45,6 @@ static const bad_file bad_files[] = {
     {"7\n", 0, "bad.jsonl:1: expected an object, found the number 7"},
     {"{}\n", 0, "expected the fields of a known format"},
     {"{\"question\":\"a\",\"answer\":\"b\"}", 0, "found \"question\", \"answer\""},
-    {"{\"prompt\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0, "the format preference, which is not supported yet"},
-    {"{\"text\":\"a\",\"label\":\"b\"}", 0, "the format labelled, which is not supported yet"},
     {GOOD "{\"text\":\"a\"}", 0,
      "bad.jsonl:2: expected a row of the format prompt/completion, as the first example is, found one of the format text"},
     {GOOD "{\"prompt\":\"a\"}", 0, "bad.jsonl:2: completion: expected a string, found nothing"},

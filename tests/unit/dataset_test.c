@@ -171,6 +171,35 @@ static void straddling_tokens_count_by_their_last_byte(void **state) {
   data_fixture_end(&f);
 }
 
+// Llama 2's tokenizer puts a space of its own behind a control token in the text: it is no byte of the answer before it.
+static void a_space_that_no_text_has_carries_no_loss(void **state) {
+  (void)state;
+  const char *path = test_path(test_shared_data(), "models/stories260K/hf/tokenizer.json");
+  data_fixture f = data_fixture_begin("alpaca", false);
+  prompt_style style;
+  err e = {0};
+  tokenizer_free(f.t);
+  if (!tokenizer_read(f.a, path, &f.t, &e) || !prompt_from_template(f.a, "test", NULL, "", "</s>", &style, &e))
+    fail_msg("%s", e.message);
+  f.options.tokenizer = f.t;
+  f.options.vocab_size = tokenizer_vocab_size(f.t);
+  f.options.prompt = &style;
+  dataset set =
+      data_fixture_read(&f, "m.jsonl",
+                        "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"},"
+                        "{\"role\":\"user\",\"content\":\"c\"},{\"role\":\"assistant\",\"content\":\"d\"}]}");
+  const example *x = set.items;
+  const int32_t end = tokenizer_id(f.t, "</s>");
+  uint32_t n_ends = 0;
+  for (uint32_t i = 1; i < x->n; i++) {
+    if (x->ids[i - 1] == end) assert_false(x->target[i]);
+    n_ends += x->ids[i] == end && x->target[i];
+  }
+  assert_int_equal(n_ends, 2);
+  assert_int_equal(x->n_targets, 4); // b, its end, d, its end
+  data_fixture_end(&f);
+}
+
 static void lengths(void **state) {
   (void)state;
   const char *data =
@@ -369,6 +398,7 @@ int main(void) {
       cmocka_unit_test(token_rows),
       cmocka_unit_test(bos_stands_where_the_tokenizer_or_the_template_has_it),
       cmocka_unit_test(straddling_tokens_count_by_their_last_byte),
+      cmocka_unit_test(a_space_that_no_text_has_carries_no_loss),
       cmocka_unit_test(lengths),
       cmocka_unit_test(splits_are_seeded_and_complete),
       cmocka_unit_test(copies_are_split_together),

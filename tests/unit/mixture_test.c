@@ -65,6 +65,29 @@ static void leaked_prompts_are_dropped(void **state) {
   data_fixture_end(&f);
 }
 
+static void check_pair(near_duplicates found, uint64_t n, uint32_t line, uint32_t like) {
+  assert_int_equal(found.n, n);
+  if (!n) return;
+  assert_int_equal(found.first->line, line);
+  assert_int_equal(found.is_like->line, like);
+}
+
+static void equal_examples_are_counted_with_their_first_pair(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin("chatml", false);
+  const char *const rows[][2] = {{"x", "y"}, {"a", "b"}, {"a", "c"}, {"a", "b"}, {"x", "z"}, {"a", "b"}};
+  const char *const eval_rows[][2] = {{"q", "b"}, {"a", "z"}};
+  dataset set = pairs(&f, rows, 6), eval = pairs(&f, eval_rows, 2), none = {0};
+  check_pair(mixture_duplicates(&set), 2, 4, 2);
+  check_pair(mixture_leaked(&set, &eval), 4, 2, 2);
+  check_pair(mixture_leaked(&set, &none), 0, 0, 0);
+  check_pair(mixture_other_answers(&set), 2, 3, 2); // an equal example is no other answer
+  assert_int_equal(set.n, 6);                       // nothing is removed
+  set = data_fixture_read(&f, "t.jsonl", "{\"text\":\"same\"}\n{\"text\":\"same and more\"}\n");
+  check_pair(mixture_other_answers(&set), 0, 0, 0); // texts have no prompt
+  data_fixture_end(&f);
+}
+
 static dataset three_tasks(data_fixture *f) {
   text data = {0};
   for (int i = 0; i < 60; i++)
@@ -203,9 +226,13 @@ static void near_duplicates_are_found(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(exact_duplicates_are_dropped),   cmocka_unit_test(leaked_prompts_are_dropped),
-      cmocka_unit_test(tasks_are_numbered_and_limited), cmocka_unit_test(an_epoch_caps_its_tasks),
-      cmocka_unit_test(sketches_estimate_resemblance),  cmocka_unit_test(near_duplicates_are_found),
+      cmocka_unit_test(equal_examples_are_counted_with_their_first_pair),
+      cmocka_unit_test(exact_duplicates_are_dropped),
+      cmocka_unit_test(leaked_prompts_are_dropped),
+      cmocka_unit_test(tasks_are_numbered_and_limited),
+      cmocka_unit_test(an_epoch_caps_its_tasks),
+      cmocka_unit_test(sketches_estimate_resemblance),
+      cmocka_unit_test(near_duplicates_are_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,20 +29,7 @@ static void make_examples(arena *a, uint64_t seed, uint32_t n, example *examples
 
 static packed_row buffers(arena *a, const pack_limits *limits) {
   uint32_t n = limits->tokens, t = limits->targets ? limits->targets : n;
-  packed_row out = {
-      .tokens = ARENA_ARRAY(a, int32_t, n),
-      .positions = ARENA_ARRAY(a, int32_t, n),
-      .key_ranges = ARENA_ARRAY(a, int32_t, 4 * n),
-      .rng_keys = ARENA_ARRAY(a, int32_t, 3 * n),
-      .target_rows = ARENA_ARRAY(a, int32_t, t),
-      .target_ids = ARENA_ARRAY(a, int32_t, t),
-      .target_weights = ARENA_ARRAY(a, float, t),
-      .inverse = ARENA_ARRAY(a, int32_t, n),
-      .embed_ids = ARENA_ARRAY(a, int32_t, n),
-      .embed_starts = ARENA_ARRAY(a, int32_t, n + 1),
-      .embed_positions = ARENA_ARRAY(a, int32_t, n),
-      .counts = ARENA_ARRAY(a, int32_t, 4),
-  };
+  packed_row out = pack_new_row(a, limits);
   memset(out.tokens, 0x55, n * sizeof(int32_t)); // what an earlier row left behind
   memset(out.target_rows, 0x55, t * sizeof(int32_t));
   memset(out.embed_starts, 0x55, (n + 1) * sizeof(int32_t));

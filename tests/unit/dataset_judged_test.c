@@ -1,0 +1,111 @@
+// Preference and labelled rows as sft reads them: what is learned, in every usual shape, and rows that are wrong.
+#include "support/test.h"
+
+#include <string.h>
+
+#include "support/data_fixture.h"
+
+#define SYSTEM "<|im_start|>system\n"
+#define USER "<|im_start|>user\n"
+#define END "<|im_end|>\n"
+#define ASSISTANT "<|im_start|>assistant\n"
+#define U(text) "{\"role\":\"user\",\"content\":\"" text "\"}"
+#define A(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
+#define HH "\\n\\nHuman: hi\\n\\nAssistant: yes?\\n\\nHuman: why\\n\\nAssistant:"
+
+static const struct {
+  const char *row, *shown;
+} good_rows[] = {
+    // A prompt with two answers, as strings and as lists.
+    {"{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"r\"}", USER "q" END ASSISTANT "[c<|im_end|>]\n"},
+    {"{\"prompt\":\"q\",\"chosen\":[" A("c") "],\"rejected\":[" A("r") "]}", USER "q" END ASSISTANT "[c<|im_end|>]\n"},
+    {"{\"prompt\":[{\"role\":\"system\",\"content\":\"s\"}," U("q") "," A("a") "," U("p") "],\"chosen\":[" A(
+         "c") "],\"rejected\":[" A("r") "]}",
+     SYSTEM "s" END USER "q" END ASSISTANT "a" END USER "p" END ASSISTANT "[c<|im_end|>]\n"},
+    {"{\"prompt\":[" U("q") "],\"chosen\":\"c\",\"rejected\":\"r\"}", USER "q" END ASSISTANT "[c<|im_end|>]\n"},
+    // UltraFeedback: the lists hold the prompt too. Without any prompt it is what they share.
+    {"{\"prompt\":\"q\",\"chosen\":[" U("q") "," A("c") "],\"rejected\":[" U("q") "," A("r") "],\"score_chosen\":9}",
+     USER "q" END ASSISTANT "[c<|im_end|>]\n"},
+    {"{\"chosen\":[" U("q") "," A("a") "," U("p") "," A("c") "],\"rejected\":[" U("q") "," A("a") "," U("p") "," A("r") "]}",
+     USER "q" END ASSISTANT "a" END USER "p" END ASSISTANT "[c<|im_end|>]\n"},
+    {"{\"chosen\":[" U("q") "," A("c") "," U("p") "," A("d") "],\"rejected\":[" U("q") "," A("r") "]}",
+     USER "q" END ASSISTANT "[c<|im_end|>]\n" USER "p" END ASSISTANT "[d<|im_end|>]\n"},
+    {"{\"chosen\":[" U("q") "," A("c") "],\"rejected\":[" U("q") "," A("c") "]}", USER "q" END ASSISTANT "[c<|im_end|>]\n"},
+    // HH: dialogues in one text, with or without a prompt of its own.
+    {"{\"chosen\":\"" HH " c\",\"rejected\":\"" HH " r\"}",
+     USER "hi" END ASSISTANT "yes?" END USER "why" END ASSISTANT "[c<|im_end|>]\n"},
+    {"{\"prompt\":\"" HH "\",\"chosen\":\"c\",\"rejected\":\"r\"}",
+     USER "hi" END ASSISTANT "yes?" END USER "why" END ASSISTANT "[c<|im_end|>]\n"},
+    // Labels.
+    {"{\"text\":\"good film\",\"label\":\"positive\"}", USER "good film" END ASSISTANT "[positive<|im_end|>]\n"},
+    {"{\"text\":\"bad film\",\"label\":1,\"label_names\":[\"no\",\"yes\"]}", USER "bad film" END ASSISTANT "[yes<|im_end|>]\n"},
+};
+
+static void chosen_answers_and_names_of_labels_are_learned(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin("chatml", false);
+  for (size_t i = 0; i < sizeof good_rows / sizeof *good_rows; i++) {
+    dataset set = data_fixture_read(&f, "d.jsonl", good_rows[i].row);
+    assert_int_equal(set.n, 1);
+    assert_string_equal(data_fixture_show(&f, set.items), good_rows[i].shown);
+  }
+  dataset set = data_fixture_read(&f, "d.jsonl", "{\"text\":\"t\",\"label\":0,\"label_names\":[\"no\",\"yes\"]}");
+  assert_int_equal(set.items->choices->n, 2);
+  assert_string_equal(packed_next(set.items->choices->data), "yes");
+  assert_string_equal(set.items->answer, "no");
+  f.options.train_on_last = true;
+  set = data_fixture_read(&f, "d.jsonl", good_rows[6].row);
+  assert_string_equal(data_fixture_show(&f, set.items), USER "q" END ASSISTANT "c" END USER "p" END ASSISTANT "[d<|im_end|>]\n");
+  f.options.format = DATA_TEXT; // the text alone is what was asked for
+  set = data_fixture_read(&f, "d.jsonl", good_rows[10].row);
+  assert_string_equal(data_fixture_show(&f, set.items), "g[ood film<|endoftext|>]");
+  data_fixture_end(&f);
+}
+
+static const struct {
+  const char *row, *message;
+} bad_rows[] = {
+    {"{\"prompt\":\"q\",\"chosen\":5,\"rejected\":\"r\"}",
+     "bad.jsonl:1: chosen: expected a string or a list of messages, found the number 5"},
+    {"{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":{}}", "rejected: expected a string or a list of messages, found an object"},
+    {"{\"prompt\":7,\"chosen\":\"c\",\"rejected\":\"r\"}", "prompt: expected a string or a list of messages, found the number 7"},
+    {"{\"prompt\":\"q\",\"chosen\":[" U("q") ",4],\"rejected\":[" U("q") "," A("r") "]}",
+     "chosen[1]: expected an object with \"role\" and \"content\", found the number 4"},
+    {"{\"prompt\":\"q\",\"chosen\":[" A("c") "],\"rejected\":[{\"role\":\"bot\",\"content\":\"r\"}]}",
+     "rejected[0].role: expected "},
+    {"{\"chosen\":\"c\",\"rejected\":\"r\"}",
+     "bad.jsonl:1: chosen, rejected: expected a \"prompt\", or conversations that begin with the same messages, found neither"},
+    {"{\"chosen\":[" U("q") "," A("c") "],\"rejected\":[" U("p") "," A("r") "]}", "begin with the same messages, found neither"},
+    {"{\"prompt\":\"q\",\"chosen\":[],\"rejected\":[]}",
+     "chosen: expected an answer of the assistant behind the prompt, found none"},
+    {"{\"prompt\":\"q\",\"chosen\":[" U("q") "," A("a") "," U("x") "],\"rejected\":[" U("q") "," A("a") "," U("y") "]}",
+     "chosen: expected an answer of the assistant behind the prompt, found none"},
+    {"{\"prompt\":\"q\",\"chosen\":\"\",\"rejected\":\"r\"}", "message 2: expected an answer to learn, found an empty one"},
+    {"{\"prompt\":[],\"chosen\":[" A("c") "],\"rejected\":[" A("r") "]}", "begin with the same messages, found neither"},
+    {"{\"text\":5,\"label\":\"a\"}", "bad.jsonl:1: text: expected a string, found the number 5"},
+    {"{\"text\":\"t\",\"label\":\"\"}", "message 2: expected an answer to learn, found an empty one"},
+    {"{\"text\":\"t\",\"label\":1}",
+     "label: expected a string, or \"label_names\" with what the number stands for, found the number 1"},
+    {"{\"text\":\"t\",\"label\":true}", "label: expected a string, or a number with its name in \"label_names\", found true"},
+    {"{\"text\":\"t\",\"label\":2,\"label_names\":[\"no\",\"yes\"]}",
+     "label: expected the place of a name in \"label_names\", counted from 0, found the number 2"},
+    {"{\"text\":\"t\",\"label\":-1,\"label_names\":[\"no\"]}", "label: expected the place of a name"},
+    {"{\"text\":\"t\",\"label\":0.5,\"label_names\":[\"no\",\"yes\"]}", "label: expected the place of a name"},
+    {"{\"text\":\"t\",\"label\":0,\"label_names\":[1]}", "label_names: expected strings only, found the number 1"},
+};
+
+static void bad_rows_are_refused(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin("chatml", false);
+  for (size_t i = 0; i < sizeof bad_rows / sizeof *bad_rows; i++)
+    data_fixture_refuse(&f, "bad.jsonl", bad_rows[i].row, strlen(bad_rows[i].row), bad_rows[i].message);
+  data_fixture_end(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(chosen_answers_and_names_of_labels_are_learned),
+      cmocka_unit_test(bad_rows_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
