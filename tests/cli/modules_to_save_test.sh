@@ -4,7 +4,7 @@
 here=$SOURCE_DIR/tests/cli
 python3 "$here/tiny.py" model "$WORK/model" && python3 "$here/tiny.py" data "$WORK/data.jsonl" 9 || exit 1
 cd "$WORK" || exit 1
-cp -r model tied && python3 "$here/whole.py" tie tied || exit 1
+cp -r model tied && python3 "$here/modules_to_save.py" tie tied || exit 1
 
 check() { # SCRIPT COMMAND…
   checks=$((checks + 1)) last="$*"
@@ -24,14 +24,14 @@ score() { # FILE OPTIONS…
 
 for model in model tied; do
   train $model $model-run "${whole[@]}" --lora-r 3 --log-tensor-norms
-  check whole.py files $model-run $model "$([ $model = tied ] && echo true || echo false)"
+  check modules_to_save.py files $model-run $model "$([ $model = tied ] && echo true || echo false)"
   score run.out $model-run
   score base.out --model $model
   check lora.py losses base.out run.out differ
   score adapter.out --model $model --adapter $model-run/adapter
   check lora.py losses run.out adapter.out
   expect 0 vkift export --merge $model-run --output-dir $model-merged
-  check whole.py merged $model-run $model-merged
+  check modules_to_save.py merged $model-run $model-merged
   score merged.out --model $model-merged
   check lora.py losses run.out merged.out
   # A resumed run has the bits of one that was not stopped.
@@ -51,7 +51,7 @@ done
 
 # The first step's gradients of embedding and head are those of full training, where B is zero and changes nothing.
 train model full --method full --log-tensor-norms
-check whole.py norms model-run full
+check modules_to_save.py norms model-run full
 
 # --- what is refused
 expect 1 vkift train --model tied --data data.jsonl --chat-template chatml --modules-to-save embed_tokens --output-dir x
@@ -62,7 +62,7 @@ expect 2 vkift train --model model --data data.jsonl --method full "${whole[@]}"
 says 'modules_to_save needs method lora: full trains everything'
 expect 1 vkift eval --model tied --adapter model-run/adapter --data data.jsonl
 says 'tensor base_model.model.lm_head.weight: expected the values of base_model.model.model.embed_tokens.weight'
-python3 "$here/whole.py" spoil tied-run/adapter
+python3 "$here/modules_to_save.py" spoil tied-run/adapter
 expect 1 vkift export --merge tied-run --output-dir spoiled
 says 'since this model has one matrix for the two, found others'
 python3 "$here/tiny.py" set model-run/adapter/adapter_config.json modules_to_save null

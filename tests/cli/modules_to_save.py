@@ -1,10 +1,10 @@
 """What --modules-to-save writes.
 
-whole.py tie MODEL                     makes a model's head its embedding
-whole.py files RUN MODEL TIED          RUN/adapter has embedding and head whole, trained where the data has tokens only
-whole.py merged RUN EXPORT             EXPORT has the adapter's embedding and head, bit for bit
-whole.py spoil ADAPTER                 changes one value of the adapter's head
-whole.py norms RUN FULL                the first step's gradient norms of embedding and head are those of full training
+modules_to_save.py tie MODEL                     makes a model's head its embedding
+modules_to_save.py files RUN MODEL TIED          RUN/adapter has embedding and head whole, trained where the data has tokens only
+modules_to_save.py merged RUN EXPORT             EXPORT has the adapter's embedding and head, bit for bit
+modules_to_save.py spoil ADAPTER                 changes one value of the adapter's head
+modules_to_save.py norms RUN FULL                the first step's gradient norms of embedding and head are those of full training
 """
 import json
 import sys
