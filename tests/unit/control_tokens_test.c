@@ -32,7 +32,7 @@ static const struct {
     {"alpaca: history, user", "{\"instruction\":\"i\",\"output\":\"o\",\"history\":[[@,\"a\"],[\"u\",\"a\"]]}", 0},
     {"alpaca: history, answer", "{\"instruction\":\"i\",\"output\":\"o\",\"history\":[[\"u\",@]]}", 0},
 #define TURN(role, content) "{\"role\":\"" role "\",\"content\":" content "}"
-#define CALL(name, arguments) \
+#define CALL(name, arguments)                                                                                    \
   "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"type\":\"function\",\"function\":{\"name\":" name \
   ",\"arguments\":" arguments "}}]}"
     {"messages: system", "{\"messages\":[" TURN("system", "@") "," TURN("user", "\"u\"") "," TURN("assistant", "\"a\"") "]}", 0},
@@ -63,17 +63,21 @@ static const struct {
     {"sharegpt: human", "{\"conversations\":[" SAYS("human", "@") "," SAYS("gpt", "\"a\"") "]}", 0},
     {"sharegpt: gpt", "{\"conversations\":[" SAYS("human", "\"u\"") "," SAYS("gpt", "@") "]}", 0},
     {"sharegpt: function_call",
-     "{\"conversations\":[" SAYS("human", "\"u\"") "," SAYS("function_call", "@") "," SAYS("observation", "\"o\"") ","
-     SAYS("gpt", "\"a\"") "]}", TEMPLATE},
+     "{\"conversations\":[" SAYS("human", "\"u\"") "," SAYS("function_call", "@") "," SAYS("observation", "\"o\"") "," SAYS(
+         "gpt", "\"a\"") "]}",
+     TEMPLATE},
     {"sharegpt: observation",
-     "{\"conversations\":[" SAYS("human", "\"u\"") "," SAYS("function_call", "\"c\"") "," SAYS("observation", "@") ","
-     SAYS("gpt", "\"a\"") "]}", TEMPLATE},
+     "{\"conversations\":[" SAYS("human", "\"u\"") "," SAYS("function_call", "\"c\"") "," SAYS("observation", "@") "," SAYS(
+         "gpt", "\"a\"") "]}",
+     TEMPLATE},
     {"sharegpt: tool",
-     "{\"conversations\":[" SAYS("human", "\"u\"") "," SAYS("function_call", "\"c\"") "," SAYS("tool", "@") ","
-     SAYS("gpt", "\"a\"") "]}", TEMPLATE},
+     "{\"conversations\":[" SAYS("human", "\"u\"") "," SAYS("function_call", "\"c\"") "," SAYS("tool", "@") "," SAYS(
+         "gpt", "\"a\"") "]}",
+     TEMPLATE},
     {"sharegpt: tools",
-     "{\"tools\":\"[{\\\"name\\\":\\\"f\\\",\\\"description\\\":#}]\",\"conversations\":[" SAYS("human", "\"u\"") ","
-     SAYS("gpt", "\"a\"") "]}", TEMPLATE | JSON},
+     "{\"tools\":\"[{\\\"name\\\":\\\"f\\\",\\\"description\\\":#}]\",\"conversations\":[" SAYS("human", "\"u\"") "," SAYS(
+         "gpt", "\"a\"") "]}",
+     TEMPLATE | JSON},
     {"prompt/completion: prompt", "{\"prompt\":@,\"completion\":\"c\"}", 0},
     {"prompt/completion: completion", "{\"prompt\":\"p\",\"completion\":@}", 0},
     {"prompt/completion: messages of the prompt",
@@ -88,9 +92,9 @@ static const struct {
     {"self-instruct: input", "{\"instruction\":\"i\",\"instances\":[{\"input\":@,\"output\":\"o\"}]}", 0},
     {"self-instruct: output", "{\"instruction\":\"i\",\"instances\":[{\"input\":\"\",\"output\":@}]}", 0},
 #define SHOWN(input, output, why) "[{\"input\":" input ",\"output\":" output ",\"explanation\":" why "}]"
-#define TASK(definition, positive, negative, input, output, more) \
-  "{\"Definition\":[" definition "],\"Positive Examples\":" positive ",\"Negative Examples\":" negative \
-  more ",\"Instances\":[{\"input\":" input ",\"output\":[" output "]}]}"
+#define TASK(definition, positive, negative, input, output, more)                                            \
+  "{\"Definition\":[" definition "],\"Positive Examples\":" positive ",\"Negative Examples\":" negative more \
+  ",\"Instances\":[{\"input\":" input ",\"output\":[" output "]}]}"
 #define YES SHOWN("\"a\"", "\"b\"", "\"c\"")
     {"superni: Definition", TASK("@", YES, YES, "\"i\"", "\"o\"", ""), PIECE},
     {"superni: Positive Examples, input", TASK("\"d\"", SHOWN("@", "\"b\"", "\"c\""), YES, "\"i\"", "\"o\"", ""), PIECE},
@@ -292,12 +296,14 @@ static void check_added_tokens(setting *s) {
 
 // --- random strings ---
 
-static const char *const pieces[] = {"<|",   "|>",     "<",    ">",      "|",    "im_start", "im_end", "im_",  "endoftext", "end",
-                                     "</",   "/s>",    "s>",   "<s",     "unk",  "[INST]",   "[/INST]", "▁",   "▁▁",        " ",
-                                     "  ",   "\n",     "\r\n", "\t",     "<0x",  "<0x0A>",   "<0xE2>", "0A>",  "user",      "assistant",
-                                     "中文", "日本語", "한국", "привет", "😀",   "👩‍👩‍👧",       "e\u0301", "\u0301", "\u200B",    "\u200D",
-                                     "\uFEFF", "\u00A0", "\u2028", "\u202E", "\u3000", "\xC2\x85", "é",     "ß",    "\u0130",    "\U0010FFFF",
-                                     "\"",   "\\",     "\\n",  "\\u003c", "{{",  "}}",       "{%",     "1234", "'s",        "I'm"};
+static const char *const pieces[] = {
+    "<|",       "|>",     "<",         ">",      "|",          "im_start", "im_end", "im_",     "endoftext",
+    "end",      "</",     "/s>",       "s>",     "<s",         "unk",      "[INST]", "[/INST]", "▁",
+    "▁▁",       " ",      "  ",        "\n",     "\r\n",       "\t",       "<0x",    "<0x0A>",  "<0xE2>",
+    "0A>",      "user",   "assistant", "中文",   "日本語",     "한국",     "привет", "😀",       "👩‍👩‍👧",
+    "e\u0301",  "\u0301", "\u200B",    "\u200D", "\uFEFF",     "\u00A0",   "\u2028", "\u202E",  "\u3000",
+    "\xC2\x85", "é",      "ß",         "\u0130", "\U0010FFFF", "\"",       "\\",     "\\n",     "\\u003c",
+    "{{",       "}}",     "{%",        "1234",   "'s",         "I'm"};
 enum { N_PIECES = sizeof pieces / sizeof *pieces };
 
 static void put_random_bytes(rng *r, text *out) {
@@ -365,7 +371,8 @@ static void check_random_strings(setting *s, uint32_t n, uint64_t seed) {
   for (uint32_t i = 0; i < n; i++) {
     int field = (int)(i % N_FIELDS);
     make_string(s, &random, field, added, n_added, &string);
-    check(s, fields[field].kind & TEMPLATE ? 1 : (int)rng_below(&random, N_STYLES), field, string.data, rng_below(&random, 4) == 0);
+    check(s, fields[field].kind & TEMPLATE ? 1 : (int)rng_below(&random, N_STYLES), field, string.data,
+          rng_below(&random, 4) == 0);
   }
   text_free(&string);
 }
