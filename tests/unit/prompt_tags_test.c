@@ -176,8 +176,8 @@ static void check_golden(const cJSON *golden, const cJSON *tpl, const prompt_sty
   const cJSON *one, *all = cJSON_GetObjectItemCaseSensitive(golden, "conversations");
   cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(tpl, "cases")) {
     conversation c = read_conversation(cJSON_GetObjectItemCaseSensitive(all, string_of(one, "conv")));
-    check(style, tags_of(string_of(tpl, "template")), &c, cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "add_generation_prompt")),
-          t);
+    check(style, tags_of(string_of(tpl, "template")), &c,
+          cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "add_generation_prompt")), t);
   }
 }
 
@@ -189,8 +189,7 @@ static void golden_conversations(void **state) {
 
 static void check_more(const cJSON *golden, const cJSON *tpl, const prompt_style *style, tally *t) {
   (void)golden;
-  for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-    check(style, tags_of(string_of(tpl, "template")), &more[i], false, t);
+  for (size_t i = 0; i < sizeof more / sizeof *more; i++) check(style, tags_of(string_of(tpl, "template")), &more[i], false, t);
 }
 
 // Only Qwen's templates know calls, and Mistral's no system.
