@@ -61,9 +61,11 @@ static const field fields[] = {
 
     {"{\"prompt\":@,\"completion\":\"c\"}", "\"p\"", STRING | LIST, "prompt", "a string", NULL},
     {"{\"prompt\":\"p\",\"completion\":@}", "\"c\"", STRING, "completion", "a string", NULL},
-    {"{\"prompt\":[" U "],\"completion\":@}", "[" A "]", LIST | NOTHING, "completion", "a list of messages, as the prompt is", NULL},
+    {"{\"prompt\":[" U "],\"completion\":@}", "[" A "]", LIST | NOTHING, "completion", "a list of messages, as the prompt is",
+     NULL},
     {"{\"prompt\":[" U ",@],\"completion\":[" A "]}", U, OBJECT, "prompt[1]", TURN, NULL},
-    {"{\"prompt\":[{\"role\":@,\"content\":\"u\"}],\"completion\":[" A "]}", "\"user\"", STRING, "prompt[0].role", "a string", NULL},
+    {"{\"prompt\":[{\"role\":@,\"content\":\"u\"}],\"completion\":[" A "]}", "\"user\"", STRING, "prompt[0].role", "a string",
+     NULL},
     {"{\"prompt\":[{\"role\":\"user\",\"content\":@}],\"completion\":[" A "]}", "\"u\"", STRING, "prompt[0].content", "a string",
      NULL},
     {"{\"prompt\":[" U "],\"completion\":[" A ",@]}", A, OBJECT, "completion[1]", TURN, NULL},
@@ -88,15 +90,16 @@ static const field fields[] = {
     {SEED("{\"input\":@,\"output\":\"o\"}"), "\"i\"", STRING | ABSENT, "instances[1].input", "a string", NULL},
     {SEED("{\"output\":@}"), "\"o\"", STRING, "instances[1].output", "a string", NULL},
 
-    {"{\"Definition\":@,\"Instances\":[" DONE "]}", "\"d\"", STRING | NOTHING, "Definition", "a string or a list of strings", NULL},
+    {"{\"Definition\":@,\"Instances\":[" DONE "]}", "\"d\"", STRING | NOTHING, "Definition", "a string or a list of strings",
+     NULL},
     {"{\"Definition\":[@],\"Instances\":[" DONE "]}", "\"d\"", STRING, "Definition", "a string or a list of strings",
      "an array of 1"},
     {"{\"Definition\":\"d\",\"Instances\":@}", "[" DONE "]", LIST, "Instances", "an array", NULL},
     {"{\"Definition\":\"d\",\"Instances\":[" DONE ",@]}", DONE, OBJECT, "Instances[1]", "an object", NULL},
     {"{\"Definition\":\"d\",\"Instances\":[{\"input\":@,\"output\":\"o\"}]}", "\"i\"", STRING, "Instances[0].input", "a string",
      NULL},
-    {"{\"Definition\":\"d\",\"Instances\":[{\"input\":\"i\",\"output\":@}]}", "\"o\"", STRING | LIST | NOTHING, "Instances[0].output",
-     "a string or a list of strings", NULL},
+    {"{\"Definition\":\"d\",\"Instances\":[{\"input\":\"i\",\"output\":@}]}", "\"o\"", STRING | LIST | NOTHING,
+     "Instances[0].output", "a string or a list of strings", NULL},
     {"{\"Definition\":\"d\",\"Instances\":[{\"input\":\"i\",\"output\":[\"o\",@]}]}", "\"p\"", STRING, "Instances[0].output",
      "strings only", NULL},
     {TASK("\"Positive Examples\":@"), "[]", LIST | ABSENT, "Positive Examples", "a list of demonstrations", NULL},
@@ -112,7 +115,8 @@ static const field fields[] = {
      "a string", NULL},
     {TASK("\"Categories\":@"), "\"c\"", STRING | LIST | ABSENT, "Categories", "a string or a list of strings", NULL},
     {TASK("\"Things to Avoid\":@"), "\"x\"", STRING | LIST | ABSENT, "Things to Avoid", "a string or a list of strings", NULL},
-    {TASK("\"Emphasis & Caution\":@"), "\"x\"", STRING | LIST | ABSENT, "Emphasis & Caution", "a string or a list of strings", NULL},
+    {TASK("\"Emphasis & Caution\":@"), "\"x\"", STRING | LIST | ABSENT, "Emphasis & Caution", "a string or a list of strings",
+     NULL},
     {TASK("\"Prompt\":@"), "\"x\"", STRING | LIST | ABSENT, "Prompt", "a string or a list of strings", NULL},
     {TASK("\"Source\":[\"a\",@]"), "\"x\"", STRING, "Source", "a list of strings only", NULL},
 
@@ -129,7 +133,7 @@ static const struct {
   const char *source, *found;
   int kind;
 } values[] = {
-    {"\"x\"", "a string \"x\"", STRING}, {"5", "the number 5", NUMBER},  {"true", "true", BOOL},   {"false", "false", BOOL},
+    {"\"x\"", "a string \"x\"", STRING}, {"5", "the number 5", NUMBER},    {"true", "true", BOOL},   {"false", "false", BOOL},
     {"[]", "an array of 0", LIST},       {"{}", "an object of 0", OBJECT}, {"null", "null", ABSENT},
 };
 
