@@ -37,7 +37,10 @@ typedef struct bpe_symbol {
   int32_t merged;      // its result
 } bpe_symbol;
 
-enum { BPE_MAX_IDS = 1 << 20 };
+#ifndef TOKENIZER_IDS // the fuzz targets take fewer, so that more inputs are tried
+#define TOKENIZER_IDS (1 << 20)
+#endif
+enum { BPE_MAX_IDS = TOKENIZER_IDS };
 #define BPE_NO_RANK UINT32_MAX
 
 // Memory of a run of words. Zero-initialise with the arena.

@@ -126,6 +126,11 @@ bool formats_read_superni(arena *a, const formats_row *r, uint32_t i, raw_exampl
   snprintf(where, sizeof where, "Instances[%u]", r->places[i] - 1);
   TRY(json_string(d, item, where, "input", &out->input, e));
   output = formats_field(item, "output");
+  if (output && !cJSON_IsString(output) && !cJSON_IsArray(output)) {
+    char place[96];
+    snprintf(place, sizeof place, "%s.output", where);
+    return formats_unexpected(d, place, "a string or a list of strings", output, e);
+  }
   if (cJSON_IsString(output)) {
     const char **one = ARENA_ARRAY(a, const char *, 1);
     *one = output->valuestring;

@@ -6,12 +6,16 @@
 
 #include "jinja/ast.h"
 
+#ifndef JINJA_STEPS // the fuzz targets take fewer, so that more inputs are tried
+#define JINJA_STEPS 2000000
+#endif
+
 // Limits of one rendering.
 enum {
-  INTERP_STEPS = 2000000,   // nodes evaluated, items made, and 64 bytes of a string each
-  INTERP_DEPTH = 1000,      // of evaluation
-  INTERP_CALLS = 100,       // macros and recursive loops inside each other
-  INTERP_STRING = 16 << 20, // bytes of one string, the output too
+  INTERP_STEPS = JINJA_STEPS, // nodes evaluated, items made, and 64 bytes of a string each
+  INTERP_DEPTH = 1000,        // of evaluation
+  INTERP_CALLS = 100,         // macros and recursive loops inside each other
+  INTERP_STRING = 16 << 20,   // bytes of one string, the output too
   INTERP_MEMORY = 256 << 20,
   INTERP_RANGE = 100000, // as jinja2's sandbox
   BYTES_PER_STEP = 64

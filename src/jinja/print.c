@@ -41,22 +41,31 @@ static bool put_from(build *b, const char *string, uint32_t origin) {
   return build_bytes(b, string, strlen(string), origin);
 }
 
+// What stands for s[i..i + size) goes behind s[*plain..i), which stays as it is. A step each, since many are slow.
+static bool put_escape(build *b, value s, uint64_t *plain, uint64_t i, uint32_t size, const char *escape) {
+  TRY(interp_work(b->in, 1));
+  TRY(build_put(b, value_slice(s, *plain, i)));
+  *plain = i + size;
+  return put_from(b, escape, value_origin_at(s, i));
+}
+
 // In quotes: single ones, unless there are single and no double ones inside.
 static bool repr_string(build *b, value s) {
   bool single = memchr(s.bytes, '\'', s.length) != NULL, twofold = memchr(s.bytes, '"', s.length) != NULL;
   char quote = single && !twofold ? '"' : '\'', escaped[16];
   uint32_t edge = s.length ? value_origin_at(s, 0) : s.origin, size;
+  uint64_t plain = 0;
   TRY(build_bytes(b, &quote, 1, edge));
   for (uint64_t i = 0; i < s.length; i += size) {
-    uint32_t c = chars_at(s.bytes, s.length, i, &size), origin = value_origin_at(s, i);
+    uint32_t c = chars_at(s.bytes, s.length, i, &size);
     if (c == (uint32_t)quote || c == '\\') snprintf(escaped, sizeof escaped, "\\%c", (char)c);
     else if (c == '\n' || c == '\r' || c == '\t')
       snprintf(escaped, sizeof escaped, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-    else if (chars_is_printable(c)) *escaped = 0;
+    else if (chars_is_printable(c)) continue;
     else snprintf(escaped, sizeof escaped, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
-    TRY(*escaped ? put_from(b, escaped, origin) : build_put(b, value_slice(s, i, i + size)));
+    TRY(put_escape(b, s, &plain, i, size, escaped));
   }
-  return build_bytes(b, &quote, 1, edge);
+  return build_put(b, value_slice(s, plain, s.length)) && build_bytes(b, &quote, 1, edge);
 }
 
 static bool repr(build *b, value v, int depth);
@@ -118,11 +127,12 @@ bool print_string(interp *in, value v, value *out) {
 bool print_escaped(build *b, value s) {
   static const char signs[] = "&<>'\"";
   static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
+  uint64_t plain = 0;
   for (uint64_t i = 0; i < s.length; i++) {
     const char *sign = s.bytes[i] ? strchr(signs, s.bytes[i]) : NULL;
-    TRY(sign ? put_from(b, names[sign - signs], value_origin_at(s, i)) : build_put(b, value_slice(s, i, i + 1)));
+    if (sign) TRY(put_escape(b, s, &plain, i, 1, names[sign - signs]));
   }
-  return true;
+  return build_put(b, value_slice(s, plain, s.length));
 }
 
 // --- JSON ---
@@ -130,27 +140,20 @@ bool print_escaped(build *b, value s) {
 static bool json_string(build *b, value s, bool ascii) {
   static const char letters[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
   uint32_t edge = s.length ? value_origin_at(s, 0) : s.origin, size;
+  uint64_t plain = 0;
   char escaped[16];
   TRY(put_from(b, "\"", edge));
-  for (uint64_t i = 0, plain = 0;; i += size) {
-    bool end = i >= s.length;
-    size = 0;
-    *escaped = 0;
-    if (!end) {
-      uint32_t c = chars_at(s.bytes, s.length, i, &size);
-      const char *letter = c && c < 0x80 ? strchr(letters, (int)c) : NULL;
-      if (letter) snprintf(escaped, sizeof escaped, "\\%c", names[letter - letters]);
-      else if (c < 0x20 || (ascii && c > 0x7E && c < 0x10000)) snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned)c);
-      else if (ascii && c >= 0x10000)
-        snprintf(escaped, sizeof escaped, "\\u%04x\\u%04x", 0xD800 + ((unsigned)c - 0x10000) / 1024, 0xDC00 + (unsigned)c % 1024);
-      if (!*escaped) continue;
-    }
-    TRY(build_put(b, value_slice(s, plain, i)));
-    if (end) break;
-    TRY(put_from(b, escaped, value_origin_at(s, i)));
-    plain = i + size;
+  for (uint64_t i = 0; i < s.length; i += size) {
+    uint32_t c = chars_at(s.bytes, s.length, i, &size);
+    const char *letter = c && c < 0x80 ? strchr(letters, (int)c) : NULL;
+    if (letter) snprintf(escaped, sizeof escaped, "\\%c", names[letter - letters]);
+    else if (c < 0x20 || (ascii && c > 0x7E && c < 0x10000)) snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned)c);
+    else if (ascii && c >= 0x10000)
+      snprintf(escaped, sizeof escaped, "\\u%04x\\u%04x", 0xD800 + ((unsigned)c - 0x10000) / 1024, 0xDC00 + (unsigned)c % 1024);
+    else continue;
+    TRY(put_escape(b, s, &plain, i, size, escaped));
   }
-  return put_from(b, "\"", edge);
+  return build_put(b, value_slice(s, plain, s.length)) && put_from(b, "\"", edge);
 }
 
 static bool json(build *b, value v, const json_style *style, int depth);

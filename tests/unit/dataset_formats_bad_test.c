@@ -87,7 +87,7 @@ static const struct {
     {TASK("", ONE "," ONE ",{\"input\":\"i\"}"), "Instances[2].output: expected a string or a list of strings, found nothing"},
     {TASK("", "{\"input\":\"i\",\"output\":[]}"), "Instances[0].output: expected a list of strings, found an array of 0"},
     {TASK("", "{\"input\":\"i\",\"output\":[\"a\",2]}"), "Instances[0].output: expected strings only, found the number 2"},
-    {TASK("", "{\"input\":\"i\",\"output\":{}}"), "Instances[0].output: expected a list of strings, found an object"},
+    {TASK("", "{\"input\":\"i\",\"output\":{}}"), "Instances[0].output: expected a string or a list of strings, found an object"},
     {TASK("", "{\"input\":\"i\",\"output\":\"\"}"), "bad.jsonl:1: Instances[0]: message 2: expected an answer to learn"},
     {TASK("\"Positive Examples\":{},", ONE), "Positive Examples: expected a list of demonstrations, found an object"},
     {TASK("\"Positive Examples\":[{\"input\":\"i\"}],", ONE), "Positive Examples[0].output: expected a string, found nothing"},
