@@ -106,6 +106,24 @@ def safetensors_files():
     yield struct.pack("<H", len(header)) + header + bytes(8 if b"w" in header else 0)
 
 
+def tables():
+  for s in strings("tests/unit/table_test.c"):
+    yield from (bytes([kind]) + s for kind in (0, 1) if b"\n" in s)
+
+
+def packs():
+  yield from (s for s in strings("tests/unit/template_pack_test.c") if b":" in s)
+  yield from (read(path) for path in sorted(glob.glob(os.path.join(SOURCE, "assets", "templates", "*.yaml"))))
+
+
+def tokenised_files():
+  """No record, and one of three tokens, as tokenised.c lays it out behind the target's two bytes."""
+  yield bytes(10)
+  tail = struct.pack("<3i", 1, 2, 3) + bytes(16) + bytes([0, 1, 1]) + b"task\0cluster\0\0answer\0"
+  tail += bytes(-len(tail) % 8)
+  yield bytes([1, 3]) + struct.pack("<QIIIIIIfI", 7, 40 + len(tail), 3, 2, 1, 0, 1, 1.0, 0) + tail
+
+
 TARGETS = {
   "jinja": templates,
   "dataset": datasets,
@@ -113,6 +131,9 @@ TARGETS = {
   "json": rows,
   "gguf": gguf_files,
   "safetensors": safetensors_files,
+  "table": tables,
+  "template_pack": packs,
+  "tokenised": tokenised_files,
 }
 
 
