@@ -142,14 +142,15 @@ typedef struct vkift_train_options {
   const char *adapter;  // go on from this PEFT adapter
   vkift_data_list data; // required
   vkift_reading reading;
-  const char *chat_template;     // a Jinja file, or "alpaca" or "chatml"; NULL: the model's, else Alpaca's
-  vkift_augment augment;         // num_demonstrations needs objective SFT, and eval_data instead of eval_split
-  const char *eval_data;         // scored during training
-  double eval_split;             // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
-  int64_t max_examples_per_task; // chosen by `seed`; 0: all
-  int64_t mixing_cap;            // of each task, at most so many examples in an epoch, others in the next; 0: all
-  bool drop_duplicates;          // true: an example that is there already is left out
-  bool allow_leakage;            // keep training examples whose prompt stands in the evaluation data too
+  const char *chat_template;      // a Jinja file, or "alpaca" or "chatml"; NULL: the model's, else Alpaca's
+  const char *chat_template_date; // YYYY-MM-DD: the day that a template which asks for it is told; NULL: today, kept by the run
+  vkift_augment augment;          // num_demonstrations needs objective SFT, and eval_data instead of eval_split
+  const char *eval_data;          // scored during training
+  double eval_split;              // 0 ≤ share < 1 of the training data, chosen by `seed`, that is scored instead of trained on
+  int64_t max_examples_per_task;  // chosen by `seed`; 0: all
+  int64_t mixing_cap;             // of each task, at most so many examples in an epoch, others in the next; 0: all
+  bool drop_duplicates;           // true: an example that is there already is left out
+  bool allow_leakage;             // keep training examples whose prompt stands in the evaluation data too
 
   // how
   vkift_objective objective;

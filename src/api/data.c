@@ -56,10 +56,10 @@ static bool read_data(arena *a, data_reading *r, err *e) {
 }
 
 // A run's own data is read as the run read it.
-static void take_from_run(data_reading *r) {
+static bool take_from_run(data_reading *r, err *e) {
   const vkift_train_options *run = &r->loaded.run;
   vkift_data_options *o = &r->options;
-  if (o->data.n || !r->loaded.is_run) return;
+  if (o->data.n || !r->loaded.is_run) return true;
   o->data = run->data;
   const bool skip = o->reading.skip_bad_examples;
   o->reading = run->reading;
@@ -69,12 +69,12 @@ static void take_from_run(data_reading *r) {
   o->seed = run->seed;
   o->excess_length = run->excess_length;
   if (!o->eval_data) o->eval_data = run->eval_data;
+  return !run->chat_template_date || prompt_set_date(&r->loaded.prompt, run->chat_template_date, e);
 }
 
 bool data_reading_open(arena *a, data_reading *r, err *e) {
   TRY(open_model(a, r, e));
-  take_from_run(r);
-  return read_data(a, r, e);
+  return take_from_run(r, e) && read_data(a, r, e);
 }
 
 // --- examples ----------------------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ const option train_option_table[] = {
              "train.jsonl or of SuperNI tasks; a final :number is its weight; may be repeated"},
     {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names, .unset = "the model's, else alpaca",
      .value = "FILE|NAME", .help = "a Jinja file, or the built-in alpaca or chatml"},
+    {"chat_template_date", OPTION_TEXT, AT(chat_template_date), GROUP, .unset = "today, where the template asks for it",
+     .value = "YYYY-MM-DD", .help = "the day that the template writes; a run keeps its own"},
 #define READING(field) AT(reading.field), GROUP
 #include "config/reading.def"
 #define AUGMENT(field) AT(augment.field), GROUP

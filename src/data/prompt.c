@@ -1,11 +1,15 @@
 // Which prompt a model has, and Alpaca's, which is built in with its Jinja for other tools. Templates: prompt_template.c.
 //   Alpaca:  the frame of Stanford Alpaca's train.py. Further turns follow as "\n\n### Instruction:\n…" without the
 //            introduction; a system message stands in front as a paragraph of its own; each answer ends with EOS.
+#define _GNU_SOURCE // timegm
 #include "data/prompt.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "data/prompt_template.h"
+#include "jinja/jinja.h"
 
 #define INTRODUCTION \
   "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
@@ -172,4 +176,33 @@ void prompt_alpaca_user(const char *instruction, const char *input, text *out) {
     text_puts(out, INPUT_HEADING);
     text_puts(out, input);
   }
+}
+
+// --- the day -----------------------------------------------------------------------------------------------------------
+
+bool prompt_asks_date(const prompt_style *style) {
+  return style->kind == PROMPT_TEMPLATE && style->compiled && jinja_asks_time(style->compiled);
+}
+
+bool prompt_set_date(prompt_style *style, const char *date, err *e) {
+  struct tm day = {.tm_hour = 12};
+  int end = 0;
+  const bool read = strlen(date) == 10 && sscanf(date, "%4d-%2d-%2d%n", &day.tm_year, &day.tm_mon, &day.tm_mday, &end) == 3;
+  const int month = day.tm_mon, in_month = day.tm_mday;
+  day.tm_year -= 1900, day.tm_mon -= 1;
+  const time_t seconds = read && end == 10 ? timegm(&day) : -1;
+  if (seconds < 0 || day.tm_mon + 1 != month || day.tm_mday != in_month)
+    return ERR(e, "chat_template_date: expected a day as in 2026-11-25, found %s", date);
+  style->date = date;
+  if (prompt_asks_date(style)) jinja_set_time(style->compiled, (int64_t)seconds);
+  return true;
+}
+
+const char *prompt_today(arena *a) {
+  char today[16];
+  const time_t now = time(NULL);
+  struct tm local;
+  localtime_r(&now, &local);
+  strftime(today, sizeof today, "%Y-%m-%d", &local);
+  return arena_strdup(a, today);
 }

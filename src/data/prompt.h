@@ -31,6 +31,7 @@ typedef struct prompt_style {
   bool takes_parts;        // it wants a content as [{"type": "text", "text": …}], as those of models that see do
   const char *heading;     // what add_generation_prompt appends
   struct jinja_template *compiled;
+  const char *date; // that prompt_set_date was given; NULL: the machine's
 } prompt_style;
 
 // From a model's chat template in Jinja (NULL: none → Alpaca), or from a built-in name in its place ("chatml", "alpaca").
@@ -40,6 +41,12 @@ bool prompt_from_template(arena *a, const char *name, const char *chat_template,
                           prompt_style *style, err *e);
 // The chat template as Jinja, to be written beside adapters and models (Alpaca's own prompt as Jinja too).
 const char *prompt_to_jinja(arena *a, const prompt_style *style);
+
+// Some templates write the day (strftime_now). What is rendered then depends on it, so a run keeps to one day.
+bool prompt_asks_date(const prompt_style *style);
+// From now on it is `date`, YYYY-MM-DD, at noon. false where that is no day.
+bool prompt_set_date(prompt_style *style, const char *date, err *e);
+const char *prompt_today(arena *a);
 
 // One rendered conversation. For every byte: content[i] != 0 where it is a message's content (control tokens are never
 // matched there), target[i] != 0 where it carries loss: a trained assistant turn's content and its end-of-turn token, or

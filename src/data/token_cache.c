@@ -70,6 +70,9 @@ static void add_prompt(XXH3_state_t *h, const prompt_style *p) {
   add_number(h, p->takes_parts);
   const char *const parts[] = {p->bos, p->eos, p->end_of_turn, p->end_between, p->source, p->heading};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) add_string(h, parts[i]);
+  arena *a = arena_new("today");
+  if (prompt_asks_date(p)) add_string(h, p->date ? p->date : prompt_today(a));
+  arena_free(a);
 }
 
 static void add_options(XXH3_state_t *h, const dataset_options *o) {

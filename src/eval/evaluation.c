@@ -37,6 +37,7 @@ static bool read_run_data(evaluation *v, err *e) {
     return ERR(e, "which data? Give --data PATH%s",
                v->loaded.is_run ? ": the run was trained without --eval-data or --eval-split" : "");
   }
+  TRY(!o->chat_template_date || prompt_set_date(&v->loaded.prompt, o->chat_template_date, e));
   TRY(corpus_read(v->memory, v->loaded.model, &v->loaded.prompt, o, NULL, &c, e));
   v->data = c.eval;
   return true;

@@ -89,9 +89,10 @@ FUNCTION(strftime_now) {
     return interp_fail(in, "strftime_now: expected a format of at most %zu bytes", sizeof format - 2);
   memcpy(format, x[0].bytes, x[0].length);
   memcpy(format + x[0].length, ".", 2); // so that an empty result can be told from one that does not fit
-  time_t now = time(NULL);
+  const time_t now = in->time ? (time_t)*in->time : time(NULL);
   struct tm local;
-  if (!localtime_r(&now, &local)) return interp_fail(in, "strftime_now: the time of this machine cannot be read");
+  if (!(in->time ? gmtime_r(&now, &local) : localtime_r(&now, &local)))
+    return interp_fail(in, "strftime_now: the time of this machine cannot be read");
   size_t n = strftime(shown, sizeof shown, format, &local);
   if (!n) return interp_fail(in, "strftime_now: expected a result of at most %zu bytes", sizeof shown - 2);
   *out = value_string(arena_strndup(in->a, shown, n - 1), n - 1, ORIGIN_TEMPLATE);

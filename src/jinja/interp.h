@@ -51,9 +51,10 @@ typedef struct interp {
   value variables; // the caller's dict
   build *out;
   interp_flow flow;
-  value captured; // by the block whose filters are evaluated
-  bool strict;    // what is undefined fails where it is read
-  bool undefined; // it failed so
+  value captured;      // by the block whose filters are evaluated
+  const int64_t *time; // what strftime_now says; NULL: the machine's clock
+  bool strict;         // what is undefined fails where it is read
+  bool undefined;      // it failed so
   err *e;
 } interp;
 

@@ -14,6 +14,8 @@ struct jinja_template {
   source source;
   node_list body;
   bool has_generation;
+  int64_t time; // what strftime_now says, where it has a time of its own
+  bool has_time;
 };
 
 // --- limits ---
@@ -91,6 +93,15 @@ bool jinja_has_generation(const jinja_template *t) {
   return t->has_generation;
 }
 
+bool jinja_asks_time(const jinja_template *t) {
+  return strstr(t->source.text, "strftime_now") != NULL;
+}
+
+void jinja_set_time(jinja_template *t, int64_t seconds) {
+  t->time = seconds;
+  t->has_time = true;
+}
+
 // --- rendering ---
 
 static void put_output(const build *b, jinja_output *out) {
@@ -106,7 +117,7 @@ static void put_output(const build *b, jinja_output *out) {
 bool jinja_render(const jinja_template *t, value variables, jinja_output *out, err *e) {
   *out = (jinja_output){0};
   arena *a = arena_new("chat template");
-  interp in = {.s = &t->source, .a = a, .variables = variables, .e = e};
+  interp in = {.s = &t->source, .a = a, .variables = variables, .time = t->has_time ? &t->time : NULL, .e = e};
   build written = {.in = &in};
   in.out = &written;
   in.scope = scope_new(&in, NULL);

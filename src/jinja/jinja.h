@@ -24,6 +24,10 @@ uint32_t jinja_origin(const jinja_output *o, uint64_t byte); // without the mark
 bool jinja_generated(const jinja_output *o, uint64_t byte);  // written inside {% generation %}
 bool jinja_has_generation(const jinja_template *t);          // the template has such a block
 
+bool jinja_asks_time(const jinja_template *t); // it may call strftime_now
+// What strftime_now says from now on: seconds since 1970, as UTC. Else what the machine's clock says.
+void jinja_set_time(jinja_template *t, int64_t seconds);
+
 // `variables`: a dict of names. Strings in it must be UTF-8. On failure `out` holds nothing. What raise_exception was
 // given is the message's end.
 bool jinja_render(const jinja_template *t, value variables, jinja_output *out, err *e);

@@ -249,6 +249,8 @@ static bool start(trainer *t, err *e) {
   TRY(open_run_dir(t, e));
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
   TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
+  if (prompt_asks_date(&t->prompt) && !o->chat_template_date) o->chat_template_date = prompt_today(t->memory);
+  TRY(!o->chat_template_date || prompt_set_date(&t->prompt, o->chat_template_date, e));
   TRY(warn_of_untrained(t, e));
   TRY(corpus_read(t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));

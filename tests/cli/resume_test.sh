@@ -74,6 +74,20 @@ cp first/config.yaml first/metrics.jsonl none
 expect 1 vkift train --resume none
 says "none: expected a run directory with checkpoints/ to resume, found none"
 
+# --- a template that writes the day: the run keeps it
+printf '%s' "{{ strftime_now('%d %b %Y') }}{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}" >dated.jinja
+dated=(--model model --data data.jsonl --method full --chat-template dated.jinja)
+expect 0 vkift train "${dated[@]}" --max-steps 1 --output-dir dated --chat-template-date 2001-02-03
+expect 0 vkift train --resume dated --max-steps 2
+expect 0 vkift data show dated
+prints "03 Feb 2001"
+expect 1 vkift train --resume dated --max-steps 3 --chat-template-date 2001-02-04
+says "the training data is not what the run began with"
+expect 0 vkift train "${dated[@]}" --max-steps 1 --output-dir dated-today
+grep -q "^chat_template_date: \"\?$(date +%Y)-" dated-today/config.yaml || fail "config.yaml does not have the day"
+expect 1 vkift train "${dated[@]}" --output-dir dated-never --chat-template-date 2001-02-30
+says "chat_template_date: expected a day as in 2026-11-25, found 2001-02-30"
+
 # --- another run: refused, and nothing is changed
 before=$(find first -type f -exec sha256sum {} + | sort)
 expect 1 vkift train --resume first --seed 43

@@ -326,8 +326,32 @@ static void our_own_jinja_is_recognised(void **state) {
   arena_free(a);
 }
 
+// A template may write the day, which is then the run's: else a resumed run would not have the data that it began with.
+static void a_run_keeps_its_day(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  message messages[] = {{ROLE_USER, "u", false}, {ROLE_ASSISTANT, "a", true}};
+  prompt_style style =
+                   style_of(a, "{{ strftime_now('%d %b %Y, %H:%M') }}{% for m in messages %}[{{ m.content }}</s>]{% endfor %}"),
+               plain = style_of(a, "chatml");
+  err e = {0};
+  assert_true(prompt_asks_date(&style));
+  assert_false(prompt_asks_date(&plain));
+  assert_true(prompt_set_date(&style, "2024-02-29", &e) && prompt_set_date(&plain, "1999-12-31", &e));
+  assert_string_equal(render(a, &style, messages, 2, false), "29 Feb 2024, 12:00[u</s>][[a</s>]]");
+  assert_true(prompt_set_date(&style, prompt_today(a), &e));
+  static const char *const bad[] = {"", "2023-02-29", "2024-13-01", "2024-1-1", "24-01-01", "2024-01-01 ", "2024/01/01", "today"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    e = (err){0};
+    assert_false(prompt_set_date(&style, bad[i], &e));
+    assert_non_null(strstr(e.message, "chat_template_date: expected a day as in 2026-11-25, found"));
+  }
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_run_keeps_its_day),
       cmocka_unit_test(chatml_marks_trained_answers_and_their_end),
       cmocka_unit_test(alpaca_is_stanfords_prompt),
       cmocka_unit_test(orders_that_alpaca_has_no_place_for_are_refused),
