@@ -33,6 +33,9 @@ static bool fail_found(scan *s, uint64_t at, const char *expected, const char *f
     if (c == '\n') line++, column = 1;
     else if ((c & 0xC0) != 0x80) column++; // characters, not bytes
   }
+  // A text of one line is mostly a line of a file, whose number the origin has.
+  if (line == 1 && !memchr(s->text, '\n', (size_t)s->length))
+    return ERR(s->e, "%s: column %llu: expected %s, found %s", s->origin, column, expected, found);
   return ERR(s->e, "%s: line %llu, column %llu: expected %s, found %s", s->origin, line, column, expected, found);
 }
 

@@ -127,7 +127,7 @@ data 'bad.jsonl:2: expected an object, found an array'
 : >bad.jsonl
 data 'bad.jsonl: expected at least one example, found an empty file'
 printf '{"prompt": "a\377", "completion": "b"}\n' >bad.jsonl
-data 'bad.jsonl:1: line 1, column 14: expected UTF-8, found byte 0xFF'
+data 'bad.jsonl:1: column 14: expected UTF-8, found byte 0xFF'
 printf '\377\376{\0"\0' >bad.jsonl
 data 'UTF-16'
 printf '{"prompt": "a", "completion": "b\0c"}\n' >bad.jsonl

@@ -255,7 +255,7 @@ static void text_that_is_no_json_is_refused_in_every_field(void **state) {
       put_file(&file, f, faults[k].value);
       text_clear(&expected);
       size_t column = (size_t)(strchr(f->row, '@') - f->row) + 1 + faults[k].at;
-      if (faults[k].expected) text_printf(&expected, "bad.jsonl:2: line 1, column %zu: %s", column, faults[k].expected);
+      if (faults[k].expected) text_printf(&expected, "bad.jsonl:2: column %zu: %s", column, faults[k].expected);
       else text_puts(&expected, "expected at most 128 levels of nesting"); // at which bracket depends on the row
       data_fixture_refuse(&d, "bad.jsonl", file.data, file.length, expected.data);
       n++;
@@ -278,7 +278,7 @@ static void fields_that_are_cut_are_refused(void **state) {
     const size_t at = (size_t)(strchr(file.data, '\n') - file.data) + column; // where the value begins
     for (size_t more = 0; more <= 3; more++, n++) {
       text_clear(&expected);
-      text_printf(&expected, "bad.jsonl:2: line 1, column %zu: expected %s, found the end of the text", column,
+      text_printf(&expected, "bad.jsonl:2: column %zu: expected %s, found the end of the text", column,
                   more ? "a closing quote for the string that begins here" : "a value");
       data_fixture_refuse(&d, "bad.jsonl", file.data, at + more, expected.data);
     }

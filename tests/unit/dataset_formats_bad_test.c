@@ -35,7 +35,7 @@ static const struct {
     {"{\"system\":\"s\",\"conversations\":[{\"from\":\"system\",\"value\":\"s\"}," HUMAN "," GPT "]}",
      "message 2: expected a system message in the first place only, found another one"},
     {"{\"system\":1,\"conversations\":[" HUMAN "," GPT "]}", "bad.jsonl:1: system: expected a string, found the number 1"},
-    {"{\"tools\":\"[{\",\"conversations\":[" HUMAN "," GPT "]}", "bad.jsonl:1: tools: line 1, column 3: expected"},
+    {"{\"tools\":\"[{\",\"conversations\":[" HUMAN "," GPT "]}", "bad.jsonl:1: tools: column 3: expected"},
     {"{\"tools\":\"{}\",\"conversations\":[" HUMAN "," GPT "]}",
      "bad.jsonl:1: tools: expected a list of tools in the string, found an object"},
     {"{\"tools\":3,\"conversations\":[" HUMAN "," GPT "]}", "bad.jsonl:1: tools: expected an array of tools, found the number 3"},

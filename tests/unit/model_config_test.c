@@ -144,7 +144,7 @@ static void bounds(void **state) {
       {LLAMA USUAL ", \"eos_token_id\": 300}", "eos_token_id: expected token ids below 300, found the number 300"},
       {LLAMA USUAL ", \"eos_token_id\": [261, -1]}", "eos_token_id: expected token ids below 300, found the number -1"},
       {LLAMA USUAL ", \"eos_token_id\": 1.5}", "eos_token_id"},
-      {LLAMA USUAL, "config.json: line 1"},
+      {LLAMA USUAL, "config.json: column "},
       {"[]", "config.json"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

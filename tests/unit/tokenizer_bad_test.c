@@ -53,10 +53,10 @@ static text replaced(const char *part, const char *instead) {
 
 static const bad_file cases[] = {
     // the whole
-    {"{\"version\"", "[\"version\"", "line 1"},
+    {"{\"version\"", "[\"version\"", "column 11"},
     {"\"1.0\"", "\"2.0\"", "version: expected \"1.0\", found \"2.0\""},
     {"\"model\":", "\"muddle\":", "model: expected an object, found nothing"},
-    {"\"model\":{", "\"model\":[{", "line 1"},
+    {"\"model\":{", "\"model\":[{", "column "},
     // the vocabulary
     {"\"type\":\"BPE\"", "\"type\":\"Unigram\"", "model.type: expected \"BPE\", found \"Unigram\""},
     {"\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3}", "\"vocab\":{}", "model.vocab: expected tokens, found none"},
