@@ -212,6 +212,9 @@ static void tell_findings(const survey *s, const vkift_data_events *events) {
 static bool tell_untrained(const data_reading *r, const vkift_data_events *events, err *e) {
   const vkift_train_options *run = &r->loaded.run;
   if (r->loaded.is_run && (run->method == VKIFT_FULL || run->modules_to_save.n)) return true; // it has trained them
+  adapter_config config = {0};
+  if (r->options.source.adapter) TRY(adapter_read_config(r->survey->memory, r->options.source.adapter, &config, e));
+  if (config.n_whole) return true;
   text warning = {0};
   const bool ok = prompt_describe_untrained(r->loaded.model, &r->loaded.prompt, &warning, e);
   if (ok && warning.length && events->finding)

@@ -362,7 +362,25 @@ static void move_to(dataset *to, example x) {
   to->n_targets += x.n_targets;
 }
 
-// Copies of one example (--data PATH:3) drew the same number and stay together: what is scored is never trained on too.
+// Of one row come the phrasings of a template pack, the instances of self-instruct, and the pieces of a long text.
+static bool same_row(const example *x, const example *y) {
+  return x->origin->file == y->origin->file && x->line == y->line;
+}
+
+// Each draws a number that depends on the seed and the index of its row's first example alone. Where all is one row, as of one
+// long text, each draws its own.
+static void draw_all(const dataset *set, uint64_t seed, draw *draws) {
+  const rng stream = rng_new(seed, RNG_SPLIT);
+  const bool one_row = same_row(&set->items[0], &set->items[set->n - 1]);
+  for (uint64_t i = 0, row = 0; i < set->n; i++) {
+    if (one_row || !same_row(&set->items[row], &set->items[i])) row = i;
+    const rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[row].index});
+    draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i};
+  }
+}
+
+// Copies of one example (--data PATH:3), and what came of one row, drew the same number and stay together: what is scored is
+// never trained on too.
 static uint64_t at_border_of_copies(const draw *draws, uint64_t n, uint64_t n_held) {
   while (n_held < n && draws[n_held].key == draws[n_held - 1].key) n_held++;
   if (n_held < n) return n_held;
@@ -375,13 +393,8 @@ void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset 
   if (!(share > 0) || set->n < 2) return;
   uint64_t n = set->n, wanted = (uint64_t)llround(fmin(share, 1) * (double)n);
   uint64_t n_held = wanted < 1 ? 1 : wanted > n - 1 ? n - 1 : wanted;
-  // Each example draws a number that depends on the seed and its index alone; the lowest are held out.
-  rng stream = rng_new(seed, RNG_SPLIT);
-  draw *draws = ARENA_ARRAY(a, draw, n);
-  for (uint64_t i = 0; i < n; i++) {
-    rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[i].index});
-    draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i};
-  }
+  draw *draws = ARENA_ARRAY(a, draw, n); // the lowest are held out
+  draw_all(set, seed, draws);
   qsort(draws, (size_t)n, sizeof *draws, by_key);
   n_held = at_border_of_copies(draws, n, n_held);
   bool *held = ARENA_ARRAY(a, bool, n);

@@ -131,7 +131,8 @@ bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t 
 // `--data` and `--eval-data`: appends the split "train", "valid" or "test" of whatever stands at `path` (dataset_files.h).
 // Of task files, a test is the first 100 instances, as in the official evaluation, unless max_instances says otherwise.
 bool dataset_read_split(arena *a, const char *path, const char *split, const dataset_options *options, dataset *set, err *e);
-// Moves a seeded share of `set` (by seed and index, at least one example each where share > 0) into `held_out`.
+// Moves a seeded share of `set` (by seed and index, at least one example each where share > 0) into `held_out`. What came of
+// one row stays together.
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out);
 // XXH3 over hashes and weights in order: what a checkpoint keeps to know its data again.
 uint64_t dataset_hash(const dataset *set);

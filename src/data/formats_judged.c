@@ -56,7 +56,11 @@ static bool read_side(arena *a, const json *d, const char *key, raw_example *x, 
   if (cJSON_IsArray(value)) return formats_read_list(a, d, key, true, x, e);
   if (!cJSON_IsString(value)) return formats_unexpected(d, key, "a string or a list of messages", value, e);
   if (!formats_field(d->root, "prompt") && is_dialogue(value->valuestring)) return read_dialogue(a, value->valuestring, x), true;
-  append(a, x, &(message){.role = ROLE_ASSISTANT, .content = value->valuestring, .train = true}, 1);
+  // "…\n\nAssistant:" and " an answer": the space belongs to the dialogue's form.
+  const char *answer = value->valuestring;
+  const cJSON *prompt = formats_field(d->root, "prompt");
+  if (cJSON_IsString(prompt) && is_dialogue(prompt->valuestring) && *answer == ' ') answer++;
+  append(a, x, &(message){.role = ROLE_ASSISTANT, .content = answer, .train = true}, 1);
   return true;
 }
 

@@ -14,6 +14,26 @@ static const char *adapter_start(const vkift_train_options *o) {
   return o->resume ? NULL : o->adapter;
 }
 
+static bool has_module(const char *const *list, size_t n, const char *name) {
+  size_t i = 0;
+  while (i < n && strcmp(list[i], name)) i++;
+  return i < n;
+}
+
+// An adapter has the modules that it has: others cannot be asked for beside it.
+static bool check_whole(const char *from, const vkift_train_options *o, const adapter_config *c, err *e) {
+  bool same = !o->modules_to_save.n || o->modules_to_save.n == c->n_whole;
+  for (size_t i = 0; i < o->modules_to_save.n; i++) same &= has_module(c->whole, c->n_whole, o->modules_to_save.items[i]);
+  return same ||
+         ERR(e,
+             "modules_to_save: expected none, or those of the adapter %s that is gone on from (%s), found others; merge it "
+             "first (vkift export --merge), and train a new adapter on the result",
+             from,
+             !c->n_whole       ? "none"
+             : c->n_whole == 1 ? c->whole[0]
+                               : "embed_tokens, lm_head");
+}
+
 // What an adapter to go on from says wins over the options.
 static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *o, adapter_config *c, err *e) {
   *c = (adapter_config){.r = (uint32_t)o->lora_r,
@@ -27,6 +47,7 @@ static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *
   const char *from = adapter_start(o);
   if (from) {
     TRY(adapter_read_config(a, from, c, e));
+    TRY(check_whole(from, o, c, e));
     if (o->lora_dropout > 0) c->dropout = o->lora_dropout;
   }
   if (c->n_targets == 1 && !strcmp(c->targets[0], "all-linear")) c->n_targets = 0;

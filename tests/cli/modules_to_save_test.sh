@@ -47,6 +47,8 @@ for model in model tied; do
   score further.out further
   check lora.py losses run.out further.out
   rm -rf further
+  expect 0 vkift data check --model $model --adapter $model-run/adapter --data data.jsonl
+  ! grep -q "never to have been trained" out || fail "the adapter has trained the tokens"
 done
 
 # The first step's gradients of embedding and head are those of full training, where B is zero and changes nothing.
@@ -65,6 +67,10 @@ says 'tensor base_model.model.lm_head.weight: expected the values of base_model.
 python3 "$here/modules_to_save.py" spoil tied-run/adapter
 expect 1 vkift export --merge tied-run --output-dir spoiled
 says 'since this model has one matrix for the two, found others'
+# What an adapter does not have cannot be asked for beside it.
+train model plain
+expect 1 vkift train --model model --data data.jsonl --chat-template chatml --adapter plain/adapter --output-dir other "${whole[@]}"
+says 'modules_to_save: expected none, or those of the adapter plain/adapter that is gone on from (none), found others'
 python3 "$here/tiny.py" set model-run/adapter/adapter_config.json modules_to_save null
 expect 1 vkift eval --model model --adapter model-run/adapter --data data.jsonl
 says 'belongs to no target module of this model'

@@ -36,6 +36,9 @@ static const struct {
      USER "hi" END ASSISTANT "yes?" END USER "why" END ASSISTANT "[c<|im_end|>]\n"},
     {"{\"prompt\":\"" HH "\",\"chosen\":\"c\",\"rejected\":\"r\"}",
      USER "hi" END ASSISTANT "yes?" END USER "why" END ASSISTANT "[c<|im_end|>]\n"},
+    {"{\"prompt\":\"" HH "\",\"chosen\":\" c\",\"rejected\":\" r\"}",
+     USER "hi" END ASSISTANT "yes?" END USER "why" END ASSISTANT "[c<|im_end|>]\n"},
+    {"{\"prompt\":\"q\",\"chosen\":\" c\",\"rejected\":\" r\"}", USER "q" END ASSISTANT "[ c<|im_end|>]\n"},
     // Labels.
     {"{\"text\":\"good film\",\"label\":\"positive\"}", USER "good film" END ASSISTANT "[positive<|im_end|>]\n"},
     {"{\"text\":\"bad film\",\"label\":1,\"label_names\":[\"no\",\"yes\"]}", USER "bad film" END ASSISTANT "[yes<|im_end|>]\n"},

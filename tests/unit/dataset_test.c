@@ -284,6 +284,31 @@ static void copies_are_split_together(void **state) {
   arena_free(a);
 }
 
+static void what_came_of_one_row_is_split_together(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin("chatml", false);
+  text data = {0};
+  for (int i = 0; i < 40; i++) {
+    text_printf(&data, "{\"instruction\":\"i %d\",\"instances\":[", i);
+    for (int k = 0; k <= i % 3; k++) text_printf(&data, "%s{\"input\":\"%d\",\"output\":\"o\"}", k ? "," : "", k);
+    text_puts(&data, "]}\n");
+  }
+  dataset set = data_fixture_read(&f, "s.jsonl", data.data), held;
+  const uint64_t n = set.n;
+  dataset_split(f.a, &set, 0.25, 3, &held);
+  assert_int_equal(set.n + held.n, n);
+  assert_in_range(held.n, 15, 25);
+  for (uint64_t i = 0; i < held.n; i++)
+    for (uint64_t k = 0; k < set.n; k++) assert_int_not_equal(held.items[i].line, set.items[k].line);
+  // One long text is all one row: its pieces are drawn each by itself.
+  f.options.max_length = 10;
+  set = data_fixture_read(&f, "t.jsonl", "{\"text\":\"one long text that is cut into a number of pieces, each of ten tokens\"}");
+  dataset_split(f.a, &set, 0.25, 3, &held);
+  assert_int_equal(held.n, 2);
+  text_free(&data);
+  data_fixture_end(&f);
+}
+
 static void the_hash_sees_every_part(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin(NULL, false);
@@ -402,6 +427,7 @@ int main(void) {
       cmocka_unit_test(lengths),
       cmocka_unit_test(splits_are_seeded_and_complete),
       cmocka_unit_test(copies_are_split_together),
+      cmocka_unit_test(what_came_of_one_row_is_split_together),
       cmocka_unit_test(the_hash_sees_every_part),
       cmocka_unit_test(files_of_a_directory),
       cmocka_unit_test(real_messages),
