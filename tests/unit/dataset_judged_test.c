@@ -60,7 +60,7 @@ static void chosen_answers_and_names_of_labels_are_learned(void **state) {
   set = data_fixture_read(&f, "d.jsonl", good_rows[6].row);
   assert_string_equal(data_fixture_show(&f, set.items), USER "q" END ASSISTANT "c" END USER "p" END ASSISTANT "[d<|im_end|>]\n");
   f.options.format = DATA_TEXT; // the text alone is what was asked for
-  set = data_fixture_read(&f, "d.jsonl", good_rows[10].row);
+  set = data_fixture_read(&f, "d.jsonl", good_rows[12].row);
   assert_string_equal(data_fixture_show(&f, set.items), "g[ood film<|endoftext|>]");
   data_fixture_end(&f);
 }
