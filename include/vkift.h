@@ -94,15 +94,15 @@ typedef enum vkift_data_format {
 typedef enum vkift_excess {
   VKIFT_EXCESS_DEFAULT,
   VKIFT_EXCESS_DROP,
-  VKIFT_EXCESS_TRUNCATE,
-  VKIFT_EXCESS_SPLIT,
-  VKIFT_EXCESS_ERROR,
+  VKIFT_EXCESS_TRUNCATE, // its end goes
+  VKIFT_EXCESS_SPLIT,    // into examples of max_length
+  VKIFT_EXCESS_ERROR,    // the call fails
 } vkift_excess;
 
 // How data is read: the same for all that read it. Made by the …_defaults() of the struct that holds it.
 typedef struct vkift_reading {
   vkift_data_format data_format;
-  vkift_train_on train_on;
+  vkift_train_on train_on;  // of conversations: which assistant turns carry loss
   bool skip_bad_examples;   // count and skip a bad line of data instead of failing
   const char *strip_suffix; // a literal end marker that answers carry in their text ("<|endoftext|>"), removed; NULL: none
   int64_t num_pos_examples; // Super-NaturalInstructions: 2 right demonstrations in an instruction,
@@ -534,13 +534,14 @@ typedef enum vkift_convert_to {
 } vkift_convert_to;
 
 typedef struct vkift_conversion {
-  int64_t rows;
-  int64_t skipped_bad, dropped_long, truncated;
+  int64_t rows;                                 // written
+  int64_t skipped_bad, dropped_long, truncated; // examples; the last two of TOKENS alone
 } vkift_conversion;
 
 // Writes the data as JSON Lines to `output`, whole or not at all; a file that is there already is refused. Task, cluster,
-// source, weight and choices go with each row. MESSAGES: the input of an instruction follows it as a paragraph, or under
-// Alpaca's heading where source.chat_template is "alpaca". result may be NULL.
+// source, weight and choices go with each row, and with MESSAGES definition, things to avoid and personas. There the input of
+// an instruction follows it as a paragraph, or under Alpaca's heading where source.chat_template is "alpaca". result may be
+// NULL.
 vkift_status vkift_data_convert(const vkift_data_options *options, vkift_convert_to to, const char *output,
                                 vkift_conversion *result, vkift_error *error);
 

@@ -7,7 +7,7 @@
 #include "data/formats.h"
 #include "data/mixture.h"
 #include "eval/corpus.h"
-#include "models/prompt_trained.h"
+#include "models/prompt_untrained.h"
 
 static bool open_model(arena *a, data_reading *r, err *e) {
   const char *model_path, *adapter_path;
@@ -216,7 +216,7 @@ static bool tell_untrained(const data_reading *r, const vkift_data_events *event
   if (r->options.source.adapter) TRY(adapter_read_config(r->survey->memory, r->options.source.adapter, &config, e));
   if (config.n_whole) return true;
   text warning = {0};
-  const bool ok = prompt_describe_untrained(r->loaded.model, &r->loaded.prompt, &warning, e);
+  const bool ok = prompt_untrained_describe(r->loaded.model, &r->loaded.prompt, &warning, e);
   if (ok && warning.length && events->finding)
     events->finding(events->user,
                     &(vkift_data_finding){.kind = "untrained_tokens", .examples = (int64_t)r->survey->n, .detail = warning.data});

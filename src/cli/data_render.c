@@ -1,6 +1,7 @@
 // vkift data render: conversations as the text that a model would get, with where messages and the loss stand.
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "cli/cli.h"
@@ -79,8 +80,13 @@ static void put_json(text *out, const vkift_rendering *r) {
 static void put_marked(text *out, const vkift_rendering *r) {
   const marked_style s = marked_style_of_stdout();
   size_t at = 0;
-  text_printf(out, "example %lld  (%s:%lld)\n", (long long)r->index, r->file, (long long)r->line);
-  if (r->error) text_printf(out, "! %s", r->error);
+  text_printf(out, "example %lld  (", (long long)r->index);
+  marked_put_visible(out, r->file, strlen(r->file));
+  text_printf(out, ":%lld)\n", (long long)r->line);
+  if (r->error) {
+    text_puts(out, "! ");
+    marked_put_visible(out, r->error, strlen(r->error));
+  }
   for (size_t i = 0; i < r->n_assistant; i++) {
     const vkift_span *span = &r->assistant[i];
     marked_put_visible(out, r->text + at, span->begin - at);

@@ -11,7 +11,7 @@
 #include "config/train_options.h"
 #include "data/prefetch.h"
 #include "models/prompt_choice.h"
-#include "models/prompt_trained.h"
+#include "models/prompt_untrained.h"
 #include "models/save.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
@@ -236,7 +236,7 @@ static bool warn_of_untrained(const trainer *t, err *e) {
   text warning = {0};
   const vkift_train_options *o = &t->options;
   const bool ok = o->method != VKIFT_LORA || o->adapter || o->modules_to_save.n ||
-                  prompt_describe_untrained(t->model, &t->prompt, &warning, e);
+                  prompt_untrained_describe(t->model, &t->prompt, &warning, e);
   if (ok && warning.length) note(t, arena_printf(t->memory, "warning: %s", warning.data));
   text_free(&warning);
   return ok;

@@ -1,6 +1,6 @@
 // Whether a model knows the control tokens that its prompt writes.
-#ifndef MODELS_PROMPT_TRAINED_H
-#define MODELS_PROMPT_TRAINED_H
+#ifndef MODELS_PROMPT_UNTRAINED_H
+#define MODELS_PROMPT_UNTRAINED_H
 
 #include "base/text.h"
 #include "data/prompt.h"
@@ -9,8 +9,8 @@
 // Appends the control tokens of the prompt whose rows of the embedding, or of the head for those that are learned to be
 // written, look as if they had never been trained: "<|im_start|>, <|im_end|>". Nothing for a model whose weights were not
 // opened.
-bool prompt_untrained(const model *m, const prompt_style *style, text *names, err *e);
+bool prompt_untrained_find(const model *m, const prompt_style *style, text *names, err *e);
 // Appends a sentence about them, with what to do; nothing where there are none.
-bool prompt_describe_untrained(const model *m, const prompt_style *style, text *out, err *e);
+bool prompt_untrained_describe(const model *m, const prompt_style *style, text *out, err *e);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/rng.h"
 #include "models/prompt_choice.h"
-#include "models/prompt_trained.h"
+#include "models/prompt_untrained.h"
 #include "support/byte_tokenizer.h"
 #include "support/tiny_model.h"
 
@@ -55,7 +55,7 @@ static fixture *begin(const char *template) {
 static void expect(fixture *f, const char *names) {
   text found = {0};
   err e = {0};
-  if (!prompt_untrained(f->m, &f->style, &found, &e)) fail_msg("%s", e.message);
+  if (!prompt_untrained_find(f->m, &f->style, &found, &e)) fail_msg("%s", e.message);
   assert_string_equal(found.data ? found.data : "", names);
   text_free(&found);
 }
@@ -133,7 +133,7 @@ static void other_prompts_and_types(void **state) {
   expect(f, "");
   text sentence = {0};
   err e = {0};
-  assert_true(prompt_describe_untrained(f->m, &f->style, &sentence, &e));
+  assert_true(prompt_untrained_describe(f->m, &f->style, &sentence, &e));
   assert_int_equal(sentence.length, 0);
   uint16_t *half = ARENA_ARRAY(f->a, uint16_t, 263 * 44);
   for (uint32_t i = 0; i < 263 * 44; i++) half[i] = f32_to_bf16(f->rows[0][i]);
@@ -144,7 +144,7 @@ static void other_prompts_and_types(void **state) {
   const int32_t eos = f->m->config.eos_ids[0];
   memset(half + (uint64_t)eos * 44, 0, 88);
   expect(f, tokenizer_content(f->m->tokenizer, eos));
-  assert_true(prompt_describe_untrained(f->m, &f->style, &sentence, &e));
+  assert_true(prompt_untrained_describe(f->m, &f->style, &sentence, &e));
   assert_non_null(strstr(sentence.data, "--modules-to-save embed_tokens,lm_head"));
   assert_null(strstr(sentence.data, "--chat-template alpaca")); // that is what it has
   text_free(&sentence);

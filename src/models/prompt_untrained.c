@@ -10,7 +10,7 @@
 //           words have gone elsewhere.
 //
 // Only these rows and a sample of ordinary ones are read.
-#include "models/prompt_trained.h"
+#include "models/prompt_untrained.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -126,7 +126,7 @@ static bool is_target(const masked *x, int32_t id) {
   return false;
 }
 
-bool prompt_untrained(const model *m, const prompt_style *style, text *names, err *e) {
+bool prompt_untrained_find(const model *m, const prompt_style *style, text *names, err *e) {
   const model_param *embedding = model_find(m, "model.embed_tokens.weight"), *head = model_find(m, "lm_head.weight");
   if (!embedding || !embedding->source || (head && !head->source)) return true;
   arena *a = arena_new("rows of control tokens");
@@ -145,9 +145,9 @@ bool prompt_untrained(const model *m, const prompt_style *style, text *names, er
   return ok;
 }
 
-bool prompt_describe_untrained(const model *m, const prompt_style *style, text *out, err *e) {
+bool prompt_untrained_describe(const model *m, const prompt_style *style, text *out, err *e) {
   text names = {0};
-  const bool ok = prompt_untrained(m, style, &names, e);
+  const bool ok = prompt_untrained_find(m, style, &names, e);
   if (names.length)
     text_printf(out,
                 "the model seems never to have been trained on the prompt's %s, and LoRA leaves tokens as they are: "
