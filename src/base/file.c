@@ -64,6 +64,17 @@ bool file_read(arena *a, const char *path, uint64_t limit, char **data, uint64_t
   return ok;
 }
 
+// Where the file system can, the file has no name until it is finished: nothing is left of a program that is killed.
+static int open_unnamed(const char *path) {
+  char *copy = strdup(path);
+  REQUIRE(copy, "out of host memory for a path");
+  char *slash = strrchr(copy, '/');
+  if (slash && slash != copy) *slash = 0;
+  const int fd = open(!slash ? "." : slash == copy ? "/" : copy, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+  free(copy);
+  return fd;
+}
+
 bool file_writer_open(const char *path, file_writer *w, err *e) {
   *w = (file_writer){0};
   size_t length = strlen(path);
@@ -71,17 +82,37 @@ bool file_writer_open(const char *path, file_writer *w, err *e) {
   w->temporary = malloc(length + 16);
   REQUIRE(w->path && w->temporary, "out of host memory for a path");
   snprintf(w->temporary, length + 16, "%s.tmp-XXXXXX", path);
-  int fd = mkostemp(w->temporary, O_CLOEXEC);
+  int fd = open_unnamed(path);
+  w->is_unnamed = fd >= 0;
+  if (fd < 0) fd = mkostemp(w->temporary, O_CLOEXEC);
   if (fd < 0) {
     ERR(e, "%s: cannot create a file beside it: %s", path, strerror(errno));
     free(w->path), free(w->temporary);
     *w = (file_writer){0};
     return false;
   }
-  fchmod(fd, 0644);
+  if (!w->is_unnamed) { // mkostemp's files are private; others follow the umask
+    const mode_t mask = umask(022);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask);
+  }
   w->stream = fdopen(fd, "wb");
   REQUIRE(w->stream, "fdopen of %s", path);
   return true;
+}
+
+// A finished file without a name gets one beside its place, from where it is renamed.
+static bool give_name(file_writer *w) {
+  char from[64];
+  if (!w->is_unnamed) return true;
+  snprintf(from, sizeof from, "/proc/self/fd/%d", fileno(w->stream));
+  const int fd = mkostemp(w->temporary, O_CLOEXEC); // a name that is free; linkat does not replace it
+  if (fd < 0 || close(fd) || unlink(w->temporary)) return false;
+  return !linkat(AT_FDCWD, from, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW);
+}
+
+void file_writer_make_private(file_writer *w) {
+  fchmod(fileno(w->stream), 0600);
 }
 
 bool file_write(file_writer *w, const void *data, uint64_t bytes, err *e) {
@@ -101,7 +132,7 @@ static bool sync_parent(const char *path, err *e) {
 }
 
 bool file_writer_commit(file_writer *w, err *e) {
-  bool ok = !fflush(w->stream) && !fsync(fileno(w->stream));
+  bool ok = !fflush(w->stream) && !fsync(fileno(w->stream)) && give_name(w);
   if (!ok) ERR(e, "%s: cannot write: %s", w->path, strerror(errno));
   fclose(w->stream);
   w->stream = NULL;
@@ -152,6 +183,22 @@ bool dir_make(const char *path, err *e) {
     if (!kept) break;
   }
   if (ok && !file_is_dir(path)) ok = ERR(e, "%s: expected a directory, found a file", path);
+  free(copy);
+  return ok;
+}
+
+bool dir_may_be_made(const char *path, err *e) {
+  char *copy = strdup(path);
+  REQUIRE(copy, "out of host memory for a path");
+  while (!file_exists(copy)) {
+    char *slash = strrchr(copy, '/');
+    if (!slash || slash == copy) break;
+    *slash = 0;
+  }
+  const char *above = file_exists(copy) ? copy : *path == '/' ? "/" : ".";
+  bool ok = true;
+  if (!file_is_dir(above)) ok = ERR(e, "%s: expected a directory to write %s in, found a file", above, path);
+  else if (access(above, W_OK)) ok = ERR(e, "%s: cannot write %s there: %s", above, path, strerror(errno));
   free(copy);
   return ok;
 }

@@ -48,6 +48,7 @@ bool conversations_read(const char *path, const dataset_options *options, conver
   arena *a = arena_new("files of conversations");
   dataset_files files;
   dataset_options of_pack = *options;
+  if (!of_pack.vocab_size) of_pack.vocab_size = UINT32_MAX; // without a model: rows of token ids are refused for what they are
   reading r = {.options = &of_pack, .on = on, .user = user};
   rows_reading rows = {.options = &of_pack, .on = hand_over, .user = &r};
   bool ok = dataset_files_find(a, path, "train", &files, e);

@@ -61,6 +61,7 @@ static void drop_long(reader *r, const example *x, uint32_t n) {
 
 static bool put_pieces(reader *r, const draft *whole, err *e) {
   const uint32_t most = r->options->max_length, n = whole->x.n, prompt_n = whole->x.prompt_n;
+  const uint64_t prompt_hash = whole->x.plain ? whole->x.plain->prompt_hash : dataset_hash_prompt(whole->x.ids, prompt_n);
   uint32_t kept = 0;
   for (uint32_t from = 0; from < n; from += most) {
     draft piece = *whole;
@@ -69,8 +70,14 @@ static bool put_pieces(reader *r, const draft *whole, err *e) {
     piece.target += from;
     piece.x.prompt_n = prompt_n <= from ? 0 : prompt_n - from < piece.x.n ? prompt_n - from : piece.x.n;
     count_targets(&piece, false);
-    piece.x.plain = NULL;            // what was the whole is no piece
-    if (kept) piece.x.sketch = NULL; // of the text as a whole: its pieces are not like one another
+    // Its own tokens tell whether it is there twice; the prompt of the whole, whether that one is asked in the evaluation.
+    const example_plain plain = {dataset_hash_example(&piece.x), prompt_hash};
+    piece.x.plain = prompt_n ? &plain : NULL;
+    if (kept) { // what is the text's as a whole goes with its first piece
+      piece.x.sketch = NULL;
+      piece.x.answer = "";
+      piece.x.references = piece.x.choices = NULL;
+    }
     if (piece.x.n_targets) {
       TRY(put(r, &piece, e));
       kept++;
@@ -265,32 +272,47 @@ static bool read_to_memory(arena *a, reader *r, const dataset_files *files, data
   return ok;
 }
 
-static bool read_to_cache(reader *r, const dataset_files *files, const char *path, tokenised_key key, err *e) {
-  TRY(tokenised_begin(path, key, &r->out, e));
-  bool ok = read_files(r, files, e);
-  if (ok && r->out.n) {
+// *cache_failed: the reason is the cache's. *n: examples that were written; the file is there where it is not 0.
+static bool read_to_cache(reader *r, const dataset_files *files, const char *path, tokenised_key key, uint64_t stamp, uint64_t *n,
+                          bool *cache_failed, err *e) {
+  if (!token_cache_make_dir(path, e)) return !(*cache_failed = true);
+  bool ok = tokenised_begin(path, key, &r->out, e) && read_files(r, files, e);
+  if (ok && token_cache_stamp(files) != stamp) ok = ERR(e, "%s: the data were written to while they were read", files->paths[0]);
+  *n = r->out.n;
+  if (ok && *n) {
     ok = tokenised_end(&r->out, &r->counts, e);
     token_cache_clean(path);
   }
+  *cache_failed = r->out.failed;
   tokenised_abort(&r->out);
   return ok;
 }
 
-// From the cache where it is there; else it is written first.
+// The cache is there to help: what cannot be kept in it, on a full disk say, is held in memory.
+static bool read_without_cache(arena *a, reader *r, const dataset_files *files, const char *reason, dataset *set, err *e) {
+  reader again = {.options = r->options, .may_be_empty = r->may_be_empty};
+  set->cache_fault = arena_strdup(a, reason);
+  return read_to_memory(a, &again, files, set, e);
+}
+
+// From the cache where it is there; else it is written first. Who watches wants to see the rows.
 static bool read_through_cache(arena *a, reader *r, const dataset_files *files, dataset *set, err *e) {
   tokenised_key key;
   tokenised_counts counts;
+  err fault = {0};
+  uint64_t n = 0;
+  bool cache_failed = false;
+  const uint64_t stamp = token_cache_stamp(files);
   TRY(token_cache_key(files, r->options, &key, e));
   const char *path = token_cache_path(a, key);
-  if (!path) return read_to_memory(a, r, files, set, e);
-  if (!token_cache_open(a, path, key, r->options, files, set, &counts)) {
-    TRY(read_to_cache(r, files, path, key, e));
-    if (!file_exists(path)) return add_counts(set, &r->counts), true; // not one example
-    set->cache_written = path;
+  if (!path) return read_without_cache(a, r, files, "there is no home directory", set, e);
+  if (r->options->watch || !token_cache_open(a, path, key, r->options, files, set, &counts)) {
+    if (!read_to_cache(r, files, path, key, stamp, &n, &cache_failed, &fault))
+      return cache_failed ? read_without_cache(a, r, files, fault.message, set, e) : ERR(e, "%s", fault.message);
+    if (!n) return add_counts(set, &r->counts), true;
     if (!token_cache_open(a, path, key, r->options, files, set, &counts))
-      return ERR(e,
-                 "%s: expected the tokens that were just written there, found something else (VKIFT_DATA_CACHE=off does without)",
-                 path);
+      return read_without_cache(a, r, files, "what was just written there is gone, or something else", set, e);
+    set->cache_written = path;
   }
   add_counts(set, &counts);
   return true;
@@ -298,9 +320,9 @@ static bool read_through_cache(arena *a, reader *r, const dataset_files *files, 
 
 static bool read_list(arena *a, const dataset_files *files, const dataset_options *options, dataset *set, err *e) {
   reader r = {.options = options, .may_be_empty = files->n > 1};
-  if (options->cache && !options->watch && token_cache_wanted(bytes_of_all(files)))
-    return read_through_cache(a, &r, files, set, e);
-  return read_to_memory(a, &r, files, set, e);
+  bool wanted = false;
+  TRY(!options->cache || token_cache_wanted(bytes_of_all(files), &wanted, e));
+  return wanted ? read_through_cache(a, &r, files, set, e) : read_to_memory(a, &r, files, set, e);
 }
 
 bool dataset_read(arena *a, const char *path, const dataset_options *options, dataset *set, err *e) {
@@ -364,7 +386,7 @@ static void move_to(dataset *to, example x) {
 
 // Of one row come the phrasings of a template pack, the instances of self-instruct, and the pieces of a long text.
 static bool same_row(const example *x, const example *y) {
-  return x->origin->file == y->origin->file && x->line == y->line;
+  return (x->origin == y->origin || x->origin->file == y->origin->file) && x->line == y->line;
 }
 
 // Each draws a number that depends on the seed and the index of its row's first example alone. Where all is one row, as of one

@@ -46,7 +46,7 @@ typedef struct augment_counts {
 
 typedef struct dataset {
   example *items;
-  uint64_t n;
+  uint64_t n, capacity; // capacity: places of items, where more are to be appended
   uint64_t n_tokens, n_targets;
   uint64_t skipped_bad, dropped_long, truncated; // counted, said by the caller; examples cut into pieces are not among them
   uint64_t without_demonstrations;               // examples that lack demonstrations, since they would not fit
@@ -54,6 +54,7 @@ typedef struct dataset {
   uint64_t missing_tasks;          // names in a list of tasks that have no file
   const struct dataset_maps *maps; // files in which examples lie; NULL: they lie in memory
   const char *cache_written;       // the last file that was added to the cache for it; NULL: none
+  const char *cache_fault;         // why it could not be kept there, and is in memory; NULL: nothing went wrong
 } dataset;
 
 typedef enum data_format {
@@ -80,8 +81,8 @@ typedef struct augmentation {
   const struct task_notes *notes;                // definitions and personas of tasks (task_notes.h); NULL: none
 } augmentation;
 
-// Told of what happens while files are read: for a person who wants to know. Each may be NULL. A reading that is watched is
-// never found in the cache.
+// Told of what happens while files are read: for a person who wants to know. Each may be NULL. A reading that is watched goes
+// through the rows, also where the cache has their tokens.
 typedef struct dataset_watch {
   void *user;
   void (*file)(void *user, const char *file, data_format format, bool has_lines); // behind its last example

@@ -76,6 +76,18 @@ static bool read_role(const json *d, const char *where, const cJSON *item, messa
              quote_string(name, buffer));
 }
 
+// OpenAI's way to leave an answer out: "weight": 0.
+static bool read_message_weight(const json *d, const char *where, const cJSON *item, message *m, err *e) {
+  const cJSON *given = formats_field(item, "weight");
+  if (!given) return true;
+  char place[96];
+  snprintf(place, sizeof place, "%s.weight", where);
+  if (!cJSON_IsNumber(given) || (given->valuedouble != 0 && given->valuedouble != 1))
+    return formats_unexpected(d, place, "0 or 1", given, e);
+  if (given->valuedouble == 0) m->train = false;
+  return true;
+}
+
 // `trains`: whether its assistant turns carry loss unless they say otherwise.
 static bool read_message(arena *a, const json *d, const char *where, const cJSON *item, bool trains, message *m, err *e) {
   if (!cJSON_IsObject(item)) return formats_unexpected(d, where, "an object with \"role\" and \"content\"", item, e);
@@ -85,6 +97,7 @@ static bool read_message(arena *a, const json *d, const char *where, const cJSON
   if (m->tool_calls) TRY(json_string_or(d, item, where, "content", &m->content, e));
   else TRY(json_string(d, item, where, "content", &m->content, e));
   m->train = m->role == ROLE_ASSISTANT && trains;
+  TRY(read_message_weight(d, where, item, m, e));
   TRY(json_bool_or(d, item, where, "train", &m->train, e));
   if (m->train && m->role != ROLE_ASSISTANT)
     return ERR(e, "%s: %s.train: expected false, since only assistant turns carry loss, found true", d->origin, where);
@@ -127,12 +140,16 @@ bool formats_read_messages(arena *a, const json *d, const dataset_options *o, ra
   uint32_t last = behind_last_answer(out);
   if (!o->train_on_last || !last) return true;
   const cJSON *item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(d->root, "messages"), (int)last - 1);
-  if (!formats_field(item, "train")) out->messages[last - 1].train = true;
+  if (!formats_field(item, "train") && !formats_field(item, "weight")) out->messages[last - 1].train = true;
   return true;
 }
 
 // A completion of a string or of messages; a prompt that is a string is what a user says.
 bool formats_read_prompt_completion(arena *a, const json *d, raw_example *out, err *e) {
+  // TRL's unpaired preferences: an answer with a judgement of it.
+  if (cJSON_IsFalse(formats_field(d->root, "label")))
+    return ERR(e, "%s: label: expected true, since the completion is learned, found false: an answer that was judged bad",
+               d->origin);
   const cJSON *prompt = formats_field(d->root, "prompt"), *completion = formats_field(d->root, "completion");
   if (cJSON_IsArray(prompt)) {
     if (!cJSON_IsArray(completion))

@@ -3,7 +3,7 @@
 #include "base/file.h"
 
 bool item_reader_open(arena *a, const char *name, const char *data, uint64_t size, item_reader *r, err *e) {
-  *r = (item_reader){.is_table = path_ends_with(name, ".csv") || path_ends_with(name, ".tsv")};
+  *r = (item_reader){.name = name, .is_table = path_ends_with(name, ".csv") || path_ends_with(name, ".tsv")};
   if (r->is_table) return table_open(a, name, data, size, path_ends_with(name, ".tsv") ? '\t' : ',', &r->table, e);
   return jsonl_open(name, data, size, &r->lines, e);
 }
@@ -17,9 +17,9 @@ jsonl_status item_reader_next(item_reader *r, jsonl_item *item, err *e) {
 }
 
 const char *item_reader_origin(arena *a, const item_reader *r, const jsonl_item *item) {
-  if (r->is_table) return arena_printf(a, "%s:%u", r->table.name, item->place);
-  if (r->lines.is_document) return r->lines.name;
-  return arena_printf(a, r->lines.is_array ? "%s: item %u" : "%s:%u", r->lines.name, item->place);
+  if (r->is_table) return arena_printf(a, "%s:%u", r->name, item->place);
+  if (r->lines.is_document) return r->name;
+  return arena_printf(a, r->lines.is_array ? "%s: item %u" : "%s:%u", r->name, item->place);
 }
 
 bool item_reader_parse(const item_reader *r, const char *origin, const jsonl_item *item, json *doc, err *e) {

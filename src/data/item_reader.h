@@ -7,6 +7,7 @@
 
 typedef struct item_reader {
   bool is_table;
+  const char *name; // of the file, for messages
   jsonl lines;
   table table;
 } item_reader;

@@ -9,9 +9,33 @@ static bool is_blank(char c) {
 }
 
 // Also without a byte-order mark: JSON begins with ASCII, so that one of the first two bytes is a NUL.
-bool jsonl_is_utf16(const char *data, uint64_t size) {
+static bool is_utf16(const char *data, uint64_t size) {
   if (size < 2) return false;
   return !memcmp(data, "\xFF\xFE", 2) || !memcmp(data, "\xFE\xFF", 2) || !data[0] != !data[1];
+}
+
+// What people take for data too, by its first bytes; NULL: none of it.
+static const char *binary_kind(const char *data, uint64_t size) {
+  static const struct {
+    const char *begin, *kind;
+  } kinds[] = {{"\x1F\x8B", "a gzip file: unpack it first"},
+               {"(\xB5/\xFD", "a Zstandard file: unpack it first"},
+               {"BZh", "a bzip2 file: unpack it first"},
+               {"PK\x03\x04", "a zip archive or a spreadsheet: unpack it, or export it as CSV"},
+               {"PAR1", "a Parquet file: convert it to JSON Lines first"},
+               {"ARROW1", "an Arrow file: convert it to JSON Lines first"},
+               {"SQLite format 3", "a database: export it as CSV"}};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    const size_t n = strlen(kinds[i].begin);
+    if (size >= n && !memcmp(data, kinds[i].begin, n)) return kinds[i].kind;
+  }
+  return NULL;
+}
+
+bool jsonl_check_text(const char *name, const char *data, uint64_t size, err *e) {
+  const char *kind = binary_kind(data, size);
+  if (kind) return ERR(e, "%s: expected text, found %s", name, kind);
+  return !is_utf16(data, size) || ERR(e, "%s: expected text in UTF-8, found UTF-16; convert it first", name);
 }
 
 static void skip_space(jsonl *r) {
@@ -42,7 +66,7 @@ static bool fills_lines(const char *s, const char *end) {
 }
 
 bool jsonl_open(const char *name, const char *data, uint64_t size, jsonl *r, err *e) {
-  if (jsonl_is_utf16(data, size)) return ERR(e, "%s: expected text in UTF-8, found UTF-16; convert it first", name);
+  TRY(jsonl_check_text(name, data, size, e));
   *r = (jsonl){.name = name, .at = data, .end = data + size, .line = 1};
   if (size >= 3 && !memcmp(data, "\xEF\xBB\xBF", 3)) r->at += 3;
   skip_space(r);
@@ -83,7 +107,8 @@ static jsonl_status next_line(jsonl *r, jsonl_item *item, err *e) {
 
 static jsonl_status broken_array(const jsonl *r, err *e, const char *expected) {
   char found[32] = "the end of the file";
-  if (r->at < r->end) snprintf(found, sizeof found, "the byte 0x%02X", (unsigned char)*r->at);
+  if (r->at<r->end && * r->at> ' ' && *r->at < 0x7F) snprintf(found, sizeof found, "'%c'", *r->at);
+  else if (r->at < r->end) snprintf(found, sizeof found, "the byte 0x%02X", (unsigned char)*r->at);
   ERR(e, "%s:%llu: item %llu of the array: expected %s, found %s", r->name, (unsigned long long)r->line,
       (unsigned long long)r->items + 1, expected, found);
   return JSONL_BROKEN;

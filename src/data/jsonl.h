@@ -35,8 +35,9 @@ typedef enum jsonl_status {
   JSONL_BROKEN // nothing behind this can be read
 } jsonl_status;
 
-bool jsonl_is_utf16(const char *data, uint64_t size);
-// Finds out which of the three the file is. UTF-8 with or without BOM; anything that looks like UTF-16 is refused.
+// Refuses what is no text in UTF-8 by its first bytes: UTF-16, archives, spreadsheets, tables in binary forms.
+bool jsonl_check_text(const char *name, const char *data, uint64_t size, err *e);
+// Finds out which of the three the file is. UTF-8 with or without BOM.
 bool jsonl_open(const char *name, const char *data, uint64_t size, jsonl *r, err *e);
 jsonl_status jsonl_next(jsonl *r, jsonl_item *item, err *e);
 

@@ -16,7 +16,7 @@ typedef struct file_reading {
 static bool skip(file_reading *f, const err *fault, err *e) {
   rows_reading *r = f->r;
   const dataset_watch *w = r->options->watch;
-  if (w && w->bad) w->bad(w->user, f->items.lines.name, fault->message);
+  if (w && w->bad) w->bad(w->user, f->items.name, fault->message);
   if (!r->options->skip_bad_examples) return ERR(e, "%s", fault->message);
   if (!r->n_bad++) r->first_bad = *fault;
   return true;

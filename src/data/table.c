@@ -140,9 +140,14 @@ typedef struct header {
   uint64_t capacity, line;
 } header;
 
-static bool add_column(void *user, uint32_t field, const char *content, err *e) {
+// Spaces around a name are none of it.
+static bool add_column(void *user, uint32_t field, const char *written, err *e) {
   header *h = user;
   table *t = h->t;
+  size_t n = strlen(written);
+  for (; n && *written == ' '; written++) n--;
+  while (n && written[n - 1] == ' ') n--;
+  const char *content = arena_strndup(h->a, written, n);
   char found[QUOTE_BYTES];
   if (field == TABLE_COLUMNS)
     return ERR(e, "%s:%llu: expected at most %d columns, found more", t->name, (unsigned long long)h->line, TABLE_COLUMNS);
@@ -151,12 +156,12 @@ static bool add_column(void *user, uint32_t field, const char *content, err *e) 
       return ERR(e, "%s:%llu: expected a header with each column's name once, found %s as columns %u and %u", t->name,
                  (unsigned long long)h->line, quote_string(content, found), i + 1, field + 1);
   arena_grow(h->a, (void **)&t->columns, &h->capacity, t->n_columns + 1, sizeof *t->columns);
-  t->columns[t->n_columns++] = arena_strdup(h->a, content);
+  t->columns[t->n_columns++] = content;
   return true;
 }
 
 bool table_open(arena *a, const char *name, const char *data, uint64_t size, char separator, table *t, err *e) {
-  if (jsonl_is_utf16(data, size)) return ERR(e, "%s: expected text in UTF-8, found UTF-16; convert it first", name);
+  TRY(jsonl_check_text(name, data, size, e));
   *t = (table){.name = name, .at = data, .end = data + size, .line = 1, .separator = separator};
   if (size >= 3 && !memcmp(data, "\xEF\xBB\xBF", 3)) t->at += 3;
   jsonl_item row;
@@ -165,6 +170,8 @@ bool table_open(arena *a, const char *name, const char *data, uint64_t size, cha
   if (status != JSONL_ITEM) return false;
   header h = {.a = a, .t = t, .line = row.place};
   TRY(each_field(t, arena_printf(a, "%s:%u", name, row.place), &row, add_column, &h, e));
+  if (separator == ',' && t->n_columns == 1 && strchr(t->columns[0], ';'))
+    return ERR(e, "%s:%u: expected commas between the columns' names, found semicolons: save it with commas", name, row.place);
   skip_empty_lines(t);
   if (t->at < t->end) return true;
   return ERR(e, "%s: expected at least one row below the header, found none", name);

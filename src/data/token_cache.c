@@ -14,16 +14,23 @@
 #include "data/template_pack.h"
 
 // Raise it with every change to what the same data become: a file of another revision is not found.
-enum { REVISION = 2 };
+enum { REVISION = 3 };
 
 enum { LEAST_BYTES = 8 << 20, CHUNK_BYTES = 16 << 20, DAYS_UNUSED = 30 };
 
 static const char SUFFIX[] = ".tokens";
 
-bool token_cache_wanted(uint64_t data_bytes) {
+bool token_cache_wanted(uint64_t data_bytes, bool *wanted, err *e) {
   const char *setting = getenv("VKIFT_DATA_CACHE");
-  if (!setting || !*setting) return data_bytes >= LEAST_BYTES;
-  return strcmp(setting, "off") && data_bytes >= strtoull(setting, NULL, 10);
+  uint64_t least = LEAST_BYTES;
+  if (setting && *setting && strcmp(setting, "off")) {
+    char *end;
+    least = strtoull(setting, &end, 10);
+    if (*setting < '0' || *setting > '9' || *end)
+      return ERR(e, "VKIFT_DATA_CACHE: expected off, or a number of bytes, found %.100s", setting);
+  }
+  *wanted = data_bytes >= least && !(setting && !strcmp(setting, "off"));
+  return true;
 }
 
 // --- the key -----------------------------------------------------------------------------------------------------------
@@ -44,17 +51,25 @@ static void add_number(XXH3_state_t *h, uint64_t n) {
   add(h, &n, sizeof n);
 }
 
-static bool add_file(XXH3_state_t *h, const char *path, err *e) {
+// The same bytes are other rows as CSV, as TSV and as JSON.
+static uint64_t reader_of(const char *path) {
+  return path_ends_with(path, ".csv") ? 1 : path_ends_with(path, ".tsv") ? 2 : 0;
+}
+
+static bool add_file(XXH3_state_t *h, const char *path, const dataset_options *o, err *e) {
   file_map map;
   TRY(file_map_open(path, &map, e));
   add_number(h, map.size);
-  for (uint64_t at = 0; at < map.size; at += CHUNK_BYTES) {
+  add_number(h, reader_of(path));
+  bool ok = true;
+  for (uint64_t at = 0; ok && at < map.size; at += CHUNK_BYTES) {
     const uint64_t left = map.size - at, n = left < CHUNK_BYTES ? left : CHUNK_BYTES;
     XXH3_128bits_update(h, map.data + at, (size_t)n);
     file_map_let_go(&map, at, at + n);
+    if (o->progress && !o->progress(o->progress_user, at, map.size)) ok = ERR(e, "stopped while %s was read", path);
   }
   file_unmap(&map);
-  return true;
+  return ok;
 }
 
 static bool add_tokenizer(XXH3_state_t *h, const tokenizer *t, err *e) {
@@ -75,6 +90,13 @@ static void add_prompt(XXH3_state_t *h, const prompt_style *p) {
   arena_free(a);
 }
 
+// Another seed is another file only where something is drawn.
+static bool draws(const dataset_options *o) {
+  const augmentation *w = &o->augment;
+  const bool chooses = o->max_instances && !o->first_instances;
+  return o->pack || chooses || w->n_demonstrations || w->persona > 0 || w->length_constraint > 0 || w->definition > 0;
+}
+
 static void add_options(XXH3_state_t *h, const dataset_options *o) {
   const uint64_t numbers[] = {(uint64_t)(int64_t)o->eos_id,
                               o->vocab_size,
@@ -90,7 +112,7 @@ static void add_options(XXH3_state_t *h, const dataset_options *o) {
                               o->superni.explanations,
                               o->max_instances,
                               o->first_instances,
-                              o->seed,
+                              draws(o) ? o->seed : 0,
                               o->sketches,
                               o->pack ? o->pack->hash : 0};
   add(h, numbers, sizeof numbers);
@@ -118,7 +140,7 @@ bool token_cache_key(const dataset_files *files, const dataset_options *options,
   add_augmentation(h, options, files);
   add_prompt(h, options->prompt);
   bool ok = add_tokenizer(h, options->tokenizer, e);
-  for (uint64_t i = 0; ok && i < files->n; i++) ok = add_file(h, files->paths[i], e);
+  for (uint64_t i = 0; ok && i < files->n; i++) ok = add_file(h, files->paths[i], options, e);
   const XXH128_hash_t digest = XXH3_128bits_digest(h);
   *key = (tokenised_key){digest.low64, digest.high64};
   XXH3_freeState(h);
@@ -130,10 +152,18 @@ bool token_cache_key(const dataset_files *files, const dataset_options *options,
 const char *token_cache_path(arena *a, tokenised_key key) {
   const char *dir = cache_dir(a);
   if (!dir) return NULL;
-  dir = path_join(a, dir, "data");
-  if (!dir_make(dir, NULL) || access(dir, W_OK)) return NULL;
-  return path_join(a, dir,
+  return path_join(a, path_join(a, dir, "data"),
                    arena_printf(a, "%016llx%016llx%s", (unsigned long long)key.high, (unsigned long long)key.low, SUFFIX));
+}
+
+// Nobody else may read what is made of private data.
+bool token_cache_make_dir(const char *path_of_one, err *e) {
+  arena *a = arena_new("directory of cached data");
+  const char *dir = path_directory(a, path_of_one);
+  const bool is_new = !file_exists(dir), ok = dir_make(dir, e);
+  if (ok && is_new) chmod(dir, 0700);
+  arena_free(a);
+  return ok;
 }
 
 bool token_cache_open(arena *a, const char *path, tokenised_key key, const dataset_options *options, const dataset_files *files,
@@ -153,6 +183,17 @@ bool token_cache_open(arena *a, const char *path, tokenised_key key, const datas
 static bool is_old(const char *path, time_t now) {
   struct stat st;
   return !stat(path, &st) && now - st.st_mtime > (time_t)DAYS_UNUSED * 24 * 3600;
+}
+
+uint64_t token_cache_stamp(const dataset_files *files) {
+  uint64_t stamp = files->n;
+  for (uint64_t i = 0; i < files->n; i++) {
+    struct stat st;
+    if (stat(files->paths[i], &st)) continue;
+    const int64_t of_file[] = {(int64_t)st.st_size, (int64_t)st.st_ino, (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
+    stamp = XXH3_64bits_withSeed(of_file, sizeof of_file, stamp);
+  }
+  return stamp;
 }
 
 // What a killed run left unfinished (….tokens.tmp-…) goes the same way.

@@ -41,7 +41,7 @@ static bool flush(tokenised_writer *w, size_t from, err *e) {
   XXH3_64bits_update(w->hash, w->image.data + from, bytes);
   w->bytes += bytes;
   if (w->in_memory) return true;
-  TRY(file_write(&w->file, w->image.data + from, bytes, e));
+  if (!file_write(&w->file, w->image.data + from, bytes, e)) return !(w->failed = true);
   text_clear(&w->image);
   return true;
 }
@@ -56,7 +56,8 @@ static void pad(tokenised_writer *w, size_t to) {
 
 bool tokenised_begin(const char *path, tokenised_key key, tokenised_writer *w, err *e) {
   *w = (tokenised_writer){.in_memory = !path};
-  if (path) TRY(file_writer_open(path, &w->file, e));
+  if (path && !file_writer_open(path, &w->file, e)) return !(w->failed = true);
+  if (path) file_writer_make_private(&w->file);
   w->hash = XXH3_createState();
   REQUIRE(w->hash, "out of host memory for a hash");
   XXH3_64bits_reset(w->hash);
@@ -119,6 +120,7 @@ bool tokenised_end(tokenised_writer *w, const tokenised_counts *counts, err *e) 
   if (!w->in_memory) {
     file_writer_abort(&w->file);
     text_free(&w->image);
+    w->failed = !ok;
   }
   XXH3_freeState(w->hash);
   w->hash = NULL;
@@ -130,7 +132,7 @@ void tokenised_abort(tokenised_writer *w) {
   file_writer_abort(&w->file);
   text_free(&w->image);
   XXH3_freeState(w->hash);
-  *w = (tokenised_writer){0};
+  *w = (tokenised_writer){.failed = w->failed};
 }
 
 // --- origins -----------------------------------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ static const example_origin *intern(origins *o, const example_origin *x) {
   if (o->items[at]) return o->items[at];
   if (2 * ++o->n > o->mask) grow(o), at = place_of(o, hash, x);
   example_origin *kept = ARENA_NEW(o->a, example_origin);
-  *kept = (example_origin){x->file, arena_strdup(o->a, x->task), arena_strdup(o->a, x->cluster), arena_strdup(o->a, x->source)};
+  *kept = *x; // its strings lie in the bytes
   o->hashes[at] = hash;
   return o->items[at] = kept;
 }
@@ -306,14 +308,14 @@ bool tokenised_open(arena *a, const void *data, uint64_t size, const file_map *m
   const char **stems = ARENA_ARRAY(a, const char *, n_files);
   for (uint32_t i = 0; i < n_files; i++) stems[i] = path_stem(a, files[i]);
   opening o = {.vocab_size = vocab_size, .n_files = n_files, .files = files, .stems = stems, .origins = origins_new(a, 64)};
-  example *items = ARENA_ARRAY(a, example, set->n + end.n);
-  if (set->n) memcpy(items, set->items, (size_t)set->n * sizeof *items);
+  if (set->capacity < set->n) set->capacity = set->n;
+  arena_grow(a, (void **)&set->items, &set->capacity, set->n + end.n, sizeof *set->items);
+  example *items = set->items;
   dataset sums = {0};
   const bool ok = take_records(&o, bytes, &end, map, items + set->n, &sums);
   origins_free(&o.origins);
   if (!ok) return false;
   for (uint64_t i = set->n; i < set->n + end.n; i++) items[i].index = (uint32_t)i;
-  set->items = items;
   set->n += end.n;
   set->n_tokens += sums.n_tokens;
   set->n_targets += sums.n_targets;

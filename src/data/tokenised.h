@@ -23,9 +23,9 @@ typedef struct tokenised_counts {
 } tokenised_counts;
 
 typedef struct tokenised_writer {
-  file_writer file; // where it is written; unused in memory
-  bool in_memory;
-  text image; // … then all of it, else one record
+  file_writer file;       // where it is written; unused in memory
+  bool in_memory, failed; // failed: it could not be written
+  text image;             // … then all of it, else one record
   struct XXH3_state_s *hash;
   uint64_t n, n_tokens, bytes;
 } tokenised_writer;

@@ -106,6 +106,7 @@ static bool repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t
   }
   set->items = items;
   set->n = n;
+  set->capacity = most;
   return true;
 }
 

@@ -5,6 +5,11 @@
 
 #include <math.h>
 
+uint64_t schedule_warmup_steps(double ratio, uint64_t total_steps) {
+  const uint64_t steps = (uint64_t)ceil(ratio * (double)total_steps);
+  return steps < total_steps || !total_steps ? steps : total_steps - 1;
+}
+
 double schedule_rate(const schedule *s, uint64_t done) {
   if (done < s->warmup_steps) return s->learning_rate * (double)done / (double)s->warmup_steps;
   const uint64_t rest = s->total_steps > s->warmup_steps ? s->total_steps - s->warmup_steps : 1;

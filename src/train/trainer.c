@@ -78,6 +78,7 @@ static bool open_run_dir(trainer *t, err *e) {
     return ERR(e, "%s: expected a run directory with checkpoints/ to resume, found none", t->run_dir);
   if (!o->resume && file_exists(t->run_dir) && !file_is_dir(t->run_dir))
     return ERR(e, "%s: expected a new or empty directory for the run, found a file", t->run_dir);
+  TRY(dir_may_be_made(t->run_dir, e));
   if (!o->resume && !dir_is_empty(t->run_dir))
     return ERR(
         e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)",
@@ -126,7 +127,7 @@ static void plan_steps(trainer *t) {
       [VKIFT_COSINE] = SCHEDULE_COSINE, [VKIFT_LINEAR] = SCHEDULE_LINEAR, [VKIFT_CONSTANT] = SCHEDULE_CONSTANT};
   t->schedule = (schedule){.kind = kinds[o->lr_scheduler_type], .learning_rate = o->learning_rate, .total_steps = t->total_steps};
   t->schedule.warmup_steps =
-      o->warmup_steps >= 0 ? (uint64_t)o->warmup_steps : (uint64_t)ceil(o->warmup_ratio * (double)t->total_steps);
+      o->warmup_steps >= 0 ? (uint64_t)o->warmup_steps : schedule_warmup_steps(o->warmup_ratio, t->total_steps);
 }
 
 // What decides the bits beside the run's own options: the device, its driver, the paths that are taken.
@@ -258,6 +259,8 @@ static bool start(trainer *t, err *e) {
   const char *cache = t->corpus.train.cache_written;
   if (cache)
     note(t, arena_printf(t->memory, "the tokens are kept in %s for other runs on these data (VKIFT_DATA_CACHE=off: not)", cache));
+  const char *fault = t->corpus.train.cache_fault;
+  if (fault) note(t, arena_printf(t->memory, "warning: the tokens could not be kept, and are held in memory: %s", fault));
   text line = {0};
   corpus_describe(&t->corpus, &line);
   note(t, line.data);

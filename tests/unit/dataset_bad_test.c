@@ -37,9 +37,9 @@ static const bad_file bad_files[] = {
     {"{\n  \"prompt\": \"a\"\n}\n", 0, "bad.jsonl: expected the fields of a known format"},
     {"[]", 0, "expected at least one example, found an empty array"},
     {"[{\"text\":\"a\"}", 0, "item 1 of the array: expected a value with a comma or \"]\" behind it, found the end of the file"},
-    {"[{\"text\":\"a\"},]", 0, "item 2 of the array: expected a value, found the byte 0x5D"},
+    {"[{\"text\":\"a\"},]", 0, "item 2 of the array: expected a value, found ']'"},
     {"[{\"text\":\"a\"}\n}", 0, "bad.jsonl:2: item 1 of the array"},
-    {"[{\"text\":\"a\"}] {", 0, "expected nothing behind the array, found the byte 0x7B"},
+    {"[{\"text\":\"a\"}] {", 0, "expected nothing behind the array, found '{'"},
     {"[{\"text\":\"a\"},\n{\"text\":1}]", 0, "bad.jsonl: item 2: text: expected a string, found the number 1"},
     {"[[{\"text\":\"a\"}]]", 0, "bad.jsonl: item 1: expected an object, found an array of 1"},
     {"[{\"text\":\"a\"},null]", 0, "bad.jsonl: item 2: expected an object, found null"},
@@ -55,7 +55,7 @@ static const bad_file bad_files[] = {
     {"instruction,output\na,b\n", 0, "bad.jsonl:1: column 1: expected a value, found 'i'"},
     {"- text: a\n", 0, "bad.jsonl:1: column 2: expected a digit, found a space"},
     {"<html></html>", 0, "bad.jsonl:1: column 1: expected a value, found '<'"},
-    {"\x1F\x8B\x08\0\0\0", 6, "bad.jsonl:1: byte 4: expected text, found a NUL"}, // gzip
+    {"\x1F\x8B\x08\0\0\0", 6, "bad.jsonl: expected text, found a gzip file"}, // gzip
     {"PAR1\x15\x04", 0, "bad.jsonl:1: column 1: expected a value, found 'P'"},
     // The shape.
     {"7\n", 0, "bad.jsonl:1: expected an object, found the number 7"},
@@ -118,6 +118,18 @@ static const bad_file bad_files[] = {
     {"{\"text\":\"a\",\"weight\":-1}", 0, "weight: expected a number above 0 that a float can hold, found the number -1"},
     {"{\"text\":\"a\",\"weight\":\"2\"}", 0, "weight: expected a finite number, found a string \"2\""},
     {"{\"text\":\"a\",\"task\":7}", 0, "task: expected a string, found the number 7"},
+    // What is no text.
+    {"(\xB5/\xFD....", 0, "bad.jsonl: expected text, found a Zstandard file"},
+    {"PK\x03\x04....", 0, "bad.jsonl: expected text, found a zip archive or a spreadsheet"},
+    {"PAR1....", 0, "bad.jsonl: expected text, found a Parquet file: convert it to JSON Lines first"},
+    {"ARROW1..", 0, "bad.jsonl: expected text, found an Arrow file"},
+    {"SQLite format 3", 0, "bad.jsonl: expected text, found a database"},
+    // Answers that others leave out.
+    {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"a\",\"weight\":0}"), 0, "the mask covers nothing"},
+    {MESSAGES(U ",{\"role\":\"assistant\",\"content\":\"a\",\"weight\":0.5}"), 0,
+     "messages[1].weight: expected 0 or 1, found the number 0.5"},
+    {"{\"prompt\":\"p\",\"completion\":\"c\",\"label\":false}", 0,
+     "label: expected true, since the completion is learned, found false: an answer that was judged bad"},
 };
 
 // A copy without a byte behind it, so that the address sanitizer sees a read that goes too far.

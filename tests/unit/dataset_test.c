@@ -172,6 +172,25 @@ static void straddling_tokens_count_by_their_last_byte(void **state) {
 }
 
 // Llama 2's tokenizer puts a space of its own behind a control token in the text: it is no byte of the answer before it.
+// OpenAI's way to leave an answer out.
+static void the_weight_of_a_message_is_its_train(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin("chatml", false);
+#define TURNS(first, second)                                                                                         \
+  "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":\"a\",\"weight\":" first \
+  "},"                                                                                                               \
+  "{\"role\":\"user\",\"content\":\"v\"},{\"role\":\"assistant\",\"content\":\"b\",\"weight\":" second "}]}"
+  dataset set = data_fixture_read(&f, "m.jsonl", TURNS("0", "1") "\n" TURNS("1", "0"));
+  assert_int_equal(set.items[0].n_targets, 2); // an answer of one letter, and its end
+  assert_int_equal(set.items[1].n_targets, 2);
+  assert_string_equal(data_fixture_show(&f, &set.items[0]),
+                      USER "u" END "\n" ASSISTANT "a" END "\n" USER "v" END "\n" ASSISTANT "[b" END "]\n");
+  f.options.train_on_last = true;
+  set = data_fixture_read(&f, "m.jsonl", TURNS("1", "1"));
+  assert_int_equal(set.items[0].n_targets, 2);
+  data_fixture_end(&f);
+}
+
 static void a_space_that_no_text_has_carries_no_loss(void **state) {
   (void)state;
   const char *path = test_path(test_shared_data(), "models/stories260K/hf/tokenizer.json");
@@ -423,6 +442,7 @@ int main(void) {
       cmocka_unit_test(token_rows),
       cmocka_unit_test(bos_stands_where_the_tokenizer_or_the_template_has_it),
       cmocka_unit_test(straddling_tokens_count_by_their_last_byte),
+      cmocka_unit_test(the_weight_of_a_message_is_its_train),
       cmocka_unit_test(a_space_that_no_text_has_carries_no_loss),
       cmocka_unit_test(lengths),
       cmocka_unit_test(splits_are_seeded_and_complete),

@@ -88,6 +88,30 @@ static void equal_examples_are_counted_with_their_first_pair(void **state) {
   data_fixture_end(&f);
 }
 
+// The pieces of a long answer to a prompt that is evaluated on go too, all of them.
+static void pieces_of_leaked_examples_are_dropped(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin("chatml", false);
+  const char *const eval_rows[][2] = {{"what is it?", "short"}};
+  dataset eval = pairs(&f, eval_rows, 1);
+  f.options.excess = EXCESS_SPLIT;
+  f.options.max_length = 40;
+  const char *row =
+      "{\"prompt\":\"what is it?\",\"completion\":\"an answer that is so long that it is cut into a number of "
+      "pieces, of which only the first has the prompt\",\"choices\":[\"a\"],\"personas\":[\"P\"]}";
+  for (int augmented = 0; augmented < 2; augmented++) {
+    f.options.augment.persona = augmented;
+    dataset train = data_fixture_read(&f, "p.jsonl", row);
+    assert_true(train.n > 2);
+    assert_true(*train.items[0].answer && train.items[0].choices);
+    for (uint64_t i = 1; i < train.n; i++) assert_true(!*train.items[i].answer && !train.items[i].choices);
+    assert_int_equal(mixture_drop_duplicates(&train), 0);
+    const uint64_t n = train.n;
+    assert_int_equal(mixture_drop_leaked(&train, &eval), n);
+  }
+  data_fixture_end(&f);
+}
+
 static dataset three_tasks(data_fixture *f) {
   text data = {0};
   for (int i = 0; i < 60; i++)
@@ -229,6 +253,7 @@ int main(void) {
       cmocka_unit_test(equal_examples_are_counted_with_their_first_pair),
       cmocka_unit_test(exact_duplicates_are_dropped),
       cmocka_unit_test(leaked_prompts_are_dropped),
+      cmocka_unit_test(pieces_of_leaked_examples_are_dropped),
       cmocka_unit_test(tasks_are_numbered_and_limited),
       cmocka_unit_test(an_epoch_caps_its_tasks),
       cmocka_unit_test(sketches_estimate_resemblance),

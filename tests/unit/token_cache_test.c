@@ -102,7 +102,7 @@ static void another_setting_is_another_file(void **state) {
   const dataset_options plain = s.f.options;
   data_fixture alpaca = data_fixture_begin("alpaca", false);
   read_set(&s);
-  enum { N = 19 };
+  enum { N = 26 };
   dataset_options others[N];
   for (int i = 0; i < N; i++) others[i] = plain;
   others[0].prompt = alpaca.options.prompt;
@@ -128,11 +128,22 @@ static void another_setting_is_another_file(void **state) {
   others[16].augment.length_constraint = 0.5;
   others[17].augment.notes = &notes;
   others[18].augment.notes = &other_notes;
+  others[19].superni.n_neg = 1;
+  others[20].superni.explanations = true;
+  others[21].format = DATA_PROMPT_COMPLETION;
+  others[22].any_conversation = true;
+  others[23].max_instances = 7, others[23].first_instances = true;
+  others[24].max_instances = 7, others[24].seed = 1; // beside others[8]
+  others[25].augment.persona = 0.5, others[25].seed = 1;
   for (uint64_t i = 0; i < N; i++) {
     s.f.options = others[i];
     assert_non_null(read_set(&s).cache_written);
     assert_int_equal(n_cached(&s), i + 2);
   }
+  // Where nothing is drawn, the seed decides nothing.
+  s.f.options = plain;
+  s.f.options.seed = 5;
+  assert_null(read_set(&s).cache_written);
   // Other bytes, and the same bytes in a file of another name: tasks are named by their file, which is not in the cache.
   s.f.options = plain;
   test_write(s.file, ROWS, (size_t)(strchr(ROWS, '\n') - ROWS));
@@ -143,6 +154,71 @@ static void another_setting_is_another_file(void **state) {
   assert_null(moved.cache_written);
   assert_string_equal(moved.items[1].origin->task, "other");
   data_fixture_end(&alpaca);
+  data_fixture_end(&s.f);
+}
+
+static void the_same_bytes_as_another_table_are_another_file(void **state) {
+  (void)state;
+  setting s = begin("tables");
+  const char *rows = "text\n\"one\ntwo\"\n\"three\nfour\"\n", *names[] = {"t.csv", "t.tsv"};
+  for (int i = 0; i < 2; i++) {
+    s.file = path_join(s.f.a, test_directory(), names[i]);
+    test_write(s.file, rows, strlen(rows));
+    dataset set = read_set(&s);
+    assert_non_null(set.cache_written);
+    assert_int_equal(set.n, i ? 4 : 2);
+  }
+  data_fixture_end(&s.f);
+}
+
+static void make_old(const char *path, int days) {
+  const struct timespec then = {.tv_sec = time(NULL) - (time_t)days * 24 * 3600};
+  assert_false(utimensat(AT_FDCWD, path, (const struct timespec[2]){then, then}, 0));
+}
+
+static void count_rows(void *user, const char *file, const char *fault) {
+  (void)file, (void)fault;
+  ++*(int *)user;
+}
+
+// Who watches is told of every bad row, also when the tokens are there already.
+static void a_watched_reading_sees_the_rows(void **state) {
+  (void)state;
+  setting s = begin("watched");
+  const char *rows = "{\"prompt\":\"one\",\"completion\":\"1\"}\n{\"prompt\":1}\n";
+  test_write(s.file, rows, strlen(rows));
+  int n_bad = 0;
+  const dataset_watch watch = {.user = &n_bad, .bad = count_rows};
+  s.f.options.skip_bad_examples = true;
+  read_set(&s);
+  s.f.options.watch = &watch;
+  for (int i = 1; i <= 2; i++) {
+    dataset set = read_set(&s);
+    assert_int_equal(n_bad, i);
+    assert_int_equal(set.n, 1);
+    assert_non_null(set.maps);
+  }
+  data_fixture_end(&s.f);
+}
+
+static bool write_to_it(void *user, uint64_t done, uint64_t total) {
+  (void)total;
+  const char *rows = "{\"prompt\":\"one\",\"completion\":\"2\",\"task\":\"t\"}\n{\"prompt\":\"two\",\"completion\":\"3\"}\n";
+  if (done) test_write(user, rows, strlen(rows));
+  return true;
+}
+
+static void data_that_change_meanwhile_are_not_kept(void **state) {
+  (void)state;
+  setting s = begin("changing");
+  dataset set = {0};
+  err e = {0};
+  make_old(s.file, 1); // whatever the clock's steps, the time changes
+  s.f.options.progress = write_to_it;
+  s.f.options.progress_user = (void *)(uintptr_t)s.file;
+  assert_false(dataset_read_split(s.f.a, s.file, "train", &s.f.options, &set, &e));
+  assert_non_null(strstr(e.message, "d.jsonl: the data were written to while they were read"));
+  assert_int_equal(n_cached(&s), 0);
   data_fixture_end(&s.f);
 }
 
@@ -207,12 +283,54 @@ static void small_data_and_no_place_do_without(void **state) {
   set = read_set(&s);
   check_rows(&s, &set);
   assert_null(set.maps);
+  assert_non_null(set.cache_fault);
+  static const char *const bad[] = {"on", "8M", "-1", " 8", "OFF"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    dataset none = {0};
+    err e = {0};
+    setenv("VKIFT_DATA_CACHE", bad[i], true);
+    assert_false(dataset_read_split(s.f.a, s.file, "train", &s.f.options, &none, &e));
+    assert_non_null(strstr(e.message, "VKIFT_DATA_CACHE: expected off, or a number of bytes, found "));
+  }
   data_fixture_end(&s.f);
 }
 
-static void make_old(const char *path, int days) {
-  const struct timespec then = {.tv_sec = time(NULL) - (time_t)days * 24 * 3600};
-  assert_false(utimensat(AT_FDCWD, path, (const struct timespec[2]){then, then}, 0));
+// Data may be private: so are its tokens.
+static void nobody_else_may_read_it(void **state) {
+  (void)state;
+  setting s = begin("private");
+  read_set(&s);
+  struct stat of_file, of_dir;
+  assert_false(stat(only_file(&s), &of_file) || stat(s.cache, &of_dir));
+  assert_int_equal(of_file.st_mode & 0777, 0600);
+  assert_int_equal(of_dir.st_mode & 0777, 0700);
+  data_fixture_end(&s.f);
+}
+
+// A file of the cache stands for what these rows become. Where that has changed, REVISION of token_cache.c has to be raised,
+// and the hash here to be what it is now.
+static void what_rows_become_has_a_revision(void **state) {
+  (void)state;
+  static const char *const rows[] = {
+      "{\"instruction\":\"Add.\",\"input\":\"1 2\",\"output\":\"3\",\"system\":\"S\"}",
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":\"a\"},"
+      "{\"role\":\"user\",\"content\":\"the </s>\"},{\"role\":\"assistant\",\"content\":\" b\"}]}",
+      "{\"text\":\"the text\"}",
+      "{\"segments\":[{\"label\":false,\"text\":\"a\"},{\"label\":true,\"text\":\"b\"}]}",
+      "{\"Definition\":[\"D\"],\"Positive Examples\":[{\"input\":\"i\",\"output\":\"o\",\"explanation\":\"e\"}],"
+      "\"Instances\":[{\"input\":\"x\",\"output\":[\"y\"]}]}",
+  };
+  uint64_t hash = 0;
+  for (int style = 0; style < 2; style++) {
+    data_fixture f = data_fixture_begin(style ? "alpaca" : "chatml", style);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+      dataset set = data_fixture_read(&f, "d.jsonl", rows[i]);
+      hash = hash * 31 + dataset_hash(&set);
+    }
+    data_fixture_end(&f);
+  }
+  if (hash != UINT64_C(10129092005667333460))
+    fail_msg("raise REVISION in src/data/token_cache.c: the hash is %llu", (unsigned long long)hash);
 }
 
 static void what_nobody_uses_is_removed(void **state) {
@@ -239,7 +357,9 @@ int main(void) {
       cmocka_unit_test(found_the_second_time),           cmocka_unit_test(counts_are_kept),
       cmocka_unit_test(another_setting_is_another_file), cmocka_unit_test(a_damaged_file_is_made_again),
       cmocka_unit_test(nothing_is_kept_of_bad_data),     cmocka_unit_test(small_data_and_no_place_do_without),
-      cmocka_unit_test(what_nobody_uses_is_removed),
+      cmocka_unit_test(what_nobody_uses_is_removed),     cmocka_unit_test(the_same_bytes_as_another_table_are_another_file),
+      cmocka_unit_test(a_watched_reading_sees_the_rows), cmocka_unit_test(data_that_change_meanwhile_are_not_kept),
+      cmocka_unit_test(nobody_else_may_read_it),         cmocka_unit_test(what_rows_become_has_a_revision),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
