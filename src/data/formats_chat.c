@@ -140,7 +140,9 @@ bool formats_read_messages(arena *a, const json *d, const dataset_options *o, ra
   uint32_t last = behind_last_answer(out);
   if (!o->train_on_last || !last) return true;
   const cJSON *item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(d->root, "messages"), (int)last - 1);
-  if (!formats_field(item, "train") && !formats_field(item, "weight")) out->messages[last - 1].train = true;
+  const cJSON *own = formats_field(item, "weight");
+  const bool left_out = own && own->valuedouble == 0;
+  if (!formats_field(item, "train") && !left_out) out->messages[last - 1].train = true;
   return true;
 }
 

@@ -56,7 +56,7 @@ static const bad_file bad_files[] = {
     {"- text: a\n", 0, "bad.jsonl:1: column 2: expected a digit, found a space"},
     {"<html></html>", 0, "bad.jsonl:1: column 1: expected a value, found '<'"},
     {"\x1F\x8B\x08\0\0\0", 6, "bad.jsonl: expected text, found a gzip file"}, // gzip
-    {"PAR1\x15\x04", 0, "bad.jsonl:1: column 1: expected a value, found 'P'"},
+    {"PAR1\x15\x04", 0, "bad.jsonl: expected text, found a Parquet file: convert it to JSON Lines first"},
     // The shape.
     {"7\n", 0, "bad.jsonl:1: expected an object, found the number 7"},
     {"{}\n", 0, "expected the fields of a known format"},
