@@ -126,7 +126,7 @@ typedef struct vkift_augment {
 // Super-NaturalInstructions, a task file, a directory of them, or a list of task names (NAME.txt) beside tasks/.
 typedef struct vkift_data {
   const char *path;
-  double weight; // its examples are seen this many times an epoch, relative to the others
+  double weight; // its examples are seen this many times an epoch; of 0.5, one half of them in every epoch, the others never
 } vkift_data;
 
 typedef struct vkift_data_list {

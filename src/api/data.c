@@ -55,13 +55,9 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   return true;
 }
 
-// A run's own data is read as the run read it.
-static bool take_from_run(data_reading *r, err *e) {
-  const vkift_train_options *run = &r->loaded.run;
-  vkift_data_options *o = &r->options;
-  if (o->data.n || !r->loaded.is_run) return true;
-  o->data = run->data;
+void data_reading_take_run(vkift_data_options *o, const vkift_train_options *run) {
   const bool skip = o->reading.skip_bad_examples;
+  o->data = run->data;
   o->reading = run->reading;
   o->reading.skip_bad_examples |= skip;
   o->objective = run->objective;
@@ -69,6 +65,13 @@ static bool take_from_run(data_reading *r, err *e) {
   o->seed = run->seed;
   o->excess_length = run->excess_length;
   if (!o->eval_data) o->eval_data = run->eval_data;
+}
+
+// A run's own data is read as the run read it.
+static bool take_from_run(data_reading *r, err *e) {
+  const vkift_train_options *run = &r->loaded.run;
+  if (r->options.data.n || !r->loaded.is_run) return true;
+  data_reading_take_run(&r->options, run);
   return !run->chat_template_date || prompt_set_date(&r->loaded.prompt, run->chat_template_date, e);
 }
 

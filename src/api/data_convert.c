@@ -5,6 +5,7 @@
 #include "api/data_reading.h"
 #include "api/status.h"
 #include "base/file.h"
+#include "config/train_options.h"
 #include "data/conversations.h"
 #include "data/prompt_template.h"
 #include "eval/corpus.h"
@@ -83,7 +84,16 @@ static bool write_conversation(void *user, const conversation *one, err *e) {
   return write_row(c, e);
 }
 
-static bool write_messages(arena *a, const vkift_data_options *o, conversion *c, err *e) {
+// Of a run only its options are needed.
+static bool write_messages(arena *a, const vkift_data_options *given, conversion *c, err *e) {
+  vkift_data_options own = *given;
+  const vkift_data_options *o = &own;
+  if (!own.data.n) {
+    vkift_train_options run = vkift_train_defaults();
+    TRY(train_options_read(a, path_join(a, own.source.run, "config.yaml"), &run, e));
+    data_reading_take_run(&own, &run);
+    if (!own.source.chat_template) own.source.chat_template = run.chat_template;
+  }
   const bool alpaca = o->source.chat_template && !strcmp(o->source.chat_template, "alpaca");
   const prompt_style prompt = {.kind = alpaca ? PROMPT_ALPACA : PROMPT_TEMPLATE}; // decides how an input joins an instruction
   dataset_options options = corpus_reading(&o->reading);
@@ -123,9 +133,9 @@ static bool write_tokens(arena *a, const vkift_data_options *o, conversion *c, e
 
 // --- the file ----------------------------------------------------------------------------------------------------------
 
-static bool check(const vkift_data_options *o, vkift_convert_to to, const char *output, err *e) {
+static bool check(const vkift_data_options *o, const char *output, err *e) {
   const char *fault = NULL;
-  if (!o->data.n && !(to == VKIFT_CONVERT_TOKENS && o->source.run)) fault = "--data is missing: which data?";
+  if (!o->data.n && !o->source.run) fault = "--data is missing: which data?";
   else if (!output) fault = "--output is missing: which file?";
   if (fault) {
     e->usage = true;
@@ -135,7 +145,7 @@ static bool check(const vkift_data_options *o, vkift_convert_to to, const char *
 }
 
 static bool convert(const vkift_data_options *o, vkift_convert_to to, const char *output, conversion *c, err *e) {
-  TRY(check(o, to, output, e));
+  TRY(check(o, output, e));
   TRY(file_writer_open(output, &c->file, e));
   arena *a = arena_new("data");
   bool ok = to == VKIFT_CONVERT_TOKENS ? write_tokens(a, o, c, e) : write_messages(a, o, c, e);

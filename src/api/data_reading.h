@@ -14,6 +14,8 @@ typedef struct data_reading {
   uint32_t max_length;
 } data_reading;
 
+// What the options leave to a run: its data, and how it read them.
+void data_reading_take_run(vkift_data_options *o, const vkift_train_options *run);
 // Of the model no weights. `r` is zero but for its options.
 bool data_reading_open(arena *a, data_reading *r, err *e);
 // An example with the text of each of its tokens.

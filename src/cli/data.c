@@ -86,7 +86,7 @@ static const command_help check_help = {
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
 };
 static const command_help convert_help = {
-    .usage = "vkift data convert [RUN | --model PATH] --data PATH --to messages|tokens --output FILE [options]",
+    .usage = "vkift data convert (RUN | [--model PATH] --data PATH) --to messages|tokens --output FILE [options]",
     .about =
         "Writes any readable form of data as JSON Lines of messages, or of token ids with labels as the model would be trained "
         "on "

@@ -32,6 +32,7 @@ typedef struct report {
   table tasks, files;
   text findings, json;
   int64_t n_findings;
+  const vkift_data_options *options;
 } report;
 
 // --- tables ------------------------------------------------------------------------------------------------------------
@@ -198,7 +199,8 @@ static void put_visible(text *out, const char *before, const char *s) {
   marked_put_visible(out, s, strlen(s));
 }
 
-static void put_wording(text *out, const wording *w, const vkift_data_finding *f) {
+static void put_wording(text *out, const wording *w, const vkift_data_finding *f, const vkift_data_options *o) {
+  const bool cuts = o->excess_length == VKIFT_EXCESS_TRUNCATE; // then only those are dropped whose answer would be lost
   text_printf(out, "%c %s %s", w->mark, show_count(f->examples).text, f->examples == 1 ? w->one : w->many);
   if (f->file) {
     put_visible(out, f->examples == 1 ? "; it is " : "; the first is ", f->place);
@@ -209,12 +211,13 @@ static void put_wording(text *out, const wording *w, const vkift_data_finding *f
     }
     if (w->like && f->like_file) put_visible(out, w->like, f->like_place);
   }
-  if (w->advice) text_printf(out, ": %s", w->advice);
+  const char *advice = cuts && !strcmp(w->kind, "dropped_long") ? "nothing of the answer would be left; --max-length" : w->advice;
+  if (advice) text_printf(out, ": %s", advice);
   if (!strcmp(f->kind, "end_markers")) text_printf(out, " '%s'", f->detail);
   text_putc(out, '\n');
 }
 
-static void put_finding(text *out, const vkift_data_finding *f) {
+static void put_finding(text *out, const vkift_data_finding *f, const vkift_data_options *o) {
   if (!strcmp(f->kind, "bad_examples")) {
     text_printf(out, "! %s %s", show_count(f->examples).text, f->examples == 1 ? "example" : "examples");
     put_visible(out, f->examples == 1 ? " cannot be used: " : " cannot be used; the first: ", f->detail);
@@ -223,7 +226,7 @@ static void put_finding(text *out, const vkift_data_finding *f) {
     text_printf(out, "! %s\n", f->detail);
   }
   for (size_t i = 0; i < sizeof wordings / sizeof *wordings; i++)
-    if (!strcmp(wordings[i].kind, f->kind)) put_wording(out, &wordings[i], f);
+    if (!strcmp(wordings[i].kind, f->kind)) put_wording(out, &wordings[i], f, o);
 }
 
 static void put_finding_json(text *out, const vkift_data_finding *f) {
@@ -247,7 +250,7 @@ static void put_finding_json(text *out, const vkift_data_finding *f) {
 
 static void on_finding(void *user, const vkift_data_finding *f) {
   report *r = user;
-  put_finding(&r->findings, f);
+  put_finding(&r->findings, f, r->options);
   if (r->n_findings++) text_puts(&r->json, ", ");
   put_finding_json(&r->json, f);
 }
@@ -277,31 +280,39 @@ static bool tasks_are_files(const report *r) {
   return true;
 }
 
-static void print_augmented(const vkift_data_report *r) {
+static void print_augmented(const vkift_data_report *r, const vkift_augment *asked) {
   const struct {
     int64_t n;
-    const char *what;
-  } rows[] = {{r->with_demonstrations, "demonstrations"},
-              {r->with_persona, "a persona"},
-              {r->with_definition, "their definition"},
-              {r->with_length_constraint, "a length constraint"}};
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    bool asked;
+    const char *what, *why_not;
+  } rows[] = {
+      {r->with_demonstrations, asked->num_demonstrations > 0, "demonstrations", "no other examples of its task are there"},
+      {r->with_persona, asked->persona_ratio > 0, "a persona", "none was drawn, or none has `personas`"},
+      {r->with_definition, asked->definition_ratio > 0, "their definition",
+       "none was drawn, or none has `definition` or `things_to_avoid`"},
+      {r->with_length_constraint, asked->length_constraint_ratio > 0, "a length constraint",
+       "none was drawn, or no answer is long enough"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].n) printf("  %s examples get %s\n", show_count(rows[i].n).text, rows[i].what);
+    else if (rows[i].asked) printf("! no example gets %s: %s\n", rows[i].what, rows[i].why_not);
+  }
 }
 
 static void print_text(const vkift_data_report *r, report *list) {
-  const double share = r->tokens ? 100.0 * (double)r->target_tokens / (double)r->tokens : 0;
+  if (!r->examples) { // the findings say why
+    printf("no example can be used\n\n%s", list->findings.data ? list->findings.data : "");
+    return;
+  }
   printf("%s examples, %s tokens, %s of them with loss (%.1f %%)\n", show_count(r->examples).text, show_count(r->tokens).text,
-         show_count(r->target_tokens).text, share);
+         show_count(r->target_tokens).text, 100.0 * (double)r->target_tokens / (double)r->tokens);
   if (r->left != r->examples) printf("a run would train on %s of the examples\n", show_count(r->left).text);
   printf("tokens with loss in an example: %s to %s, median %s\n", show_count(r->fewest_targets).text,
          show_count(r->most_targets).text, show_count(r->median_targets).text);
-  if (r->examples) print_lengths(r);
+  print_lengths(r);
   print_table(&list->files, "format");
   if (!tasks_are_files(list)) print_table(&list->tasks, "");
   if (list->findings.length) printf("\n%s", list->findings.data);
-  print_augmented(r);
-  if (!r->examples) return;
+  print_augmented(r, &list->options->augment);
   if (!list->findings.length) puts("\nnothing to act on was found");
 }
 
@@ -343,7 +354,7 @@ static void print_json(const vkift_data_report *r, const report *list) {
 }
 
 bool data_check(const vkift_data_options *o, bool as_json, err *e) {
-  report list = {.files.are_files = true};
+  report list = {.files.are_files = true, .options = o};
   const vkift_data_events events = {.user = &list, .task = on_task, .file = on_file, .finding = on_finding};
   vkift_data_report r;
   vkift_error error = {0};

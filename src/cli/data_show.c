@@ -202,6 +202,10 @@ static bool show_rows(const vkift_data_options *o, show_flags *f, err *e) {
 }
 
 bool data_show(const vkift_data_options *o, show_flags *f, err *e) {
+  if (f->packed && f->index) {
+    e->usage = true;
+    return ERR(e, "--index is about examples: --packed shows steps, from --step on");
+  }
   if (f->packed) return show_rows(o, f, e);
   if (f->step || f->batch_size || f->micro_batch_tokens) {
     e->usage = true;

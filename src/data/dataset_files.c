@@ -102,11 +102,19 @@ static bool find_in_directory(arena *a, const char *path, const char *split, dat
                          path, split);
 }
 
+// "https://…", "owner/name": what others download.
+static bool is_elsewhere(const char *path) {
+  const char *slash = strchr(path, '/');
+  return strstr(path, "://") || (slash && slash > path && slash[1] && !strchr(slash + 1, '/') && !strchr(path, '.'));
+}
+
 bool dataset_files_find(arena *a, const char *path, const char *split, dataset_files *files, err *e) {
   *files = (dataset_files){0};
   uint64_t capacity = 0;
   if (file_is_dir(path)) return find_in_directory(a, path, split, files, e);
-  if (!file_exists(path)) return ERR(e, "%s: expected a data file or a directory of them, found nothing", path);
+  if (!file_exists(path))
+    return ERR(e, "%s: expected a data file or a directory of them, found nothing%s", path,
+               is_elsewhere(path) ? "; vkift does not download data" : "");
   if (path_ends_with(path, ".txt")) return read_list(a, path, files, e);
   if (template_pack_is(path)) return find_pack_data(a, path, split, files, e);
   return add(a, files, &capacity, arena_strdup(a, path)), true;

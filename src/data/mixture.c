@@ -244,7 +244,8 @@ static const example *find_near(table tables[BANDS_AT_ONCE], uint32_t first, con
     const example *y = table_put(&tables[k], XXH3_64bits(rows, BAND_ROWS * sizeof *rows), x);
     if (!y) continue;
     *similarity = minhash_similarity(x->sketch, y->sketch);
-    if (*similarity >= NEAR) return y;
+    const bool same_row = x->origin->file == y->origin->file && x->line == y->line; // of a template pack, say
+    if (*similarity >= NEAR && !same_row) return y;
   }
   return NULL;
 }

@@ -91,6 +91,11 @@ static int by_value(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
+// Of sorted values; between the two in the middle where there are two.
+static uint32_t median(const uint32_t *values, uint64_t n) {
+  return (uint32_t)(((uint64_t)values[(n - 1) / 2] + values[n / 2]) / 2);
+}
+
 static void count_lengths(const dataset *set, survey *s) {
   arena *a = arena_new("lengths");
   uint32_t *lengths = ARENA_ARRAY(a, uint32_t, set->n), *targets = ARENA_ARRAY(a, uint32_t, set->n);
@@ -107,9 +112,9 @@ static void count_lengths(const dataset *set, survey *s) {
   qsort(lengths, (size_t)set->n, sizeof *lengths, by_value);
   qsort(targets, (size_t)set->n, sizeof *targets, by_value);
   s->longest = lengths[set->n - 1];
-  s->median_length = lengths[set->n / 2];
+  s->median_length = median(lengths, set->n);
   s->fewest_targets = targets[0];
-  s->median_targets = targets[set->n / 2];
+  s->median_targets = median(targets, set->n);
   s->most_targets = targets[set->n - 1];
   arena_free(a);
 }

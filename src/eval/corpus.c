@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/rng.h"
 #include "config/option.h"
 #include "data/task_notes.h"
@@ -82,26 +83,41 @@ bool corpus_augment(arena *a, const vkift_augment *augment, int64_t seed, vkift_
   return task_notes_read(a, augment->task_notes, notes, e);
 }
 
-// --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and once more with the probability of the rest.
+// Of a part of the data, how many examples are still to come, and how many of them stand once more than the others.
+typedef struct part_left {
+  uint64_t n, extra;
+  rng r;
+} part_left;
+
+// Selection sampling (Knuth, volume 2, algorithm S): exactly `extra` of n, each set of them as likely as any other.
+static bool is_extra(part_left *p) {
+  const bool taken = rng_uniform(&p->r) * (double)p->n < (double)p->extra;
+  p->n--;
+  p->extra -= taken;
+  return taken;
+}
+
+// --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and of n the rest's share once more: the same in
+// each epoch.
 static bool repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t seed, err *e) {
+  part_left *parts = ARENA_ARRAY(a, part_left, data->n);
+  for (uint64_t i = 0; i < set->n; i++) parts[set->items[i].part].n++;
   uint64_t most = 0;
-  for (uint64_t i = 0; i < set->n; i++) {
-    const vkift_data *d = &data->items[set->items[i].part];
+  for (size_t i = 0; i < data->n; i++) {
+    const vkift_data *d = &data->items[i];
     if (d->weight > MOST_TIMES) return ERR(e, "%s: weight: expected at most %d, found %g times", d->path, MOST_TIMES, d->weight);
-    most += (uint64_t)floor(d->weight) + 1;
+    parts[i].extra = (uint64_t)llround((d->weight - floor(d->weight)) * (double)parts[i].n);
+    parts[i].r = rng_new(seed + i, RNG_SPLIT);
+    most += (uint64_t)floor(d->weight) * parts[i].n + parts[i].extra;
   }
   if (most > UINT32_MAX)
     return ERR(e, "%s: weight: expected at most %u examples with it, found %llu", data->items[0].path, UINT32_MAX,
                (unsigned long long)most);
   example *items = ARENA_ARRAY(a, example, most);
   uint64_t n = 0;
-  uint32_t part = UINT32_MAX;
-  rng r = {0};
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    const double times_seen = data->items[x->part].weight, whole = floor(times_seen);
-    if (x->part != part) part = x->part, r = rng_new(seed + part, RNG_SPLIT);
-    const uint64_t times = (uint64_t)whole + (times_seen > whole && rng_uniform(&r) < times_seen - whole);
+    const uint64_t times = (uint64_t)floor(data->items[x->part].weight) + is_extra(&parts[x->part]);
     for (uint64_t k = 0; k < times; k++) items[n++] = *x;
   }
   set->items = items;
@@ -177,6 +193,13 @@ static bool read_training(arena *a, const vkift_train_options *o, dataset_option
   return true;
 }
 
+static void look_for_valid(arena *a, const vkift_train_options *o, corpus *c) {
+  for (size_t i = 0; !o->eval_data && !(o->eval_split > 0) && i < o->data.n; i++) {
+    const char *dir = o->data.items[i].path;
+    if (file_is_dir(dir) && file_exists(path_join(a, dir, "valid.jsonl"))) c->unused_valid = dir;
+  }
+}
+
 static bool say_progress(void *user, uint64_t done_bytes, uint64_t total_bytes) {
   const vkift_train_events *events = user;
   if (events->reading) events->reading(events->user, (int64_t)done_bytes, (int64_t)total_bytes);
@@ -194,6 +217,7 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   options.progress_user = &own;
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, c, e));
+  look_for_valid(a, o, c);
   if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
   if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
   c->near = mixture_near_duplicates(&c->train);
@@ -243,6 +267,7 @@ void corpus_describe(const corpus *c, text *out) {
   if (c->near.n)
     text_printf(out, "; %llu are much like an earlier one (the first: %s:%u, like %s:%u)", (unsigned long long)c->near.n,
                 c->near.first->origin->file, c->near.first->line, c->near.is_like->origin->file, c->near.is_like->line);
+  if (c->unused_valid) text_printf(out, "; its valid.jsonl is not used: --eval-data %s scores it", c->unused_valid);
   if (!c->eval.n) return;
   text_printf(out, "; %llu examples to evaluate on", (unsigned long long)c->eval.n);
   corpus_describe_lost(&c->eval, c->max_length, out);

@@ -11,6 +11,7 @@ typedef struct corpus {
   dataset train, eval;                       // eval.n is 0 where none was asked for
   uint32_t max_length;                       // of an example, in tokens
   uint32_t longest;                          // example that is there
+  const char *unused_valid;                  // a directory of the training data whose valid.jsonl nobody asked for; NULL: none
   uint64_t duplicates, beyond_limit, leaked; // training examples that were left out
   near_duplicates near;                      // that are trained on
   uint64_t unknown_notes;                    // tasks of --task-notes of which there is no example

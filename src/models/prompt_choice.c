@@ -27,6 +27,9 @@ static bool read_template(arena *a, const char *chat_template, const char **sour
   char *content;
   *source = chat_template;
   if (is_built_in(chat_template)) return true;
+  if (!file_exists(chat_template))
+    return ERR(e, "%s: expected the file of a chat template, or one of the built-in chatml and alpaca, found neither",
+               chat_template);
   TRY(file_read(a, chat_template, TEMPLATE_LIMIT, &content, NULL, e));
   return *source = content, true;
 }

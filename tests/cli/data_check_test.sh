@@ -93,6 +93,23 @@ expect 2 vkift data check "${model[@]}"
 says '--data is missing'
 expect 2 vkift data show "${model[@]}" --data good.jsonl --eval-data eval.jsonl
 
+# --- tables, and data of which nothing can be used
+printf 'instruction,output\na,b\na\nc,d,e\n' >ragged.csv
+expect 1 vkift data check "${model[@]}" --data ragged.csv
+prints '! 2 examples cannot be used; the first: ragged.csv:3: expected 2 fields, as many as the header has, found 1'
+printf 'instruction;output\na;b\n' >semicolons.csv
+expect 1 vkift data check "${model[@]}" --data semicolons.csv
+says 'semicolons.csv:1: expected commas'
+printf '{"prompt": 1}\n' >nothing.jsonl
+expect 1 vkift data check "${model[@]}" --data nothing.jsonl
+prints 'no example can be used'
+expect 1 vkift data check "${model[@]}" --data https://some.where/data.jsonl
+says 'found nothing; vkift does not download data'
+expect 0 vkift data check "${model[@]}" --data good.jsonl --persona-ratio 1
+prints '! no example gets a persona'
+expect 2 vkift data show "${model[@]}" --data good.jsonl --packed --index 1
+says '--index is about examples'
+
 # --- preference and labelled rows
 echo '{"prompt": "q", "chosen": "yes", "rejected": "no"}' >pairs.jsonl
 echo '{"text": "fine", "label": "good"}' >labels.jsonl

@@ -34,6 +34,18 @@ says "1 are much like an earlier one (the first: near.jsonl:2, like near.jsonl:1
 # --- weights come after duplicates; limits and caps
 train 0 data.jsonl:3 --data eval.jsonl
 says "14 examples"
+for i in 1 2 3 4 5 6 7 8 9 10; do row "p$i" "$i"; done >ten.jsonl
+train 0 ten.jsonl:0.5
+says "5 examples"
+train 0 ten.jsonl:1.5
+says "15 examples"
+mkdir -p both && cp ten.jsonl both/train.jsonl && cp eval.jsonl both/valid.jsonl
+train 0 both
+says "its valid.jsonl is not used: --eval-data both scores it"
+expect 0 vkift data convert run --to messages --output of-run.jsonl
+prints_line "10 rows in of-run.jsonl"
+train 0 both --eval-data both
+says "2 examples to evaluate on"
 train 0 data.jsonl --max-examples-per-task 3
 says "3 examples"
 says "1 left out by --max-examples-per-task"
