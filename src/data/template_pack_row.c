@@ -157,7 +157,7 @@ static bool find_text(const char *wanted, strings among, uint32_t *at) {
 static bool find_counted(const work *w, const char *label, uint32_t n, uint32_t *at, err *e) {
   const label_form form = w->p->label.form;
   const size_t length = strlen(label);
-  const bool is_letter = form == LABEL_LETTER && length == 1 && (*label | 0x20) >= 'a';
+  const bool is_letter = form == LABEL_LETTER && length == 1 && (*label | 0x20) >= 'a' && (*label | 0x20) <= 'z';
   const uint32_t first = form != LABEL_INDEX;
   char shown[QUOTE_BYTES];
   *at = UINT32_MAX;

@@ -17,54 +17,62 @@ static const struct {
 } rows[] = {
     {"acceptability", "CoLA", "{\"sentence\":\"They drank the pub.\",\"label\":0,\"idx\":4}", "No", 0},
     {"acceptability", "RuCoLA", "{\"id\":\"1\",\"sentence\":\"Он ушёл.\",\"acceptable\":\"1\",\"error_type\":\"0\"}", "Yes", 0},
-    {"boolean_qa", "BoolQ", "{\"question\":\"is ice made of water\",\"title\":\"Ice\",\"answer\":true,\"passage\":\"Ice is water.\"}",
-     "Yes", 0},
+    {"boolean_qa", "BoolQ",
+     "{\"question\":\"is ice made of water\",\"title\":\"Ice\",\"answer\":true,\"passage\":\"Ice is water.\"}", "Yes", 0},
     {"boolean_qa", "BoolQ of SuperGLUE", "{\"question\":\"is tin wood\",\"passage\":\"Tin is a metal.\",\"idx\":3,\"label\":0}",
      "No", 0},
-    {"boolean_qa", "BoolQ of SuperGLUE", "{\"question\":\"is tin a metal\",\"passage\":\"Tin is a metal.\",\"idx\":3,\"label\":true}",
-     "Yes", 0},
+    {"boolean_qa", "BoolQ of SuperGLUE",
+     "{\"question\":\"is tin a metal\",\"passage\":\"Tin is a metal.\",\"idx\":3,\"label\":true}", "Yes", 0},
     {"cause_effect", "COPA, XCOPA",
-     "{\"premise\":\"The pot boiled over.\",\"choice1\":\"It was May.\",\"choice2\":\"The stove was hot.\",\"question\":\"cause\","
+     "{\"premise\":\"The pot boiled over.\",\"choice1\":\"It was May.\",\"choice2\":\"The stove was "
+     "hot.\",\"question\":\"cause\","
      "\"idx\":0,\"label\":1}",
      "The stove was hot.", 0},
     {"cause_effect", "Balanced COPA",
      "{\"id\":1,\"premise\":\"The pot boiled over.\",\"choice1\":\"The stove was hot.\",\"choice2\":\"It was May.\",\"question\":"
      "\"cause\",\"label\":1,\"mirrored\":false}",
      "The stove was hot.", 0},
-    {"closed_book_qa", "WebQuestions", "{\"url\":\"http://x\",\"question\":\"who wrote emma?\",\"answers\":[\"Jane Austen\",\"Austen\"]}",
-     "Jane Austen", 2},
+    {"closed_book_qa", "WebQuestions",
+     "{\"url\":\"http://x\",\"question\":\"who wrote emma?\",\"answers\":[\"Jane Austen\",\"Austen\"]}", "Jane Austen", 2},
     {"closed_book_qa", "Natural Questions", "{\"question\":\"who wrote emma\",\"answer\":[\"Jane Austen\"]}", "Jane Austen", 1},
     {"closed_book_qa", "TriviaQA",
-     "{\"question\":\"Who wrote Emma?\",\"question_id\":\"tc_1\",\"entity_pages\":{\"title\":[]},\"answer\":{\"aliases\":[\"Austen\","
-     "\"J. Austen\",\"Jane Austen\"],\"normalized_value\":\"jane austen\",\"type\":\"WikipediaEntity\",\"value\":\"Jane Austen\"}}",
+     "{\"question\":\"Who wrote "
+     "Emma?\",\"question_id\":\"tc_1\",\"entity_pages\":{\"title\":[]},\"answer\":{\"aliases\":[\"Austen\","
+     "\"J. Austen\",\"Jane Austen\"],\"normalized_value\":\"jane austen\",\"type\":\"WikipediaEntity\",\"value\":\"Jane "
+     "Austen\"}}",
      "Jane Austen", 3},
     {"coreference", "WinoGrande",
      "{\"sentence\":\"Ann thanked Eve since _ had helped.\",\"option1\":\"Ann\",\"option2\":\"Eve\",\"answer\":\"2\"}", "Eve", 0},
-    {"data_to_text", "E2E", "{\"meaning_representation\":\"name[The Mill], food[French]\",\"human_reference\":\"The Mill is French.\"}",
+    {"data_to_text", "E2E",
+     "{\"meaning_representation\":\"name[The Mill], food[French]\",\"human_reference\":\"The Mill is French.\"}",
      "The Mill is French.", 0},
     {"data_to_text", "WebNLG",
-     "{\"category\":\"City\",\"size\":2,\"modified_triple_sets\":{\"mtriple_set\":[[\"Oslo | country | Norway\",\"Oslo | founded | "
+     "{\"category\":\"City\",\"size\":2,\"modified_triple_sets\":{\"mtriple_set\":[[\"Oslo | country | Norway\",\"Oslo | founded "
+     "| "
      "1040\"]]},\"lex\":{\"comment\":[\"good\",\"good\"],\"text\":[\"Oslo is in Norway.\",\"Norway has Oslo.\"]}}",
      "Oslo is in Norway.", 2},
     {"data_to_text", "DART",
      "{\"tripleset\":[[\"Oslo\",\"COUNTRY\",\"Norway\"],[\"Oslo\",\"FOUNDED\",\"1040\"]],\"subtree_was_extended\":false,"
      "\"annotations\":{\"source\":[\"x\"],\"text\":[\"Oslo is in Norway.\"]}}",
      "Oslo is in Norway.", 1},
-    {"grammar_correction", "JFLEG", "{\"sentence\":\"She go .\",\"corrections\":[\"\",\"She goes . \",\"She went .\"]}", "She goes .",
-     2},
+    {"grammar_correction", "JFLEG", "{\"sentence\":\"She go .\",\"corrections\":[\"\",\"She goes . \",\"She went .\"]}",
+     "She goes .", 2},
     {"grammar_correction", "CoEdIT",
-     "{\"_id\":\"1\",\"task\":\"gec\",\"src\":\"Remove all grammatical errors from this text: Note: she go.\",\"tgt\":\"Note: she "
+     "{\"_id\":\"1\",\"task\":\"gec\",\"src\":\"Remove all grammatical errors from this text: Note: she go.\",\"tgt\":\"Note: "
+     "she "
      "goes.\"}",
      "Note: she goes.", 0},
     {"intent", "SNIPS", "{\"text\":\"will it rain\",\"label\":\"GetWeather\"}", "hear the weather", 0},
     {"intent", "ATIS, BANKING77, CLINC150, MASSIVE and others",
-     "{\"id\":\"1\",\"utterance\":\"what does it cost\",\"intent\":\"airfare\",\"text\":\"no\",\"label\":\"no\"}", "ask for a fare", 0},
+     "{\"id\":\"1\",\"utterance\":\"what does it cost\",\"intent\":\"airfare\",\"text\":\"no\",\"label\":\"no\"}",
+     "ask for a fare", 0},
     {"keywords_to_sentence", "CommonGen, in the form that Hugging Face has",
      "{\"concept_set_idx\":0,\"concepts\":[\"ski\",\"skier\"],\"target\":\"A skier skis.\"}", "A skier skis.", 0},
     {"keywords_to_sentence", "CommonGen, its own files",
      "{\"concept_set\":\"ski#skier\",\"scene\":[\"A skier skis.\",\"Skiers ski.\"],\"reason\":[]}", "A skier skis.", 2},
     {"multiple_choice", "ARC, CommonsenseQA",
-     "{\"id\":\"1\",\"question\":\"What melts?\",\"choices\":{\"text\":[\"ice\",\"sand\",\"air\",\"iron\"],\"label\":[\"1\",\"2\","
+     "{\"id\":\"1\",\"question\":\"What "
+     "melts?\",\"choices\":{\"text\":[\"ice\",\"sand\",\"air\",\"iron\"],\"label\":[\"1\",\"2\","
      "\"3\",\"4\"]},\"answerKey\":\"1\"}",
      "ice", 0},
     {"multiple_choice", "ARC, CommonsenseQA",
@@ -72,7 +80,8 @@ static const struct {
      "\"sand\",\"ice\"]},\"answerKey\":\"B\"}",
      "ice", 0},
     {"multiple_choice", "OpenBookQA",
-     "{\"id\":\"1\",\"question_stem\":\"What melts?\",\"choices\":{\"text\":[\"sand\",\"ice\"],\"label\":[\"A\",\"B\"]},\"answerKey\":"
+     "{\"id\":\"1\",\"question_stem\":\"What "
+     "melts?\",\"choices\":{\"text\":[\"sand\",\"ice\"],\"label\":[\"A\",\"B\"]},\"answerKey\":"
      "\"B\"}",
      "ice", 0},
     {"multiple_choice", "A table with a column for each answer",
@@ -80,28 +89,33 @@ static const struct {
     {"nli", "SNLI, MultiNLI, ANLI", "{\"premise\":\"A man runs.\",\"hypothesis\":\"He moves.\",\"label\":0}", "Yes", 0},
     {"nli", "SNLI and MultiNLI, their own files",
      "{\"sentence1\":\"A man runs.\",\"sentence2\":\"He sits.\",\"gold_label\":\"contradiction\",\"pairID\":\"1\"}", "No", 0},
-    {"nli", "CommitmentBank of SuperGLUE", "{\"premise\":\"A man runs.\",\"hypothesis\":\"He sits.\",\"idx\":0,\"label\":1}", "No", 0},
+    {"nli", "CommitmentBank of SuperGLUE", "{\"premise\":\"A man runs.\",\"hypothesis\":\"He sits.\",\"idx\":0,\"label\":1}",
+     "No", 0},
     {"nli", "CommitmentBank of SuperGLUE, its own files",
      "{\"premise\":\"A man runs.\",\"hypothesis\":\"He is late.\",\"idx\":0,\"label\":\"neutral\"}", "Maybe", 0},
     {"paraphrase", "MRPC, PAWS", "{\"sentence1\":\"He left.\",\"sentence2\":\"He went.\",\"label\":1,\"idx\":0}", "Yes", 0},
     {"paraphrase", "QQP", "{\"question1\":\"Why?\",\"question2\":\"How?\",\"label\":0,\"idx\":0}", "No", 0},
-    {"qnli", "QNLI of GLUE",
-     "{\"question\":\"When did it end?\",\"sentence\":\"It ended in 1920.\",\"label\":0,\"idx\":0}", "Yes", 0},
+    {"qnli", "QNLI of GLUE", "{\"question\":\"When did it end?\",\"sentence\":\"It ended in 1920.\",\"label\":0,\"idx\":0}",
+     "Yes", 0},
     {"reading", "SQuAD, SQuAD 2, XQuAD",
-     "{\"id\":\"1\",\"title\":\"Bees\",\"context\":\"Bees make honey.\",\"question\":\"What do bees make?\",\"answers\":{\"text\":["
+     "{\"id\":\"1\",\"title\":\"Bees\",\"context\":\"Bees make honey.\",\"question\":\"What do bees "
+     "make?\",\"answers\":{\"text\":["
      "\"honey\",\"honey\"],\"answer_start\":[10,10]}}",
      "honey", 2},
     {"rte", "RTE of GLUE", "{\"sentence1\":\"Two dogs bark.\",\"sentence2\":\"Dogs bark.\",\"label\":0,\"idx\":0}", "Yes", 0},
-    {"rte", "RTE of SuperGLUE, SciTail", "{\"premise\":\"Two dogs bark.\",\"hypothesis\":\"Cats purr.\",\"idx\":0,\"label\":1}", "No", 0},
-    {"rte", "RTE of SuperGLUE, SciTail", "{\"premise\":\"Two dogs bark.\",\"hypothesis\":\"Dogs bark.\",\"label\":\"entails\"}", "Yes", 0},
+    {"rte", "RTE of SuperGLUE, SciTail", "{\"premise\":\"Two dogs bark.\",\"hypothesis\":\"Cats purr.\",\"idx\":0,\"label\":1}",
+     "No", 0},
+    {"rte", "RTE of SuperGLUE, SciTail", "{\"premise\":\"Two dogs bark.\",\"hypothesis\":\"Dogs bark.\",\"label\":\"entails\"}",
+     "Yes", 0},
     {"sentiment", "IMDB, Rotten Tomatoes, Yelp polarity", "{\"text\":\"A bore.\",\"label\":0}", "negative", 0},
     {"sentiment", "SST-2", "{\"sentence\":\"a joy \",\"label\":1,\"idx\":0}", "positive", 0},
     {"sentiment", "Amazon polarity", "{\"label\":1,\"title\":\"Great\",\"content\":\"It works.\"}", "positive", 0},
-    {"summarisation", "XSum, Gigaword, Multi-News", "{\"document\":\"It rained. The river rose.\",\"summary\":\"Floods.\",\"id\":\"1\"}",
+    {"summarisation", "XSum, Gigaword, Multi-News",
+     "{\"document\":\"It rained. The river rose.\",\"summary\":\"Floods.\",\"id\":\"1\"}", "Floods.", 0},
+    {"summarisation", "CNN/DailyMail", "{\"article\":\"It rained. The river rose.\",\"highlights\":\"Floods.\",\"id\":\"1\"}",
      "Floods.", 0},
-    {"summarisation", "CNN/DailyMail", "{\"article\":\"It rained. The river rose.\",\"highlights\":\"Floods.\",\"id\":\"1\"}", "Floods.",
-     0},
-    {"summarisation", "SAMSum", "{\"id\":\"1\",\"dialogue\":\"Ann: Rain?\\r\\nEve: Yes.\",\"summary\":\"It rains.\"}", "It rains.", 0},
+    {"summarisation", "SAMSum", "{\"id\":\"1\",\"dialogue\":\"Ann: Rain?\\r\\nEve: Yes.\",\"summary\":\"It rains.\"}",
+     "It rains.", 0},
     {"topic", "AG News, in the form that Hugging Face has", "{\"text\":\"Shares fell.\",\"label\":2}", "business", 0},
     {"topic", "AG News, its own CSV", "{\"class\":\"3\",\"title\":\"Shares\",\"description\":\"They fell.\"}", "business", 0},
     {"topic", "DBpedia, Yahoo Answers topics, 20 Newsgroups and others",
@@ -109,10 +123,11 @@ static const struct {
     {"translation", "WMT, OPUS and IWSLT", "{\"translation\":{\"de\":\"Hallo!\",\"en\":\"Hello!\"}}", "Hello!", 0},
     {"translation", "Tatoeba and other tables", "{\"german\":\"Hallo!\",\"english\":\"Hello!\"}", "Hello!", 0},
     {"word_sense", "WiC of SuperGLUE",
-     "{\"word\":\"bat\",\"sentence1\":\"A bat flew.\",\"sentence2\":\"Swing the bat.\",\"start1\":2,\"idx\":0,\"label\":0}", "No", 0},
-    {"word_sense", "WiC of SuperGLUE",
-     "{\"idx\":0,\"version\":1.1,\"word\":\"bat\",\"sentence1\":\"A bat flew.\",\"sentence2\":\"A bat slept.\",\"label\":true}", "Yes",
+     "{\"word\":\"bat\",\"sentence1\":\"A bat flew.\",\"sentence2\":\"Swing the bat.\",\"start1\":2,\"idx\":0,\"label\":0}", "No",
      0},
+    {"word_sense", "WiC of SuperGLUE",
+     "{\"idx\":0,\"version\":1.1,\"word\":\"bat\",\"sentence1\":\"A bat flew.\",\"sentence2\":\"A bat slept.\",\"label\":true}",
+     "Yes", 0},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
@@ -200,7 +215,8 @@ static void every_column_can_be_renamed(void **state) {
   static const struct {
     const char *yaml, *row, *part;
   } cases[] = {
-      {"pack: boolean_qa\ncolumns: {question: q, passage: p, answer: a}\n", "{\"q\":\"is it\",\"p\":\"It is.\",\"a\":\"1\"}", "Is it?"},
+      {"pack: boolean_qa\ncolumns: {question: q, passage: p, answer: a}\n", "{\"q\":\"is it\",\"p\":\"It is.\",\"a\":\"1\"}",
+       "Is it?"},
       {"pack: cause_effect\ncolumns: {question: q}\n",
        "{\"premise\":\"P.\",\"q\":\"effect\",\"choice1\":\"A.\",\"choice2\":\"B.\",\"label\":0}", "What happened as a result?"},
       {"pack: data_to_text\ncolumns: {facts: f}\n", "{\"f\":[\"a\",\"b\"],\"text\":\"T.\"}", "a; b"},

@@ -115,6 +115,14 @@ static void every_pack_has_rows_here(void **state) {
   arena_free(a);
 }
 
+// It stands behind "Things to avoid:": a thing that somebody may do, not an order.
+static void check_avoided(const char *file, const char *avoid) {
+  assert_non_null(avoid);
+  const char *first = avoid + strcspn(avoid, " ");
+  if (first - avoid < 4 || strncmp(first - 3, "ing", 3) || strstr(avoid, "o not ") || strstr(avoid, "on't "))
+    fail_msg("%s: expected things to avoid (\"doing …\"), found \"%s\"", file, avoid);
+}
+
 static void packs_say_what_they_are(void **state) {
   (void)state;
   for (size_t k = 0; k < N_BUILT_IN; k++) {
@@ -133,7 +141,9 @@ static void packs_say_what_they_are(void **state) {
     assert_string_equal(p->task, built_in[k].pack);
     assert_non_null(p->cluster);
     assert_non_null(p->definition);
-    assert_non_null(p->avoid);
+    check_avoided(p->file, p->avoid);
+    for (uint32_t i = 0; i < p->n_templates; i++)
+      if (p->templates[i].avoid) check_avoided(p->file, p->templates[i].avoid);
     if (p->choices.n || p->row_choices) assert_true(n_shown > 0 && n_shown < p->n_templates);
     arena_free(a);
   }
@@ -182,6 +192,25 @@ static void every_phrasing_can_be_rendered(void **state) {
       json_free(&row);
       arena_free(a);
     }
+}
+
+// Whoever is to choose has met what there is to choose from: choices of a row's own stand in every prompt.
+static void choices_of_a_row_are_always_there(void **state) {
+  (void)state;
+  for (size_t k = 0; k < N_BUILT_IN; k++) {
+    arena *a = arena_new("a pack");
+    const template_pack *p = open_pack(a, built_in[k].pack);
+    for (uint32_t i = 0; p->row_choices && i < p->n_templates; i++) {
+      json row;
+      parse_row(built_in[k].rows[0], &row);
+      const raw_example x = render(a, p, &row, i);
+      for (uint32_t c = 0; c < x.choices.n; c++)
+        if (!strstr(x.messages[0].content, x.choices.items[c]))
+          fail_msg("%s: \"%s\" does not offer %s:\n%s", p->file, p->templates[i].name, x.choices.items[c], x.messages[0].content);
+      json_free(&row);
+    }
+    arena_free(a);
+  }
 }
 
 // Of one template: which of the choices are right for some row.
@@ -234,7 +263,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_pack_has_rows_here),       cmocka_unit_test(packs_say_what_they_are),
       cmocka_unit_test(every_phrasing_can_be_rendered), cmocka_unit_test(every_choice_can_be_right),
-      cmocka_unit_test(every_label_value_is_a_choice),
+      cmocka_unit_test(every_label_value_is_a_choice),  cmocka_unit_test(choices_of_a_row_are_always_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
