@@ -237,7 +237,7 @@ uint64_t mixture_limit_tasks(dataset *set, uint64_t most, uint64_t seed) {
 enum { BAND_ROWS = 4, BANDS = MINHASH_N / BAND_ROWS, BANDS_AT_ONCE = 4 }; // a pass reads all sketches
 static const double NEAR = 0.8;
 
-// Phrasings of one row by a template pack, say: nobody needs to be told that they are alike.
+// As the phrasings of a template pack are: nobody needs to be told that they are alike.
 static bool of_one_row(const example *x, const example *y) {
   return x->line == y->line && !strcmp(x->origin->file, y->origin->file);
 }

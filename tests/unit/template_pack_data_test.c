@@ -32,10 +32,10 @@ static dataset read_set(setting *s) {
 
 // --- near duplicates ---
 
-#define WORDY                                                                                                                   \
-  "data: d.jsonl\nchoices: ['Yes', 'No']\nlabel: y\ntemplates:\n- name: n\n  options: true\n  prompt: 'Here is what somebody " \
-  "wrote to me yesterday, and I wonder whether it is so: {{ q }} Tell me what you think of it, and be brief.'\n"               \
-  "  answer: '{{ answer_choice }}'\n"
+static const char WORDY[] =
+    "data: d.jsonl\nchoices: ['Yes', 'No']\nlabel: y\ntemplates:\n- name: n\n  options: true\n  prompt: 'Here is what somebody "
+    "wrote to me yesterday, and I wonder whether it is so: {{ q }} Tell me what you think of it, and be brief.'\n"
+    "  answer: '{{ answer_choice }}'\n";
 #define LONG "a b c d e f g h i j k l m n o p q r s t u v w x y z"
 
 static uint64_t n_near(const char *yaml, const char *rows) {
@@ -55,9 +55,9 @@ static void likeness_is_of_rows(void **state) {
   assert_int_equal(n_near(WORDY, "{\"q\":\"It rains.\",\"y\":\"Yes\"}\n{\"q\":\"it rains!\",\"y\":\"Yes\"}\n"), 1);
 }
 
-#define TWO                                                                                                   \
-  "data: d.jsonl\ntemplates_per_row: all\ntemplates:\n- {name: n, prompt: 'One {{ q }}', answer: '{{ a }}'}\n" \
-  "- {name: m, prompt: 'Two {{ q }}', answer: '{{ a }}'}\n"
+static const char TWO[] =
+    "data: d.jsonl\ntemplates_per_row: all\ntemplates:\n- {name: n, prompt: 'One {{ q }}', answer: '{{ a }}'}\n"
+    "- {name: m, prompt: 'Two {{ q }}', answer: '{{ a }}'}\n";
 
 static void phrasings_of_one_row_are_not_reported(void **state) {
   (void)state;
