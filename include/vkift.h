@@ -74,7 +74,7 @@ typedef enum vkift_schedule { VKIFT_COSINE, VKIFT_LINEAR, VKIFT_CONSTANT } vkift
 typedef enum vkift_optim { VKIFT_ADAMW } vkift_optim;
 typedef enum vkift_train_on { VKIFT_TRAIN_ON_ALL, VKIFT_TRAIN_ON_LAST } vkift_train_on; // assistant turns that carry loss
 
-// Forms of instruction data; AUTO recognises the form from the first example.
+// Forms of instruction data; AUTO recognises the form from the first example. Template packs say it themselves: AUTO only.
 typedef enum vkift_data_format {
   VKIFT_DATA_AUTO,
   VKIFT_DATA_ALPACA,            // {"instruction", "input"?, "output", "system"?, "history"?}

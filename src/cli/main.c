@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "cli/cli.h"
-#include "config/names.h"
 
 typedef struct command {
   const char *name;
@@ -68,7 +68,7 @@ static const command *find_command(const char *given, err *e) {
     if (!strcmp(commands[i].name, given)) return &commands[i];
   const char *names[N_COMMANDS + 1] = {0};
   for (int i = 0; i < N_COMMANDS; i++) names[i] = commands[i].name;
-  const char *nearest = names_nearest(names, given);
+  const char *nearest = nearest_name(names, given);
   e->usage = true;
   if (nearest) ERR(e, "unknown command '%.100s': did you mean %s?", given, nearest);
   else ERR(e, "unknown command '%.100s': vkift --help lists them", given);

@@ -1,54 +1,9 @@
-// Nearest names by edit distance, and the vocabulary of other trainers.
+// What to propose for a wrong name, and the vocabulary of other trainers.
 #include "config/names.h"
 
 #include <string.h>
 
-enum { LONGEST = 48 };
-
-static char folded(char c) {
-  if (c == '-') return '_';
-  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static unsigned least(unsigned a, unsigned b) {
-  return a < b ? a : b;
-}
-
-// Optimal string alignment: insertions, deletions, changes, and swaps of neighbours count one each.
-static unsigned distance(const char *a, const char *b) {
-  size_t n = strlen(a), m = strlen(b);
-  if (n > LONGEST || m > LONGEST) return LONGEST;
-  unsigned rows[3][LONGEST + 1], *before = rows[0], *last = rows[1], *now = rows[2];
-  for (size_t j = 0; j <= m; j++) last[j] = (unsigned)j;
-  for (size_t i = 1; i <= n; i++) {
-    now[0] = (unsigned)i;
-    for (size_t j = 1; j <= m; j++) {
-      char x = folded(a[i - 1]), y = folded(b[j - 1]);
-      now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (x != y));
-      bool swapped = i > 1 && j > 1 && x == folded(b[j - 2]) && y == folded(a[i - 2]);
-      if (swapped) now[j] = least(now[j], before[j - 2] + 1);
-    }
-    unsigned *oldest = before;
-    before = last, last = now, now = oldest;
-  }
-  return last[m];
-}
-
-// A slip changes up to a third of a name.
-static unsigned tolerance(const char *given) {
-  unsigned third = (unsigned)strlen(given) / 3;
-  return third < 1 ? 1 : third > 4 ? 4 : third;
-}
-
-const char *names_nearest(const char *const *names, const char *given) {
-  const char *nearest = NULL;
-  unsigned best = tolerance(given) + 1;
-  for (; *names; names++) {
-    unsigned d = distance(*names, given);
-    if (d < best) best = d, nearest = *names;
-  }
-  return nearest;
-}
+#include "base/nearest.h"
 
 // Same thing, other name. Sources: the documented options of TRL 0.2x and transformers 4.5x (SFTConfig,
 // TrainingArguments, PEFT's LoraConfig), axolotl's config reference, LLaMA-Factory's argument classes, unsloth's
@@ -160,11 +115,11 @@ static const option *known(const option_set *sets, size_t n_sets, const char *na
 
 static const option *nearest_option(const option_set *sets, size_t n_sets, const char *given, bool as_flag) {
   const option *nearest = NULL;
-  unsigned best = tolerance(given) + 1;
+  unsigned best = nearest_tolerance(given) + 1;
   for (size_t s = 0; s < n_sets; s++) {
     for (const option *o = sets[s].options; o->name; o++) {
       if (!as_flag && (o->rules & OPTION_FLAG_ONLY)) continue;
-      unsigned d = distance(o->name, given);
+      unsigned d = nearest_distance(o->name, given);
       if (d < best) best = d, nearest = o;
     }
   }
@@ -184,7 +139,7 @@ bool names_unknown_option(const option_set *sets, size_t n_sets, const char *whe
   const foreign_name *foreign = NULL;
   for (size_t i = 0; !foreign && i < sizeof foreign_names / sizeof *foreign_names; i++) {
     const foreign_name *f = &foreign_names[i];
-    if (!distance(f->theirs, given) && known(sets, n_sets, f->ours, as_flag)) foreign = f;
+    if (!nearest_distance(f->theirs, given) && known(sets, n_sets, f->ours, as_flag)) foreign = f;
   }
   const option *nearest = foreign ? NULL : nearest_option(sets, n_sets, given, as_flag);
   if (foreign) {

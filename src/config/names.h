@@ -1,12 +1,8 @@
-// Wrong names: the nearest known one, and what other trainers' names for the same thing are called here.
+// Wrong names of options: the nearest known one, and what other trainers' names for the same thing are called here.
 #ifndef CONFIG_NAMES_H
 #define CONFIG_NAMES_H
 
 #include "config/option.h"
-
-// The entry of names (NULL at the end) with the fewest changed letters from `given`, when they are few enough for a
-// slip; else NULL. '-' and '_' count as the same letter.
-const char *names_nearest(const char *const *names, const char *given);
 
 // Fails with "<where>unknown option --lora-rnak: did you mean --lora-r?". as_flag: names are shown as flags, else as keys
 // of a file, then only those that may stand there are proposed.

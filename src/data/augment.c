@@ -97,10 +97,17 @@ bool augment_wants(const augment *g, const raw_example *raw, uint32_t place) {
 void augment_offer(augment *g, const raw_example *raw, uint32_t place) {
   if (!augment_wants(g, raw, place)) return;
   const strings personas = with_notes(g, raw).personas;
-  augment_pool_add(g->pool, task_of(raw), pool_key(g, raw, place), system_of(raw), prompt_of(raw), answer_of(raw), personas);
+  const pool_candidate c = {.key = pool_key(g, raw, place),
+                            .place = place,
+                            .system = system_of(raw),
+                            .prompt = prompt_of(raw),
+                            .answer = answer_of(raw)};
+  augment_pool_add(g->pool, task_of(raw), &c, personas);
 }
 
-static bool demonstrates(const pool_candidate *c, const augmented *x) {
+// Another phrasing of a template pack's row has its answer.
+static bool demonstrates(const pool_candidate *c, uint32_t place, const augmented *x) {
+  if (x->plain->format == DATA_PACK && c->place == place) return false;
   if (strcmp(c->system, system_of(x->plain)) || !strcmp(c->prompt, prompt_of(x->plain))) return false;
   if (x->persona && !augment_pool_has_persona(c, x->persona)) return false;
   for (uint32_t i = 0; i < x->n_demonstrations; i++)
@@ -118,7 +125,7 @@ static void draw_demonstrations(const augment *g, uint32_t place, augmented *x) 
   for (uint32_t i = 0; i < n && x->n_demonstrations < g->wanted.n_demonstrations; i++) {
     const uint32_t k = i + rng_below(&r, n - i), drawn = order[k];
     order[k] = order[i];
-    if (demonstrates(&candidates[drawn], x)) x->demonstrations[x->n_demonstrations++] = &candidates[drawn];
+    if (demonstrates(&candidates[drawn], place, x)) x->demonstrations[x->n_demonstrations++] = &candidates[drawn];
   }
 }
 

@@ -8,7 +8,8 @@
 //   length constraint  a sentence behind the prompt that states a limit which the answer fulfils (augment_length.h)
 //
 // Demonstrations and length constraints are for conversations of one prompt and one trained answer, without tools. A
-// demonstration has the system message of the example, its persona among its own where it got one, and another prompt.
+// demonstration has the system message of the example, its persona among its own where it got one, and another prompt; of a
+// template pack, it is of another row.
 // Task files of Super-NaturalInstructions keep their own encoding.
 #ifndef DATA_AUGMENT_H
 #define DATA_AUGMENT_H

@@ -84,10 +84,10 @@ static size_t put(text *bytes, const char *string) {
   return at;
 }
 
-static pool_candidate make(uint64_t key, const char *system, const char *prompt, const char *answer, strings personas) {
-  pool_candidate c = {.key = key, .n_personas = personas.n};
-  put(&c.bytes, system);
-  const size_t prompt_at = put(&c.bytes, prompt), answer_at = put(&c.bytes, answer), personas_at = c.bytes.length;
+static pool_candidate copy(const pool_candidate *x, strings personas) {
+  pool_candidate c = {.key = x->key, .place = x->place, .n_personas = personas.n};
+  put(&c.bytes, x->system);
+  const size_t prompt_at = put(&c.bytes, x->prompt), answer_at = put(&c.bytes, x->answer), personas_at = c.bytes.length;
   for (uint32_t i = 0; i < personas.n; i++) put(&c.bytes, personas.items[i]);
   c.system = c.bytes.data;
   c.prompt = c.bytes.data + prompt_at;
@@ -106,10 +106,9 @@ bool augment_pool_wants(const augment_pool *p, const char *task, uint64_t key) {
   return has_room(p, find(p, task), key);
 }
 
-void augment_pool_add(augment_pool *p, const char *task, uint64_t key, const char *system, const char *prompt, const char *answer,
-                      strings personas) {
-  if (!augment_pool_wants(p, task, key)) return;
-  pool_candidate c = make(key, system, prompt, answer, personas);
+void augment_pool_add(augment_pool *p, const char *task, const pool_candidate *x, strings personas) {
+  if (!augment_pool_wants(p, task, x->key)) return;
+  pool_candidate c = copy(x, personas);
   if (c.bytes.length > POOL_CANDIDATE_BYTES) {
     text_free(&c.bytes);
     return;
@@ -117,7 +116,7 @@ void augment_pool_add(augment_pool *p, const char *task, uint64_t key, const cha
   pool_task *t = find_or_add(p, task);
   arena_grow(p->memory, (void **)&t->items, &t->capacity, t->n + (uint64_t)1, sizeof *t->items);
   uint32_t at = t->n++;
-  for (; at && t->items[at - 1].key > key; at--) t->items[at] = t->items[at - 1];
+  for (; at && t->items[at - 1].key > x->key; at--) t->items[at] = t->items[at - 1];
   t->items[at] = c;
   p->bytes += bytes_of(&c);
   cut(p, t, p->limit);

@@ -13,7 +13,8 @@ enum {
 
 typedef struct pool_candidate {
   uint64_t key;
-  text bytes; // all of its strings, each with its NUL; the last are its personas
+  uint32_t place; // of its row in the file
+  text bytes;     // all of its strings, each with its NUL; the last are its personas
   const char *system, *prompt, *answer, *personas;
   uint32_t n_personas;
 } pool_candidate;
@@ -24,9 +25,8 @@ augment_pool *augment_pool_new(uint64_t most_bytes);
 void augment_pool_free(augment_pool *p); // NULL is fine
 // Whether a candidate with this key would be among the lowest of its task.
 bool augment_pool_wants(const augment_pool *p, const char *task, uint64_t key);
-// Takes a copy, where it is wanted and short enough. system: "" where there is none.
-void augment_pool_add(augment_pool *p, const char *task, uint64_t key, const char *system, const char *prompt, const char *answer,
-                      strings personas);
+// Takes a copy of key, place, system ("" where there is none), prompt and answer, where it is wanted and short enough.
+void augment_pool_add(augment_pool *p, const char *task, const pool_candidate *x, strings personas);
 // The *n candidates of a task, by key.
 const pool_candidate *augment_pool_of(const augment_pool *p, const char *task, uint32_t *n);
 bool augment_pool_has_persona(const pool_candidate *c, const char *persona);

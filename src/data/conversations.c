@@ -51,8 +51,7 @@ bool conversations_read(const char *path, const dataset_options *options, conver
   if (!of_pack.vocab_size) of_pack.vocab_size = UINT32_MAX; // without a model: rows of token ids are refused for what they are
   reading r = {.options = &of_pack, .on = on, .user = user};
   rows_reading rows = {.options = &of_pack, .on = hand_over, .user = &r};
-  bool ok = dataset_files_find(a, path, "train", &files, e);
-  if (ok && files.pack) of_pack.pack = files.pack, of_pack.format = DATA_PACK;
+  bool ok = dataset_files_find(a, path, "train", &files, e) && dataset_files_set_pack(&files, path, &of_pack, e);
   for (uint64_t i = 0; ok && i < files.n; i++) {
     r.file = files.paths[i];
     augment *g = augment_rows_open(&rows, r.file, NULL, 0);

@@ -132,12 +132,15 @@ static const char *answer_of(const raw_example *raw) {
   return "";
 }
 
-// What is the example's own: neither system messages nor the instruction that all instances of a task share.
+// What is the example's own: neither system messages nor the instruction that all instances of a task share, nor the words of
+// a template.
 static const uint32_t *sketch(arena *a, const raw_example *raw) {
   minhash *m = ARENA_NEW(a, minhash);
   if (raw->input) minhash_add_text(m, raw->input);
+  if (raw->own) minhash_add_text(m, raw->own);
   for (uint32_t i = 0; i < raw->n_messages; i++)
-    if (raw->messages[i].role != ROLE_SYSTEM) minhash_add_text(m, raw->messages[i].content);
+    if (raw->messages[i].role != ROLE_SYSTEM && !(raw->own && raw->messages[i].role == ROLE_USER))
+      minhash_add_text(m, raw->messages[i].content);
   if (raw->text) minhash_add_text(m, raw->text);
   for (uint32_t i = 0; i < raw->n_segments; i++) minhash_add_text(m, raw->segments[i].text);
   for (uint32_t i = 0; i < raw->n_ids; i++) minhash_add_word(m, (uint64_t)raw->ids[i]);
@@ -354,7 +357,7 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
   dataset_options of_split = *options;
   const uint64_t n_before = set->n;
   TRY(dataset_files_find(a, path, split, &files, e));
-  if (files.pack) of_split.pack = files.pack, of_split.format = DATA_PACK;
+  TRY(dataset_files_set_pack(&files, path, &of_split, e));
   if (files.are_tasks && !strcmp(split, "test") && !of_split.max_instances) {
     of_split.max_instances = SUPERNI_TEST_INSTANCES;
     of_split.first_instances = true;

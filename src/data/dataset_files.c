@@ -119,3 +119,13 @@ bool dataset_files_find(arena *a, const char *path, const char *split, dataset_f
   if (template_pack_is(path)) return find_pack_data(a, path, split, files, e);
   return add(a, files, &capacity, arena_strdup(a, path)), true;
 }
+
+bool dataset_files_set_pack(const dataset_files *files, const char *path, dataset_options *o, err *e) {
+  if (!files->pack) return true;
+  if (o->format != DATA_AUTO)
+    return ERR(e, "%s: expected no --data-format with a template pack, which says itself what its rows become, found %s", path,
+               formats_name(o->format));
+  o->pack = files->pack;
+  o->format = DATA_PACK;
+  return true;
+}

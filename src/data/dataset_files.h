@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "data/dataset.h"
 
 typedef struct dataset_files {
   char **paths;
@@ -23,5 +24,7 @@ typedef struct dataset_files {
 //   a directory with task*.json or tasks/         all of these task files, by name
 // `split`: "train", "valid" or "test".
 bool dataset_files_find(arena *a, const char *path, const char *split, dataset_files *files, err *e);
+// Where they are a template pack's data, the options get it. It says what its rows become: no format goes with it.
+bool dataset_files_set_pack(const dataset_files *files, const char *path, dataset_options *o, err *e);
 
 #endif

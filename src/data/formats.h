@@ -34,6 +34,7 @@ typedef struct raw_example {
   float weight;
   uint32_t place;    // of the example among those of its row, 1-based
   const char *input; // Super-NaturalInstructions: the instance's; the conversation has no user's turn yet. Else NULL
+  const char *own;   // of a template pack: what of its prompt came from the row. Else NULL
 } raw_example;
 
 // A row: one example, or several (self-instruct, Super-NaturalInstructions) that share what it says.

@@ -237,12 +237,17 @@ uint64_t mixture_limit_tasks(dataset *set, uint64_t most, uint64_t seed) {
 enum { BAND_ROWS = 4, BANDS = MINHASH_N / BAND_ROWS, BANDS_AT_ONCE = 4 }; // a pass reads all sketches
 static const double NEAR = 0.8;
 
+// As the phrasings of a template pack are: nobody needs to be told that they are alike.
+static bool of_one_row(const example *x, const example *y) {
+  return x->line == y->line && !strcmp(x->origin->file, y->origin->file);
+}
+
 // An earlier example that is much like x, by the tables of `first` and the bands behind it; else NULL, and x is in them.
 static const example *find_near(table tables[BANDS_AT_ONCE], uint32_t first, const example *x, double *similarity) {
   for (uint32_t k = 0; k < BANDS_AT_ONCE; k++) {
     const uint32_t *rows = x->sketch + (first + k) * BAND_ROWS;
     const example *y = table_put(&tables[k], XXH3_64bits(rows, BAND_ROWS * sizeof *rows), x);
-    if (!y) continue;
+    if (!y || of_one_row(x, y)) continue;
     *similarity = minhash_similarity(x->sketch, y->sketch);
     const bool same_row = x->origin->file == y->origin->file && x->line == y->line; // of a template pack, say
     if (*similarity >= NEAR && !same_row) return y;

@@ -31,7 +31,8 @@ uint64_t *mixture_hash_prompts(arena *a, const dataset *set);
 // Examples that have the prompt of an earlier one, but not its answer. Nothing is removed.
 near_duplicates mixture_other_answers(const dataset *set);
 
-// By their sketches (dataset_options.sketches), from an estimated similarity of 0.8 on. Nothing is removed.
+// By their sketches (dataset_options.sketches), from an estimated similarity of 0.8 on; examples of one row are not
+// compared. Nothing is removed.
 near_duplicates mixture_near_duplicates(const dataset *set);
 
 // Numbers the tasks by their names, in the order of their first examples: ids[set->n]. Returns how many there are.

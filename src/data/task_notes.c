@@ -13,17 +13,7 @@ static int by_task(const void *a, const void *b) {
   return strcmp(((const task_note *)a)->task, ((const task_note *)b)->task);
 }
 
-static bool check_keys(const json *d, const cJSON *item, err *e) {
-  char task[QUOTE_BYTES], key[QUOTE_BYTES];
-  const cJSON *field;
-  cJSON_ArrayForEach(field, item) {
-    if (!strcmp(field->string, "definition") || !strcmp(field->string, "things_to_avoid") || !strcmp(field->string, "personas"))
-      continue;
-    return ERR(e, "%s: %s: expected the keys definition, things_to_avoid and personas, found %s", d->origin,
-               quote_string(item->string, task), quote_string(field->string, key));
-  }
-  return true;
-}
+static const char *const keys[] = {"definition", "things_to_avoid", "personas", NULL};
 
 static const char *keep(arena *a, const char *string) {
   return string && *string ? arena_strdup(a, string) : NULL;
@@ -35,7 +25,7 @@ static bool read_note(arena *a, const json *d, const cJSON *item, task_note *not
   strings personas;
   if (!cJSON_IsObject(item))
     return formats_unexpected(d, quote_string(task, shown), "definition, things_to_avoid or personas", item, e);
-  TRY(check_keys(d, item, e));
+  TRY(json_check_keys(d, item, quote_string(task, shown), keys, e));
   TRY(json_string_or(d, item, task, "definition", &definition, e));
   TRY(json_string_or(d, item, task, "things_to_avoid", &avoid, e));
   TRY(formats_strings(a, d, item, task, "personas", &personas, e));

@@ -22,6 +22,7 @@ typedef struct reading {
   template_pack *p;
   const json *doc;
   const char *file;
+  uint32_t depth;             // of the file: 0 for the one that was given, 1 for that which it takes from, …
   const char **label_choices; // [p->label.n]: what its values mean, in words; a later file may change the choices
   uint64_t capacity;          // of p->templates
 } reading;
@@ -30,31 +31,13 @@ static const char *const split_names[] = {"train", "valid", "test"};
 
 // --- fields ---
 
-static const char *const pack_keys[] = {"pack",    "data",   "columns",    "task",      "cluster",
-                                        "source",  "metric", "definition", "personas",  "things_to_avoid",
-                                        "choices", "label",  "references", "templates", "templates_per_row",
-                                        NULL};
+static const char *const pack_keys[] = {
+    "pack",    "data",  "columns",    "task",      "cluster",           "source", "definition", "personas", "things_to_avoid",
+    "choices", "label", "references", "templates", "templates_per_row", NULL};
 static const char *const template_keys[] = {"name",    "prompt",     "answer",   "options",         "inverted",
                                             "choices", "definition", "personas", "things_to_avoid", NULL};
 static const char *const label_keys[] = {"column", "values", "as", NULL};
 static const char *const data_keys[] = {"train", "valid", "test", NULL};
-
-static bool check_keys(const reading *r, const cJSON *in, const char *where, const char *const *keys, err *e) {
-  const cJSON *item;
-  if (!cJSON_IsObject(in)) return formats_unexpected(r->doc, where, "a mapping of keys to values", in, e);
-  cJSON_ArrayForEach(item, in) {
-    const char *const *k = keys;
-    while (*k && strcmp(*k, item->string)) k++;
-    if (*k) continue;
-    char found[QUOTE_BYTES];
-    text all = {0};
-    for (k = keys; *k; k++) text_printf(&all, "%s%s", k > keys ? ", " : "", *k);
-    ERR(e, "%s: %s: expected keys among %s, found %s", r->file, where, all.data, quote_string(item->string, found));
-    text_free(&all);
-    return false;
-  }
-  return true;
-}
 
 static const char *place_of(const reading *r, const char *where, const char *key) {
   return arena_printf(r->a, "%s%s%s", where, *where ? "." : "", key);
@@ -108,7 +91,7 @@ static bool read_data(const reading *r, const cJSON *root, err *e) {
   const cJSON *data = formats_field(root, "data");
   if (!data) return true;
   memset(r->p->data, 0, sizeof r->p->data);
-  if (!cJSON_IsString(data)) TRY(check_keys(r, data, "data", data_keys, e));
+  if (!cJSON_IsString(data)) TRY(json_check_keys(r->doc, data, "data", data_keys, e));
   for (int i = 0; i < 3; i++) {
     const char *file = NULL;
     if (cJSON_IsString(data)) TRY(read_text(r, root, "", "data", &file, e));
@@ -128,7 +111,7 @@ static bool read_columns(const reading *r, const cJSON *root, err *e) {
   for (uint32_t i = 0; i < p->n_columns; i++) all[i] = p->columns[i];
   p->columns = all;
   cJSON_ArrayForEach(item, columns) {
-    pack_column column = {.ours = arena_strdup(r->a, item->string)};
+    pack_column column = {.ours = arena_strdup(r->a, item->string), .depth = r->depth};
     TRY(read_text(r, columns, "columns", item->string, &column.theirs, e));
     if (!column.theirs) return formats_unexpected(r->doc, place_of(r, "columns", item->string), "a column's name", item, e);
     if (strstr(column.theirs, "{{"))
@@ -187,7 +170,7 @@ static bool read_label(reading *r, const cJSON *root, err *e) {
   if (!label) return true;
   *out = (pack_label){0};
   if (cJSON_IsString(label)) return read_text(r, root, "", "label", &out->column, e);
-  TRY(check_keys(r, label, "label", label_keys, e));
+  TRY(json_check_keys(r->doc, label, "label", label_keys, e));
   const char *as = NULL;
   TRY(json_string(r->doc, label, "label", "column", &out->column, e));
   TRY(read_text(r, label, "label", "column", &out->column, e));
@@ -202,15 +185,6 @@ static bool read_label(reading *r, const cJSON *root, err *e) {
 }
 
 // --- templates ---
-
-// The word `options` in a template's source.
-static bool names_options(const char *source) {
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-  const char *at = source;
-  for (; (at = strstr(at, "options")); at += 7)
-    if ((at == source || !strchr(letters, at[-1])) && (!at[7] || !strchr(letters, at[7]))) return true;
-  return false;
-}
 
 static bool add_template(reading *r, const pack_template *t, const char *where, err *e) {
   template_pack *p = r->p;
@@ -241,7 +215,7 @@ static bool read_template(reading *r, const cJSON *in, uint32_t index, err *e) {
   pack_template t = {.file = r->file};
   bool both;
   char name[QUOTE_BYTES];
-  TRY(check_keys(r, in, where, template_keys, e));
+  TRY(json_check_keys(r->doc, in, where, template_keys, e));
   TRY(json_string(r->doc, in, where, "name", &t.name, e));
   TRY(read_text(r, in, where, "name", &t.name, e));
   TRY(json_string(r->doc, in, where, "prompt", &prompt, e));
@@ -263,7 +237,7 @@ static bool read_template(reading *r, const cJSON *in, uint32_t index, err *e) {
     return ERR(e, "%s: %s.options: expected no options where the answer is none of the choices, found them", r->file, where);
   if (both) TRY(add_template(r, &t, where, e));
   t.shows_options |= both;
-  t.adds_options = t.shows_options && !names_options(prompt);
+  t.adds_options = t.shows_options && !jinja_names(t.prompt, "options");
   return add_template(r, &t, where, e);
 }
 
@@ -288,18 +262,6 @@ static bool read_per_row(reading *r, const cJSON *root, err *e) {
 
 // --- one file ---
 
-static bool read_metric(const reading *r, const cJSON *root, err *e) {
-  static const char *const names[] = {
-      [PACK_ACCURACY] = "accuracy", [PACK_EXACT_MATCH] = "exact_match", [PACK_ROUGE_L] = "rouge_l"};
-  const char *metric = NULL;
-  TRY(read_text(r, root, "", "metric", &metric, e));
-  for (int i = PACK_ACCURACY; metric && i <= PACK_ROUGE_L; i++)
-    if (!strcmp(metric, names[i])) return r->p->metric = (pack_metric)i, true;
-  char found[QUOTE_BYTES];
-  return !metric ||
-         ERR(e, "%s: metric: expected accuracy, exact_match or rouge_l, found %s", r->file, quote_string(metric, found));
-}
-
 static bool read_fields(reading *r, const cJSON *root, err *e) {
   template_pack *p = r->p;
   const char *references = NULL;
@@ -308,7 +270,6 @@ static bool read_fields(reading *r, const cJSON *root, err *e) {
   TRY(read_text(r, root, "", "task", &p->task, e));
   TRY(read_text(r, root, "", "cluster", &p->cluster, e));
   TRY(read_text(r, root, "", "source", &p->source, e));
-  TRY(read_metric(r, root, e));
   TRY(read_text(r, root, "", "definition", &p->definition, e));
   TRY(read_text(r, root, "", "things_to_avoid", &p->avoid, e));
   TRY(read_texts(r, root, "", "personas", &p->personas, e));
@@ -337,9 +298,10 @@ static bool find_built_in(const reading *r, const char *name, const char **path,
   return false;
 }
 
-static bool read_file(reading *r, const char *path, int depth, err *e);
+static bool read_file(reading *r, const char *path, uint32_t depth, err *e);
 
-static bool read_base(reading *r, const cJSON *root, int depth, err *e) {
+static bool read_base(reading *r, const cJSON *root, err *e) {
+  const uint32_t depth = r->depth;
   const char *base = NULL, *path, *file = r->file;
   const json *doc = r->doc;
   TRY(read_text(r, root, "", "pack", &base, e));
@@ -353,10 +315,11 @@ static bool read_base(reading *r, const cJSON *root, int depth, err *e) {
   r->p->task = NULL; // data of its own is a task of its own
   r->file = file;
   r->doc = doc;
+  r->depth = depth;
   return true;
 }
 
-static bool read_file(reading *r, const char *path, int depth, err *e) {
+static bool read_file(reading *r, const char *path, uint32_t depth, err *e) {
   char *source;
   uint64_t size;
   json doc;
@@ -364,9 +327,10 @@ static bool read_file(reading *r, const char *path, int depth, err *e) {
   TRY(yaml_tree_parse(path, source, size, &doc, e));
   r->file = arena_strdup(r->a, path);
   r->doc = &doc;
+  r->depth = depth;
+  if (r->p->n_files <= depth) r->p->n_files = depth + 1;
   r->p->hash = XXH3_64bits_withSeed(source, (size_t)size, r->p->hash);
-  const bool ok =
-      check_keys(r, doc.root, "the top level", pack_keys, e) && read_base(r, doc.root, depth, e) && read_fields(r, doc.root, e);
+  const bool ok = json_check_keys(&doc, doc.root, "", pack_keys, e) && read_base(r, doc.root, e) && read_fields(r, doc.root, e);
   json_free(&doc);
   return ok;
 }
@@ -411,10 +375,7 @@ static bool finish(reading *r, err *e) {
     return ERR(e, "%s: templates_per_row: expected at most %u, as many as the pack has, found %u", p->file, p->n_templates,
                p->per_row);
   if (!p->per_row) p->per_row = p->n_templates;
-  if (!p->task) {
-    const char *name = path_name(p->file), *dot = strrchr(name, '.');
-    p->task = arena_strndup(r->a, name, (size_t)(dot && dot > name ? dot - name : (ptrdiff_t)strlen(name)));
-  }
+  if (!p->task) p->task = path_stem(r->a, p->file);
   p->hash = XXH3_64bits_withSeed(p->task, strlen(p->task), p->hash); // which may be the file's name
   p->inverted_task = arena_printf(r->a, "%s_inverted", p->task);
   return true;

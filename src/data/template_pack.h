@@ -4,9 +4,9 @@
 //   pack: NAME or FILE          takes all of another pack (NAME: a built-in one); what follows replaces its fields, and
 //                               templates are added
 //   data: FILE                  the labelled data, from the pack's directory on; or {train: FILE, valid: FILE, test: FILE}
-//   columns: {ours: theirs}     names for columns; "{{ expression }}" computes one from a row's columns
+//   columns: {ours: theirs}     names for columns; "{{ expression }}" computes one. Either refers to the row as the packs see it
+//                               that take from this one: the row itself, with their columns over it
 //   task, cluster, source       of the examples; task: the name of the file that was given
-//   metric                      what its answers are scored by: accuracy, exact_match or rouge_l
 //   definition                  the task in a sentence or two
 //   things_to_avoid             what a wrong answer would do
 //   personas: [TEXT, …]         roles that the answer fits
@@ -14,8 +14,8 @@
 //   label: COLUMN               the column that holds the right choice: its text; or, as a mapping,
 //     column: COLUMN
 //     values: {VALUE: CHOICE}   what each value of the column means (choices that are written out only)
-//     as: FORM                  text (the choice itself), index (from 0), index_from_1, or letter (A, B, …)
-//   references: "{{ … }}"       a row's list of right answers, to be compared with
+//     as: FORM                  text (the choice itself), index (from 0), index_from_1, or letter (A, B, … or 1, 2, …)
+//   references: "{{ … }}"       a row's list of right answers, which its examples carry (`--accuracy` compares with the answer only)
 //   templates_per_row: N        different phrasings of each row, or `all`; 1 unless given. With several, --eval-split can have
 //                               one phrasing of a row in training and another in evaluation: give valid data of its own
 //   templates:                  at least one
@@ -38,12 +38,12 @@
 
 typedef struct jinja_template jinja_template; // jinja.h
 
-typedef enum pack_metric { PACK_METRIC_NONE, PACK_ACCURACY, PACK_EXACT_MATCH, PACK_ROUGE_L } pack_metric;
 typedef enum label_form { LABEL_TEXT, LABEL_INDEX, LABEL_INDEX_FROM_1, LABEL_LETTER, LABEL_VALUES } label_form;
 
 typedef struct pack_column {
   const char *ours, *theirs;
   const jinja_template *computed; // else NULL
+  uint32_t depth;                 // of the file that says so: 0 for the one that was given, 1 for that which it takes from, …
 } pack_column;
 
 typedef struct pack_label {
@@ -69,10 +69,9 @@ typedef struct template_pack {
   const char *file;
   const char *task, *cluster, *source, *definition, *avoid; // NULL where the pack has none; task: never
   const char *inverted_task;
-  pack_metric metric;
   strings personas;
   pack_column *columns; // [n_columns]
-  uint32_t n_columns;
+  uint32_t n_columns, n_files;
   strings choices;                      // written out
   const jinja_template *row_choices;    // or computed; else NULL
   const jinja_template *row_references; // NULL where there is none

@@ -9,7 +9,7 @@
 #include "io/quote.h"
 #include "jinja/jinja.h"
 
-enum { COLUMNS_SHOWN = 12 };
+enum { COLUMNS_SHOWN = 12, ORIGIN_ROW = 1 };
 
 // A row and what its pack makes of it.
 typedef struct work {
@@ -65,36 +65,43 @@ static bool evaluate(const work *w, const jinja_template *t, value *out, err *e)
   return undefined ? is_undefined(w, &fault, e) : ERR(e, "%s: %s", w->row->origin, fault.message);
 }
 
-// The columns by their own names, then by the pack's.
+static bool evaluate_column(const work *w, const pack_column *c, value *out, err *e) {
+  uint64_t unused = 0;
+  char name[QUOTE_BYTES];
+  if (c->computed) return evaluate(w, c->computed, out, e);
+  const value *found = value_find(w->variables, value_text(c->theirs), &unused);
+  *out = found ? *found : (value){.kind = VALUE_UNDEFINED};
+  if (found || cJSON_GetObjectItemCaseSensitive(w->row->root, c->theirs)) return true;
+  const char *place = arena_printf(w->a, "%s: columns.%s", w->p->file, c->ours);
+  err fault = {0};
+  ERR(&fault, "%s: expected the column %s, found none of that name", place, quote_string(c->theirs, name));
+  return is_undefined(w, &fault, e);
+}
+
+// The columns that one file of the pack says: none of them sees another.
+static bool set_columns_of(work *w, uint32_t depth, err *e) {
+  value *columns = ARENA_ARRAY(w->a, value, w->p->n_columns);
+  for (uint32_t i = 0; i < w->p->n_columns; i++)
+    if (w->p->columns[i].depth == depth) TRY(evaluate_column(w, &w->p->columns[i], &columns[i], e));
+  for (uint32_t i = 0; i < w->p->n_columns; i++)
+    if (columns[i].kind != VALUE_UNDEFINED) value_put_text(w->a, w->variables, w->p->columns[i].ours, columns[i]);
+  return true;
+}
+
+// The row's own, over them those of the file that was given, over these those of the file that it takes from, and so on: what
+// a pack computes is computed from the columns as they were renamed for it.
 static bool set_columns(work *w, err *e) {
   const cJSON *item;
-  value all = value_dict_new(w->a);
+  const value all = value_dict_new(w->a);
   w->variables = value_dict_new(w->a);
   cJSON_ArrayForEach(item, w->row->root) {
     if (cJSON_IsNull(item)) continue;
-    const value v = value_from_json(w->a, item, ORIGIN_TEMPLATE);
+    const value v = value_from_json(w->a, item, ORIGIN_ROW);
     value_put_text(w->a, all, item->string, v);
     value_put_text(w->a, w->variables, item->string, v);
   }
-  value *renamed = ARENA_ARRAY(w->a, value, w->p->n_columns);
-  for (uint32_t i = 0; i < w->p->n_columns; i++) {
-    const pack_column *c = &w->p->columns[i];
-    uint64_t unused = 0;
-    const value *found = value_find(all, value_text(c->theirs), &unused);
-    char name[QUOTE_BYTES];
-    if (c->computed) {
-      TRY(evaluate(w, c->computed, &renamed[i], e));
-    } else if (found) {
-      renamed[i] = *found;
-    } else if (!cJSON_GetObjectItemCaseSensitive(w->row->root, c->theirs)) {
-      const char *place = arena_printf(w->a, "%s: columns.%s", w->p->file, c->ours);
-      err fault = {0};
-      ERR(&fault, "%s: expected the column %s, found none of that name", place, quote_string(c->theirs, name));
-      return is_undefined(w, &fault, e);
-    }
-  }
-  for (uint32_t i = 0; i < w->p->n_columns; i++)
-    if (renamed[i].kind != VALUE_UNDEFINED) value_put_text(w->a, w->variables, w->p->columns[i].ours, renamed[i]);
+  value_put_text(w->a, w->variables, "row", all);
+  for (uint32_t depth = 0; depth < w->p->n_files; depth++) TRY(set_columns_of(w, depth, e));
   value_put_text(w->a, w->variables, "row", all);
   return true;
 }
@@ -146,21 +153,21 @@ static bool find_text(const char *wanted, strings among, uint32_t *at) {
   return false;
 }
 
-// A number or letter that counts the choices.
+// A number or letter that counts the choices. Where letters do, a number counts from 1: some of ARC's answers have none.
 static bool find_counted(const work *w, const char *label, uint32_t n, uint32_t *at, err *e) {
   const label_form form = w->p->label.form;
   const size_t length = strlen(label);
-  const uint32_t first = form == LABEL_INDEX_FROM_1;
+  const bool is_letter = form == LABEL_LETTER && length == 1 && (*label | 0x20) >= 'a' && (*label | 0x20) <= 'z';
+  const uint32_t first = form != LABEL_INDEX;
   char shown[QUOTE_BYTES];
   *at = UINT32_MAX;
-  if (form == LABEL_LETTER && length == 1) *at = (uint32_t)((*label | 0x20) - 'a');
-  if (form != LABEL_LETTER && length && length < 9 && strspn(label, "0123456789") == length)
-    sscanf(label, "%u", at), *at -= first;
+  if (is_letter) *at = (uint32_t)((*label | 0x20) - 'a');
+  else if (length && length < 9 && strspn(label, "0123456789") == length) sscanf(label, "%u", at), *at -= first;
   if (*at < n) return true;
   const char *column = w->p->label.column, *found = quote_string(label, shown);
   if (form == LABEL_LETTER)
-    return ERR(e, "%s: %s: label: expected a letter from A to %c in the column \"%.100s\", found %s", w->row->origin, w->p->file,
-               'A' + (int)(n < 26 ? n : 26) - 1, column, found);
+    return ERR(e, "%s: %s: label: expected a letter from A to %c, or a number from 1, in the column \"%.100s\", found %s",
+               w->row->origin, w->p->file, 'A' + (int)(n < 26 ? n : 26) - 1, column, found);
   return ERR(e, "%s: %s: label: expected a number from %u to %u in the column \"%.100s\", found %s", w->row->origin, w->p->file,
              first, n - 1 + first, column, found);
 }
@@ -190,18 +197,34 @@ static bool find_label(const work *w, strings choices, uint32_t *at, err *e) {
 
 // --- rendering ---
 
-static bool render(const work *w, const jinja_template *t, const char *what, const pack_template *of, text *out, err *e) {
+// What came from the row among bytes [from, to) of a rendering, in pieces of a line each.
+static void put_own(const jinja_output *of, uint64_t from, uint64_t to, text *own) {
+  for (uint64_t i = from; i < to; i++) {
+    if (jinja_origin(of, i) != ORIGIN_ROW) continue;
+    if (own->length && (i == from || jinja_origin(of, i - 1) != ORIGIN_ROW)) text_putc(own, '\n');
+    text_putc(own, of->text.data[i]);
+  }
+}
+
+static bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+// own: what of it came from the row; NULL: nobody asks.
+static bool render(const work *w, const jinja_template *t, const char *what, const pack_template *of, text *out, text *own,
+                   err *e) {
   bool undefined;
   err fault = {0};
   char name[QUOTE_BYTES];
-  if (!jinja_render_strict(t, w->variables, out, &undefined, &fault))
+  jinja_output all;
+  if (!jinja_render_strict(t, w->variables, &all, &undefined, &fault))
     return undefined ? is_undefined(w, &fault, e) : ERR(e, "%s: %s", w->row->origin, fault.message);
-  size_t from = 0;
-  text_put(out, "", 0);
-  while (out->length && strchr(" \n\r\t", out->data[out->length - 1])) out->data[--out->length] = 0;
-  while (from < out->length && strchr(" \n\r\t", out->data[from])) from++;
-  memmove(out->data, out->data + from, out->length - from + 1);
-  out->length -= from;
+  uint64_t from = 0, to = all.text.length;
+  while (to && is_space(all.text.data[to - 1])) to--;
+  while (from < to && is_space(all.text.data[from])) from++;
+  text_put(out, to ? all.text.data + from : "", (size_t)(to - from));
+  if (own) put_own(&all, from, to, own);
+  jinja_output_free(&all);
   return out->length || ERR(e, "%s: %s: template %s: %s: expected some text, found none", w->row->origin, of->file,
                             quote_string(of->name, name), what);
 }
@@ -214,9 +237,13 @@ static const char *options_of(arena *a, strings choices) {
   return kept;
 }
 
-static value list_of(arena *a, strings all) {
+static value string_of(const char *string, uint32_t origin) {
+  return value_string(string, strlen(string), origin);
+}
+
+static value list_of(arena *a, strings all, uint32_t origin) {
   value list = value_list_new(a, VALUE_LIST);
-  for (uint32_t i = 0; i < all.n; i++) value_append(a, list, value_text(all.items[i]));
+  for (uint32_t i = 0; i < all.n; i++) value_append(a, list, string_of(all.items[i], origin));
   return list;
 }
 
@@ -228,12 +255,13 @@ static bool set_choices(work *w, const pack_template *t, const char **options, s
   uint32_t right;
   if (p->row_choices) TRY(evaluate_texts(w, "choices", p->row_choices, 2, &choices, e));
   *words = t->choices.n ? t->choices : choices;
+  const uint32_t origin = p->row_choices && !t->choices.n ? ORIGIN_ROW : ORIGIN_TEMPLATE;
   *options = t->shows_options ? options_of(w->a, *words) : "";
-  if (words->n) value_put_text(w->a, w->variables, "choices", list_of(w->a, *words));
-  value_put_text(w->a, w->variables, "options", value_text(*options));
+  if (words->n) value_put_text(w->a, w->variables, "choices", list_of(w->a, *words, origin));
+  value_put_text(w->a, w->variables, "options", string_of(*options, origin));
   if (!p->label.column) return true;
   TRY(find_label(w, choices, &right, e));
-  value_put_text(w->a, w->variables, "answer_choice", value_text(words->items[right]));
+  value_put_text(w->a, w->variables, "answer_choice", string_of(words->items[right], origin));
   return true;
 }
 
@@ -272,15 +300,16 @@ bool template_pack_render(arena *a, const template_pack *p, const json *row, uin
   if (!cJSON_IsObject(row->root)) return ERR(e, "%s: expected an object, found %s", row->origin, json_describe(row->root, found));
   TRY(set_columns(&w, e));
   TRY(set_choices(&w, t, &options, &words, e));
-  text prompt = {0}, answer = {0};
-  const bool ok = render(&w, t->prompt, "prompt", t, &prompt, e) && render(&w, t->answer, "answer", t, &answer, e);
+  text prompt = {0}, answer = {0}, own = {0};
+  const bool ok = render(&w, t->prompt, "prompt", t, &prompt, &own, e) && render(&w, t->answer, "answer", t, &answer, NULL, e);
   if (ok) {
     if (t->adds_options) add_options(options, &prompt);
     out->messages = ARENA_ARRAY(a, message, 2);
     out->n_messages = 2;
     out->messages[0] = (message){.role = ROLE_USER, .content = arena_strndup(a, prompt.data, prompt.length)};
     out->messages[1] = (message){.role = ROLE_ASSISTANT, .content = arena_strndup(a, answer.data, answer.length), .train = true};
+    out->own = arena_strndup(a, own.length ? own.data : "", own.length);
   }
-  text_free(&prompt), text_free(&answer);
+  text_free(&prompt), text_free(&answer), text_free(&own);
   return ok && set_attributes(&w, t, words, out, e);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/nearest.h"
 #include "io/json_text.h"
 #include "io/quote.h"
 
@@ -161,4 +162,26 @@ bool json_bool(const json *d, const cJSON *in, const char *where, const char *ke
 
 bool json_bool_or(const json *d, const cJSON *in, const char *where, const char *key, bool *value, err *e) {
   return get_bool(d, in, where, key, true, value, e);
+}
+
+static bool unknown_key(const json *d, const char *where, const char *found, const char *const *keys, err *e) {
+  const char *nearest = nearest_name(keys, found);
+  char shown[QUOTE_BYTES];
+  text all = {0};
+  for (const char *const *k = keys; *k; k++) text_printf(&all, "%s%s", k > keys ? ", " : "", *k);
+  ERR(e, "%s: %s: expected keys among %s, found %s%s%s%s", d->origin, *where ? where : "the top level", all.data,
+      quote_string(found, shown), nearest ? ": did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+  text_free(&all);
+  return false;
+}
+
+bool json_check_keys(const json *d, const cJSON *in, const char *where, const char *const *keys, err *e) {
+  const cJSON *item;
+  if (!cJSON_IsObject(in)) return mismatch(d, where, NULL, "a mapping of keys to values", in, e);
+  cJSON_ArrayForEach(item, in) {
+    const char *const *k = keys;
+    while (*k && strcmp(*k, item->string)) k++;
+    if (!*k) return unknown_key(d, where, item->string, keys, e);
+  }
+  return true;
 }

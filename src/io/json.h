@@ -37,6 +37,8 @@ bool json_string_or(const json *d, const struct cJSON *in, const char *where, co
 bool json_u32_or(const json *d, const struct cJSON *in, const char *where, const char *key, uint32_t *value, err *e);
 bool json_number_or(const json *d, const struct cJSON *in, const char *where, const char *key, double *value, err *e);
 bool json_bool_or(const json *d, const struct cJSON *in, const char *where, const char *key, bool *value, err *e);
+// Whether each key of a mapping is among `keys` (NULL at its end); else the message has them all, and the one that was meant.
+bool json_check_keys(const json *d, const struct cJSON *in, const char *where, const char *const *keys, err *e);
 // "a string \"abc\"", "an array of 3", "nothing" (NULL), … for messages.
 const char *json_describe(const struct cJSON *value, char buffer[64]);
 

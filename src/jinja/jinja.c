@@ -93,6 +93,27 @@ bool jinja_has_generation(const jinja_template *t) {
   return t->has_generation;
 }
 
+static bool node_names(const node *n, const char *variable);
+
+static bool any_names(const node_list *list, const char *variable) {
+  for (uint64_t i = 0; i < list->n; i++)
+    if (node_names(list->items[i], variable)) return true;
+  return false;
+}
+
+// As deep as the parser lets a template be.
+static bool node_names(const node *n, const char *variable) {
+  if (!n) return false;
+  if (n->kind == NODE_NAME && !strcmp(n->name, variable)) return true;
+  return node_names(n->a, variable) || node_names(n->b, variable) || node_names(n->c, variable) ||
+         any_names(&n->items, variable) || any_names(&n->keywords, variable) || any_names(&n->body, variable) ||
+         any_names(&n->otherwise, variable);
+}
+
+bool jinja_names(const jinja_template *t, const char *variable) {
+  return any_names(&t->body, variable);
+}
+
 bool jinja_asks_time(const jinja_template *t) {
   return strstr(t->source.text, "strftime_now") != NULL;
 }
@@ -114,33 +135,27 @@ static void put_output(const build *b, jinja_output *out) {
   }
 }
 
-bool jinja_render(const jinja_template *t, value variables, jinja_output *out, err *e) {
+static bool render(const jinja_template *t, interp in, jinja_output *out, bool *undefined) {
   *out = (jinja_output){0};
-  arena *a = arena_new("chat template");
-  interp in = {.s = &t->source, .a = a, .variables = variables, .time = t->has_time ? &t->time : NULL, .e = e};
-  build written = {.in = &in};
-  in.out = &written;
-  in.scope = scope_new(&in, NULL);
-  bool ok = exec_body(&in, &t->body);
-  if (ok) put_output(&written, out);
-  arena_free(a);
-  return ok;
-}
-
-bool jinja_render_strict(const jinja_template *t, value variables, text *out, bool *undefined, err *e) {
-  arena *a = arena_new("a strict rendering");
-  interp in = {.s = &t->source, .a = a, .variables = variables, .strict = true, .e = e};
+  in.s = &t->source;
+  in.a = arena_new("a rendering");
   build written = {.in = &in};
   in.out = &written;
   in.scope = scope_new(&in, NULL);
   const bool ok = exec_body(&in, &t->body);
-  if (ok) {
-    const value v = build_value(&written);
-    text_put(out, v.bytes, v.length);
-  }
+  if (ok) put_output(&written, out);
   *undefined = in.undefined;
-  arena_free(a);
+  arena_free(in.a);
   return ok;
+}
+
+bool jinja_render(const jinja_template *t, value variables, jinja_output *out, err *e) {
+  bool unused;
+  return render(t, (interp){.variables = variables, .time = t->has_time ? &t->time : NULL, .e = e}, out, &unused);
+}
+
+bool jinja_render_strict(const jinja_template *t, value variables, jinja_output *out, bool *undefined, err *e) {
+  return render(t, (interp){.variables = variables, .strict = true, .e = e}, out, undefined);
 }
 
 bool jinja_is_expression(const jinja_template *t) {

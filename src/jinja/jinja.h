@@ -24,7 +24,8 @@ uint32_t jinja_origin(const jinja_output *o, uint64_t byte); // without the mark
 bool jinja_generated(const jinja_output *o, uint64_t byte);  // written inside {% generation %}
 bool jinja_has_generation(const jinja_template *t);          // the template has such a block
 
-bool jinja_asks_time(const jinja_template *t); // it may call strftime_now
+bool jinja_names(const jinja_template *t, const char *variable); // it reads (or sets) a variable of this name somewhere
+bool jinja_asks_time(const jinja_template *t);                   // it may call strftime_now
 // What strftime_now says from now on: seconds since 1970, as UTC. Else what the machine's clock says.
 void jinja_set_time(jinja_template *t, int64_t seconds);
 
@@ -34,9 +35,7 @@ bool jinja_render(const jinja_template *t, value variables, jinja_output *out, e
 
 // Strict, as jinja2's StrictUndefined: a name, attribute or item that is not there fails where it is read, but for
 // `is defined` and `default`. *undefined: it failed for that.
-//
-// The text alone; appended.
-bool jinja_render_strict(const jinja_template *t, value variables, text *out, bool *undefined, err *e);
+bool jinja_render_strict(const jinja_template *t, value variables, jinja_output *out, bool *undefined, err *e);
 // The value of a template that is one {{ expression }} and nothing else (jinja_is_expression). It lives in `a`.
 bool jinja_evaluate_strict(arena *a, const jinja_template *t, value variables, value *out, bool *undefined, err *e);
 bool jinja_is_expression(const jinja_template *t);

@@ -93,7 +93,7 @@ expect 1 vkift data show "${data[@]}" --task-notes nowhere.yaml
 says 'nowhere.yaml'
 echo 'a: {persona: P}' >wrong.yaml
 expect 1 vkift data show "${data[@]}" --task-notes wrong.yaml
-says 'wrong.yaml: "a": expected the keys definition, things_to_avoid and personas, found "persona"'
+says 'wrong.yaml: "a": expected keys among definition, things_to_avoid, personas, found "persona": did you mean personas?'
 
 # --- options and fields that are wrong
 expect 2 vkift data check "${data[@]}" --persona-ratio 1.5

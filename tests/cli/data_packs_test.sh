@@ -96,6 +96,13 @@ convert 0 plain.csv
 cp out.jsonl "$WORK/out"
 prints '{"role": "user", "content": "Say, a"}'
 
+# --- a pack says what its rows become: no other format goes with it
+convert 1 mine.yaml --data-format alpaca
+says "mine.yaml: expected no --data-format with a template pack, which says itself what its rows become, found alpaca"
+expect 1 vkift train --model model --chat-template chatml --max-steps 1 --output-dir run3 --data mine.yaml --data-format alpaca
+says "mine.yaml: expected no --data-format with a template pack"
+convert 0 mine.yaml --data-format auto
+
 # --- what is wrong is said with its place, and nothing is left behind
 convert 1 "$SOURCE_DIR/assets/templates/rte.yaml"
 says "rte.yaml: data: expected the name of a file with labelled data (this pack has templates only), found nothing"

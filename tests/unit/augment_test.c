@@ -156,7 +156,7 @@ static void the_pool_is_bounded(void **state) {
     char prompt[32];
     keys[i] = rng_u32(&r);
     snprintf(prompt, sizeof prompt, "%d", i);
-    augment_pool_add(p, "t", keys[i], "", prompt, "a", none);
+    augment_pool_add(p, "t", &(pool_candidate){.key = keys[i], .system = "", .prompt = prompt, .answer = "a"}, none);
   }
   uint32_t n;
   const pool_candidate *c = augment_pool_of(p, "t", &n);
@@ -170,7 +170,7 @@ static void the_pool_is_bounded(void **state) {
   char *long_answer = malloc(POOL_CANDIDATE_BYTES + 1);
   memset(long_answer, 'x', POOL_CANDIDATE_BYTES);
   long_answer[POOL_CANDIDATE_BYTES] = 0;
-  augment_pool_add(p, "u", 0, "", "q", long_answer, none);
+  augment_pool_add(p, "u", &(pool_candidate){.key = 0, .system = "", .prompt = "q", .answer = long_answer}, none);
   augment_pool_of(p, "u", &n);
   assert_int_equal(n, 0);
   augment_pool_free(p);
@@ -181,7 +181,8 @@ static void the_pool_is_bounded(void **state) {
   for (int i = 0; i < 64 * 50; i++) {
     char task[16];
     snprintf(task, sizeof task, "%d", i % 50);
-    augment_pool_add(p, task, (uint64_t)(i / 50), "", "q", long_answer, none);
+    augment_pool_add(p, task, &(pool_candidate){.key = (uint64_t)(i / 50), .system = "", .prompt = "q", .answer = long_answer},
+                     none);
   }
   for (int i = 0; i < 50; i++) {
     char task[16];
@@ -194,7 +195,7 @@ static void the_pool_is_bounded(void **state) {
   for (int i = 0; i < 2000; i++) {
     char task[16];
     snprintf(task, sizeof task, "more %d", i);
-    augment_pool_add(p, task, 1, "", "q", long_answer, none);
+    augment_pool_add(p, task, &(pool_candidate){.key = 1, .system = "", .prompt = "q", .answer = long_answer}, none);
   }
   augment_pool_of(p, "0", &n);
   assert_int_equal(n, 1);

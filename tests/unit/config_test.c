@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/nearest.h"
 #include "config/names.h"
 #include "config/train_options.h"
 #include "config/yaml.h"
@@ -274,11 +275,11 @@ static void other_trainers_names_are_known(void **state) {
 static void nearest_names(void **state) {
   (void)state;
   const char *const names[] = {"train", "tokenize", "eval", NULL};
-  assert_string_equal(names_nearest(names, "tran"), "train");
-  assert_string_equal(names_nearest(names, "tarin"), "train");
-  assert_string_equal(names_nearest(names, "tokenise"), "tokenize");
-  assert_null(names_nearest(names, "quantize"));
-  assert_null(names_nearest(names, "a name that is much longer than any name that there is, to no end"));
+  assert_string_equal(nearest_name(names, "tran"), "train");
+  assert_string_equal(nearest_name(names, "tarin"), "train");
+  assert_string_equal(nearest_name(names, "tokenise"), "tokenize");
+  assert_null(nearest_name(names, "quantize"));
+  assert_null(nearest_name(names, "a name that is much longer than any name that there is, to no end"));
 }
 
 int main(void) {

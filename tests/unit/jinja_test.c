@@ -277,7 +277,7 @@ static void what_is_undefined_fails_where_rendering_is_strict(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     arena *a = arena_new("a strict test");
     jinja_template *t;
-    text out = {0};
+    jinja_output out;
     err e = {0};
     bool undefined;
     value variables = value_dict_new(a), d = value_dict_new(a);
@@ -286,9 +286,31 @@ static void what_is_undefined_fails_where_rendering_is_strict(void **state) {
     value_put_text(a, variables, "d", d);
     assert_true(jinja_compile(a, "strict", cases[i].source, &t, &e));
     const bool ok = jinja_render_strict(t, variables, &out, &undefined, &e);
-    if (ok == cases[i].fails || undefined != cases[i].undefined || !strstr(ok ? out.data : e.message, cases[i].expected))
-      fail_msg("%s: found %s", cases[i].source, ok ? out.data : e.message);
-    text_free(&out);
+    if (ok == cases[i].fails || undefined != cases[i].undefined || !strstr(ok ? out.text.data : e.message, cases[i].expected))
+      fail_msg("%s: found %s", cases[i].source, ok ? out.text.data : e.message);
+    jinja_output_free(&out);
+    arena_free(a);
+  }
+}
+
+static void a_template_names_variables(void **state) {
+  (void)state;
+  static const struct {
+    const char *source;
+    bool expected;
+  } cases[] = {
+      {"{{ v }}", true},
+      {"{% if not x or v[0] %}{% endif %}", true},
+      {"{% for y in [1] if y %}{{ f(k=(x | join(v))) }}{% else %}{% endfor %}", true},
+      {"{% if x %}{% elif x is divisibleby(v) %}{% endif %}", true},
+      {"{{ {'a': [x, -v]} }}", true},
+      {"v {{ x.v }} {{ 'v' }} {{ vv }} {# v #} {{ x['v'] }}", false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    arena *a = arena_new("names");
+    jinja_template *t;
+    assert_true(jinja_compile(a, "names", cases[i].source, &t, NULL));
+    if (jinja_names(t, "v") != cases[i].expected) fail_msg("%s", cases[i].source);
     arena_free(a);
   }
 }
@@ -317,9 +339,9 @@ static void an_expression_has_a_value(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(renders_as_jinja2),         cmocka_unit_test(every_byte_has_its_origin),
-      cmocka_unit_test(json_carries_its_origin),   cmocka_unit_test(what_is_undefined_fails_where_rendering_is_strict),
-      cmocka_unit_test(an_expression_has_a_value),
+      cmocka_unit_test(renders_as_jinja2),          cmocka_unit_test(every_byte_has_its_origin),
+      cmocka_unit_test(json_carries_its_origin),    cmocka_unit_test(what_is_undefined_fails_where_rendering_is_strict),
+      cmocka_unit_test(a_template_names_variables), cmocka_unit_test(an_expression_has_a_value),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

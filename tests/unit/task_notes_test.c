@@ -76,7 +76,9 @@ static const struct {
     {"- a", ": the file: expected names of tasks with what is known of them, found an array of 1"},
     {"a: 7", ": \"a\": expected definition, things_to_avoid or personas, found the number 7"},
     {"a: [D]", ": \"a\": expected definition, things_to_avoid or personas, found an array of 1"},
-    {"a: {definitions: D}", ": \"a\": expected the keys definition, things_to_avoid and personas, found \"definitions\""},
+    {"a: {definitions: D}",
+     ": \"a\": expected keys among definition, things_to_avoid, personas, found \"definitions\": "
+     "did you mean definition?"},
     {"a: {definition: [D]}", ": a.definition: expected a string, found an array of 1"},
     {"a: {things_to_avoid: 3}", ": a.things_to_avoid: expected a string, found the number 3"},
     {"a: {personas: P}", ": a.personas: expected a list of strings, found a string \"P\""},

@@ -58,22 +58,37 @@ static void columns_are_variables(void **state) {
               0, "{\"q\":null}", "none", "x");
 }
 
+// What a pack computes, it computes from the columns as the packs that take from it have named them; its own it does not see.
+static void computed_columns_see_other_packs_names(void **state) {
+  (void)state;
+  write_pack("base.yaml",
+             "columns: {up: '{{ q | upper }}', a: '{{ up }}', z: q}\n"
+             "templates: [{name: n, prompt: '{{ up }} {{ z }}', answer: '{{ a }}{{ row.q }}'}]\n");
+  write_pack("middle.yaml", "pack: base.yaml\ncolumns: {q: \"{{ r ~ '2' }}\"}\n");
+  check_turns("pack: base.yaml\n", 0, "{\"q\":\"o\",\"up\":\"u\"}", "O o", "uo");
+  check_turns("pack: base.yaml\ncolumns: {q: theirs}\n", 0, "{\"theirs\":\"t\",\"q\":\"o\",\"up\":\"u\"}", "T t", "uo");
+  check_turns("pack: middle.yaml\ncolumns: {r: \"{{ theirs ~ q }}\"}\n", 0,
+              "{\"theirs\":\"t\",\"q\":\"o\",\"r\":\"r\",\"up\":\"u\"}", "TO2 to2", "uo");
+  // A column that another pack says anew is that pack's.
+  check_turns("pack: base.yaml\ncolumns: {up: q}\n", 0, "{\"q\":\"o\",\"up\":\"u\"}", "o o", "oo");
+}
+
 static void columns_are_renamed_and_computed(void **state) {
   (void)state;
   check_turns("columns: {q: theirs, a: \"{{ q ~ '!' }}\"}\n" ONE, 0, "{\"theirs\":\"new\",\"q\":\"old\"}", "p new", "old!");
   check_turns("columns: {a: '{{ answers.text[0] }}'}\n" ONE, 0, "{\"q\":\"k\",\"answers\":{\"text\":[\"t\",\"u\"]}}", "p k", "t");
 }
 
-#define CLASSES                                                                                                              \
-  "task: t\ncluster: c\nsource: s\nmetric: accuracy\ndefinition: Say it.\nthings_to_avoid: Lies.\npersonas: [A, B]\n" YES_NO \
-  "templates:\n"                                                                                                             \
-  "- {name: plain, prompt: 'Is it {{ q }}?', answer: '{{ answer_choice }}'}\n"                                               \
-  "- {name: both, options: both, prompt: 'Is it {{ q }}?', answer: '{{ answer_choice }}'}\n"                                 \
-  "- {name: inside, options: true, choices: ['True', 'False'], prompt: \"{{ options }}\\nIs {{ q }}?\", answer: '{{ "        \
-  "answer_choice "                                                                                                           \
-  "}}'}\n"                                                                                                                   \
-  "- {name: inverse, inverted: true, prompt: 'Make a {{ answer_choice }}.', answer: '{{ q }}'}\n"                            \
-  "- {name: free, choices: [], personas: [D], definition: E, prompt: '{{ q }} {{ choices | join }}', answer: 'It is {{ "     \
+#define CLASSES                                                                                                          \
+  "task: t\ncluster: c\nsource: s\ndefinition: Say it.\nthings_to_avoid: Lies.\npersonas: [A, B]\n" YES_NO               \
+  "templates:\n"                                                                                                         \
+  "- {name: plain, prompt: 'Is it {{ q }}?', answer: '{{ answer_choice }}'}\n"                                           \
+  "- {name: both, options: both, prompt: 'Is it {{ q }}?', answer: '{{ answer_choice }}'}\n"                             \
+  "- {name: inside, options: true, choices: ['True', 'False'], prompt: \"{{ options }}\\nIs {{ q }}?\", answer: '{{ "    \
+  "answer_choice "                                                                                                       \
+  "}}'}\n"                                                                                                               \
+  "- {name: inverse, inverted: true, prompt: 'Make a {{ answer_choice }}.', answer: '{{ q }}'}\n"                        \
+  "- {name: free, choices: [], personas: [D], definition: E, prompt: '{{ q }} {{ choices | join }}', answer: 'It is {{ " \
   "answer_choice }}'}\n"
 #define ROW "{\"q\":\"so\",\"y\":0}"
 
@@ -85,6 +100,19 @@ static void choices_are_shown_where_they_should_be(void **state) {
   check_turns(CLASSES, 3, ROW, "- True\n- False\nIs so?", "False");
   check_turns(CLASSES, 4, ROW, "Make a No.", "so");
   check_turns(CLASSES, 5, ROW, "so YesNo", "It is No");
+}
+
+// Only a variable of that name stands for them.
+static void the_word_options_shows_none(void **state) {
+  (void)state;
+  static const char yaml[] = YES_NO
+      "templates:\n- {name: n, options: both, prompt: 'Pick one of the options for {{ row.options }}.', answer: '{{ "
+      "answer_choice "
+      "}}'}\n- {name: m, options: true, prompt: '{% for o in [options] %}{{ o }}{% endfor %}', answer: '{{ answer_choice }}'}\n";
+  const char *row = "{\"options\":\"so\",\"y\":1}";
+  check_turns(yaml, 0, row, "Pick one of the options for so.", "Yes");
+  check_turns(yaml, 1, row, "Pick one of the options for so.\n\nOptions:\n- Yes\n- No", "Yes");
+  check_turns(yaml, 2, row, "- Yes\n- No", "Yes");
 }
 
 static void examples_carry_what_the_pack_says(void **state) {
@@ -103,7 +131,6 @@ static void examples_carry_what_the_pack_says(void **state) {
   assert_int_equal(x.choices.n, 2);
   assert_string_equal(x.choices.items[1], "No");
   assert_int_equal(x.references.n, 0);
-  assert_int_equal(p->metric, PACK_ACCURACY);
   json_free(&row);
   x = render(a, p, &row, ROW, 3);
   assert_string_equal(x.choices.items[1], "False");
@@ -141,6 +168,8 @@ static void labels_name_or_count_the_choices(void **state) {
   check_turns(LABELLED("{column: y, as: index}"), 0, "{\"u\":\"up\",\"v\":\"down\",\"y\":1}", "up?", "down");
   check_turns(LABELLED("{column: y, as: index_from_1}"), 0, "{\"u\":\"up\",\"v\":\"down\",\"y\":\"1\"}", "up?", "up");
   check_turns(LABELLED("{column: y, as: letter}"), 0, "{\"u\":\"up\",\"v\":\"down\",\"y\":\"b\"}", "up?", "down");
+  check_turns(LABELLED("{column: y, as: letter}"), 0, "{\"u\":\"up\",\"v\":\"down\",\"y\":\"2\"}", "up?", "down");
+  check_turns(LABELLED("{column: y, as: letter}"), 0, "{\"u\":\"up\",\"v\":\"down\",\"y\":1}", "up?", "up");
   check_turns(
       "choices: ['Yes', 'No']\nlabel: {column: y, values: {'true': 'Yes', 'false': 'No'}}\n"
       "templates: [{name: n, prompt: p, answer: '{{ answer_choice }}'}]\n",
@@ -278,7 +307,7 @@ static void bad_packs_are_refused(void **state) {
       {"", "bad.yaml: expected a YAML document, found an empty file"},
       {"- a\n", "bad.yaml: the top level: expected a mapping of keys to values, found an array of 1"},
       {"task: t\ntask: u\n" ONE, "bad.yaml:2: expected each key once in a mapping, found \"task\" again"},
-      {"tasks: t\n" ONE, "bad.yaml: the top level: expected keys among pack, data, columns, task, cluster, source, metric, "},
+      {"tasks: t\n" ONE, "bad.yaml: the top level: expected keys among pack, data, columns, task, cluster, source, "},
       {"task: 3\n" ONE, "bad.yaml: task: expected a string, found the number 3"},
       {"task: ''\n" ONE, "bad.yaml: task: expected some text, found an empty string"},
       {"cluster: [c]\n" ONE, "bad.yaml: cluster: expected a string, found an array of 1"},
@@ -291,7 +320,7 @@ static void bad_packs_are_refused(void **state) {
       {"templates: [{name: n, prompt: p}]\n", "bad.yaml: templates[0].answer: expected a string, found nothing"},
       {"templates: [{name: n, promt: p, answer: a}]\n",
        "bad.yaml: templates[0]: expected keys among name, prompt, answer, options, inverted, choices, definition, personas, "
-       "things_to_avoid, found \"promt\""},
+       "things_to_avoid, found \"promt\": did you mean prompt?"},
       {"templates: [{name: n, prompt: p, answer: a}, {name: n, prompt: q, answer: a}]\n",
        "bad.yaml: templates[1].name: expected a name of its own, found \"n\" again"},
       {"templates: [{name: n, prompt: 'a {{ b', answer: a}]\n", "bad.yaml: template \"n\": prompt: line 1, column "},
@@ -334,7 +363,6 @@ static void bad_packs_are_refused(void **state) {
        "bad.yaml: label.as: expected text, index, index_from_1 or letter, found \"number\""},
       {"choices: '{{ c }}'\nlabel: {column: y, values: {'1': a}}\n" ONE,
        "bad.yaml: label.values: expected choices that are written out, found computed ones"},
-      {"metric: bleu\n" ONE, "bad.yaml: metric: expected accuracy, exact_match or rouge_l, found \"bleu\""},
       {"personas: me\n" ONE, "bad.yaml: personas: expected a list of strings, found a string \"me\""},
       {"personas: [1]\n" ONE, "bad.yaml: personas: expected strings only, found the number 1"},
       {"references: all\n" ONE, "bad.yaml: references: expected one expression in {{ … }} and nothing else, found \"all\""},
@@ -406,9 +434,13 @@ static void bad_rows_are_refused(void **state) {
       {"choices: [a, b]\nlabel: {column: y, as: index_from_1}\n" CHOOSE, "{\"y\":0}",
        "pack.yaml: label: expected a number from 1 to 2 in the column \"y\", found \"0\""},
       {"choices: [a, b]\nlabel: {column: y, as: letter}\n" CHOOSE, "{\"y\":\"C\"}",
-       "pack.yaml: label: expected a letter from A to B in the column \"y\", found \"C\""},
+       "pack.yaml: label: expected a letter from A to B, or a number from 1, in the column \"y\", found \"C\""},
+      {"choices: [a, b]\nlabel: {column: y, as: letter}\n" CHOOSE, "{\"y\":\"3\"}",
+       "pack.yaml: label: expected a letter from A to B, or a number from 1, in the column \"y\", found \"3\""},
+      {"choices: [a, b]\nlabel: {column: y, as: letter}\n" CHOOSE, "{\"y\":\"0\"}", "found \"0\""},
+      {"choices: [a, b]\nlabel: {column: y, as: letter}\n" CHOOSE, "{\"y\":\"@\"}", "found \"@\""},
       {"choices: [a, b]\nlabel: {column: y, as: letter}\n" CHOOSE, "{\"y\":\"\"}",
-       "pack.yaml: label: expected a letter from A to B in the column \"y\", found \"\""},
+       "pack.yaml: label: expected a letter from A to B, or a number from 1, in the column \"y\", found \"\""},
       {"choices: '{{ c }}'\n" ONE, "{\"c\":\"a\",\"q\":1,\"a\":1}",
        "pack.yaml: choices: expected a list of at least 2, found str"},
       {"choices: '{{ c }}'\n" ONE, "{\"c\":[\"a\"],\"q\":1,\"a\":1}",
@@ -463,6 +495,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(columns_are_variables),
       cmocka_unit_test(columns_are_renamed_and_computed),
+      cmocka_unit_test(computed_columns_see_other_packs_names),
+      cmocka_unit_test(the_word_options_shows_none),
       cmocka_unit_test(choices_are_shown_where_they_should_be),
       cmocka_unit_test(examples_carry_what_the_pack_says),
       cmocka_unit_test(labels_name_or_count_the_choices),

@@ -46,7 +46,7 @@ static const struct {
       "{\"concepts\":\"boat#lake#row\",\"target\":\"They row a boat on the lake.\"}"}},
     {"multiple_choice",
      {"{\"question\":\"What melts?\",\"choices\":{\"text\":[\"ice\",\"sand\",\"air\"]},\"answerKey\":\"A\"}",
-      "{\"question\":\"What flies?\",\"choices\":{\"text\":[\"cow\",\"stone\",\"kite\"]},\"answerKey\":\"C\"}"}},
+      "{\"question\":\"What flies?\",\"choices\":{\"text\":[\"cow\",\"stone\",\"kite\"]},\"answerKey\":\"3\"}"}},
     {"nli",
      {"{\"premise\":\"A man runs.\",\"hypothesis\":\"He moves.\",\"label\":0}",
       "{\"premise\":\"A girl reads.\",\"hypothesis\":\"She reads a novel.\",\"label\":\"neutral\"}",
@@ -54,6 +54,9 @@ static const struct {
     {"paraphrase",
      {"{\"sentence1\":\"He left.\",\"sentence2\":\"He went away.\",\"label\":1}",
       "{\"sentence1\":\"She won.\",\"sentence2\":\"She lost.\",\"label\":0}"}},
+    {"qnli",
+     {"{\"question\":\"When did it end?\",\"sentence\":\"It ended in 1920.\",\"label\":0}",
+      "{\"question\":\"Who won?\",\"sentence\":\"It ended in 1920.\",\"label\":\"not_entailment\"}"}},
     {"reading",
      {"{\"context\":\"Rome was founded by Romulus.\",\"question\":\"Who founded Rome?\",\"answer\":\"Romulus\"}",
       "{\"context\":\"Bees make honey.\",\"question\":\"What do bees make?\",\"answer\":\"honey\"}"}},
@@ -112,6 +115,14 @@ static void every_pack_has_rows_here(void **state) {
   arena_free(a);
 }
 
+// It stands behind "Things to avoid:": a thing that somebody may do, not an order.
+static void check_avoided(const char *file, const char *avoid) {
+  assert_non_null(avoid);
+  const char *first = avoid + strcspn(avoid, " ");
+  if (first - avoid < 4 || strncmp(first - 3, "ing", 3) || strstr(avoid, "o not ") || strstr(avoid, "on't "))
+    fail_msg("%s: expected things to avoid (\"doing …\"), found \"%s\"", file, avoid);
+}
+
 static void packs_say_what_they_are(void **state) {
   (void)state;
   for (size_t k = 0; k < N_BUILT_IN; k++) {
@@ -124,12 +135,15 @@ static void packs_say_what_they_are(void **state) {
       n_direct += !p->templates[i].inverted;
     }
     for (uint32_t i = 0; i < p->n_templates; i++) n_shown += p->templates[i].shows_options;
-    if (n_direct < 6 || n_inverted < 1) fail_msg("%s: %u phrasings and %u inverted", p->file, n_direct, n_inverted);
+    // assets/README.md says so
+    if (n_direct < 6 || n_inverted < 1 || n_inverted > 2)
+      fail_msg("%s: %u phrasings and %u inverted", p->file, n_direct, n_inverted);
     assert_string_equal(p->task, built_in[k].pack);
     assert_non_null(p->cluster);
     assert_non_null(p->definition);
-    assert_non_null(p->avoid);
-    assert_true(p->metric != PACK_METRIC_NONE);
+    check_avoided(p->file, p->avoid);
+    for (uint32_t i = 0; i < p->n_templates; i++)
+      if (p->templates[i].avoid) check_avoided(p->file, p->templates[i].avoid);
     if (p->choices.n || p->row_choices) assert_true(n_shown > 0 && n_shown < p->n_templates);
     arena_free(a);
   }
@@ -178,6 +192,25 @@ static void every_phrasing_can_be_rendered(void **state) {
       json_free(&row);
       arena_free(a);
     }
+}
+
+// Whoever is to choose has met what there is to choose from: choices of a row's own stand in every prompt.
+static void choices_of_a_row_are_always_there(void **state) {
+  (void)state;
+  for (size_t k = 0; k < N_BUILT_IN; k++) {
+    arena *a = arena_new("a pack");
+    const template_pack *p = open_pack(a, built_in[k].pack);
+    for (uint32_t i = 0; p->row_choices && i < p->n_templates; i++) {
+      json row;
+      parse_row(built_in[k].rows[0], &row);
+      const raw_example x = render(a, p, &row, i);
+      for (uint32_t c = 0; c < x.choices.n; c++)
+        if (!strstr(x.messages[0].content, x.choices.items[c]))
+          fail_msg("%s: \"%s\" does not offer %s:\n%s", p->file, p->templates[i].name, x.choices.items[c], x.messages[0].content);
+      json_free(&row);
+    }
+    arena_free(a);
+  }
 }
 
 // Of one template: which of the choices are right for some row.
@@ -230,7 +263,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_pack_has_rows_here),       cmocka_unit_test(packs_say_what_they_are),
       cmocka_unit_test(every_phrasing_can_be_rendered), cmocka_unit_test(every_choice_can_be_right),
-      cmocka_unit_test(every_label_value_is_a_choice),
+      cmocka_unit_test(every_label_value_is_a_choice),  cmocka_unit_test(choices_of_a_row_are_always_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

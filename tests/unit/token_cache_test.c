@@ -222,6 +222,36 @@ static void data_that_change_meanwhile_are_not_kept(void **state) {
   data_fixture_end(&s.f);
 }
 
+// The text of a pack decides, that of the packs which it takes from, and its name, which is the task's.
+static void another_pack_is_another_file(void **state) {
+  (void)state;
+  setting s = begin("packs");
+  const char *dir = path_directory(s.f.a, s.file), *base = path_join(s.f.a, dir, "base.yaml"),
+             *mine = path_join(s.f.a, dir, "mine.yaml");
+  static const char *const bases[] = {"templates: [{name: n, prompt: '{{ prompt }}', answer: '{{ completion }}'}]\n",
+                                      "templates: [{name: n, prompt: 'So {{ prompt }}', answer: '{{ completion }}'}]\n"};
+  static const char *const packs[] = {"pack: base.yaml\ndata: d.jsonl\n", "pack: base.yaml\ndata: d.jsonl\ndefinition: D\n"};
+  for (uint64_t i = 0; i < 4; i++) {
+    test_write(base, bases[i / 2], strlen(bases[i / 2]));
+    test_write(mine, packs[i % 2], strlen(packs[i % 2]));
+    s.file = mine;
+    const dataset first = read_set(&s), again = read_set(&s);
+    assert_non_null(first.cache_written);
+    assert_null(again.cache_written);
+    assert_int_equal(n_cached(&s), i + 1);
+    assert_string_equal(again.items[0].origin->task, "mine");
+    assert_true((strstr(data_fixture_show(&s.f, &again.items[0]), "So one") != NULL) == (i > 1));
+  }
+  s.file = path_join(s.f.a, dir, "other.yaml");
+  test_write(s.file, packs[0], strlen(packs[0]));
+  const dataset renamed = read_set(&s);
+  assert_non_null(renamed.cache_written);
+  assert_string_equal(renamed.items[0].origin->task, "other");
+  s.file = path_join(s.f.a, dir, "d.jsonl"); // the same rows without one
+  assert_non_null(read_set(&s).cache_written);
+  data_fixture_end(&s.f);
+}
+
 static const char *only_file(setting *s) {
   char **names;
   uint64_t n;
@@ -354,12 +384,19 @@ static void what_nobody_uses_is_removed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(found_the_second_time),           cmocka_unit_test(counts_are_kept),
-      cmocka_unit_test(another_setting_is_another_file), cmocka_unit_test(a_damaged_file_is_made_again),
-      cmocka_unit_test(nothing_is_kept_of_bad_data),     cmocka_unit_test(small_data_and_no_place_do_without),
-      cmocka_unit_test(what_nobody_uses_is_removed),     cmocka_unit_test(the_same_bytes_as_another_table_are_another_file),
-      cmocka_unit_test(a_watched_reading_sees_the_rows), cmocka_unit_test(data_that_change_meanwhile_are_not_kept),
-      cmocka_unit_test(nobody_else_may_read_it),         cmocka_unit_test(what_rows_become_has_a_revision),
+      cmocka_unit_test(found_the_second_time),
+      cmocka_unit_test(counts_are_kept),
+      cmocka_unit_test(another_setting_is_another_file),
+      cmocka_unit_test(another_pack_is_another_file),
+      cmocka_unit_test(a_damaged_file_is_made_again),
+      cmocka_unit_test(nothing_is_kept_of_bad_data),
+      cmocka_unit_test(small_data_and_no_place_do_without),
+      cmocka_unit_test(what_nobody_uses_is_removed),
+      cmocka_unit_test(the_same_bytes_as_another_table_are_another_file),
+      cmocka_unit_test(a_watched_reading_sees_the_rows),
+      cmocka_unit_test(data_that_change_meanwhile_are_not_kept),
+      cmocka_unit_test(nobody_else_may_read_it),
+      cmocka_unit_test(what_rows_become_has_a_revision),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
