@@ -45,6 +45,7 @@ static uint64_t hash_notes(const task_notes *notes) {
   for (uint64_t i = 0; i < notes->n; i++) {
     const task_note *x = &notes->items[i];
     hash = hash_string(x->avoid, hash_string(x->definition, hash_string(x->task, hash)));
+    hash = XXH3_64bits_withSeed(&x->personas.n, sizeof x->personas.n, hash);
     for (uint32_t k = 0; k < x->personas.n; k++) hash = hash_string(x->personas.items[k], hash);
   }
   return hash;

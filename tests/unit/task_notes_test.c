@@ -44,6 +44,9 @@ static void notes_fill_in(void **state) {
               read_notes(a, "# notes\nb: {definition: \"E\"}\na: {definition: D}").hash);
   assert_true(read_notes(a, "a: {definition: D}").hash != read_notes(a, "a: {things_to_avoid: D}").hash);
   assert_true(read_notes(a, "a: {personas: [P, Q]}").hash != read_notes(a, "a: {personas: [Q, P]}").hash);
+  assert_true(
+      read_notes(a, "a: {definition: D, things_to_avoid: V, personas: [P, b, Def, Av]}").hash !=
+      read_notes(a, "a: {definition: D, things_to_avoid: V, personas: [P]}\nb: {definition: Def, things_to_avoid: Av}").hash);
   arena_free(a);
 }
 
