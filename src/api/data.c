@@ -4,6 +4,7 @@
 
 #include "api/data_reading.h"
 #include "api/status.h"
+#include "base/file.h"
 #include "data/formats.h"
 #include "data/mixture.h"
 #include "eval/corpus.h"
@@ -18,13 +19,15 @@ static bool open_model(arena *a, data_reading *r, err *e) {
   return loaded_prompt(a, &r->options.source, &r->loaded, e);
 }
 
-// A check goes on with the next data when what there is of one cannot be used. What cannot be read at all ends it too.
+// A check goes on with the next data when what there is of one cannot be used; the first such fault is its result. A path that
+// leads nowhere ends it.
 static bool read_split(arena *a, data_reading *r, const char *path, const char *split, const dataset_options *options,
                        dataset *set, err *e) {
   const uint64_t lost = r->survey ? r->survey->n_bad + r->survey->n_excess : 0;
   err fault = {0};
   if (dataset_read_split(a, path, split, options, set, &fault)) return true;
-  if (!r->survey || r->survey->n_bad + r->survey->n_excess == lost) return ERR(e, "%s", fault.message);
+  const bool is_partly = r->survey && r->survey->n_bad + r->survey->n_excess > lost;
+  if (!is_partly && !(r->survey && r->options.data.n > 1 && file_exists(path))) return ERR(e, "%s", fault.message);
   if (!r->fault.failed) r->fault = fault;
   return true;
 }
@@ -67,17 +70,16 @@ void data_reading_take_run(vkift_data_options *o, const vkift_train_options *run
   if (!o->eval_data) o->eval_data = run->eval_data;
 }
 
-// A run's own data is read as the run read it.
-static bool take_from_run(data_reading *r, err *e) {
-  const vkift_train_options *run = &r->loaded.run;
-  if (r->options.data.n || !r->loaded.is_run) return true;
-  data_reading_take_run(&r->options, run);
-  return !run->chat_template_date || prompt_set_date(&r->loaded.prompt, run->chat_template_date, e);
+// A run's own data is read as the run read it, and all data on its day.
+static bool take_from_run(arena *a, data_reading *r, err *e) {
+  const vkift_train_options *run = r->loaded.is_run ? &r->loaded.run : NULL;
+  if (run && !r->options.data.n) data_reading_take_run(&r->options, run);
+  return prompt_fix_date(a, &r->loaded.prompt, run ? run->chat_template_date : NULL, e);
 }
 
 bool data_reading_open(arena *a, data_reading *r, err *e) {
   TRY(open_model(a, r, e));
-  return take_from_run(r, e) && read_data(a, r, e);
+  return take_from_run(a, r, e) && read_data(a, r, e);
 }
 
 // --- examples ----------------------------------------------------------------------------------------------------------

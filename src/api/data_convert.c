@@ -92,6 +92,11 @@ static bool write_messages(arena *a, const vkift_data_options *given, conversion
     vkift_train_options run = vkift_train_defaults();
     TRY(train_options_read(a, path_join(a, own.source.run, "config.yaml"), &run, e));
     data_reading_take_run(&own, &run);
+    if (run.augment.num_demonstrations && run.eval_data)
+      return ERR(e,
+                 "%s: what demonstrates nothing, since it is evaluated on, is known by its tokens only: --to tokens writes the "
+                 "run's data, or give --data",
+                 own.source.run);
     if (!own.source.chat_template) own.source.chat_template = run.chat_template;
   }
   const bool alpaca = o->source.chat_template && !strcmp(o->source.chat_template, "alpaca");

@@ -23,7 +23,7 @@ static bool open_corpus(arena *a, packing *p, err *e) {
   TRY(train_options_check(o, e));
   TRY(model_open(a, o->model, true, &p->model, e));
   TRY(prompt_choose(a, p->model, o->chat_template, &p->prompt, e));
-  TRY(!o->chat_template_date || prompt_set_date(&p->prompt, o->chat_template_date, e));
+  TRY(prompt_fix_date(a, &p->prompt, o->chat_template_date, e));
   TRY(corpus_read(a, p->model, &p->prompt, o, NULL, &p->corpus, e));
   const uint32_t longest = p->corpus.longest;
   if (o->micro_batch_tokens && o->micro_batch_tokens < longest)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 bool file_map_open(const char *path, file_map *map, err *e) {
@@ -64,51 +65,82 @@ bool file_read(arena *a, const char *path, uint64_t limit, char **data, uint64_t
   return ok;
 }
 
-// Where the file system can, the file has no name until it is finished: nothing is left of a program that is killed.
+// "/proc/self/fd/3", by which an open file without a name can be given one; false where there is no /proc.
+static bool proc_path(int fd, char path[64]) {
+  snprintf(path, 64, "/proc/self/fd/%d", fd);
+  struct stat st;
+  return !stat(path, &st);
+}
+
+// Where the system can, the file has no name until it is finished: nothing is left of a program that is killed.
 static int open_unnamed(const char *path) {
-  char *copy = strdup(path);
+  char *copy = strdup(path), proc[64];
   REQUIRE(copy, "out of host memory for a path");
   char *slash = strrchr(copy, '/');
   if (slash && slash != copy) *slash = 0;
   const int fd = open(!slash ? "." : slash == copy ? "/" : copy, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
   free(copy);
+  if (fd < 0 || proc_path(fd, proc)) return fd;
+  close(fd);
+  return -1;
+}
+
+// Under a free name beside its place, with the rights that the umask leaves.
+static int open_named(file_writer *w) {
+  enum { TRIES = 100 };
+  int fd = -1;
+  for (int i = 0; i < TRIES && fd < 0 && (!i || errno == EEXIST); i++) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    sprintf(w->temporary, "%s.tmp-%06lx", w->path, (unsigned long)(now.tv_nsec ^ getpid() << 8 ^ i) & 0xFFFFFF);
+    fd = open(w->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+  }
   return fd;
 }
 
 bool file_writer_open(const char *path, file_writer *w, err *e) {
-  *w = (file_writer){0};
-  size_t length = strlen(path);
-  w->path = strdup(path);
-  w->temporary = malloc(length + 16);
+  *w = (file_writer){.path = strdup(path), .temporary = malloc(strlen(path) + 16)};
   REQUIRE(w->path && w->temporary, "out of host memory for a path");
-  snprintf(w->temporary, length + 16, "%s.tmp-XXXXXX", path);
+  *w->temporary = 0;
   int fd = open_unnamed(path);
   w->is_unnamed = fd >= 0;
-  if (fd < 0) fd = mkostemp(w->temporary, O_CLOEXEC);
+  if (fd < 0) fd = open_named(w);
   if (fd < 0) {
     ERR(e, "%s: cannot create a file beside it: %s", path, strerror(errno));
     free(w->path), free(w->temporary);
     *w = (file_writer){0};
     return false;
   }
-  if (!w->is_unnamed) { // mkostemp's files are private; others follow the umask
-    const mode_t mask = umask(022);
-    umask(mask);
-    fchmod(fd, 0666 & ~mask);
-  }
   w->stream = fdopen(fd, "wb");
   REQUIRE(w->stream, "fdopen of %s", path);
   return true;
 }
 
-// A finished file without a name gets one beside its place, from where it is renamed.
+static bool copy_file(int from, int to) {
+  char buffer[1 << 16];
+  struct stat st;
+  ssize_t n = -1;
+  bool ok = !fstat(from, &st) && !fchmod(to, st.st_mode & 0777) && !lseek(from, 0, SEEK_SET);
+  while (ok && (n = read(from, buffer, sizeof buffer)) > 0)
+    for (ssize_t at = 0, put; ok && at < n; at += put) ok = (put = write(to, buffer + at, (size_t)(n - at))) > 0;
+  return ok && !n && !fsync(to);
+}
+
+// A finished file without a name gets one beside its place, from where it is renamed. Where links are forbidden, a copy does.
 static bool give_name(file_writer *w) {
   char from[64];
   if (!w->is_unnamed) return true;
-  snprintf(from, sizeof from, "/proc/self/fd/%d", fileno(w->stream));
-  const int fd = mkostemp(w->temporary, O_CLOEXEC); // a name that is free; linkat does not replace it
-  if (fd < 0 || close(fd) || unlink(w->temporary)) return false;
-  return !linkat(AT_FDCWD, from, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW);
+  const int own = fileno(w->stream), fd = open_named(w); // linkat does not replace a file: its name is free again
+  if (fd < 0) return false;
+  w->is_unnamed = false;
+  bool ok = proc_path(own, from) && !unlink(w->temporary) && !linkat(AT_FDCWD, from, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW);
+  if (!ok) {
+    const int again = file_exists(w->temporary) ? fd : open(w->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+    ok = again >= 0 && copy_file(own, again);
+    if (again >= 0 && again != fd) close(again);
+  }
+  close(fd);
+  return ok;
 }
 
 void file_writer_make_private(file_writer *w) {
@@ -138,7 +170,7 @@ bool file_writer_commit(file_writer *w, err *e) {
   w->stream = NULL;
   if (ok && rename(w->temporary, w->path)) ok = ERR(e, "%s: cannot rename the finished file: %s", w->path, strerror(errno));
   if (ok) ok = sync_parent(w->path, e);
-  else unlink(w->temporary);
+  else if (*w->temporary) unlink(w->temporary);
   free(w->path), free(w->temporary);
   *w = (file_writer){0};
   return ok;
@@ -147,7 +179,7 @@ bool file_writer_commit(file_writer *w, err *e) {
 void file_writer_abort(file_writer *w) {
   if (!w->temporary) return;
   if (w->stream) fclose(w->stream);
-  unlink(w->temporary);
+  if (*w->temporary) unlink(w->temporary);
   free(w->path), free(w->temporary);
   *w = (file_writer){0};
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/rng.h"
@@ -278,27 +279,32 @@ static bool read_to_memory(arena *a, reader *r, const dataset_files *files, data
 // *cache_failed: the reason is the cache's. *n: examples that were written; the file is there where it is not 0.
 static bool read_to_cache(reader *r, const dataset_files *files, const char *path, tokenised_key key, uint64_t stamp, uint64_t *n,
                           bool *cache_failed, err *e) {
-  if (!token_cache_make_dir(path, e)) return !(*cache_failed = true);
-  bool ok = tokenised_begin(path, key, &r->out, e) && read_files(r, files, e);
-  if (ok && token_cache_stamp(files) != stamp) ok = ERR(e, "%s: the data were written to while they were read", files->paths[0]);
+  *cache_failed = true;
+  TRY(token_cache_make_dir(path, e) && tokenised_begin(path, key, &r->out, e));
+  bool ok = read_files(r, files, e);
+  *cache_failed = r->out.failed;
   *n = r->out.n;
   if (ok && *n) {
-    ok = tokenised_end(&r->out, &r->counts, e);
+    ok = token_cache_stamp(files) == stamp || ERR(e, "%s: the data were written to meanwhile", files->paths[0]);
+    ok = ok && tokenised_end(&r->out, &r->counts, e);
+    *cache_failed = !ok;
     token_cache_clean(path);
   }
-  *cache_failed = r->out.failed;
   tokenised_abort(&r->out);
   return ok;
 }
 
-// The cache is there to help: what cannot be kept in it, on a full disk say, is held in memory.
+// The cache is there to help: what cannot be kept in it, on a full disk say, is held in memory. Who watches has seen the rows,
+// where they were begun.
 static bool read_without_cache(arena *a, reader *r, const dataset_files *files, const char *reason, dataset *set, err *e) {
-  reader again = {.options = r->options, .may_be_empty = r->may_be_empty};
+  dataset_options options = *r->options;
+  if (r->name) options.watch = NULL;
+  reader again = {.options = &options, .may_be_empty = r->may_be_empty};
   set->cache_fault = arena_strdup(a, reason);
   return read_to_memory(a, &again, files, set, e);
 }
 
-// From the cache where it is there; else it is written first. Who watches wants to see the rows.
+// From the cache where it is there; else it is written first.
 static bool read_through_cache(arena *a, reader *r, const dataset_files *files, dataset *set, err *e) {
   tokenised_key key;
   tokenised_counts counts;
@@ -309,7 +315,7 @@ static bool read_through_cache(arena *a, reader *r, const dataset_files *files, 
   TRY(token_cache_key(files, r->options, &key, e));
   const char *path = token_cache_path(a, key);
   if (!path) return read_without_cache(a, r, files, "there is no home directory", set, e);
-  if (r->options->watch || !token_cache_open(a, path, key, r->options, files, set, &counts)) {
+  if (!token_cache_open(a, path, key, r->options, files, set, &counts)) {
     if (!read_to_cache(r, files, path, key, stamp, &n, &cache_failed, &fault))
       return cache_failed ? read_without_cache(a, r, files, fault.message, set, e) : ERR(e, "%s", fault.message);
     if (!n) return add_counts(set, &r->counts), true;
@@ -321,11 +327,33 @@ static bool read_through_cache(arena *a, reader *r, const dataset_files *files, 
   return true;
 }
 
+// Who watches sees the rows: the tokens are not looked for then, but lie in a file all the same, which nobody else wants: it goes
+// with the arena.
+static bool read_watched(arena *a, reader *r, const dataset_files *files, dataset *set, err *e) {
+  const char *dir = cache_dir(a);
+  tokenised_counts counts;
+  uint64_t n = 0;
+  bool cache_failed = true;
+  err fault = {0};
+  const tokenised_key key = {(uint64_t)getpid(), (uint64_t)(uintptr_t)set};
+  const char *path = dir ? token_cache_path(a, key) : NULL;
+  const uint64_t stamp = token_cache_stamp(files);
+  if (!path || !token_cache_make_dir(path, NULL)) return read_to_memory(a, r, files, set, e);
+  if (!read_to_cache(r, files, path, key, stamp, &n, &cache_failed, &fault))
+    return cache_failed ? read_without_cache(a, r, files, fault.message, set, e) : ERR(e, "%s", fault.message);
+  const bool ok = !n || token_cache_open(a, path, key, r->options, files, set, &counts);
+  unlink(path); // it stays mapped
+  if (!ok) return read_without_cache(a, r, files, "what was just written there is gone", set, e);
+  add_counts(set, n ? &counts : &r->counts);
+  return true;
+}
+
 static bool read_list(arena *a, const dataset_files *files, const dataset_options *options, dataset *set, err *e) {
   reader r = {.options = options, .may_be_empty = files->n > 1};
   bool wanted = false;
   TRY(!options->cache || token_cache_wanted(bytes_of_all(files), &wanted, e));
-  return wanted ? read_through_cache(a, &r, files, set, e) : read_to_memory(a, &r, files, set, e);
+  if (!wanted) return read_to_memory(a, &r, files, set, e);
+  return options->watch ? read_watched(a, &r, files, set, e) : read_through_cache(a, &r, files, set, e);
 }
 
 bool dataset_read(arena *a, const char *path, const dataset_options *options, dataset *set, err *e) {
@@ -387,43 +415,52 @@ static void move_to(dataset *to, example x) {
   to->n_targets += x.n_targets;
 }
 
-// Of one row come the phrasings of a template pack, the instances of self-instruct, and the pieces of a long text.
+// Of one row come the phrasings of a template pack and the instances of self-instruct. (The pieces of a long text do too, but
+// they are other texts.)
 static bool same_row(const example *x, const example *y) {
-  return (x->origin == y->origin || x->origin->file == y->origin->file) && x->line == y->line;
+  return x->prompt_n && y->prompt_n && (x->origin == y->origin || x->origin->file == y->origin->file) && x->line == y->line;
 }
 
-// Each draws a number that depends on the seed and the index of its row's first example alone. Where all is one row, as of one
-// long text, each draws its own.
+// Each draws a number that depends on the seed and the index of its row's first example alone. So what came of one row draws the
+// same, and so do copies of one example (--data PATH:3), which share an index.
 static void draw_all(const dataset *set, uint64_t seed, draw *draws) {
   const rng stream = rng_new(seed, RNG_SPLIT);
-  const bool one_row = same_row(&set->items[0], &set->items[set->n - 1]);
   for (uint64_t i = 0, row = 0; i < set->n; i++) {
-    if (one_row || !same_row(&set->items[row], &set->items[i])) row = i;
+    if (!same_row(&set->items[row], &set->items[i])) row = i;
     const rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[row].index});
     draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i};
   }
+  qsort(draws, (size_t)set->n, sizeof *draws, by_key);
 }
 
-// Copies of one example (--data PATH:3), and what came of one row, drew the same number and stay together: what is scored is
-// never trained on too.
-static uint64_t at_border_of_copies(const draw *draws, uint64_t n, uint64_t n_held) {
-  while (n_held < n && draws[n_held].key == draws[n_held - 1].key) n_held++;
-  if (n_held < n) return n_held;
-  while (n_held && draws[n_held - 1].key == draws[n - 1].key) n_held--;
-  return n_held;
+// Who drew the same stays together: what is scored is never trained on too. In the order of their numbers those groups are held
+// out that bring the count nearer to what is wanted, and one at least, the smallest where none does.
+static void hold_out(const draw *draws, uint64_t n, uint64_t wanted, bool *held, uint64_t *n_held) {
+  uint64_t smallest = 0, n_smallest = n + 1;
+  *n_held = 0;
+  for (uint64_t first = 0, end; first < n; first = end) {
+    for (end = first; end < n && draws[end].key == draws[first].key; end++) continue;
+    if (end - first < n_smallest) smallest = first, n_smallest = end - first;
+    const bool nearer = *n_held < wanted && end - first < 2 * (wanted - *n_held);
+    if (!nearer || *n_held + end - first == n) continue;
+    for (uint64_t i = first; i < end; i++) held[draws[i].i] = true;
+    *n_held += end - first;
+  }
+  if (*n_held || n_smallest >= n) return;
+  for (uint64_t i = smallest; i < smallest + n_smallest; i++) held[draws[i].i] = true;
+  *n_held = n_smallest;
 }
 
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out) {
   *held_out = (dataset){0};
   if (!(share > 0) || set->n < 2) return;
-  uint64_t n = set->n, wanted = (uint64_t)llround(fmin(share, 1) * (double)n);
-  uint64_t n_held = wanted < 1 ? 1 : wanted > n - 1 ? n - 1 : wanted;
-  draw *draws = ARENA_ARRAY(a, draw, n); // the lowest are held out
-  draw_all(set, seed, draws);
-  qsort(draws, (size_t)n, sizeof *draws, by_key);
-  n_held = at_border_of_copies(draws, n, n_held);
+  const uint64_t n = set->n, share_n = (uint64_t)llround(fmin(share, 1) * (double)n);
+  const uint64_t wanted = share_n < 1 ? 1 : share_n > n - 1 ? n - 1 : share_n;
+  draw *draws = ARENA_ARRAY(a, draw, n);
   bool *held = ARENA_ARRAY(a, bool, n);
-  for (uint64_t i = 0; i < n_held; i++) held[draws[i].i] = true;
+  uint64_t n_held;
+  draw_all(set, seed, draws);
+  hold_out(draws, n, wanted, held, &n_held);
   example *all = set->items;
   held_out->items = ARENA_ARRAY(a, example, n_held);
   held_out->maps = set->maps;

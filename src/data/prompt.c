@@ -198,6 +198,11 @@ bool prompt_set_date(prompt_style *style, const char *date, err *e) {
   return true;
 }
 
+bool prompt_fix_date(arena *a, prompt_style *style, const char *date, err *e) {
+  if (!date && !prompt_asks_date(style)) return true;
+  return prompt_set_date(style, date ? date : prompt_today(a), e);
+}
+
 const char *prompt_today(arena *a) {
   char today[16];
   const time_t now = time(NULL);

@@ -46,6 +46,8 @@ const char *prompt_to_jinja(arena *a, const prompt_style *style);
 bool prompt_asks_date(const prompt_style *style);
 // From now on it is `date`, YYYY-MM-DD, at noon. false where that is no day.
 bool prompt_set_date(prompt_style *style, const char *date, err *e);
+// The same of a template that asks for it, before data are read: `date`, or where that is NULL today.
+bool prompt_fix_date(arena *a, prompt_style *style, const char *date, err *e);
 const char *prompt_today(arena *a);
 
 // One rendered conversation. For every byte: content[i] != 0 where it is a message's content (control tokens are never

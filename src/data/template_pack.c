@@ -70,6 +70,7 @@ static bool read_texts(const reading *r, const cJSON *in, const char *where, con
 static bool compile(const reading *r, const char *what, const char *source, const jinja_template **out, err *e) {
   jinja_template *t = NULL;
   TRY(jinja_compile(r->a, arena_printf(r->a, "%s: %s", r->file, what), source, &t, e));
+  if (jinja_asks_time(t)) return ERR(e, "%s: %s: expected what is the same on every day, found strftime_now", r->file, what);
   *out = t;
   return true;
 }

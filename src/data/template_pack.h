@@ -16,8 +16,7 @@
 //     values: {VALUE: CHOICE}   what each value of the column means (choices that are written out only)
 //     as: FORM                  text (the choice itself), index (from 0), index_from_1, or letter (A, B, … or 1, 2, …)
 //   references: "{{ … }}"       a row's list of right answers, which its examples carry (`--accuracy` compares with the answer only)
-//   templates_per_row: N        different phrasings of each row, or `all`; 1 unless given. With several, --eval-split can have
-//                               one phrasing of a row in training and another in evaluation: give valid data of its own
+//   templates_per_row: N        different phrasings of each row, or `all`; 1 unless given. --eval-split keeps those of a row together
 //   templates:                  at least one
 //     - name: TEXT
 //       prompt: JINJA           the user's turn

@@ -85,9 +85,8 @@ static void add_prompt(XXH3_state_t *h, const prompt_style *p) {
   add_number(h, p->takes_parts);
   const char *const parts[] = {p->bos, p->eos, p->end_of_turn, p->end_between, p->source, p->heading};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) add_string(h, parts[i]);
-  arena *a = arena_new("today");
-  if (prompt_asks_date(p)) add_string(h, p->date ? p->date : prompt_today(a));
-  arena_free(a);
+  REQUIRE(!prompt_asks_date(p) || p->date, "a prompt whose day is not fixed (prompt_fix_date)");
+  if (prompt_asks_date(p)) add_string(h, p->date);
 }
 
 // Another seed is another file only where something is drawn.
@@ -190,7 +189,7 @@ uint64_t token_cache_stamp(const dataset_files *files) {
   for (uint64_t i = 0; i < files->n; i++) {
     struct stat st;
     if (stat(files->paths[i], &st)) continue;
-    const int64_t of_file[] = {(int64_t)st.st_size, (int64_t)st.st_ino, (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
+    const int64_t of_file[] = {(int64_t)st.st_size, (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
     stamp = XXH3_64bits_withSeed(of_file, sizeof of_file, stamp);
   }
   return stamp;

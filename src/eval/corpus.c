@@ -108,6 +108,9 @@ static bool repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t
     if (d->weight > MOST_TIMES) return ERR(e, "%s: weight: expected at most %d, found %g times", d->path, MOST_TIMES, d->weight);
     parts[i].extra = (uint64_t)llround((d->weight - floor(d->weight)) * (double)parts[i].n);
     parts[i].r = rng_new(seed + i, RNG_SPLIT);
+    if (parts[i].n && d->weight < 1 && !parts[i].extra)
+      return ERR(e, "%s: weight: expected one that leaves at least one of its %llu examples, found %g", d->path,
+                 (unsigned long long)parts[i].n, d->weight);
     most += (uint64_t)floor(d->weight) * parts[i].n + parts[i].extra;
   }
   if (most > UINT32_MAX)

@@ -37,7 +37,6 @@ static bool read_run_data(evaluation *v, err *e) {
     return ERR(e, "which data? Give --data PATH%s",
                v->loaded.is_run ? ": the run was trained without --eval-data or --eval-split" : "");
   }
-  TRY(!o->chat_template_date || prompt_set_date(&v->loaded.prompt, o->chat_template_date, e));
   TRY(corpus_read(v->memory, v->loaded.model, &v->loaded.prompt, o, NULL, &c, e));
   v->data = c.eval;
   return true;
@@ -55,6 +54,7 @@ static void note_lost(const evaluation *v, uint32_t max_length) {
 static bool read_data(evaluation *v, err *e) {
   const vkift_eval_options *o = v->options;
   const model *m = v->loaded.model;
+  TRY(prompt_fix_date(v->memory, &v->loaded.prompt, v->loaded.is_run ? v->loaded.run.chat_template_date : NULL, e));
   if (!o->data) {
     TRY(read_run_data(v, e));
   } else {

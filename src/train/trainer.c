@@ -151,8 +151,9 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   if (t->state.data_hash != hash)
     return ERR(e,
                "%s: the training data is not what the run began with (its hash was %016llx and is %016llx): a resumed run would "
-               "not be the same run",
-               *path, (unsigned long long)t->state.data_hash, (unsigned long long)hash);
+               "not be the same run%s",
+               *path, (unsigned long long)t->state.data_hash, (unsigned long long)hash,
+               prompt_asks_date(&t->prompt) ? " (the template writes the day: --chat-template-date)" : "");
   if (t->state.seed != (uint64_t)t->options.seed)
     return ERR(e, "%s: seed: expected %llu as the run began with, found %lld", *path, (unsigned long long)t->state.seed,
                (long long)t->options.seed);
@@ -251,7 +252,7 @@ static bool start(trainer *t, err *e) {
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
   TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
   if (prompt_asks_date(&t->prompt) && !o->chat_template_date) o->chat_template_date = prompt_today(t->memory);
-  TRY(!o->chat_template_date || prompt_set_date(&t->prompt, o->chat_template_date, e));
+  TRY(prompt_fix_date(t->memory, &t->prompt, o->chat_template_date, e));
   TRY(warn_of_untrained(t, e));
   TRY(corpus_read(t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));

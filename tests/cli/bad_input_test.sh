@@ -180,7 +180,7 @@ mv bad.jsonl bad.jinja
 refused 1 "$VKIFT" train --model model --data data.jsonl --chat-template bad.jinja --output-dir run -- "bad.jinja: line 1, column 4: expected {% endfor %} for the block that begins here"
 printf '{%% for m in messages %%}<{{ m.role }}>{{ m.content }}<|no_token|>{%% endfor %%}' >other.jinja
 refused 1 "$VKIFT" train --model model --data data.jsonl --chat-template other.jinja --output-dir run -- "other.jinja: the chat template ends a turn with <|no_token|>, which is no token of model: use --chat-template alpaca"
-refused 1 "$VKIFT" train --model model --data data.jsonl --chat-template none.jinja --output-dir run -- "none.jinja: cannot open"
+refused 1 "$VKIFT" train --model model --data data.jsonl --chat-template none.jinja --output-dir run -- "none.jinja: expected the file of a chat template"
 refused 1 "$VKIFT" train --model model --data data.jsonl --device 99 --output-dir run -- "99"
 refused 1 "$VKIFT" train --model model --data data.jsonl --device "no such GPU" --output-dir run -- "no such GPU"
 

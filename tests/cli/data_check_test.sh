@@ -35,6 +35,10 @@ expect 1 vkift data check "${model[@]}" --data none.jsonl --data good.jsonl
 prints '! 1 example cannot be used: none.jsonl:1: '
 prints '2 examples, '
 says 'none.jsonl: none of its 1 examples can be used'
+printf '\x1f\x8b\x08' >packed.jsonl
+expect 1 vkift data check "${model[@]}" --data packed.jsonl --data good.jsonl
+prints '2 examples, '
+says 'packed.jsonl: expected text, found a gzip file'
 expect 1 vkift data check "${model[@]}" --data nowhere.jsonl --data good.jsonl
 prints_nothing
 says 'nowhere.jsonl'

@@ -339,7 +339,10 @@ static void a_run_keeps_its_day(void **state) {
   assert_false(prompt_asks_date(&plain));
   assert_true(prompt_set_date(&style, "2024-02-29", &e) && prompt_set_date(&plain, "1999-12-31", &e));
   assert_string_equal(render(a, &style, messages, 2, false), "29 Feb 2024, 12:00[u</s>][[a</s>]]");
-  assert_true(prompt_set_date(&style, prompt_today(a), &e));
+  assert_true(prompt_fix_date(a, &style, NULL, &e));
+  assert_string_equal(style.date, prompt_today(a));
+  assert_true(prompt_fix_date(a, &style, "2025-01-31", &e));
+  assert_string_equal(render(a, &style, messages, 2, false), "31 Jan 2025, 12:00[u</s>][[a</s>]]");
   static const char *const bad[] = {"", "2023-02-29", "2024-13-01", "2024-1-1", "24-01-01", "2024-01-01 ", "2024/01/01", "today"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     e = (err){0};
