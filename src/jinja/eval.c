@@ -157,6 +157,12 @@ static int64_t floor_quotient(int64_t a, int64_t b) {
   return a / b - (a % b && (a < 0) != (b < 0));
 }
 
+// Python's %: of the divisor's sign. (a − ⌊a / b⌋ · b would pass through a number that may not fit.)
+static int64_t floor_remainder(int64_t a, int64_t b) {
+  const int64_t r = a % b;
+  return r && (r < 0) != (b < 0) ? r + b : r;
+}
+
 static bool integers(interp *in, const char *name, int64_t a, int64_t b, value *out) {
   int64_t result = 0;
   bool fits = true;
@@ -177,7 +183,7 @@ static bool integers(interp *in, const char *name, int64_t a, int64_t b, value *
       if (!b) return interp_fail(in, "division by zero");
       if (!strcmp(name, "/")) return *out = value_float((double)a / (double)b), true;
       fits = !(a == INT64_MIN && b == -1);
-      if (fits) result = *name == '%' ? a - floor_quotient(a, b) * b : floor_quotient(a, b);
+      if (fits) result = *name == '%' ? floor_remainder(a, b) : floor_quotient(a, b);
   }
   if (!fits) return out_of_range(in);
   *out = value_int(result);
