@@ -219,11 +219,12 @@ bool prompt_template_open(arena *a, const char *name, const char *chat_template,
   *style = (prompt_style){.kind = PROMPT_TEMPLATE, .bos = bos, .eos = eos, .end_of_turn = "", .end_between = "", .heading = ""};
   style->source = arena_strdup(a, chat_template);
   TRY(jinja_compile(a, name, chat_template, &style->compiled, e));
-  if (probe(a, name, style, NULL)) return true;
+  err fault = {0}; // without parts: the one that counts
+  if (probe(a, name, style, &fault)) return true;
   style->takes_parts = true;
   if (probe(a, name, style, NULL)) return true;
   style->takes_parts = false;
-  return probe(a, name, style, e); // again for its message
+  return ERR(e, "%s", fault.message);
 }
 
 // --- the mask ---

@@ -103,7 +103,9 @@ FILTER(replace) {
 }
 
 static bool put_spaces(build *b, int64_t n) {
-  for (int64_t i = 0; i < n; i++) TRY(build_text(b, " "));
+  static const char spaces[] = "                                                                ";
+  for (const int64_t most = sizeof spaces - 1; n > 0; n -= most)
+    TRY(build_bytes(b, spaces, (uint64_t)(n < most ? n : most), ORIGIN_TEMPLATE));
   return true;
 }
 

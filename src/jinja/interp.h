@@ -44,7 +44,7 @@ typedef enum interp_flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE } interp_flow;
 typedef struct interp {
   const source *s;
   arena *a;
-  uint64_t steps;
+  uint64_t steps, odd_bytes; // odd_bytes: less than a step's
   int depth, calls;
   uint32_t at; // offset in the source of what is evaluated, for messages
   scope *scope;

@@ -37,8 +37,11 @@ bool interp_work(interp *in, uint64_t steps) {
   return true;
 }
 
+// What is less than a step is not forgotten: a text may be written byte by byte.
 bool interp_bytes(interp *in, uint64_t bytes) {
-  return interp_work(in, bytes / BYTES_PER_STEP);
+  const uint64_t all = in->odd_bytes + bytes;
+  in->odd_bytes = all % BYTES_PER_STEP;
+  return interp_work(in, all / BYTES_PER_STEP);
 }
 
 bool interp_append(interp *in, value list, value item) {
