@@ -7,6 +7,11 @@
 //   TN       [k, m]       [k, n]       m, n     weight gradient: dW = dyᵀ x
 //
 // a is F32; b is a weight of any type, or an activation (F32).
+//
+// With -DADDRESSES buffers come as addresses behind the parameters, in the order of the bindings, which cost no test of
+// bounds at each load (on lavapipe twice the speed). So nothing may be read beyond a buffer's end, not even by a loop's
+// last round with all invocations switched off, which lavapipe goes through: loops test at their end, and indices are
+// clamped. Only shapes with VEC4.
 #extension GL_EXT_control_flow_attributes : require
 #include "matmul_params.h"
 
@@ -17,29 +22,49 @@ layout(constant_id = 2) const uint COLS = 1;     // columns or groups of four co
 #define WEIGHT_BINDING 2
 layout(constant_id = 4) const bool VEC4 = false; // all offsets, strides and contiguous dimensions are multiples of 4
 
+#ifdef ADDRESSES
+#extension GL_EXT_buffer_reference : require
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer COUNTS { uint at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer A_QUADS { vec4 at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer OUT { float at[]; };
+#include "lib/weight.glsl"
+layout(push_constant) uniform PARAMS { matmul_params p; COUNTS to_counts; A_QUADS to_a; WEIGHT_QUADS to_weight; OUT to_out; };
+#define counts to_counts.at
+#define a_quads to_a.at
+#define result to_out.at
+#else
 layout(push_constant) uniform PARAMS { matmul_params p; };
 layout(std430, binding = 0) readonly buffer COUNTS { uint counts[]; };
 layout(std430, binding = 1) readonly buffer A { float a[]; };
 layout(std430, binding = 1) readonly buffer A_QUADS { vec4 a_quads[]; };
 layout(std430, binding = 3) buffer OUT { float result[]; };
-#include "lib/live.glsl"
 #include "lib/weight.glsl"
+#endif
+#include "lib/live.glsl"
 
 // Elements at … at + 3 of a; those from the `left`-th on are 0 (with VEC4: at is a multiple of 4, and left at least 4).
 vec4 a_load(uint at, uint left) {
+#ifdef ADDRESSES
+  return a_quads[at / 4];
+#else
   if (VEC4) return a_quads[at / 4];
   vec4 v = vec4(0.0);
   [[unroll]] for (uint c = 0; c < 4; c++)
     if (c < left) v[c] = a[at + c];
   return v;
+#endif
 }
 
 vec4 b_load(uint at, uint left) {
+#ifdef ADDRESSES
+  return weight_at4(to_weight, at / 4);
+#else
   if (VEC4) return weight_at4(at / 4);
   vec4 v = vec4(0.0);
   [[unroll]] for (uint c = 0; c < 4; c++)
     if (c < left) v[c] = weight_at(at + c);
   return v;
+#endif
 }
 
 void store(uint row, uint col, float sum) {

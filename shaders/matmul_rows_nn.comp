@@ -12,12 +12,13 @@ void main() {
 
   // What lies beyond the end repeats the last row or group, or is 0, and is not stored.
   uint a_at[ROWS], b_col[COLS];
-  [[unroll]] for (uint i = 0; i < ROWS; i++) a_at[i] = p.a_offset + min(row + i, rows - 1) * p.a_stride;
+  [[unroll]] for (uint i = 0; i < ROWS; i++) a_at[i] = p.a_offset + min(row + i, max(rows, 1) - 1) * p.a_stride;
   [[unroll]] for (uint j = 0; j < COLS; j++) b_col[j] = min(col + j * 4 * lanes, VEC4 ? p.cols - 4 : p.cols);
 
   vec4 sum[ROWS * COLS];
   [[unroll]] for (uint i = 0; i < ROWS * COLS; i++) sum[i] = vec4(0.0);
-  for (uint k = 0; k < p.depth; k += 4) {
+  uint k = 0;
+  do {
     const uint left = p.depth - k;
     vec4 b[4 * COLS];
     [[unroll]] for (uint c = 0; c < 4; c++)
@@ -29,7 +30,8 @@ void main() {
         [[unroll]] for (uint j = 0; j < COLS; j++)
           sum[i * COLS + j] = fma(vec4(x[c]), b[c * COLS + j], sum[i * COLS + j]);
     }
-  }
+    k += 4;
+  } while (k < p.depth);
 
   [[unroll]] for (uint j = 0; j < COLS; j++)
     [[unroll]] for (uint i = 0; i < ROWS; i++)

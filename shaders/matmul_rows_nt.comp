@@ -12,12 +12,13 @@ void main() {
 
   // Rows and columns beyond the end repeat the last one and are not stored: no test in the loop.
   uint a_at[ROWS], b_at[COLS];
-  [[unroll]] for (uint i = 0; i < ROWS; i++) a_at[i] = p.a_offset + min(row + i, rows - 1) * p.a_stride;
+  [[unroll]] for (uint i = 0; i < ROWS; i++) a_at[i] = p.a_offset + min(row + i, max(rows, 1) - 1) * p.a_stride;
   [[unroll]] for (uint j = 0; j < COLS; j++) b_at[j] = min(col + j * lanes, p.cols - 1) * p.b_stride;
 
   float sum[ROWS * COLS];
   [[unroll]] for (uint i = 0; i < ROWS * COLS; i++) sum[i] = 0.0;
-  for (uint k = 0; k < p.depth; k += 4) {
+  uint k = 0;
+  do {
     const uint left = p.depth - k;
     vec4 b[COLS];
     [[unroll]] for (uint j = 0; j < COLS; j++) b[j] = b_load(b_at[j] + k, left);
@@ -26,7 +27,8 @@ void main() {
       [[unroll]] for (uint j = 0; j < COLS; j++)
         [[unroll]] for (uint c = 0; c < 4; c++) sum[i * COLS + j] = fma(x[c], b[j][c], sum[i * COLS + j]);
     }
-  }
+    k += 4;
+  } while (k < p.depth);
 
   [[unroll]] for (uint j = 0; j < COLS; j++)
     [[unroll]] for (uint i = 0; i < ROWS; i++)

@@ -136,7 +136,8 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
       // A multiple of every alignment, so that windows of this size begin aligned.
       .max_binding_bytes = s->max_storage_buffer_range / 256 * 256,
       .max_chunk_bytes = s->max_allocation_bytes / 256 * 256,
-      .storage_align = s->storage_align ? s->storage_align : 1,
+      // Buffer addresses want GPU_ADDRESS_ALIGN.
+      .storage_align = s->storage_align > GPU_ADDRESS_ALIGN ? s->storage_align : GPU_ADDRESS_ALIGN,
       .max_invocations = s->max_workgroup_invocations,
       .max_shared_bytes = s->max_shared_bytes,
       .subgroup_size = s->subgroup_size,

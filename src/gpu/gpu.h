@@ -69,9 +69,14 @@ bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err
 // A compute pipeline: a shader of shaders/ (by file name without ".comp") with its specialization constants. Its
 // bindings, their direction and the push-constant size are reflected from the SPIR-V. Made on first use, kept until the
 // device closes; a pipeline cache on disk (keyed by device, driver and shaders) makes later starts quick.
+//
+// A shader X_addr (cmake/shaders.cmake) is X reading and writing by buffer addresses, which cost no test of bounds: after
+// its parameters the push constants hold one address a binding. Its bindings are its twin's, so barriers follow from what
+// the twin declares, and the validation layers, which see no race through addresses, see the twin's. It needs the feature
+// buffer_address. Every address is at a multiple of GPU_ADDRESS_ALIGN.
 typedef struct gpu_kernel gpu_kernel;
 
-enum { GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
+enum { GPU_ADDRESS_ALIGN = 16, GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
 
 // `spec[i]` is the value of constant_id i. A kernel's workgroup size comes from `layout(local_size_x_id = …)` or is fixed.
 gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
@@ -83,6 +88,7 @@ typedef struct kernel_info {
   const char *shader;
   uint32_t n_bindings, push_bytes;
   uint32_t local_size[3]; // as specialized
+  bool takes_addresses;
   kernel_binding bindings[GPU_MAX_BINDINGS];
 } kernel_info;
 const kernel_info *kernel_get_info(const gpu_kernel *k);

@@ -99,29 +99,41 @@ static bool zero_fill(gpu_device *d, const gpu_buffer *c, err *e) {
   return submit_transfer(d, e);
 }
 
+// Vulkan 1.2 has the call; before, the extension.
+static VkDeviceAddress buffer_address(const gpu_device *d, VkBuffer buffer) {
+  VkBufferDeviceAddressInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO, .buffer = buffer};
+  return vkGetBufferDeviceAddress ? vkGetBufferDeviceAddress(d->handle, &info) : vkGetBufferDeviceAddressKHR(d->handle, &info);
+}
+
 static bool fill_chunk(gpu_heap *h, gpu_buffer *c, err *e) {
   gpu_device *d = h->device;
   // Some drivers hand out more than there is and lose the device when it is used, so the budget is asked first.
   uint64_t size, budget = h->kind == GPU_MEMORY_DEVICE ? budget_left(d, &size) : 0;
   if (budget && c->bytes + RESERVE > budget) return out_of_memory(h, c->bytes, e);
-  VkBufferCreateInfo buffer = {
-      .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-      .size = c->bytes,
-      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+  const bool address = d->plan.on[GPU_FEATURE_BUFFER_ADDRESS];
+  const VkBufferUsageFlags usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                                   VK_BUFFER_USAGE_TRANSFER_DST_BIT |
+                                   (address ? (VkBufferUsageFlags)VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT : 0);
+  VkBufferCreateInfo buffer = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = c->bytes, .usage = usage};
   VkMemoryRequirements requirements;
   VkResult result = vkCreateBuffer(d->handle, &buffer, NULL, &c->handle);
   if (result == VK_SUCCESS) {
     vkGetBufferMemoryRequirements(d->handle, c->handle, &requirements);
     uint32_t type = memory_type_of(d, h->kind, requirements.memoryTypeBits);
     if (type == UINT32_MAX) return ERR(e, "%s has no memory type for %s", d->snapshot.name, h->name);
-    VkMemoryAllocateInfo allocation = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = requirements.size, .memoryTypeIndex = type};
+    VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+                                       .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
+    VkMemoryAllocateInfo allocation = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                       .pNext = address ? &flags : NULL,
+                                       .allocationSize = requirements.size,
+                                       .memoryTypeIndex = type};
     result = vkAllocateMemory(d->handle, &allocation, NULL, &c->memory);
   }
   if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_TOO_MANY_OBJECTS)
     return out_of_memory(h, c->bytes, e);
   TRY(instance_check(result, "vkAllocateMemory", __FILE__, __LINE__, e));
   TRY(VK(vkBindBufferMemory(d->handle, c->handle, c->memory, 0)));
+  if (address) c->address = buffer_address(d, c->handle);
   if (h->kind == GPU_MEMORY_DEVICE) return zero_fill(d, c, e);
   void *mapped;
   TRY(VK(vkMapMemory(d->handle, c->memory, 0, VK_WHOLE_SIZE, 0, &mapped)));

@@ -74,6 +74,7 @@ typedef struct gpu_buffer { // one chunk of a heap
   struct gpu_buffer *next;
   VkBuffer handle;
   VkDeviceMemory memory;
+  VkDeviceAddress address; // 0 without the feature buffer_address
   uint64_t bytes, used;
   uint8_t *mapped; // STAGING only
 } gpu_buffer;
@@ -90,6 +91,7 @@ struct gpu_heap {
 
 struct gpu_kernel {
   kernel_info info;
+  uint32_t addresses_at; // takes_addresses: where they begin in the push constants
   uint64_t key;
   VkShaderModule module;
   VkDescriptorSetLayout set_layout;

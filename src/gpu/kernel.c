@@ -47,10 +47,20 @@ static void remember(gpu_device *d, gpu_kernel *k) {
 
 // --- making one ------------------------------------------------------------------------------------------------------
 
-static const shader_code *shader_named(const char *name) {
+static const shader_code *shader_named(const char *name, size_t length) {
   for (const shader_code *s = shader_table; s->name; s++)
-    if (!strcmp(s->name, name)) return s;
+    if (!strncmp(s->name, name, length) && !s->name[length]) return s;
   return NULL;
+}
+
+// The shader that declares the bindings of one that takes addresses; NULL: `name` takes none.
+static const shader_code *twin_of(const char *name) {
+  static const char suffix[] = "_addr";
+  const size_t length = strlen(name), end = sizeof suffix - 1;
+  if (length <= end || strcmp(name + length - end, suffix)) return NULL;
+  const shader_code *twin = shader_named(name, length - end);
+  REQUIRE(twin, "shader %s has no twin with bindings", name);
+  return twin;
 }
 
 // What the interface says against what the device (or the profile) allows.
@@ -77,11 +87,12 @@ static bool make_layout(gpu_device *d, gpu_kernel *k, err *e) {
   VkDescriptorSetLayoutCreateInfo set = {
       .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = n, .pBindings = bindings};
   TRY(VK(vkCreateDescriptorSetLayout(d->handle, &set, NULL, &k->set_layout)));
-  VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = k->info.push_bytes};
+  const uint32_t addresses = k->info.takes_addresses ? k->addresses_at + 8 * k->info.n_bindings : 0;
+  VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = addresses ? addresses : k->info.push_bytes};
   VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-                                       .setLayoutCount = 1,
+                                       .setLayoutCount = k->info.takes_addresses ? 0 : 1,
                                        .pSetLayouts = &k->set_layout,
-                                       .pushConstantRangeCount = k->info.push_bytes ? 1 : 0,
+                                       .pushConstantRangeCount = push.size ? 1 : 0,
                                        .pPushConstantRanges = &push};
   return VK(vkCreatePipelineLayout(d->handle, &layout, NULL, &k->layout));
 }
@@ -111,14 +122,34 @@ static void free_one(gpu_device *d, gpu_kernel *k) {
   vkDestroyShaderModule(d->handle, k->module, NULL);
 }
 
+// What a shader that takes addresses declares is its twin's; its push constants are the twin's, and an address a binding.
+static bool reflect_twin(const shader_code *twin, const uint32_t *spec, uint32_t n_spec, reflection *r, uint32_t *addresses_at,
+                         err *e) {
+  reflection t;
+  TRY(reflect(twin->words, twin->bytes, spec, n_spec, &t, e));
+  *addresses_at = (t.push_bytes + 7) / 8 * 8;
+  REQUIRE(r->push_bytes == *addresses_at + 8 * t.n_bindings, "%s by addresses: %u bytes of push constants", twin->name,
+          r->push_bytes);
+  r->push_bytes = t.push_bytes;
+  r->n_bindings = t.n_bindings;
+  memcpy(r->bindings, t.bindings, sizeof r->bindings);
+  return true;
+}
+
 static gpu_kernel *make(gpu_device *d, const shader_code *code, const uint32_t *spec, uint32_t n_spec, err *e) {
   reflection r;
+  const shader_code *twin = twin_of(code->name);
+  uint32_t addresses_at = 0;
+  REQUIRE(!twin || d->plan.on[GPU_FEATURE_BUFFER_ADDRESS], "%s without buffer addresses", code->name);
   if (!reflect(code->words, code->bytes, spec, n_spec, &r, e) || !check_limits(&d->plan, &r, e)) return NULL;
+  if (twin && !reflect_twin(twin, spec, n_spec, &r, &addresses_at, e)) return NULL;
   gpu_kernel *k = ARENA_NEW(d->memory, gpu_kernel);
   k->key = key_of(code->name, spec, n_spec);
   k->n_spec = n_spec;
   if (n_spec) memcpy(k->spec, spec, n_spec * sizeof *spec);
-  k->info = (kernel_info){.shader = code->name, .n_bindings = r.n_bindings, .push_bytes = r.push_bytes};
+  k->info = (kernel_info){
+      .shader = code->name, .n_bindings = r.n_bindings, .push_bytes = r.push_bytes, .takes_addresses = twin != NULL};
+  k->addresses_at = addresses_at;
   memcpy(k->info.local_size, r.local_size, sizeof r.local_size);
   memcpy(k->info.bindings, r.bindings, sizeof r.bindings);
   if (make_layout(d, k, e) && make_pipeline(d, k, code, e)) return k;
@@ -130,7 +161,7 @@ gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, 
   REQUIRE(n_spec <= GPU_MAX_SPEC, "shader %s: %u specialization constants", shader, n_spec);
   gpu_kernel *k = find(d, key_of(shader, spec, n_spec), shader, spec, n_spec);
   if (k) return k;
-  const shader_code *code = shader_named(shader);
+  const shader_code *code = shader_named(shader, strlen(shader));
   REQUIRE(code, "no shader %s", shader);
   k = make(d, code, spec, n_spec, e);
   if (k) remember(d, k);

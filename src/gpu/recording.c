@@ -158,17 +158,36 @@ static void check_dispatch(const gpu_recording *r, const gpu_kernel *k, const gp
   }
 }
 
+static void bind_set(const gpu_kernel *k, VkCommandBuffer buffer, VkDescriptorSet set, const void *push) {
+  vkCmdBindDescriptorSets(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->layout, 0, 1, &set, 0, NULL);
+  if (k->info.push_bytes) vkCmdPushConstants(buffer, k->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, k->info.push_bytes, push);
+}
+
+static void push_addresses(const gpu_kernel *k, VkCommandBuffer buffer, const gpu_slice *slices, const void *push) {
+  uint8_t bytes[GPU_MAX_PUSH] = {0};
+  memcpy(bytes, push, k->info.push_bytes);
+  for (uint32_t i = 0; i < k->info.n_bindings; i++) {
+    const uint64_t address = k->info.bindings[i].used ? slices[i].buffer->address + slices[i].offset : 0;
+    REQUIRE(address % GPU_ADDRESS_ALIGN == 0, "%s: binding %u begins at a multiple of %llu", k->info.shader, i,
+            (unsigned long long)(address & -address));
+    memcpy(bytes + k->addresses_at + 8 * i, &address, 8);
+  }
+  vkCmdPushConstants(buffer, k->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, k->addresses_at + 8 * k->info.n_bindings, bytes);
+}
+
 bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
                         uint32_t push_bytes, const uint32_t groups[3], err *e) {
   check_dispatch(r, k, slices, n_slices, push_bytes, groups);
   if (!groups[0] || !groups[1] || !groups[2]) return true;
   VkCommandBuffer buffer = commands(r);
-  VkDescriptorSet set;
-  if (!buffer || !make_set(r, k, slices, &set, &r->failure)) return ERR(e, "recording %s: %s", r->name, r->failure.message);
+  VkDescriptorSet set = VK_NULL_HANDLE;
+  const bool addresses = k->info.takes_addresses;
+  if (!buffer || !(addresses || make_set(r, k, slices, &set, &r->failure)))
+    return ERR(e, "recording %s: %s", r->name, r->failure.message);
   if (r->bound != k->pipeline) vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
   r->bound = k->pipeline;
-  vkCmdBindDescriptorSets(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->layout, 0, 1, &set, 0, NULL);
-  if (k->info.push_bytes) vkCmdPushConstants(buffer, k->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, k->info.push_bytes, push);
+  if (addresses) push_addresses(k, buffer, slices, push);
+  else bind_set(k, buffer, set, push);
   vkCmdDispatch(buffer, groups[0], groups[1], groups[2]);
   r->n_commands++;
   return true;

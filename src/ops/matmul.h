@@ -33,11 +33,16 @@ typedef struct matmul_variant {
   uint32_t group_rows, group_cols;
 } matmul_variant;
 
-// The families that a product can be computed with.
-matmul_variant matmul_rows_variant(const matmul *m, uint32_t lanes); // registers only
-matmul_variant matmul_tile_variant(void);                            // tiles in shared memory
-// The one that suits the device and the shape.
-matmul_variant matmul_choose(const gpu_plan *plan, const matmul *m);
+// The families that a product can be computed with: those of a family that the device can run, its default first. They
+// return how many.
+enum { MATMUL_MAX_ROWS = 8, MATMUL_CPU_LANES = 8, MATMUL_GPU_LANES = 64 };
+uint32_t matmul_rows_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_ROWS]); // registers only
+matmul_variant matmul_tile_variant(void); // tiles in shared memory
+// All that may be chosen for the product on the device, the default first.
+enum { MATMUL_MAX_VARIANTS = MATMUL_MAX_ROWS + 8 };
+uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_VARIANTS]);
+// Whether all loads may take four elements at once.
+bool matmul_has_quads(const matmul *m);
 
 void matmul_record(recorder *r, const matmul *m);
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v);

@@ -4,6 +4,7 @@
 #include "ops/matmul.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef enum lora { NO_LORA, LORA_OF_X, LORA_OF_ANOTHER } lora;
@@ -114,11 +115,19 @@ typedef struct product {
   uint32_t rows, cols, depth;
   bool tile;
   dtype storage;
+  bool nothing_live;
 } product;
 
+// One node for each variant, so that each is forced in turn.
+typedef struct attempt {
+  product p;
+  uint32_t variant; // taken anew from the start where there are fewer
+} attempt;
+
 // in: a, b, out (updated)
-static void product_record(recorder *r, const node *n) {
-  const product *p = n->params;
+static void attempt_record(recorder *r, const node *n) {
+  const attempt *a = n->params;
+  const product *p = &a->p;
   const matmul m = {.product = p->product,
                     .a = BIND(n->in[0]),
                     .b = BIND(n->in[1]),
@@ -129,31 +138,43 @@ static void product_record(recorder *r, const node *n) {
                     .live = LIVE_TOKENS,
                     .alpha = -0.5f,
                     .accumulate = true};
-  const matmul_variant v = p->tile ? matmul_tile_variant() : matmul_rows_variant(&m, 64);
-  matmul_record_variant(r, &m, &v);
+  matmul_variant v[MATMUL_MAX_VARIANTS] = {matmul_tile_variant()};
+  const uint32_t n_variants = p->tile ? 1 : matmul_rows_variants(record_plan(r), &m, v);
+  assert_in_range(n_variants, 1, MATMUL_MAX_VARIANTS);
+  matmul_record_variant(r, &m, &v[a->variant % n_variants]);
 }
 
-static const op_desc product_op = {.name = "product", .updates = 1 << 2, .record = product_record};
+static const op_desc product_op = {.name = "product", .updates = 1 << 2, .record = attempt_record};
 
 static void run_product(op_test *t, const void *context) {
   const product *p = context;
   const bool nt = p->product == MATMUL_NT, tn = p->product == MATMUL_TN;
-  const uint32_t n = p->rows, m = p->cols, depth = p->depth;
+  const uint32_t n = p->rows, m = p->cols, depth = p->depth, n_attempts = p->tile ? 1 : MATMUL_MAX_ROWS;
   const double w_scale = 1 / sqrt(depth);
   op_value a = op_test_random(t, "a", DTYPE_F32, LIVE_TOKENS, 2, tn ? (uint32_t[]){depth, n} : (uint32_t[]){n, depth}, 1);
   op_value b = op_test_random(t, "b", p->storage, LIVE_ALL, 2, nt ? (uint32_t[]){m, depth} : (uint32_t[]){depth, m}, w_scale);
-  op_value out = op_test_random(t, "out", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){n, m}, 1);
-  const uint32_t live = (tn ? depth : n) * 3 / 4 + 1;
+  op_value out[MATMUL_MAX_ROWS];
+  const uint32_t live = p->nothing_live ? 0 : (tn ? depth : n) * 3 / 4 + 1;
   t->counts[LIVE_TOKENS] = live;
   kill_rows(t, a.t, live);
   if (tn) kill_rows(t, b.t, live);
-  graph_node(t->graph, &product_op, p, sizeof *p, 3, (tensor *[]){a.t, b.t, out.t}, 0, NULL);
+  for (uint32_t v = 0; v < n_attempts; v++) {
+    out[v] = op_test_random(t, "out", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){n, m}, 1);
+    graph_node(t->graph, &product_op, &(attempt){*p, v}, sizeof(attempt), 3, (tensor *[]){a.t, b.t, out[v].t}, 0, NULL);
+  }
   op_test_run(t);
   for (uint32_t i = 0; i < (tn ? n : live); i++) // rows beyond the live ones stay as they were
-    for (uint32_t j = 0; j < m; j++)
+    for (uint32_t j = 0; j < m; j++) {
+      double sum = 0;
       for (uint32_t k = 0; k < (tn ? live : depth); k++)
-        out.v[i * m + j] -= 0.5 * a.v[tn ? k * n + i : i * depth + k] * b.v[nt ? j * depth + k : k * m + j];
-  op_test_close("product", op_test_read(t, out.t), out.v, (uint64_t)n * m, 2e-6);
+        sum += a.v[tn ? k * n + i : i * depth + k] * b.v[nt ? j * depth + k : k * m + j];
+      for (uint32_t v = 0; v < n_attempts; v++) out[v].v[i * m + j] -= 0.5 * sum;
+    }
+  for (uint32_t v = 0; v < n_attempts; v++) {
+    char what[32];
+    snprintf(what, sizeof what, "product, variant %u", v);
+    op_test_close(what, op_test_read(t, out[v].t), out[v].v, (uint64_t)n * m, 2e-6);
+  }
 }
 
 static const op_case cases[] = {
@@ -223,9 +244,33 @@ static const op_case cases[] = {
      .shape = &(product){MATMUL_NN, 65, 132, 36, true, DTYPE_BF16}},
     {.name = "tiles, dw", .run = run_product, .shape = &(product){MATMUL_TN, 131, 67, 37, true, DTYPE_F32}},
     {.name = "tiles, dw by fours", .run = run_product, .shape = &(product){MATMUL_TN, 64, 132, 33, true, DTYPE_F32}},
-    {.name = "a few rows on wide workgroups",
+    {.name = "registers, y", .run = run_product, .shape = &(product){MATMUL_NT, 131, 67, 36, false, DTYPE_F32}},
+    {.name = "registers, y of a few rows with bf16",
      .storage = DTYPE_BF16,
      .run = run_product,
      .shape = &(product){MATMUL_NT, 5, 67, 36, false, DTYPE_BF16}},
+    {.name = "registers, y with f16",
+     .storage = DTYPE_F16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 61, 132, 4, false, DTYPE_F16}},
+    {.name = "registers, y of odd depth", .run = run_product, .shape = &(product){MATMUL_NT, 61, 35, 37, false, DTYPE_F32}},
+    {.name = "registers, dx", .run = run_product, .shape = &(product){MATMUL_NN, 67, 132, 36, false, DTYPE_F32}},
+    {.name = "registers, dx of one row with bf16",
+     .storage = DTYPE_BF16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NN, 1, 68, 4, false, DTYPE_BF16}},
+    {.name = "registers, dx of odd columns with f16",
+     .storage = DTYPE_F16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NN, 34, 67, 36, false, DTYPE_F16}},
+    {.name = "registers, dw", .run = run_product, .shape = &(product){MATMUL_TN, 68, 132, 33, false, DTYPE_F32}},
+    {.name = "registers, dw of one token", .run = run_product, .shape = &(product){MATMUL_TN, 16, 36, 1, false, DTYPE_F32}},
+    {.name = "registers, dw of odd rows", .run = run_product, .shape = &(product){MATMUL_TN, 33, 61, 34, false, DTYPE_F32}},
+    {.name = "registers, nothing live, y",
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 36, 68, 36, false, DTYPE_F32, true}},
+    {.name = "registers, nothing live, dw",
+     .run = run_product,
+     .shape = &(product){MATMUL_TN, 36, 68, 36, false, DTYPE_F32, true}},
 };
 const op_suite linear_suite = {.name = "linear", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};
