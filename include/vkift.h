@@ -181,7 +181,9 @@ typedef struct vkift_train_options {
   vkift_strings modules_to_save; // "embed_tokens", "lm_head": trained whole beside the adapter, and saved with it
 
   // memory and device
-  vkift_tristate gradient_checkpointing;
+  vkift_tristate gradient_checkpointing; // AUTO: the fastest form that fits
+  int64_t checkpointing_layers;          // of the layers, so many from the first are computed again; 0: all, or what the plan chose
+  int64_t checkpointing_group;           // inputs of so many layers are computed again too; 0: by the plan; 1: never
   vkift_weight_type weight_dtype;
   const char *device;
   int64_t seed; // 42

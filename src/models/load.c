@@ -17,17 +17,17 @@ void load_declare(arena *a, model *m, params *train, bool all, load_type type) {
   }
 }
 
-uint64_t load_frozen_bytes(const model *m) {
-  uint64_t bytes = 0;
-  for (uint32_t i = 0; i < m->n_params; i++)
-    if (!m->params[i].t->needs_grad) bytes += tensor_bytes(m->params[i].t);
-  return bytes;
+bool load_allocate(model *m, gpu_heap *heap, err *e) {
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    tensor *t = m->params[i].t;
+    if (!t->needs_grad && !heap_alloc(heap, tensor_bytes(t), &t->memory, e)) return err_prefix(e, "tensor %s", t->name);
+  }
+  return true;
 }
 
-bool load_upload(model *m, gpu_device *d, gpu_heap *heap, uint64_t seed, err *e) {
+bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     const model_param *p = &m->params[i];
-    if (!p->t->needs_grad) TRY(heap_alloc(heap, tensor_bytes(p->t), &p->t->memory, e));
     arena *scratch = arena_new("weight on its way to the device");
     const uint64_t n = tensor_elements(p->t);
     float *values = ARENA_ARRAY(scratch, float, n);
@@ -44,16 +44,14 @@ bool load_upload(model *m, gpu_device *d, gpu_heap *heap, uint64_t seed, err *e)
   return true;
 }
 
-bool load_rotary(const model *m, tensor *cos, tensor *sin, gpu_device *d, gpu_heap *heap, err *e) {
+bool load_rotary(const model *m, tensor *cos, tensor *sin, gpu_device *d, err *e) {
   tensor *tables[] = {cos, sin};
   const uint64_t n = tensor_elements(cos);
   arena *scratch = arena_new("rotary tables");
   float *values[] = {ARENA_ARRAY(scratch, float, n), ARENA_ARRAY(scratch, float, n)};
   model_rotary_tables(&m->config, tensor_rows(cos), values[0], values[1]);
   bool ok = true;
-  for (int i = 0; ok && i < 2; i++)
-    ok =
-        heap_alloc(heap, tensor_bytes(tables[i]), &tables[i]->memory, e) && gpu_upload(d, tables[i]->memory, values[i], n * 4, e);
+  for (int i = 0; ok && i < 2; i++) ok = gpu_upload(d, tables[i]->memory, values[i], n * 4, e);
   arena_free(scratch);
   return ok;
 }

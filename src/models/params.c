@@ -56,8 +56,14 @@ void params_layout(params *p, uint64_t max_chunk_bytes) {
   }
 }
 
-uint64_t params_bytes(const params *p, bool with_optimizer) {
-  return (uint64_t)p->n_blocks * BLOCK_BYTES * (with_optimizer ? 4 : 1);
+void params_bytes(const params *p, uint64_t *weights, uint64_t *gradients, uint64_t *optimizer) {
+  *weights = *gradients = *optimizer = 0;
+  for (uint32_t i = 0; i < p->n_regions; i++) {
+    const params_region *r = &p->regions[i];
+    *weights += tensor_bytes(r->weight);
+    *gradients += tensor_bytes(r->grad);
+    *optimizer += tensor_bytes(r->m) + tensor_bytes(r->v);
+  }
 }
 
 gpu_slice params_slice(const trained *t, const tensor *of_region) {
@@ -65,11 +71,12 @@ gpu_slice params_slice(const trained *t, const tensor *of_region) {
 }
 
 bool params_allocate(params *p, gpu_heap *heap, bool with_optimizer, err *e) {
-  for (uint32_t i = 0; i < p->n_regions; i++) {
-    params_region *r = &p->regions[i];
-    tensor *all[] = {r->weight, r->grad, r->m, r->v};
-    for (int k = 0; k < (with_optimizer ? 4 : 1); k++) TRY(heap_alloc(heap, tensor_bytes(all[k]), &all[k]->memory, e));
-  }
+  for (int k = 0; k < (with_optimizer ? 4 : 1); k++) // kind by kind
+    for (uint32_t i = 0; i < p->n_regions; i++) {
+      params_region *r = &p->regions[i];
+      tensor *all[] = {r->weight, r->grad, r->m, r->v};
+      TRY(heap_alloc(heap, tensor_bytes(all[k]), &all[k]->memory, e));
+    }
   for (uint64_t i = 0; i < p->n; i++) {
     trained *t = &p->items[i];
     const params_region *r = &p->regions[t->region];

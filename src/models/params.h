@@ -37,7 +37,8 @@ tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t 
 void params_layout(params *p, uint64_t max_chunk_bytes);
 // Allocates the regions (zero-filled) and gives the tensors their memory. with_optimizer: also grad, m and v.
 bool params_allocate(params *p, gpu_heap *heap, bool with_optimizer, err *e);
-uint64_t params_bytes(const params *p, bool with_optimizer); // after layout
+// After layout: what the regions take.
+void params_bytes(const params *p, uint64_t *weights, uint64_t *gradients, uint64_t *optimizer);
 // The part of a region's m or v (or weight, grad) that belongs to one tensor.
 gpu_slice params_slice(const trained *t, const tensor *of_region);
 

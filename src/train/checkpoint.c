@@ -16,7 +16,7 @@
 #include "io/weights.h"
 
 static const char *const files[] = {"state.json", "state.safetensors"};
-enum { N_FILES = 2, VERSION = 1, JSON_LIMIT = 1 << 16 };
+enum { N_FILES = 2, VERSION = 2, JSON_LIMIT = 1 << 16 };
 
 // --- tensors -----------------------------------------------------------------------------------------------------------
 
@@ -125,7 +125,8 @@ static bool write_counters(const char *path, const checkpoint_state *s, err *e) 
   cJSON_AddNumberToObject(o, "epoch", (double)s->loader.epoch);
   cJSON_AddNumberToObject(o, "next_example", (double)s->loader.next);
   cJSON_AddNumberToObject(o, "micro_batch_tokens", s->capacity);
-  cJSON_AddBoolToObject(o, "gradient_checkpointing", s->recompute);
+  cJSON_AddNumberToObject(o, "checkpointing_layers", s->recomputed_layers);
+  cJSON_AddNumberToObject(o, "checkpointing_group", s->recomputed_group);
   add_word(o, "data_hash", s->data_hash);
   add_word(o, "seed", s->seed);
   add_word(o, "base_hash", s->base_hash);
@@ -158,7 +159,8 @@ static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e
        json_u32(&d, d.root, "", "bad_in_a_row", &s->bad_in_a_row, e) && read_u64(&d, "bad_steps", &s->bad_steps, e) &&
        read_u64(&d, "epoch", &s->loader.epoch, e) && read_u64(&d, "next_example", &s->loader.next, e) &&
        json_u32(&d, d.root, "", "micro_batch_tokens", &s->capacity, e) &&
-       json_bool(&d, d.root, "", "gradient_checkpointing", &s->recompute, e) && read_word(&d, "data_hash", &s->data_hash, e) &&
+       json_u32(&d, d.root, "", "checkpointing_layers", &s->recomputed_layers, e) &&
+       json_u32(&d, d.root, "", "checkpointing_group", &s->recomputed_group, e) && read_word(&d, "data_hash", &s->data_hash, e) &&
        read_word(&d, "seed", &s->seed, e) && read_word(&d, "base_hash", &s->base_hash, e) &&
        json_string(&d, d.root, "", "device", &device, e) && read_word(&d, "last_loss_bits", &bits, e);
   memcpy(&s->last_loss, &bits, sizeof bits);

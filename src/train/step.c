@@ -33,7 +33,7 @@ static void build_update(step *s, arena *a) {
   }
 }
 
-step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, uint32_t align) {
+step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, const gpu_plan *limits) {
   step *s = ARENA_NEW(a, step);
   s->batch = b;
   s->params = p;
@@ -44,17 +44,15 @@ step *step_new(arena *a, const model *m, batch *b, params *p, const step_options
   s->update = graph_new(a, "update", b->in.counts);
   build_micro(s, m, options);
   build_update(s, a);
-  graph_plan(s->micro, align);
-  graph_plan(s->update, align);
+  graph_plan_within(s->micro, limits);
+  graph_plan_within(s->update, limits);
   return s;
 }
 
-uint64_t step_activation_bytes(const step *s) {
-  return s->micro->planned_bytes > s->update->planned_bytes ? s->micro->planned_bytes : s->update->planned_bytes;
-}
-
-uint64_t step_state_bytes(const step *s) {
-  return tensor_bytes(s->hyper) + tensor_bytes(s->state) + tensor_bytes(s->squares);
+bool step_allocate(step *s, gpu_heap *heap, err *e) {
+  tensor *own[] = {s->hyper, s->state, s->squares};
+  for (int i = 0; i < 3; i++) TRY(heap_alloc(heap, tensor_bytes(own[i]), &own[i]->memory, e));
+  return true;
 }
 
 static bool record_update(step *s, err *e) {
@@ -69,16 +67,13 @@ static bool record_update(step *s, err *e) {
   return recording_end(s->update_recording, e);
 }
 
-bool step_record(step *s, gpu_device *d, gpu_slice activations, gpu_heap *device, gpu_heap *staging, err *e) {
+bool step_record(step *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e) {
   s->device = d;
-  tensor *own[] = {s->hyper, s->state, s->squares};
+  const tensor *own[] = {s->hyper, s->state, s->squares};
   gpu_slice *host[] = {&s->host_hyper, &s->host_state, &s->host_squares};
-  for (int i = 0; i < 3; i++) {
-    TRY(heap_alloc(device, tensor_bytes(own[i]), &own[i]->memory, e));
-    TRY(heap_alloc(staging, tensor_bytes(own[i]), host[i], e));
-  }
-  graph_bind(s->micro, activations);
-  graph_bind(s->update, activations);
+  for (int i = 0; i < 3; i++) TRY(heap_alloc(staging, tensor_bytes(own[i]), host[i], e));
+  graph_bind_memory(s->micro, activations);
+  graph_bind_memory(s->update, activations);
   s->micro_recording = recording_new(d, "micro");
   TRY(graph_record(s->micro, d, s->micro_recording, e));
   TRY(recording_end(s->micro_recording, e));
