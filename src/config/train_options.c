@@ -153,7 +153,7 @@ const option source_option_table[] = {
     {0},
 };
 
-bool train_options_check(const vkift_train_options *o, err *e) {
+static bool check(const vkift_train_options *o, bool need_data, err *e) {
   vkift_train_options defaults = vkift_train_defaults();
   bool ok = option_check(train_option_table, o, &defaults, e);
   for (size_t i = 0; ok && i < o->data.n; i++) {
@@ -162,7 +162,7 @@ bool train_options_check(const vkift_train_options *o, err *e) {
       ok = ERR(e, "data %zu: expected a path and a weight above 0", i + 1);
   }
   if (ok && !o->model) ok = ERR(e, "no model is given: model names a Hugging Face directory or a GGUF file");
-  if (ok && !o->data.n) ok = ERR(e, "no data is given: data names a file or a directory with train.jsonl");
+  if (ok && need_data && !o->data.n) ok = ERR(e, "no data is given: data names a file or a directory with train.jsonl");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->method != VKIFT_FULL)
     ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)
@@ -177,6 +177,14 @@ bool train_options_check(const vkift_train_options *o, err *e) {
   if (ok && o->eval_data && o->eval_split > 0) ok = ERR(e, "eval_data and eval_split contradict each other: give one of them");
   if (!ok) e->usage = true;
   return ok;
+}
+
+bool train_options_check(const vkift_train_options *o, err *e) {
+  return check(o, true, e);
+}
+
+bool train_options_check_plan(const vkift_train_options *o, err *e) {
+  return check(o, false, e);
 }
 
 bool train_options_write(const char *path, const vkift_train_options *options, err *e) {

@@ -130,8 +130,9 @@ static bool run_scores(evaluation *v, err *e) {
   const model *m = v->loaded.model;
   gpu_device *d = v->loaded.device;
   pack_limits limits = {0};
-  TRY(batch_capacity(m, device_plan(d), v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY,
-                     v->longest, &limits.tokens, e));
+  TRY(batch_capacity(m, device_plan(d),
+                     v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY, v->longest,
+                     &limits.tokens, e));
   batch *b = batch_new(v->memory, m, &limits, v->longest);
   score *s = score_new(v->memory, m, b, device_plan(d));
   gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE),

@@ -86,7 +86,7 @@ struct gpu_heap {
   gpu_buffer *chunks; // the newest first
   uint64_t bytes, max_chunk_bytes;
   uint64_t *expected, n_expected; // sizes of chunks, in the order in which they are made
-  gpu_heap *next, *previous; // in device->heaps
+  gpu_heap *next, *previous;      // in device->heaps
 };
 
 struct gpu_kernel {

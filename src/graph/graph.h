@@ -82,7 +82,7 @@ struct graph {
   uint64_t planned_bytes, unplanned_bytes; // after graph_plan: what it needs; the sum of all tensors
   uint64_t chunk_used[GRAPH_MAX_CHUNKS];   // after graph_plan: planned_bytes by chunk
   uint32_t n_chunks;
-  struct outside_gradient *outside;        // gradients of persistent tensors that are no parameters
+  struct outside_gradient *outside; // gradients of persistent tensors that are no parameters
 };
 
 graph *graph_new(arena *a, const char *name, tensor *counts);

@@ -1,19 +1,19 @@
 #include "models/load.h"
 
 // Trained tensors are f32 masters: 16-bit ones would lose updates of 2e-5.
-static dtype frozen_type(const model_param *p, load_type type) {
+static dtype frozen_type(const model *m, const model_param *p, load_type type) {
   if (p->whole) return DTYPE_F32;
   if (type == LOAD_F16) return DTYPE_F16;
   if (type == LOAD_BF16) return DTYPE_BF16;
-  const bool half = p->source && (p->source->type == DTYPE_F16 || p->source->type == DTYPE_BF16);
-  return type == LOAD_AUTO && half ? p->source->type : DTYPE_F32;
+  const dtype stored = p->source ? p->source->type : m->stored;
+  return type == LOAD_AUTO && (stored == DTYPE_F16 || stored == DTYPE_BF16) ? stored : DTYPE_F32;
 }
 
 void load_declare(arena *a, model *m, params *train, bool all, load_type type) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     model_param *p = &m->params[i];
     p->t = train && (all || p->whole) ? params_add(train, p->name, p->n_dims, p->shape)
-                                      : tensor_persistent(a, p->name, frozen_type(p, type), LIVE_ALL, p->n_dims, p->shape);
+                                      : tensor_persistent(a, p->name, frozen_type(m, p, type), LIVE_ALL, p->n_dims, p->shape);
   }
 }
 

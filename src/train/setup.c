@@ -148,8 +148,9 @@ static bool first_capacity(const setup *s, const setup_target *target, const set
   return true;
 }
 
-static bool does_not_fit(const setup *s, const setup_target *target, err *e) {
+static bool does_not_fit(setup *s, const setup_target *target, err *e) {
   const setup_need *n = &s->need;
+  s->too_large = true;
   return ERR(
       e,
       "%s: the run needs %.0f MiB of device memory (frozen weights %.0f, trained weights with gradients and optimizer %.0f, "
