@@ -71,7 +71,7 @@ typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM } vkift_objective; // loss on
 typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL } vkift_method;
 typedef enum vkift_init { VKIFT_INIT_PRETRAINED, VKIFT_INIT_RANDOM } vkift_init;
 typedef enum vkift_schedule { VKIFT_COSINE, VKIFT_LINEAR, VKIFT_CONSTANT } vkift_schedule;
-typedef enum vkift_optim { VKIFT_ADAMW } vkift_optim;
+typedef enum vkift_optim { VKIFT_ADAMW, VKIFT_ADAMW_8BIT } vkift_optim;                 // AdamW with moments in f32, or in 8 bits
 typedef enum vkift_train_on { VKIFT_TRAIN_ON_ALL, VKIFT_TRAIN_ON_LAST } vkift_train_on; // assistant turns that carry loss
 
 // Forms of instruction data; AUTO recognises the form from the first example. Template packs say it themselves: AUTO only.

@@ -47,8 +47,8 @@ static bool parse_size(const char *given, uint64_t *bytes, err *e) {
   static const struct {
     const char *unit;
     double bytes;
-  } units[] = {{"", 1},        {"K", 0x1p10},   {"M", 0x1p20},   {"G", 0x1p30}, {"T", 0x1p40}, {"KiB", 0x1p10}, {"MiB", 0x1p20},
-               {"GiB", 0x1p30}, {"TiB", 0x1p40}, {"KB", 1e3},     {"MB", 1e6},   {"GB", 1e9},   {"TB", 1e12}};
+  } units[] = {{"", 1},         {"K", 0x1p10},   {"M", 0x1p20}, {"G", 0x1p30}, {"T", 0x1p40}, {"KiB", 0x1p10}, {"MiB", 0x1p20},
+               {"GiB", 0x1p30}, {"TiB", 0x1p40}, {"KB", 1e3},   {"MB", 1e6},   {"GB", 1e9},   {"TB", 1e12}};
   char *end = NULL;
   const double number = *given >= '0' && *given <= '9' ? strtod(given, &end) : 0;
   while (end && *end == ' ') end++;

@@ -16,7 +16,7 @@ const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
 static const char *const init_names[] = {"pretrained", "random", NULL};
 static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
-static const char *const optim_names[] = {"adamw", NULL};
+static const char *const optim_names[] = {"adamw", "adamw_8bit", NULL};
 static const char *const tristate_names[] = {"auto", "on", "off", NULL};
 static const char *const template_names[] = {"alpaca", "chatml", NULL};
 
@@ -88,7 +88,8 @@ const option train_option_table[] = {
      .help = "of matrices, the embedding included; never of norms or biases"},
     {"max_grad_norm", OPTION_NUMBER, AT(max_grad_norm), GROUP, RANGE(0, INFINITY),
      .help = "clip the gradient's global norm; 0: never"},
-    {"optim", OPTION_ENUM, AT(optim), GROUP, .names = optim_names, .help = "the optimizer"},
+    {"optim", OPTION_ENUM, AT(optim), GROUP, .names = optim_names,
+     .help = "the optimizer; adamw_8bit keeps its moments in 8 bits instead of 32"},
     {"adam_beta1", OPTION_NUMBER, AT(adam_beta1), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
      .help = "decay of the mean of gradients"},
     {"adam_beta2", OPTION_NUMBER, AT(adam_beta2), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,

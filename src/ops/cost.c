@@ -68,9 +68,14 @@ static double attention_dkv(const counting *c, const node *n) {
 static const struct {
   const char *name;
   double (*flops)(const counting *c, const node *n);
-} rows[] = {{"linear", linear},       {"linear_dx", linear_dx},       {"linear_dw", linear_dw},
-            {"head_loss", head_loss}, {"head_loss_bwd", head_loss_bwd}, {"attention", attention},
-            {"attention_dq", attention_dq}, {"attention_dkv", attention_dkv}};
+} rows[] = {{"linear", linear},
+            {"linear_dx", linear_dx},
+            {"linear_dw", linear_dw},
+            {"head_loss", head_loss},
+            {"head_loss_bwd", head_loss_bwd},
+            {"attention", attention},
+            {"attention_dq", attention_dq},
+            {"attention_dkv", attention_dkv}};
 
 static double flops_of(const counting *c, const node *n) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -177,15 +177,16 @@ static bool find_ways(planner *p, err *e) {
   text all = {0};
   const char *change;
   bool ok = true;
-#define WAY(condition, text_, ...)                                                                                                \
-  if (ok && (condition)) {                                                                                                        \
-    one = *asked;                                                                                                                 \
-    one.__VA_ARGS__;                                                                                                              \
-    together.__VA_ARGS__;                                                                                                         \
-    text_printf(&all, "%s%s", all.length ? " " : "", (text_));                                                                    \
-    ok = try_way(p, (text_), &one, e);                                                                                            \
+#define WAY(condition, text_, ...)                             \
+  if (ok && (condition)) {                                     \
+    one = *asked;                                              \
+    one.__VA_ARGS__;                                           \
+    together.__VA_ARGS__;                                      \
+    text_printf(&all, "%s%s", all.length ? " " : "", (text_)); \
+    ok = try_way(p, (text_), &one, e);                         \
   }
   WAY(asked->gradient_checkpointing == VKIFT_OFF, "--gradient-checkpointing auto", gradient_checkpointing = VKIFT_AUTO)
+  WAY(asked->optim == VKIFT_ADAMW, "--optim adamw_8bit", optim = VKIFT_ADAMW_8BIT)
   WAY(asked->method == VKIFT_LORA && has_f32_weights(p, asked), "--weight-dtype bf16", weight_dtype = VKIFT_WEIGHT_BF16)
   WAY(asked->method == VKIFT_LORA && asked->lora_r > 8, "--lora-r 8", lora_r = 8)
 #undef WAY
@@ -215,8 +216,9 @@ bool planner_run(const vkift_plan_options *options, void (*plan)(void *user, con
   planner *p = ARENA_NEW(a, planner);
   *p = (planner){.memory = a, .options = options, .has_data = options->train.data.n > 0};
   setup s = {0};
-  bool ok = train_options_check_plan(&options->train, e) && model_open_shape(a, options->train.model, p->has_data, &p->model, e) &&
-            (!p->has_data || open_data(p, e)) && open_target(p, e) && plan_with(p, a, &options->train, &s, e);
+  bool ok = train_options_check_plan(&options->train, e) &&
+            model_open_shape(a, options->train.model, p->has_data, &p->model, e) && (!p->has_data || open_data(p, e)) &&
+            open_target(p, e) && plan_with(p, a, &options->train, &s, e);
   if (ok) fill_result(p, &s);
   if (ok && s.too_large) ok = find_ways(p, e);
   if (ok) plan(user, &p->result);

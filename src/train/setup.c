@@ -61,6 +61,7 @@ static bool declare(arena *a, setup *s, const gpu_plan *limits, const vkift_trai
   for (uint32_t i = 0; i < s->model->n_params; i++) s->model->params[i].lora = NULL, s->model->params[i].whole = false;
   TRY(full || choose_adapter(a, s, o, &c, e));
   params_init(&s->params, a);
+  s->params.moments_8bit = o->optim == VKIFT_ADAMW_8BIT;
   load_declare(a, s->model, &s->params, full, loaded_type(o->weight_dtype));
   if (!full && !adapter_declare(a, s->model, &c, &s->params, &s->adapter, e))
     return adapter_start(o) ? err_prefix(e, "%s", adapter_start(o)) : false;
@@ -103,8 +104,9 @@ static void build(arena *a, setup *s, const setup_target *target, const setup_ro
 static bool allocate(setup *s, gpu_heap *heap, setup_need *n, err *e) {
   *n = (setup_need){0};
   TRY(params_allocate(&s->params, heap, true, e));
-  params_bytes(&s->params, &n->weights, &n->gradients, &n->optimizer);
   uint64_t before = heap_used(heap);
+  params_bytes(&s->params, &n->weights, &n->gradients, &n->optimizer);
+  n->optimizer = before - n->weights - n->gradients; // with what rounds scales up
   TRY(load_allocate(s->model, heap, e));
   n->frozen = heap_used(heap) - before;
   TRY(batch_allocate(s->batch, heap, e) && step_allocate(s->step, heap, e));

@@ -19,6 +19,7 @@ typedef struct step {
   params *params;
   graph *micro, *update;
   tensor *hyper, *state, *squares; // struct step_hyper, struct step_state, f32 [blocks]
+  tensor *codes;                   // of adamw_8bit; NULL where nothing has moments of 8 bits
   gpu_recording *micro_recording, *send_hyper, *update_recording;
   gpu_slice host_hyper, host_state, host_squares; // staging
 } step;

@@ -43,6 +43,8 @@ same lora-groups --model "$base" $rows --gradient-checkpointing on --checkpointi
 same lora-small --model "$base" $rows --lora-r 3 --target-modules q_proj,down_proj --weight-dtype f16
 same lora-whole --model "$base" $rows --modules-to-save embed_tokens,lm_head
 same full --model "$base" $rows --method full --gradient-checkpointing off
+same lora-8bit --model "$base" $rows --optim adamw_8bit
+same full-8bit --model "$base" $rows --method full --optim adamw_8bit
 same full-again --model "$base" $rows --method full --gradient-checkpointing on
 checks=$((checks + 1))
 python3 - <<'P' 2>"$WORK/err" || fail "$(tail -n 1 "$WORK/err")"
