@@ -56,6 +56,9 @@ struct backward;
 typedef struct op_desc {
   const char *name;
   uint32_t updates; // bit i: input i is written too (accumulated into, or a cache)
+  // Bit i: input (result) i goes row by row. Where all such tensors of a node are large, the node is recorded in windows of
+  // their rows: each row of a result must depend on the same row of these inputs alone, and what is updated must be added to.
+  uint32_t rows_in, rows_out;
   // Appends the gradient nodes of `n`: reads grad_out(), calls grad_in() or adds to grad_sum. NULL: not differentiable.
   void (*grad)(struct backward *b, const node *n);
   // Records the dispatches of `n`.
@@ -82,6 +85,9 @@ struct graph {
   uint64_t planned_bytes, unplanned_bytes; // after graph_plan: what it needs; the sum of all tensors
   uint64_t chunk_used[GRAPH_MAX_CHUNKS];   // after graph_plan: planned_bytes by chunk
   uint32_t n_chunks;
+  struct graph_window *windows; // after graph_plan_within: the windows of rows that nodes are recorded in (window.c)
+  uint32_t n_windows;
+  tensor *window_counts;            // i32 [n_windows, 64]: counts of each
   struct outside_gradient *outside; // gradients of persistent tensors that are no parameters
 };
 

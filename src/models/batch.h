@@ -20,8 +20,9 @@ typedef struct batch {
   uint64_t bytes;
 } batch;
 
-// The most tokens that one row may have on a device: a binding holds a whole activation, so that the widest
-// one bounds it; and no dispatch has more than 65,535 groups along an axis, each for a token or more.
+// The most tokens that one row may have on a device: a binding holds a whole activation of the model's width (those of the MLP
+// are bound in windows of rows), an allocation holds the widest one, and no dispatch has more than 65,535 groups along an
+// axis, each for a token or more.
 uint32_t batch_most_tokens(const model *m, const gpu_plan *limits);
 // Up to a whole step of capacities.
 uint64_t batch_round(uint64_t tokens);

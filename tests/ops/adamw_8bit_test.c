@@ -26,7 +26,8 @@ static double moment(const int32_t *words, const float *scales, uint64_t i, bool
 
 static int32_t *random_words(op_test *t, uint64_t n, bool fresh) {
   int32_t *words = ARENA_ARRAY(t->memory, int32_t, n);
-  for (uint64_t i = 0; i < n && !fresh; i++) words[i] = (int32_t)(rng_below(&t->random, 1 << 16) << 16 | rng_below(&t->random, 1 << 16));
+  for (uint64_t i = 0; i < n && !fresh; i++)
+    words[i] = (int32_t)(rng_below(&t->random, 1 << 16) << 16 | rng_below(&t->random, 1 << 16));
   return words;
 }
 
@@ -43,7 +44,8 @@ static void check_moment(const char *what, uint64_t i, double found, double want
   for (int k = 0; k < MAP; k++) nearest = fmin(nearest, fabs((double)codes[(v ? MAP : 0) + k] * scale - want));
   if (v && want > 0 && code == 0) fail_msg("%s %d: %g became 0", what, (int)i, want);
   if (v && code == 1) nearest = fmax(nearest, fabs((double)codes[MAP + 1] * scale - want));
-  if (!(fabs(found - want) <= nearest * (1 + 1e-4) + 3e-5 * scale)) fail_msg("%s %d: expected %g, found %g", what, (int)i, want, found);
+  if (!(fabs(found - want) <= nearest * (1 + 1e-4) + 3e-5 * scale))
+    fail_msg("%s %d: expected %g, found %g", what, (int)i, want, found);
 }
 
 static void check(const shape *s, uint64_t i, double grad, double *w, const int32_t *const old_words[2], const float *old_scales,
@@ -114,7 +116,8 @@ static void maps(op_test *t, const void *context) {
   const struct {
     int at;
     double value;
-  } known[] = {{128, 0.55e-6}, {129, 0.325e-5}, {130, 0.775e-5}, {254, 0.99296875}, {0, -0.99296875}, // 0.1 + 0.9 · 63.5 / 64
+  } known[] = {{128, 0.55e-6},      {129, 0.325e-5},     {130, 0.775e-5},
+               {254, 0.99296875},   {0, -0.99296875}, // 0.1 + 0.9 · 63.5 / 64
                {MAP + 1, 0.325e-6}, {MAP + 2, 0.775e-6}, {MAP + 254, 0.996484375}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (!(fabs((double)codes[known[i].at] - known[i].value) <= 1e-6 * fabs(known[i].value)))
