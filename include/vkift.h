@@ -71,7 +71,7 @@ typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM } vkift_objective; // loss on
 typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL } vkift_method;
 typedef enum vkift_init { VKIFT_INIT_PRETRAINED, VKIFT_INIT_RANDOM } vkift_init;
 typedef enum vkift_schedule { VKIFT_COSINE, VKIFT_LINEAR, VKIFT_CONSTANT } vkift_schedule;
-typedef enum vkift_optim { VKIFT_ADAMW } vkift_optim;
+typedef enum vkift_optim { VKIFT_ADAMW, VKIFT_ADAMW_8BIT } vkift_optim;                 // AdamW with moments in f32, or in 8 bits
 typedef enum vkift_train_on { VKIFT_TRAIN_ON_ALL, VKIFT_TRAIN_ON_LAST } vkift_train_on; // assistant turns that carry loss
 
 // Forms of instruction data; AUTO recognises the form from the first example. Template packs say it themselves: AUTO only.
@@ -181,7 +181,9 @@ typedef struct vkift_train_options {
   vkift_strings modules_to_save; // "embed_tokens", "lm_head": trained whole beside the adapter, and saved with it
 
   // memory and device
-  vkift_tristate gradient_checkpointing;
+  vkift_tristate gradient_checkpointing; // AUTO: the fastest form that fits
+  int64_t checkpointing_layers; // of the layers, so many from the first are computed again; 0: all, or what the plan chose
+  int64_t checkpointing_group;  // inputs of so many layers are computed again too; 0: by the plan; 1: never
   vkift_weight_type weight_dtype;
   const char *device;
   int64_t seed; // 42
@@ -240,6 +242,51 @@ typedef struct vkift_train_result {
 // Trains. events and result may be NULL. On failure, checkpoints that were already written stay usable.
 vkift_status vkift_train(const vkift_train_options *options, const vkift_train_events *events, vkift_train_result *result,
                          vkift_error *error);
+
+// --- planning --------------------------------------------------------------------------------------------------------
+
+// Make with vkift_plan_defaults(). Of the model only the configuration is needed: config.json, or a GGUF file.
+typedef struct vkift_plan_options {
+  vkift_train_options train; // data may be absent: then rows are of micro_batch_tokens, and a step is one row
+  uint64_t vram_bytes;       // plan for so much device memory and the limits that every device has; 0: for train.device
+  double pretraining_tokens; // that the model was pretrained on; 0: what config.json says (pretraining_tokens), if anything
+  double gflops;             // what the device computes in a second, measured, in 10⁹ operations; 0: not known
+} vkift_plan_options;
+
+vkift_plan_options vkift_plan_defaults(void);
+
+// Something that needs less memory, and how much the run then takes.
+typedef struct vkift_plan_way {
+  const char *change; // "--optim adamw_8bit"
+  uint64_t device_bytes;
+  bool fits;
+} vkift_plan_way;
+
+typedef struct vkift_planned {
+  const char *device;
+  uint64_t budget_bytes; // what the run may take; 0: not known, then it fits
+  bool fits;
+  int64_t parameters, trained_parameters;
+  // device memory by kind; device_bytes is their sum, and what vkift_train allocates
+  uint64_t frozen_bytes, weight_bytes, gradient_bytes, optimizer_bytes, activation_bytes, rest_bytes, device_bytes;
+  int64_t row_tokens;            // capacity of a packed row
+  int64_t layers;                // of the model
+  int64_t checkpointing_layers;  // layers that are computed again; 0: no checkpointing
+  int64_t checkpointing_group;   // above 1: in groups
+  double row_flops, row_bytes;   // of a full row: forward and backward; what is read and written
+  double step_flops, step_bytes; // of an optimizer step
+  double step_tokens;            // with data: the mean; else row_tokens
+  int64_t steps;                 // of the run; 0: not known
+  double run_flops;              // 0: not known
+  double pretraining_flops;      // 6 · parameters · pretraining tokens; 0: not known
+  double step_seconds;           // 0: not known
+  const vkift_plan_way *ways;    // where it does not fit: single changes and, where none is enough, all together
+  size_t n_ways;
+} vkift_planned;
+
+// Hands over the plan, also where it does not fit.
+vkift_status vkift_plan(const vkift_plan_options *options, void (*plan)(void *user, const vkift_planned *plan), void *user,
+                        vkift_error *error);
 
 // --- generation ------------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,10 @@ vkift_train_options vkift_train_defaults(void) {
   };
 }
 
+vkift_plan_options vkift_plan_defaults(void) {
+  return (vkift_plan_options){.train = vkift_train_defaults()};
+}
+
 vkift_generate_options vkift_generate_defaults(void) {
   return (vkift_generate_options){.max_new_tokens = 128, .top_p = 1, .seed = SEED};
 }

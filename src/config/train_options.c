@@ -16,7 +16,7 @@ const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
 static const char *const init_names[] = {"pretrained", "random", NULL};
 static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
-static const char *const optim_names[] = {"adamw", NULL};
+static const char *const optim_names[] = {"adamw", "adamw_8bit", NULL};
 static const char *const tristate_names[] = {"auto", "on", "off", NULL};
 static const char *const template_names[] = {"alpaca", "chatml", NULL};
 
@@ -88,7 +88,8 @@ const option train_option_table[] = {
      .help = "of matrices, the embedding included; never of norms or biases"},
     {"max_grad_norm", OPTION_NUMBER, AT(max_grad_norm), GROUP, RANGE(0, INFINITY),
      .help = "clip the gradient's global norm; 0: never"},
-    {"optim", OPTION_ENUM, AT(optim), GROUP, .names = optim_names, .help = "the optimizer"},
+    {"optim", OPTION_ENUM, AT(optim), GROUP, .names = optim_names,
+     .help = "the optimizer; adamw_8bit keeps its moments in 8 bits instead of 32"},
     {"adam_beta1", OPTION_NUMBER, AT(adam_beta1), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
      .help = "decay of the mean of gradients"},
     {"adam_beta2", OPTION_NUMBER, AT(adam_beta2), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
@@ -109,6 +110,10 @@ const option train_option_table[] = {
      .help = "tokens in one forward and backward"},
     {"gradient_checkpointing", OPTION_ENUM, AT(gradient_checkpointing), GROUP, .names = tristate_names,
      .help = "keep fewer activations and compute them again; auto: the memory plan decides"},
+    {"checkpointing_layers", OPTION_INTEGER, AT(checkpointing_layers), GROUP, RANGE(1, 1 << 10), .unset = "by the memory plan",
+     .help = "with gradient checkpointing: so many layers, from the first, are computed again"},
+    {"checkpointing_group", OPTION_INTEGER, AT(checkpointing_group), GROUP, RANGE(1, 1 << 10), .unset = "by the memory plan",
+     .help = "with gradient checkpointing: keep the input of one layer in so many, and compute those between twice more"},
     {"weight_dtype", OPTION_ENUM, AT(weight_dtype), GROUP, .names = weight_type_names,
      .help = "of frozen weights on the device; auto: as in the model's file"},
     {"device", OPTION_TEXT, AT(device), GROUP, .unset = "the best", .value = "DEVICE",
@@ -149,7 +154,7 @@ const option source_option_table[] = {
     {0},
 };
 
-bool train_options_check(const vkift_train_options *o, err *e) {
+static bool check(const vkift_train_options *o, bool need_data, err *e) {
   vkift_train_options defaults = vkift_train_defaults();
   bool ok = option_check(train_option_table, o, &defaults, e);
   for (size_t i = 0; ok && i < o->data.n; i++) {
@@ -158,7 +163,7 @@ bool train_options_check(const vkift_train_options *o, err *e) {
       ok = ERR(e, "data %zu: expected a path and a weight above 0", i + 1);
   }
   if (ok && !o->model) ok = ERR(e, "no model is given: model names a Hugging Face directory or a GGUF file");
-  if (ok && !o->data.n) ok = ERR(e, "no data is given: data names a file or a directory with train.jsonl");
+  if (ok && need_data && !o->data.n) ok = ERR(e, "no data is given: data names a file or a directory with train.jsonl");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->method != VKIFT_FULL)
     ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)
@@ -173,6 +178,14 @@ bool train_options_check(const vkift_train_options *o, err *e) {
   if (ok && o->eval_data && o->eval_split > 0) ok = ERR(e, "eval_data and eval_split contradict each other: give one of them");
   if (!ok) e->usage = true;
   return ok;
+}
+
+bool train_options_check(const vkift_train_options *o, err *e) {
+  return check(o, true, e);
+}
+
+bool train_options_check_plan(const vkift_train_options *o, err *e) {
+  return check(o, false, e);
 }
 
 bool train_options_write(const char *path, const vkift_train_options *options, err *e) {

@@ -14,6 +14,7 @@ extern const char *const objective_names[],
 
 // Ranges, and options that contradict each other. A failure is wrong usage.
 bool train_options_check(const vkift_train_options *options, err *e);
+bool train_options_check_plan(const vkift_train_options *options, err *e); // the same, but data may be absent
 
 // A run's config.yaml: written whole or not at all, and read back into defaults, with strings in the arena.
 bool train_options_write(const char *path, const vkift_train_options *options, err *e);

@@ -130,17 +130,19 @@ static bool run_scores(evaluation *v, err *e) {
   const model *m = v->loaded.model;
   gpu_device *d = v->loaded.device;
   pack_limits limits = {0};
-  TRY(batch_capacity(m, d, v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY,
-                     v->longest, &limits.tokens, e));
+  TRY(batch_capacity(m, device_plan(d),
+                     v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY, v->longest,
+                     &limits.tokens, e));
   batch *b = batch_new(v->memory, m, &limits, v->longest);
-  score *s = score_new(v->memory, m, b, device_plan(d)->storage_align);
+  score *s = score_new(v->memory, m, b, device_plan(d));
   gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE),
            *staging = heap_new(d, "host side of evaluation", GPU_MEMORY_STAGING);
-  gpu_slice activations;
+  graph_memory activations = {0};
+  graph_memory_add(&activations, s->graph);
   score_total total;
   const dataset *set = v->events->example ? &v->scored : &v->data;
-  const bool ok = batch_allocate(b, m, d, heap, staging, e) && heap_alloc(heap, s->graph->planned_bytes, &activations, e) &&
-                  score_record(s, d, activations, staging, e) && score_dataset(s, b, set, one_example, v, &total, e);
+  const bool ok = batch_allocate(b, heap, e) && batch_open(b, m, d, staging, e) && graph_memory_allocate(&activations, heap, e) &&
+                  score_record(s, d, &activations, staging, e) && score_dataset(s, b, set, one_example, v, &total, e);
   score_free(s);
   batch_free(b);
   heap_free(heap);

@@ -97,11 +97,11 @@ static void build(arena *a, generator *g, pass *p, uint32_t capacity) {
   tensor *h = op_gather_rows(p->graph, model_build(&f), p->last, NULL);
   p->logits = op_linear(p->graph, h, model_head(g->model)->t, NULL);
   p->logits->keep = true;
-  graph_plan(p->graph, device_plan(g->device)->storage_align);
+  graph_plan_within(p->graph, device_plan(g->device));
 }
 
-static bool record(generator *g, pass *p, gpu_slice activations, err *e) {
-  graph_bind(p->graph, activations);
+static bool record(generator *g, pass *p, const graph_memory *activations, err *e) {
+  graph_bind_memory(p->graph, activations);
   p->recording = recording_new(g->device, p->graph->name);
   recording_copy(p->recording, p->host_in, p->device_in, p->device_in.bytes);
   recording_barrier(p->recording);
@@ -116,7 +116,7 @@ static bool allocate_cache(generator *g, gpu_heap *heap, err *e) {
     TRY(heap_alloc(heap, tensor_bytes(g->cache_k[l]), &g->cache_k[l]->memory, e));
     TRY(heap_alloc(heap, tensor_bytes(g->cache_v[l]), &g->cache_v[l]->memory, e));
   }
-  return true;
+  return heap_alloc(heap, tensor_bytes(g->cos), &g->cos->memory, e) && heap_alloc(heap, tensor_bytes(g->sin), &g->sin->memory, e);
 }
 
 static void declare_cache(arena *a, generator *g) {
@@ -141,12 +141,12 @@ bool generator_new(arena *a, const model *m, gpu_device *d, gpu_heap *heap, gpu_
   declare_cache(a, g);
   build(a, g, &g->prefill, options->prefill_tokens > options->slots ? options->prefill_tokens : options->slots + 1);
   build(a, g, &g->decode, options->slots);
-  const uint64_t a_bytes = g->prefill.graph->planned_bytes, b_bytes = g->decode.graph->planned_bytes;
-  gpu_slice activations;
-  return allocate_cache(g, heap, e) && load_rotary(m, g->cos, g->sin, d, heap, e) &&
-         allocate_inputs(&g->prefill, heap, staging, e) && allocate_inputs(&g->decode, heap, staging, e) &&
-         heap_alloc(heap, a_bytes > b_bytes ? a_bytes : b_bytes, &activations, e) && record(g, &g->prefill, activations, e) &&
-         record(g, &g->decode, activations, e);
+  graph_memory activations = {0};
+  graph_memory_add(&activations, g->prefill.graph);
+  graph_memory_add(&activations, g->decode.graph);
+  return allocate_cache(g, heap, e) && load_rotary(m, g->cos, g->sin, d, e) && allocate_inputs(&g->prefill, heap, staging, e) &&
+         allocate_inputs(&g->decode, heap, staging, e) && graph_memory_allocate(&activations, heap, e) &&
+         record(g, &g->prefill, &activations, e) && record(g, &g->decode, &activations, e);
 }
 
 void generator_free(generator *g) {

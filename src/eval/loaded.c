@@ -66,10 +66,10 @@ static bool load_weights(arena *a, loaded *l, const char *from, load_type type, 
   TRY(!from || adapter_read_config(a, from, &c, e));
   if (!adapter_choose_whole(l->model, &c, e)) return err_prefix(e, "%s", from);
   load_declare(a, l->model, NULL, false, type);
-  TRY(load_upload(l->model, l->device, l->heap, 0, e));
+  TRY(load_allocate(l->model, l->heap, e) && load_upload(l->model, l->device, 0, e));
   if (!from) return true;
   if (!adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", from);
-  return adapter_upload(l->adapter, from, 0, l->device, l->heap, e);
+  return adapter_allocate(l->adapter, l->heap, e) && adapter_upload(l->adapter, from, 0, l->device, e);
 }
 
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {

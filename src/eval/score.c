@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-score *score_new(arena *a, const model *m, const batch *b, uint32_t align) {
+score *score_new(arena *a, const model *m, const batch *b, const gpu_plan *limits) {
   score *s = ARENA_NEW(a, score);
   s->batch = b;
   s->graph = graph_new(a, "eval", b->in.counts);
@@ -10,13 +10,13 @@ score *score_new(arena *a, const model *m, const batch *b, uint32_t align) {
   tensor *h = op_gather_rows(s->graph, model_build(&f), b->target_rows, b->inverse);
   s->loss = op_head_loss(s->graph, h, model_head(m)->t, b->target_ids);
   s->loss->keep = true;
-  graph_plan(s->graph, align);
+  graph_plan_within(s->graph, limits);
   return s;
 }
 
-bool score_record(score *s, gpu_device *d, gpu_slice activations, gpu_heap *staging, err *e) {
+bool score_record(score *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e) {
   s->device = d;
-  graph_bind(s->graph, activations);
+  graph_bind_memory(s->graph, activations);
   TRY(heap_alloc(staging, tensor_bytes(s->loss), &s->staging, e));
   s->recording = recording_new(d, "eval");
   TRY(graph_record(s->graph, d, s->recording, e));

@@ -13,10 +13,10 @@ typedef struct score {
   gpu_device *device;
 } score;
 
-// Builds and plans the graph; score.graph->planned_bytes says what memory it needs.
-score *score_new(arena *a, const model *m, const batch *b, uint32_t align);
+// Builds and plans the graph (score.graph).
+score *score_new(arena *a, const model *m, const batch *b, const gpu_plan *limits);
 // Gives it memory (shared with other graphs that do not run at the same time) and records it.
-bool score_record(score *s, gpu_device *d, gpu_slice activations, gpu_heap *staging, err *e);
+bool score_record(score *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e);
 void score_free(score *s); // NULL is fine
 // Runs one row that is in `slot` of the batch. The losses of its target rows lie at *losses until the next call.
 bool score_run(score *s, uint32_t slot, const float **losses, err *e);

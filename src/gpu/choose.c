@@ -79,6 +79,17 @@ static void apply_floor(gpu_plan *plan) {
   plan->storage_align = 256;
 }
 
+gpu_plan choose_floor(void) {
+  gpu_plan plan = {.max_binding_bytes = UINT64_MAX,
+                   .max_chunk_bytes = UINT64_MAX,
+                   .max_invocations = UINT32_MAX,
+                   .max_shared_bytes = UINT32_MAX,
+                   .subgroup_size = 1,
+                   .slice_seconds = 0.1};
+  apply_floor(&plan);
+  return plan;
+}
+
 // "name=value", `n` characters long.
 static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
   const char *equals = memchr(word, '=', n);

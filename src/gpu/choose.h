@@ -38,6 +38,8 @@ const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coo
 // Names: the plan's fields max_binding_bytes, max_chunk_bytes, max_invocations, max_shared_bytes (lowered), storage_align
 // (raised), slice_seconds and is_cpu (set; is_cpu=0 tests the kernels meant for GPUs on a software driver).
 bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu_plan *plan, const char **unknown);
+// The plan of a device that offers the floor and nothing else: for planning without a device.
+gpu_plan choose_floor(void);
 uint32_t choose_api_version(const char *profile); // the newest Vulkan version that vkift uses: 1.3, with "floor" 1.1
 
 #endif

@@ -54,8 +54,15 @@ typedef enum gpu_memory {
 gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind);
 // Zero-filled when `kind` is DEVICE. Fails with what was asked for, what is left and what would help.
 bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
-uint64_t heap_bytes(const gpu_heap *h); // allocated from the driver
+uint64_t heap_bytes(const gpu_heap *h); // allocated from the driver; of a counting heap: what would be
+uint64_t heap_used(const gpu_heap *h);  // handed out so far, with what rounds each slice up
 void heap_free(gpu_heap *h);            // with all its slices; the device must be idle
+
+// A heap on no device: heap_alloc hands out slices that only count. What a run allocates is first asked of such a heap;
+// after heap_expect (before the first allocation) the same requests in the same order, made of a real one, get chunks of
+// exactly the sizes that were counted, so that plan and allocation differ by nothing.
+gpu_heap *heap_new_counting(const gpu_plan *limits, const char *name);
+void heap_expect(gpu_heap *h, const gpu_heap *counted);
 
 void *gpu_map(gpu_slice staging);                                // the host address of a STAGING slice
 gpu_slice gpu_sub(gpu_slice s, uint64_t offset, uint64_t bytes); // a part of a slice; must lie within it

@@ -10,6 +10,7 @@ enum {
   MIB = 1 << 20,
   FIRST_CHUNK = 1 * MIB, // small heaps stay small; chunks then double with the heap
   LARGE_CHUNK = 64 * MIB,
+  COUNTED_CHUNK = 1024 * MIB,
   RESERVE = 64 * MIB, // of the budget, for what the driver itself needs
   SLICE_ALIGN = 256,  // the largest storage offset alignment that Vulkan allows
 };
@@ -18,9 +19,31 @@ gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind) {
   arena *memory = arena_new("gpu heap");
   gpu_heap *h = ARENA_NEW(memory, gpu_heap);
   *h = (gpu_heap){.memory = memory, .device = d, .name = arena_strdup(memory, name), .kind = kind, .next = d->heaps};
+  h->max_chunk_bytes = d->plan.max_chunk_bytes;
   if (h->next) h->next->previous = h;
   d->heaps = h;
   return h;
+}
+
+gpu_heap *heap_new_counting(const gpu_plan *limits, const char *name) {
+  arena *memory = arena_new("counted heap");
+  gpu_heap *h = ARENA_NEW(memory, gpu_heap);
+  *h = (gpu_heap){.memory = memory, .name = arena_strdup(memory, name), .max_chunk_bytes = limits->max_chunk_bytes};
+  return h;
+}
+
+static uint64_t count_chunks(const gpu_heap *h) {
+  uint64_t n = 0;
+  for (const gpu_buffer *c = h->chunks; c; c = c->next) n++;
+  return n;
+}
+
+void heap_expect(gpu_heap *h, const gpu_heap *counted) {
+  REQUIRE(!h->chunks && !counted->device, "heap %s has memory already, or %s was not counted", h->name, counted->name);
+  h->n_expected = count_chunks(counted);
+  h->expected = ARENA_ARRAY(h->memory, uint64_t, h->n_expected);
+  uint64_t i = h->n_expected; // the newest chunk stands first
+  for (const gpu_buffer *c = counted->chunks; c; c = c->next) h->expected[--i] = c->used;
 }
 
 static void free_chunk(gpu_device *d, gpu_buffer *c) {
@@ -32,6 +55,10 @@ static void free_chunk(gpu_device *d, gpu_buffer *c) {
 void heap_free(gpu_heap *h) {
   if (!h) return;
   gpu_device *d = h->device;
+  if (!d) {
+    arena_free(h->memory);
+    return;
+  }
   for (gpu_buffer *c = h->chunks; c; c = c->next) free_chunk(d, c);
   if (h->kind == GPU_MEMORY_DEVICE) d->heap_bytes -= h->bytes;
   if (h->next) h->next->previous = h->previous;
@@ -41,7 +68,13 @@ void heap_free(gpu_heap *h) {
 }
 
 uint64_t heap_bytes(const gpu_heap *h) {
-  return h->bytes;
+  return h->device ? h->bytes : heap_used(h);
+}
+
+uint64_t heap_used(const gpu_heap *h) {
+  uint64_t bytes = 0;
+  for (const gpu_buffer *c = h->chunks; c; c = c->next) bytes += c->used;
+  return bytes;
 }
 
 // --- chunks ----------------------------------------------------------------------------------------------------------
@@ -150,43 +183,58 @@ static uint64_t smaller(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }
 
-// A chunk with room for at least `bytes`; where a roomy one does not fit any more, one that holds just that.
-static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, err *e) {
+// As counted before; else one with room for at least `bytes`, and where a roomy one does not fit any more, one that holds
+// just that.
+static uint32_t chunk_sizes(gpu_heap *h, uint64_t bytes, uint64_t sizes[2]) {
+  const uint64_t at = count_chunks(h);
+  sizes[0] = sizes[1] = bytes;
+  if (at < h->n_expected && h->expected[at] >= bytes) {
+    sizes[0] = h->expected[at];
+    return 1;
+  }
+  h->n_expected = 0; // what is asked for is not what was counted
+  const uint64_t roomy = h->device ? smaller(larger(FIRST_CHUNK, h->bytes), LARGE_CHUNK) : COUNTED_CHUNK;
+  sizes[0] = larger(bytes, smaller(roomy, h->max_chunk_bytes / SLICE_ALIGN * SLICE_ALIGN));
+  return sizes[0] == bytes ? 1 : 2;
+}
+
+static bool make_chunk(gpu_heap *h, uint64_t bytes, gpu_buffer *made, err *e) {
   gpu_device *d = h->device;
-  uint64_t roomy = smaller(larger(FIRST_CHUNK, h->bytes), LARGE_CHUNK);
-  uint64_t sizes[2] = {larger(bytes, smaller(roomy, d->plan.max_chunk_bytes / SLICE_ALIGN * SLICE_ALIGN)), bytes};
-  gpu_buffer made;
+  uint64_t sizes[2];
+  const uint32_t n = chunk_sizes(h, bytes, sizes);
+  *made = (gpu_buffer){.bytes = sizes[0]};
+  if (!d) return true;
   err failure;
-  bool ok = false;
-  for (int i = 0; i < 2 && !ok; i++) {
-    if (i && (sizes[1] == sizes[0] || d->lost)) break;
+  for (uint32_t i = 0; i < n && (!i || !d->lost); i++) {
     failure = (err){0};
-    made = (gpu_buffer){.bytes = sizes[i]};
-    ok = fill_chunk(h, &made, &failure);
-    if (!ok) free_chunk(d, &made);
+    *made = (gpu_buffer){.bytes = sizes[i]};
+    if (fill_chunk(h, made, &failure)) return true;
+    free_chunk(d, made);
   }
-  if (!ok) {
-    err_set(e, "%s", failure.message);
-    return NULL;
-  }
+  return ERR(e, "%s", failure.message);
+}
+
+static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, err *e) {
+  gpu_buffer made;
+  if (!make_chunk(h, bytes, &made, e)) return NULL;
   gpu_buffer *c = ARENA_NEW(h->memory, gpu_buffer);
   *c = made;
   c->next = h->chunks;
   h->chunks = c;
   h->bytes += c->bytes;
-  if (h->kind == GPU_MEMORY_DEVICE) d->heap_bytes += c->bytes;
+  if (h->device && h->kind == GPU_MEMORY_DEVICE) h->device->heap_bytes += c->bytes;
   return c;
 }
 
 // --- slices ----------------------------------------------------------------------------------------------------------
 
 bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e) {
-  uint64_t limit = h->device->plan.max_chunk_bytes;
+  const uint64_t limit = h->max_chunk_bytes;
   *slice = (gpu_slice){0};
   if (!bytes) return true;
   if (bytes > limit || bytes > UINT64_MAX / 2)
     return ERR(e, "%s: %.1f MiB in one piece; %s allows %.1f MiB in one allocation", h->name, mib(bytes),
-               h->device->snapshot.name, mib(limit));
+               h->device ? h->device->snapshot.name : "the device", mib(limit));
   uint64_t need = (bytes + SLICE_ALIGN - 1) / SLICE_ALIGN * SLICE_ALIGN;
   if (need > limit) need = (bytes + 3) / 4 * 4;
   gpu_buffer *c = h->chunks;

@@ -81,12 +81,13 @@ typedef struct gpu_buffer { // one chunk of a heap
 
 struct gpu_heap {
   arena *memory;
-  gpu_device *device;
+  gpu_device *device; // NULL: it only counts
   const char *name;
   gpu_memory kind;
-  gpu_buffer *chunks;
-  uint64_t bytes;
-  gpu_heap *next, *previous; // in device->heaps
+  gpu_buffer *chunks; // the newest first
+  uint64_t bytes, max_chunk_bytes;
+  uint64_t *expected, n_expected; // sizes of chunks, in the order in which they are made
+  gpu_heap *next, *previous;      // in device->heaps
 };
 
 struct gpu_kernel {

@@ -2,7 +2,8 @@
 //
 // Gradient checkpointing falls out of one field, tensor.saved: what backward reads in a tensor's place. Where a segment is
 // recomputed, its nodes are appended once more just before its backward, and their results become the saved ones; the
-// originals then die with the last forward node that reads them.
+// originals then die with the last forward node that reads them. With groups this is done twice: a group's nodes are
+// appended again from its first input, which gives the inputs of its segments, and then each segment's once more.
 #include "graph/graph.h"
 
 typedef struct backward {
@@ -65,11 +66,11 @@ tensor *grad_saved_out(struct backward *b, const node *n, uint32_t i) {
   return as_saved(n->out[i]);
 }
 
-// Appends the nodes of a segment again, reading copies where there are copies.
-static void recompute_segment(graph *g, uint32_t segment, uint64_t n_forward) {
+// Appends the nodes of the segments [first, end) again, reading copies where there are copies.
+static void recompute_segments(graph *g, uint32_t first, uint32_t end, uint64_t n_forward) {
   for (uint64_t i = 0; i < n_forward; i++) {
     const node *n = g->nodes[i];
-    if (n->segment != segment) continue;
+    if (n->segment == GRAPH_NONE || n->segment < first || n->segment >= end) continue;
     tensor *in[NODE_MAX_INPUTS], *out[NODE_MAX_OUTPUTS];
     for (uint32_t k = 0; k < n->n_in; k++) in[k] = as_saved(n->in[k]);
     for (uint32_t k = 0; k < n->n_out; k++) {
@@ -82,20 +83,29 @@ static void recompute_segment(graph *g, uint32_t segment, uint64_t n_forward) {
   }
 }
 
-void graph_backward(graph *g, tensor *loss, tensor *upstream, bool recompute) {
+// Backward comes to segment s, the last of its group first: what it reads is computed again.
+static void recompute_for(graph *g, uint32_t s, graph_recompute how, uint32_t *group, uint64_t n_forward) {
+  if (how.group > 1 && s / how.group != *group) {
+    *group = s / how.group;
+    if (s > *group * how.group) recompute_segments(g, *group * how.group, s, n_forward);
+  }
+  recompute_segments(g, s, s + 1, n_forward);
+}
+
+void graph_backward(graph *g, tensor *loss, tensor *upstream, graph_recompute how) {
   REQUIRE(loss->needs_grad, "%s depends on nothing that is trained", loss->name);
   REQUIRE(tensor_elements(loss) == tensor_elements(upstream), "upstream gradient of %s", loss->name);
   backward b = {.g = g};
   *slot(&b, loss) = upstream;
   uint64_t n_forward = g->n_nodes;
-  uint32_t recomputed = GRAPH_NONE;
+  uint32_t recomputed = GRAPH_NONE, group = GRAPH_NONE;
   for (uint64_t i = n_forward; i-- > 0;) {
     const node *n = g->nodes[i];
     bool reached = false;
     for (uint32_t k = 0; k < n->n_out; k++) reached |= n->out[k]->gradient != NULL;
     if (!reached || !n->op->grad) continue;
-    if (recompute && n->segment != GRAPH_NONE && n->segment != recomputed) {
-      recompute_segment(g, n->segment, n_forward);
+    if (n->segment != GRAPH_NONE && n->segment < how.segments && n->segment != recomputed) {
+      recompute_for(g, n->segment, how, &group, n_forward);
       recomputed = n->segment;
     }
     n->op->grad(&b, n);

@@ -19,7 +19,7 @@
 #include "base/err.h"
 #include "gpu/gpu.h"
 
-enum { TENSOR_MAX_DIMS = 4, NODE_MAX_INPUTS = 10, NODE_MAX_OUTPUTS = 4, GRAPH_NONE = UINT32_MAX };
+enum { TENSOR_MAX_DIMS = 4, NODE_MAX_INPUTS = 10, NODE_MAX_OUTPUTS = 4, GRAPH_MAX_CHUNKS = 64, GRAPH_NONE = UINT32_MAX };
 
 // How many leading rows (dimension 0) of a tensor hold data in this submission. A recording has a fixed capacity; the
 // live count is data in `graph.counts`: workgroups beyond it leave at once and sums stop there.
@@ -47,6 +47,7 @@ typedef struct tensor {
   struct tensor *gradient; // set by graph_backward (for tensors of the graph): what has been summed so far
   struct tensor *saved;    // set by graph_backward: its recomputed copy, which backward reads in its place
   gpu_slice memory;
+  uint32_t chunk; // of the graph's plan
 } tensor;
 
 // One entry of ops.def: what an operation (or one of its gradients) is.
@@ -55,6 +56,9 @@ struct backward;
 typedef struct op_desc {
   const char *name;
   uint32_t updates; // bit i: input i is written too (accumulated into, or a cache)
+  // Bit i: input (result) i goes row by row. Where all such tensors of a node are large, the node is recorded in windows of
+  // their rows: each row of a result must depend on the same row of these inputs alone, and what is updated must be added to.
+  uint32_t rows_in, rows_out;
   // Appends the gradient nodes of `n`: reads grad_out(), calls grad_in() or adds to grad_sum. NULL: not differentiable.
   void (*grad)(struct backward *b, const node *n);
   // Records the dispatches of `n`.
@@ -78,8 +82,13 @@ struct graph {
   uint64_t n_nodes, nodes_capacity, n_tensors, tensors_capacity;
   tensor *counts; // persistent i32 [4], indexed by tensor_live
   uint32_t segment, n_segments;
-  uint64_t planned_bytes, unplanned_bytes; // after graph_plan: the arena's size; the sum of all tensors
-  struct outside_gradient *outside;        // gradients of persistent tensors that are no parameters
+  uint64_t planned_bytes, unplanned_bytes; // after graph_plan: what it needs; the sum of all tensors
+  uint64_t chunk_used[GRAPH_MAX_CHUNKS];   // after graph_plan: planned_bytes by chunk
+  uint32_t n_chunks;
+  struct graph_window *windows; // after graph_plan_within: the windows of rows that nodes are recorded in (window.c)
+  uint32_t n_windows;
+  tensor *window_counts;            // i32 [n_windows, 64]: counts of each
+  struct outside_gradient *outside; // gradients of persistent tensors that are no parameters
 };
 
 graph *graph_new(arena *a, const char *name, tensor *counts);
@@ -105,10 +114,17 @@ void graph_segment_end(graph *g);
 
 // --- backward (grad.c) -----------------------------------------------------------------------------------------------
 
+// What backward computes again instead of keeping it. The first `segments` segments are computed again from their inputs
+// just before their backward nodes, so that their own tensors need not live until then. With `group` above 1 their inputs
+// are not kept either, but for the first of each `group` segments, from which the group is computed once more before.
+typedef struct graph_recompute {
+  uint32_t segments; // 0: nothing; GRAPH_NONE: all
+  uint32_t group;
+} graph_recompute;
+
 // Appends gradients of `loss` with respect to everything that needs one. `upstream` is the gradient of `loss`, same
-// shape. With `recompute`, what a segment computed is computed again from the segment's inputs just before its backward
-// nodes, so that its own tensors need not live until then.
-void graph_backward(graph *g, tensor *loss, tensor *upstream, bool recompute);
+// shape.
+void graph_backward(graph *g, tensor *loss, tensor *upstream, graph_recompute recompute);
 // After graph_backward: the gradient of a tensor that is no trained parameter, or NULL.
 tensor *graph_gradient(const graph *g, const tensor *t);
 
@@ -129,12 +145,25 @@ tensor *op_add(graph *g, tensor *a, tensor *b);
 
 // --- plan (plan.c) ---------------------------------------------------------------------------------------------------
 
-// Gives every tensor an offset in one arena so that tensors that live at the same time never overlap; sets
-// planned_bytes. `align` is the device's storage alignment. Nodes whose results nothing reads are removed first: a
-// recomputed segment needs less than its forward did.
+// Gives every tensor an offset so that tensors that live at the same time never overlap; sets planned_bytes. `align` is
+// the device's storage alignment. Nodes whose results nothing reads are removed first: a recomputed segment needs less
+// than its forward did. One arena of any size:
 void graph_plan(graph *g, uint32_t align);
-// After the plan: memory for all planned tensors out of `slice` (at least planned_bytes).
+// The same in as many chunks as the device's largest allocation makes it; no tensor spans two.
+void graph_plan_within(graph *g, const gpu_plan *limits);
+uint64_t graph_chunk_bytes(const gpu_plan *limits);
+// After graph_plan: memory for all planned tensors out of `slice` (at least planned_bytes).
 void graph_bind(graph *g, gpu_slice slice);
+
+// Memory that several graphs share, since they never run at the same time: as large, chunk by chunk, as the largest need.
+typedef struct graph_memory {
+  uint32_t n;
+  uint64_t bytes[GRAPH_MAX_CHUNKS];
+  gpu_slice slices[GRAPH_MAX_CHUNKS];
+} graph_memory;
+void graph_memory_add(graph_memory *m, const graph *g); // of a zeroed one; once planned
+bool graph_memory_allocate(graph_memory *m, gpu_heap *heap, err *e);
+void graph_bind_memory(graph *g, const graph_memory *m);
 
 // --- record (record.c) -----------------------------------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
-// Memory plan: an offset in one arena for every tensor of a graph, by live range.
+// Memory plan: an offset for every tensor of a graph, by live range, in one arena or in several chunks, where one
+// allocation may not be large enough.
 //
 // A tensor lives from the node that makes it to the last node that reads or updates it. Tensors are placed from the
 // largest to the smallest, each at the lowest offset where it overlaps none that lives at the same time (greedy by size:
-// Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020).
+// Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020). Offsets run on from chunk to
+// chunk, and none reaches over a chunk's end.
 #include <stdlib.h>
 
-#include "graph/graph.h"
+#include "graph/window.h"
 
 typedef struct range {
   tensor *t;
@@ -81,7 +83,33 @@ static void find_ranges(const graph *g, uint32_t align, range *ranges) {
     if (ranges[i].t->keep) ranges[i].last = g->n_nodes;
 }
 
-void graph_plan(graph *g, uint32_t align) {
+// The lowest offset from `offset` on at which `bytes` do not reach over a chunk's end.
+static uint64_t within_chunk(uint64_t offset, uint64_t bytes, uint64_t chunk) {
+  return offset % chunk + bytes <= chunk ? offset : (offset / chunk + 1) * chunk;
+}
+
+static uint64_t place(const range *r, range *const *together, uint64_t n, uint64_t chunk) {
+  uint64_t offset = 0;
+  for (uint64_t k = 0; k < n; k++) {
+    if (offset + r->bytes <= together[k]->offset) break; // fits into the gap before it
+    const uint64_t end = together[k]->offset + together[k]->bytes;
+    if (offset < end) offset = within_chunk(end, r->bytes, chunk);
+  }
+  return offset;
+}
+
+static void note_place(graph *g, range *r, uint64_t chunk) {
+  const uint64_t c = r->offset / chunk, end = r->offset % chunk + r->bytes;
+  REQUIRE(c < GRAPH_MAX_CHUNKS && r->bytes <= chunk, "%s of graph %s: %llu bytes at %llu, in chunks of %llu", r->t->name, g->name,
+          (unsigned long long)r->bytes, (unsigned long long)r->offset, (unsigned long long)chunk);
+  if (g->n_chunks <= c) g->n_chunks = (uint32_t)c + 1;
+  if (g->chunk_used[c] < end) g->chunk_used[c] = end;
+  r->t->chunk = (uint32_t)c;
+  r->t->memory = (gpu_slice){.offset = r->offset % chunk, .bytes = tensor_bytes(r->t)};
+  g->unplanned_bytes += r->bytes;
+}
+
+static void plan_tensors(graph *g, uint32_t align, uint64_t chunk) {
   remove_unread(g);
   uint64_t n = g->n_tensors;
   arena *a = arena_new("memory plan");
@@ -89,31 +117,60 @@ void graph_plan(graph *g, uint32_t align) {
   range **together = ARENA_ARRAY(a, range *, n); // placed ones that live at the same time as the one at hand
   find_ranges(g, align, ranges);
   qsort(ranges, (size_t)n, sizeof *ranges, by_size);
-  g->planned_bytes = g->unplanned_bytes = 0;
+  g->unplanned_bytes = g->n_chunks = 0;
   for (uint64_t i = 0; i < n; i++) {
     range *r = &ranges[i];
     uint64_t n_together = 0;
     for (uint64_t k = 0; k < i; k++)
       if (ranges[k].first <= r->last && r->first <= ranges[k].last) together[n_together++] = &ranges[k];
     qsort(together, (size_t)n_together, sizeof *together, by_offset);
-    for (uint64_t k = 0; k < n_together; k++) {
-      if (r->offset + r->bytes <= together[k]->offset) break; // fits into the gap before it
-      uint64_t end = together[k]->offset + together[k]->bytes;
-      if (r->offset < end) r->offset = end;
-    }
-    r->t->memory = (gpu_slice){.offset = r->offset, .bytes = tensor_bytes(r->t)};
-    if (g->planned_bytes < r->offset + r->bytes) g->planned_bytes = r->offset + r->bytes;
-    g->unplanned_bytes += r->bytes;
+    r->offset = place(r, together, n_together, chunk);
+    note_place(g, r, chunk);
   }
+  g->planned_bytes = 0;
+  for (uint32_t c = 0; c < g->n_chunks; c++) g->planned_bytes += g->chunk_used[c];
   arena_free(a);
 }
 
+void graph_plan(graph *g, uint32_t align) {
+  plan_tensors(g, align, 1ull << 62);
+}
+
+void graph_plan_within(graph *g, const gpu_plan *limits) {
+  const uint32_t align = limits->storage_align;
+  window_plan(g, limits);
+  plan_tensors(g, align, graph_chunk_bytes(limits) / align * align);
+}
+
 void graph_bind(graph *g, gpu_slice slice) {
-  REQUIRE(slice.bytes >= g->planned_bytes, "graph %s: %llu bytes for a plan of %llu", g->name, (unsigned long long)slice.bytes,
-          (unsigned long long)g->planned_bytes);
+  REQUIRE(g->n_chunks <= 1, "graph %s has %u chunks", g->name, g->n_chunks);
+  graph_bind_memory(g, &(graph_memory){.n = 1, .slices = {slice}});
+}
+
+// --- memory of several graphs ------------------------------------------------------------------------------------------
+
+uint64_t graph_chunk_bytes(const gpu_plan *limits) {
+  const uint64_t most = 1ull << 30;
+  return limits->max_chunk_bytes < most ? limits->max_chunk_bytes : most;
+}
+
+void graph_memory_add(graph_memory *m, const graph *g) {
+  for (uint32_t c = 0; c < g->n_chunks; c++)
+    if (m->bytes[c] < g->chunk_used[c]) m->bytes[c] = g->chunk_used[c];
+  if (m->n < g->n_chunks) m->n = g->n_chunks;
+}
+
+bool graph_memory_allocate(graph_memory *m, gpu_heap *heap, err *e) {
+  for (uint32_t c = 0; c < m->n; c++) TRY(heap_alloc(heap, m->bytes[c], &m->slices[c], e));
+  return true;
+}
+
+void graph_bind_memory(graph *g, const graph_memory *m) {
+  for (uint32_t c = 0; c < g->n_chunks; c++)
+    REQUIRE(c < m->n && m->slices[c].bytes >= g->chunk_used[c], "graph %s: chunk %u of its plan has no room", g->name, c);
   for (uint64_t i = 0; i < g->n_tensors; i++) {
     tensor *t = g->tensors[i];
-    t->memory.buffer = slice.buffer;
-    t->memory.offset += slice.offset;
+    t->memory.buffer = m->slices[t->chunk].buffer;
+    t->memory.offset += m->slices[t->chunk].offset;
   }
 }

@@ -3,7 +3,7 @@
 // What each dispatch reads and writes is declared by its shader (reflection). A list holds every access since the last
 // barrier; a barrier is recorded only when the next access conflicts with one of them (read after write, write after
 // read, write after write on overlapping bytes).
-#include "graph/graph.h"
+#include "graph/window.h"
 
 enum { WINDOW_ALIGN = 256 }; // the largest storage-buffer offset alignment that Vulkan allows a device to ask for
 
@@ -16,6 +16,7 @@ typedef struct memory_access {
 struct recorder {
   const graph *g;
   const node *node;
+  const tensor *counts; // the graph's, or those of the window at hand
   gpu_device *device;
   gpu_recording *recording;
   arena *memory;
@@ -30,7 +31,7 @@ const gpu_plan *record_plan(const recorder *r) {
 }
 
 const tensor *record_counts(const recorder *r) {
-  return r->g->counts;
+  return r->counts;
 }
 
 static bool conflicts(const recorder *r, gpu_slice s, bool write) {
@@ -117,11 +118,27 @@ uint32_t record_window_rows(const recorder *r, const tensor *t) {
   return (uint32_t)rows;
 }
 
+static void record_node(recorder *r, const node *n) {
+  const uint32_t window = r->g->n_windows ? window_rows(record_plan(r), n) : 0;
+  r->node = n;
+  r->counts = r->g->counts;
+  if (!window) {
+    n->op->record(r, n);
+    return;
+  }
+  for (uint32_t first = 0; first < window_all_rows(n); first += window) {
+    tensor *counts;
+    r->node = window_node(r->memory, r->g, n, first, window, &counts);
+    r->counts = counts;
+    n->op->record(r, r->node);
+    recording_cut(r->recording);
+  }
+}
+
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
   recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
   for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
-    r.node = g->nodes[i];
-    r.node->op->record(&r, r.node);
+    record_node(&r, g->nodes[i]);
     if (r.failed) err_prefix(e, "graph %s, node %llu (%s)", g->name, (unsigned long long)i, r.node->op->name);
     recording_cut(recording);
   }

@@ -181,16 +181,22 @@ static bool put_whole(const adapter *ad, const weights *w, gpu_device *d, err *e
   return ok;
 }
 
-bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_device *d, gpu_heap *heap, err *e) {
+bool adapter_allocate(const adapter *ad, gpu_heap *heap, err *e) {
+  for (uint32_t i = 0; i < ad->n; i++) {
+    tensor *both[] = {ad->entries[i].a, ad->entries[i].b};
+    for (int k = 0; k < 2; k++)
+      if (!both[k]->needs_grad) TRY(heap_alloc(heap, tensor_bytes(both[k]), &both[k]->memory, e));
+  }
+  return true;
+}
+
+bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_device *d, err *e) {
   arena *a = arena_new("adapter file");
   weights w = {0};
   bool ok = !dir || adapter_open_weights(a, ad, dir, &w, e);
   for (uint32_t i = 0; ok && i < ad->n; i++) {
     tensor *both[] = {ad->entries[i].a, ad->entries[i].b};
-    for (int k = 0; ok && k < 2; k++) {
-      if (!both[k]->memory.buffer) ok = heap_alloc(heap, tensor_bytes(both[k]), &both[k]->memory, e);
-      ok = ok && put_tensor(both[k], dir ? &w : NULL, i, seed, k == 0, d, e);
-    }
+    for (int k = 0; ok && k < 2; k++) ok = put_tensor(both[k], dir ? &w : NULL, i, seed, k == 0, d, e);
   }
   if (ok && dir) ok = put_whole(ad, &w, d, e);
   weights_close(&w);

@@ -40,7 +40,7 @@ typedef struct adapter {
 // Marks what the adapter has whole (modules_to_save), before load_declare. With a tied embedding both names must be there.
 bool adapter_choose_whole(model *m, const adapter_config *config, err *e);
 // Declares A [r, in] and B [out, r] beside every targeted weight of the model and hooks them in (model_param.lora).
-// With `train` they are trained parameters there; else frozen ones, which adapter_upload gives memory.
+// With `train` they are trained parameters there; else frozen ones, which adapter_allocate gives memory.
 bool adapter_declare(arena *a, model *m, const adapter_config *config, params *train, adapter **out, err *e);
 uint64_t adapter_elements(const adapter *ad);  // of all A and B
 double adapter_scale(const adapter_config *c); // alpha / r, or alpha / √r for rsLoRA
@@ -50,9 +50,11 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *config, err 
 // Opens adapter_model.safetensors of a PEFT directory, whose key set and shapes must be exactly the adapter's. Also after a
 // failure: weights_close.
 bool adapter_open_weights(arena *a, const adapter *ad, const char *dir, weights *w, err *e);
-// Allocates frozen tensors (heap; trained ones have memory already) and uploads the values: from a PEFT directory, or
-// with dir NULL fresh: A uniform in ±1/√in, B zero. What it has whole is in place already (load_upload), and is only replaced.
-bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_device *d, gpu_heap *heap, err *e);
+// Gives A and B memory where they are frozen (trained ones have theirs from the parameters).
+bool adapter_allocate(const adapter *ad, gpu_heap *heap, err *e);
+// Uploads the values: from a PEFT directory, or with dir NULL fresh: A uniform in ±1/√in, B zero. What it has whole is in
+// place already (load_upload), and is only replaced.
+bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_device *d, err *e);
 // Writes both files into an existing directory. base_name: for base_model_name_or_path, never an absolute path.
 bool adapter_write(const adapter *ad, const char *dir, const char *base_name, gpu_device *d, err *e);
 

@@ -2,23 +2,27 @@
 
 #include "models/load.h"
 
-enum { PART_ALIGN = 256, CAPACITY_STEP = 64, MOST_GROUPS = 65535 };
+enum { PART_ALIGN = 256, CAPACITY_STEP = 64, MOST_GROUPS = 65535, WINDOW_STEP = 64 };
 
-uint32_t batch_most_tokens(const model *m, const gpu_device *d) {
+static uint64_t smaller(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+uint32_t batch_most_tokens(const model *m, const gpu_plan *limits) {
   const model_config *c = &m->config;
-  uint32_t widest = c->intermediate_size;
-  if (widest < c->n_heads * c->head_dim) widest = c->n_heads * c->head_dim;
-  if (widest < c->hidden_size) widest = c->hidden_size;
-  const uint64_t tokens = device_plan(d)->max_binding_bytes / 4 / widest;
-  return tokens > MOST_GROUPS ? MOST_GROUPS : (uint32_t)tokens;
+  const uint64_t heads = (uint64_t)c->n_heads * c->head_dim, hidden = heads > c->hidden_size ? heads : c->hidden_size;
+  uint64_t tokens = smaller(MOST_GROUPS, limits->max_binding_bytes / 4 / hidden); // attention and norms bind whole rows
+  const uint64_t wide = c->intermediate_size;
+  if (WINDOW_STEP * wide * 4 > limits->max_binding_bytes) tokens = smaller(tokens, limits->max_binding_bytes / 4 / wide);
+  return (uint32_t)smaller(tokens, graph_chunk_bytes(limits) / 4 / wide);
 }
 
 uint64_t batch_round(uint64_t tokens) {
   return (tokens + CAPACITY_STEP - 1) / CAPACITY_STEP * CAPACITY_STEP;
 }
 
-bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t longest, uint32_t *capacity, err *e) {
-  const uint32_t most = batch_most_tokens(m, d);
+bool batch_capacity(const model *m, const gpu_plan *limits, uint64_t want, uint32_t longest, uint32_t *capacity, err *e) {
+  const uint32_t most = batch_most_tokens(m, limits);
   if (longest > most)
     return ERR(e, "an example has %u tokens, but a row holds %u at this model's width on this device: use --max-length %u",
                longest, most, most);
@@ -84,8 +88,9 @@ batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n
   return b;
 }
 
-uint64_t batch_bytes(const batch *b) {
-  return b->bytes + 2 * tensor_bytes(b->in.cos);
+bool batch_allocate(batch *b, gpu_heap *heap, err *e) {
+  return heap_alloc(heap, b->bytes, &b->memory, e) && heap_alloc(heap, tensor_bytes(b->in.cos), &b->in.cos->memory, e) &&
+         heap_alloc(heap, tensor_bytes(b->in.sin), &b->in.sin->memory, e);
 }
 
 static void place(batch *b, const gpu_slice *slots, gpu_slice device) {
@@ -102,9 +107,8 @@ static void place(batch *b, const gpu_slice *slots, gpu_slice device) {
   }
 }
 
-bool batch_allocate(batch *b, const model *m, gpu_device *d, gpu_heap *device, gpu_heap *staging, err *e) {
+bool batch_open(batch *b, const model *m, gpu_device *d, gpu_heap *staging, err *e) {
   gpu_slice slots[BATCH_SLOTS];
-  TRY(heap_alloc(device, b->bytes, &b->memory, e));
   for (int s = 0; s < BATCH_SLOTS; s++) {
     TRY(heap_alloc(staging, b->bytes, &slots[s], e));
     b->upload[s] = recording_new(d, "batch upload");
@@ -112,7 +116,7 @@ bool batch_allocate(batch *b, const model *m, gpu_device *d, gpu_heap *device, g
     TRY(recording_end(b->upload[s], e));
   }
   place(b, slots, b->memory);
-  return load_rotary(m, b->in.cos, b->in.sin, d, device, e);
+  return load_rotary(m, b->in.cos, b->in.sin, d, e);
 }
 
 void batch_free(batch *b) {

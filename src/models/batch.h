@@ -20,19 +20,20 @@ typedef struct batch {
   uint64_t bytes;
 } batch;
 
-// The most tokens that one row may have on a device: a binding holds a whole activation, so that the widest
-// one bounds it; and no dispatch has more than 65,535 groups along an axis, each for a token or more.
-uint32_t batch_most_tokens(const model *m, const gpu_device *d);
+// The most tokens that one row may have on a device: a binding holds a whole activation of the model's width (those of the MLP
+// are bound in windows of rows), an allocation holds the widest one, and no dispatch has more than 65,535 groups along an
+// axis, each for a token or more.
+uint32_t batch_most_tokens(const model *m, const gpu_plan *limits);
 // Up to a whole step of capacities.
 uint64_t batch_round(uint64_t tokens);
 // The capacity for rows of about `want` tokens: at least the longest example, in whole steps where the device has room.
-bool batch_capacity(const model *m, const gpu_device *d, uint64_t want, uint32_t longest, uint32_t *capacity, err *e);
+bool batch_capacity(const model *m, const gpu_plan *limits, uint64_t want, uint32_t longest, uint32_t *capacity, err *e);
 
 // Declares the tensors of a row with the given capacities, and the rotary tables of positions [0, n_positions).
 batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n_positions);
-// Device memory that batch_allocate takes.
-uint64_t batch_bytes(const batch *b);
-bool batch_allocate(batch *b, const model *m, gpu_device *d, gpu_heap *device, gpu_heap *staging, err *e);
+// Gives the tensors their memory on the device; then batch_open makes the host's side and fills the tables.
+bool batch_allocate(batch *b, gpu_heap *heap, err *e);
+bool batch_open(batch *b, const model *m, gpu_device *d, gpu_heap *staging, err *e);
 void batch_free(batch *b); // its recordings; memory goes with the heaps
 // Writes a row into a slot; the caller runs upload[slot] before what reads it.
 void batch_put(batch *b, uint32_t slot, const pack_row *row, uint64_t epoch);

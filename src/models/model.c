@@ -91,13 +91,19 @@ static bool find_sources(model *m, err *e) {
   return true;
 }
 
-static bool list_params(arena *a, model *m, bool random, err *e) {
+// What is wanted of a model's files.
+typedef struct opening {
+  bool tokenizer, weights; // must be there
+  bool shape;              // a plan's: weights that are there count, others need not be
+} opening;
+
+static bool list_params(arena *a, model *m, const opening *o, err *e) {
   m->family->list_params(a, m);
   for (uint32_t i = 0; i < m->n_params; i++) {
     const model_param *p = &m->params[i];
     m->n_parameters += (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
   }
-  return random || find_sources(m, e);
+  return !(o->weights || (o->shape && (m->is_gguf || m->weights.n))) || find_sources(m, e);
 }
 
 static bool check_vocabulary(const model *m, err *e) {
@@ -207,12 +213,20 @@ static bool pick_family_hf(const json *d, model *m, err *e) {
              d->origin, name);
 }
 
+static bool read_stored_type(const json *d, model *m, err *e) {
+  const char *name = "";
+  TRY(json_string_or(d, d->root, "", "torch_dtype", &name, e));
+  TRY(json_string_or(d, d->root, "", "dtype", &name, e)); // transformers 5
+  m->stored = !strcmp(name, "bfloat16") ? DTYPE_BF16 : !strcmp(name, "float16") ? DTYPE_F16 : DTYPE_F32;
+  return json_number_or(d, d->root, "", "pretraining_tokens", &m->config.pretraining_tokens, e);
+}
+
 static bool read_hf_config(arena *a, model *m, err *e) {
   const char *path = path_join(a, m->path, "config.json"), *generation = path_join(a, m->path, "generation_config.json");
   json d;
   TRY(json_read(path, JSON_LIMIT, &d, e));
   bool ok = pick_family_hf(&d, m, e) && m->family->config_from_hf(&d, &m->config, e) && check_config(path, &m->config, e) &&
-            read_token_ids(&d, &m->config, e);
+            read_token_ids(&d, &m->config, e) && read_stored_type(&d, m, e);
   json_free(&d);
   if (!ok || !file_exists(generation)) return ok;
   TRY(json_read(generation, JSON_LIMIT, &d, e));
@@ -221,21 +235,25 @@ static bool read_hf_config(arena *a, model *m, err *e) {
   return ok;
 }
 
-static bool open_hf(arena *a, model *m, bool random, err *e) {
+static bool open_hf(arena *a, model *m, const opening *o, err *e) {
   if (!file_exists(path_join(a, m->path, "config.json")))
     return ERR(e, "%s: expected a model directory with config.json, tokenizer.json and model.safetensors, found no config.json",
                m->path);
   TRY(read_hf_config(a, m, e));
-  TRY(read_tokenizer_files(a, m, e));
-  set_token_texts(m);
-  TRY(check_vocabulary(m, e));
-  if (!random) TRY(safetensors_open_model(a, m->path, &m->weights, e));
-  return list_params(a, m, random, e);
+  if (o->tokenizer) {
+    TRY(read_tokenizer_files(a, m, e));
+    set_token_texts(m);
+    TRY(check_vocabulary(m, e));
+  }
+  if (o->weights) TRY(safetensors_open_model(a, m->path, &m->weights, e));
+  err absent = {0}; // of a plan's: then config.json says the type
+  if (o->shape && !safetensors_open_model(a, m->path, &m->weights, &absent)) m->weights = (weights){0};
+  return list_params(a, m, o, e);
 }
 
 // --- GGUF ----------------------------------------------------------------------------------------------------------------
 
-static bool open_gguf(arena *a, model *m, bool random, err *e) {
+static bool open_gguf(arena *a, model *m, const opening *o, err *e) {
   const char *architecture;
   TRY(gguf_open(a, m->path, &m->gguf, e));
   m->is_gguf = true;
@@ -246,6 +264,7 @@ static bool open_gguf(arena *a, model *m, bool random, err *e) {
     return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
   TRY(m->family->config_from_gguf(a, &m->gguf, &m->config, e));
   TRY(check_config(m->path, &m->config, e));
+  if (!o->tokenizer) return list_params(a, m, o, e);
   TRY(tokenizer_from_gguf(a, &m->gguf, &m->tokenizer, e));
   uint32_t bos = UINT32_MAX, eos = UINT32_MAX, eot = UINT32_MAX;
   TRY(gguf_get_u32_or(&m->gguf, "tokenizer.ggml.bos_token_id", &bos, e));
@@ -258,7 +277,7 @@ static bool open_gguf(arena *a, model *m, bool random, err *e) {
     TRY(gguf_get_string(a, &m->gguf, "tokenizer.chat_template", &m->chat_template, e));
   set_token_texts(m);
   TRY(check_vocabulary(m, e));
-  return list_params(a, m, random, e);
+  return list_params(a, m, o, e);
 }
 
 // --- public --------------------------------------------------------------------------------------------------------------
@@ -276,19 +295,27 @@ static bool no_such_path(const char *path, err *e) {
       path, path, path_name(path));
 }
 
-bool model_open(arena *a, const char *path, bool random, model **out, err *e) {
+static bool open_parts(arena *a, const char *path, const opening *o, model **out, err *e) {
   if (!file_exists(path)) return no_such_path(path, e);
   model *m = ARENA_NEW(a, model);
   m->path = path_trim(a, path); // its last part names the base in adapters
   m->bos_text = m->eos_text = "";
   m->config.bos_id = -1;
-  bool ok = file_is_dir(path) ? open_hf(a, m, random, e) : open_gguf(a, m, random, e);
+  bool ok = file_is_dir(path) ? open_hf(a, m, o, e) : open_gguf(a, m, o, e);
   if (!ok) {
     model_close(m);
     return false;
   }
   *out = m;
   return true;
+}
+
+bool model_open(arena *a, const char *path, bool random, model **out, err *e) {
+  return open_parts(a, path, &(opening){.tokenizer = true, .weights = !random}, out, e);
+}
+
+bool model_open_shape(arena *a, const char *path, bool with_tokenizer, model **out, err *e) {
+  return open_parts(a, path, &(opening){.tokenizer = with_tokenizer, .shape = true}, out, e);
 }
 
 void model_close(model *m) {

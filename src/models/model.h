@@ -27,6 +27,7 @@ typedef struct model_config {
   uint32_t rope_original_positions;
   const float *rope_divisors; // GGUF's form of a scaling: each of the head_dim / 2 frequencies is divided by its own; NULL: none
   bool tie_embeddings;
+  double pretraining_tokens;              // config.json's own word for what the model was pretrained on; 0: it says nothing
   int32_t bos_id, eos_ids[MODEL_MAX_EOS]; // −1 and n_eos 0 where there is none
   uint32_t n_eos;
 } model_config;
@@ -66,6 +67,7 @@ typedef struct model {
   const char *chat_template;       // Jinja source, NULL where the model has none
   const char *bos_text, *eos_text; // the tokens' text, "" where there is none
   bool is_gguf;
+  dtype stored;    // what config.json says of the weights' type, for a plan without the weights; else F32
   gguf gguf;       // where is_gguf
   weights weights; // of a Hugging Face directory
   uint64_t n_parameters;
@@ -74,6 +76,8 @@ typedef struct model {
 // Opens a model for reading: configuration, tokenizer, template, and each parameter's place in the files, with names,
 // types and shapes checked. `random`: weights are not needed; they are initialised by model_init_value.
 bool model_open(arena *a, const char *path, bool random, model **m, err *e);
+// For a plan: weights may be absent, but give their types where they are there, and the tokenizer only where it is asked for.
+bool model_open_shape(arena *a, const char *path, bool with_tokenizer, model **m, err *e);
 void model_close(model *m); // unmaps the files; NULL is fine
 model_param *model_find(const model *m, const char *name);
 bool model_is_eos(const model *m, int32_t id);

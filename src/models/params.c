@@ -18,8 +18,8 @@ tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t 
 
 enum { BLOCK_BYTES = GRAD_BLOCK * 4 };
 
-static params_region *open_region(params *p, uint32_t blocks, uint64_t max_blocks, uint64_t *capacity) {
-  params_region *r = p->n_regions ? &p->regions[p->n_regions - 1] : NULL;
+static params_region *open_region(params *p, uint32_t first, uint32_t blocks, uint64_t max_blocks, uint64_t *capacity) {
+  params_region *r = p->n_regions > first ? &p->regions[p->n_regions - 1] : NULL;
   if (r && r->n_blocks + (uint64_t)blocks <= max_blocks) return r;
   uint64_t room = *capacity;
   arena_grow(p->memory, (void **)&p->regions, &room, p->n_regions + 1, sizeof *p->regions);
@@ -29,47 +29,73 @@ static params_region *open_region(params *p, uint32_t blocks, uint64_t max_block
   return r;
 }
 
-static tensor *region_tensor(params *p, const char *name, const params_region *r) {
-  return tensor_persistent(p->memory, name, DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){r->n_blocks, GRAD_BLOCK});
+static tensor *region_tensor(params *p, const char *name, dtype type, const params_region *r, uint32_t row) {
+  return tensor_persistent(p->memory, name, type, LIVE_ALL, 2, (uint32_t[]){r->n_blocks, row});
 }
 
-void params_layout(params *p, uint64_t max_chunk_bytes) {
-  if (p->n_regions) return;
-  uint64_t capacity = 0;
+static bool has_8bit(const params *p, const trained *t) {
+  return p->moments_8bit && tensor_elements(t->t) >= PARAMS_8BIT_LEAST;
+}
+
+// The tensors of one kind of moments, in regions of their own from `first` on.
+static void lay_out(params *p, bool moments_8bit, uint64_t max_blocks, uint64_t *capacity) {
+  const uint32_t first = p->n_regions;
   for (int decay = 1; decay >= 0; decay--)
     for (uint64_t i = 0; i < p->n; i++) {
       trained *t = &p->items[i];
-      if (t->decay != decay) continue;
-      params_region *r = open_region(p, t->n_blocks, max_chunk_bytes / BLOCK_BYTES, &capacity);
+      if (t->decay != decay || has_8bit(p, t) != moments_8bit) continue;
+      params_region *r = open_region(p, first, t->n_blocks, max_blocks, capacity);
       t->region = p->n_regions - 1;
       t->first_block = r->n_blocks;
       r->n_blocks += t->n_blocks;
       if (decay) r->decay_blocks = r->n_blocks;
       p->n_blocks += t->n_blocks;
     }
-  for (uint32_t i = 0; i < p->n_regions; i++) {
+  const dtype moments = moments_8bit ? DTYPE_I32 : DTYPE_F32;
+  const uint32_t row = moments_8bit ? GRAD_BLOCK / 4 : GRAD_BLOCK;
+  for (uint32_t i = first; i < p->n_regions; i++) {
     params_region *r = &p->regions[i];
-    r->weight = region_tensor(p, "weights", r);
-    r->grad = region_tensor(p, "gradients", r);
-    r->m = region_tensor(p, "first moments", r);
-    r->v = region_tensor(p, "second moments", r);
+    r->weight = region_tensor(p, "weights", DTYPE_F32, r, GRAD_BLOCK);
+    r->grad = region_tensor(p, "gradients", DTYPE_F32, r, GRAD_BLOCK);
+    r->m = region_tensor(p, "first moments", moments, r, row);
+    r->v = region_tensor(p, "second moments", moments, r, row);
+    if (moments_8bit) r->scales = region_tensor(p, "scales of moments", DTYPE_F32, r, 8);
   }
 }
 
-uint64_t params_bytes(const params *p, bool with_optimizer) {
-  return (uint64_t)p->n_blocks * BLOCK_BYTES * (with_optimizer ? 4 : 1);
+void params_layout(params *p, uint64_t max_chunk_bytes) {
+  if (p->n_regions) return;
+  uint64_t capacity = 0;
+  for (int moments_8bit = p->moments_8bit; moments_8bit >= 0; moments_8bit--)
+    lay_out(p, moments_8bit, max_chunk_bytes / BLOCK_BYTES, &capacity);
+}
+
+void params_bytes(const params *p, uint64_t *weights, uint64_t *gradients, uint64_t *optimizer) {
+  *weights = *gradients = *optimizer = 0;
+  for (uint32_t i = 0; i < p->n_regions; i++) {
+    const params_region *r = &p->regions[i];
+    *weights += tensor_bytes(r->weight);
+    *gradients += tensor_bytes(r->grad);
+    *optimizer += tensor_bytes(r->m) + tensor_bytes(r->v) + (r->scales ? tensor_bytes(r->scales) : 0);
+  }
 }
 
 gpu_slice params_slice(const trained *t, const tensor *of_region) {
   return gpu_sub(of_region->memory, (uint64_t)t->first_block * BLOCK_BYTES, tensor_bytes(t->t));
 }
 
+gpu_slice params_blocks(const trained *t, const tensor *of_region) {
+  const uint64_t row = tensor_bytes(of_region) / tensor_rows(of_region);
+  return gpu_sub(of_region->memory, t->first_block * row, t->n_blocks * row);
+}
+
 bool params_allocate(params *p, gpu_heap *heap, bool with_optimizer, err *e) {
-  for (uint32_t i = 0; i < p->n_regions; i++) {
-    params_region *r = &p->regions[i];
-    tensor *all[] = {r->weight, r->grad, r->m, r->v};
-    for (int k = 0; k < (with_optimizer ? 4 : 1); k++) TRY(heap_alloc(heap, tensor_bytes(all[k]), &all[k]->memory, e));
-  }
+  for (int k = 0; k < (with_optimizer ? 5 : 1); k++) // kind by kind
+    for (uint32_t i = 0; i < p->n_regions; i++) {
+      params_region *r = &p->regions[i];
+      tensor *all[] = {r->weight, r->grad, r->m, r->v, r->scales};
+      if (all[k]) TRY(heap_alloc(heap, tensor_bytes(all[k]), &all[k]->memory, e));
+    }
   for (uint64_t i = 0; i < p->n; i++) {
     trained *t = &p->items[i];
     const params_region *r = &p->regions[t->region];

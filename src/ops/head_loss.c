@@ -8,7 +8,7 @@
 #include "ops/matmul.h"
 #include "ops/op.h"
 
-enum { CHUNK_IDS = 2048 };
+enum { CHUNK_IDS = 2048, CHUNK_ELEMENTS = 1 << 22, LEAST_IDS = 128 }; // of logits: 16 MiB, where rows are not very long
 
 typedef struct chunk {
   uint32_t first, n; // ids
@@ -25,8 +25,8 @@ static uint32_t chunk_ids(const recorder *r, const tensor *h, const tensor *w, c
   if (grad_sum) n = at_most(n, record_window_rows(r, grad_sum));
   n = at_most(n, record_plan(r)->max_binding_bytes / (sizeof(float) * rows));
   if (n >= ids) return ids;
-  REQUIRE(n >= 128, "logits of %u rows and 128 ids do not fit into a binding", rows);
-  return n / 128 * 128; // where a window may start
+  REQUIRE(n >= LEAST_IDS, "logits of %u rows and %d ids do not fit into a binding", rows, LEAST_IDS);
+  return n / LEAST_IDS * LEAST_IDS; // where a window may start
 }
 
 // logits [T, chunk] = h W[chunk]ᵀ
@@ -92,9 +92,10 @@ static const op_desc head_loss_bwd_op = {.name = "head_loss_bwd", .updates = 1 <
 
 // One chunk of logits, as a flat tensor: a device whose bindings are small uses only a part of it.
 static tensor *logits_scratch(graph *g, const tensor *h, const tensor *w) {
+  const uint32_t few = CHUNK_ELEMENTS / tensor_rows(h) / LEAST_IDS * LEAST_IDS, ids = at_most(tensor_rows(w), CHUNK_IDS);
+  const uint32_t fit = few > LEAST_IDS ? few : LEAST_IDS;
   uint64_t elements;
-  REQUIRE(size_mul(tensor_rows(h), at_most(tensor_rows(w), CHUNK_IDS), &elements) && elements <= UINT32_MAX, "logits of %s",
-          h->name);
+  REQUIRE(size_mul(tensor_rows(h), ids < fit ? ids : fit, &elements) && elements <= UINT32_MAX, "logits of %s", h->name);
   return graph_tensor(g, "logits", DTYPE_F32, LIVE_ALL, 1, &(uint32_t){(uint32_t)elements});
 }
 

@@ -66,7 +66,7 @@ static void linear_dx_record(recorder *r, const node *n) {
   if (n->n_in > 2) record_nn(r, n->in[2], n->in[3], n->out[0], 1, true);
 }
 
-static const op_desc linear_dx_op = {.name = "linear_dx", .record = linear_dx_record};
+static const op_desc linear_dx_op = {.name = "linear_dx", .rows_in = 5, .rows_out = 1, .record = linear_dx_record};
 
 // in: dy, x, dW (updated): dW += scale · dyᵀ x over the live tokens
 static void linear_dw_record(recorder *r, const node *n) {
@@ -89,7 +89,7 @@ static void linear_dw_record(recorder *r, const node *n) {
   }
 }
 
-static const op_desc linear_dw_op = {.name = "linear_dw", .updates = 1 << 2, .record = linear_dw_record};
+static const op_desc linear_dw_op = {.name = "linear_dw", .rows_in = 3, .updates = 1 << 2, .record = linear_dw_record};
 
 static tensor *append_dx(graph *g, const char *name, tensor *const *in, uint32_t n_in, const tensor *like, float scale) {
   tensor *dx = graph_tensor_like(g, name, like);
@@ -131,7 +131,7 @@ static void linear_record(recorder *r, const node *n) {
   record_nt(r, u, n->in[IN_B], y, scale_of(n), true);
 }
 
-const op_desc linear_op = {.name = "linear", .grad = linear_grad, .record = linear_record};
+const op_desc linear_op = {.name = "linear", .rows_in = 5, .rows_out = 3, .grad = linear_grad, .record = linear_record};
 
 tensor *op_linear(graph *g, tensor *x, tensor *weight, const lora_term *lora) {
   const uint32_t rows = tensor_rows(x), depth = tensor_row_size(x), cols = tensor_rows(weight);

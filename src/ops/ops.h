@@ -90,4 +90,11 @@ void op_grad_norm(graph *g, tensor *const *grads, uint32_t n, tensor *squares, t
 void op_adamw(graph *g, tensor *weight, tensor *grad, tensor *m, tensor *v, uint32_t first_block, uint32_t n_blocks, bool decay,
               tensor *hyper, tensor *state);
 
+// The same with moments of 8 bits: m and v i32 [blocks, 256], scales [blocks, 8]; zeros are moments of 0. codes: f32
+// [ADAMW_8BIT_CODES], the values of adamw_8bit_codes.
+enum { ADAMW_8BIT_CODES = 512 };
+void adamw_8bit_codes(float codes[ADAMW_8BIT_CODES]);
+void op_adamw_8bit(graph *g, tensor *weight, tensor *grad, tensor *m, tensor *v, tensor *scales, tensor *codes,
+                   uint32_t first_block, uint32_t n_blocks, bool decay, tensor *hyper, tensor *state);
+
 #endif

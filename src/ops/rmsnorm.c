@@ -35,7 +35,7 @@ static void rmsnorm_bwd_record(recorder *r, const node *n) {
   record_rows(r, "rmsnorm_bwd", &p, w->type, binds, 6);
 }
 
-static const op_desc rmsnorm_bwd_op = {.name = "rmsnorm_bwd", .record = rmsnorm_bwd_record};
+static const op_desc rmsnorm_bwd_op = {.name = "rmsnorm_bwd", .rows_in = 13, .rows_out = 1, .record = rmsnorm_bwd_record};
 
 // in: x, rstd, dy, the weight's grad_sum (updated); out: partial [chunks, D]
 static void rmsnorm_dw_record(recorder *r, const node *n) {
@@ -75,7 +75,7 @@ static void rmsnorm_record(recorder *r, const node *n) {
   record_rows(r, "rmsnorm_fwd", &p, w->type, binds, 5);
 }
 
-const op_desc rmsnorm_op = {.name = "rmsnorm", .grad = rmsnorm_grad, .record = rmsnorm_record};
+const op_desc rmsnorm_op = {.name = "rmsnorm", .rows_in = 1, .rows_out = 3, .grad = rmsnorm_grad, .record = rmsnorm_record};
 
 tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps) {
   REQUIRE(tensor_row_size(x) == tensor_elements(weight), "rmsnorm of %s with %s", x->name, weight->name);

@@ -14,7 +14,7 @@ static void turn_record(recorder *r, const node *n) {
   record_elements(r, "rotary_turn", binds, 6, &p, sizeof p, tensor_elements(x) / 2, 1);
 }
 
-static const op_desc rotary_bwd_op = {.name = "rotary_bwd", .record = turn_record};
+static const op_desc rotary_bwd_op = {.name = "rotary_bwd", .rows_in = 3, .rows_out = 1, .record = turn_record};
 
 static void rotary_grad(struct backward *b, const node *n) {
   struct rotary_params p = *(const struct rotary_params *)n->params;
@@ -24,7 +24,7 @@ static void rotary_grad(struct backward *b, const node *n) {
   grad_in(b, n, 0, dx);
 }
 
-const op_desc rotary_op = {.name = "rotary", .grad = rotary_grad, .record = turn_record};
+const op_desc rotary_op = {.name = "rotary", .rows_in = 3, .rows_out = 1, .grad = rotary_grad, .record = turn_record};
 
 tensor *op_rotary(graph *g, tensor *x, tensor *positions, tensor *cos, tensor *sin, uint32_t n_heads, uint32_t head_dim) {
   const struct rotary_params p = {.n_heads = n_heads, .head_dim = head_dim, .rotary_dim = 2 * tensor_row_size(cos), .sign = 1};

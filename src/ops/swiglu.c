@@ -14,7 +14,7 @@ static void swiglu_bwd_record(recorder *r, const node *n) {
   record_elements(r, "swiglu_bwd", binds, 6, &p, sizeof p, tensor_elements(gate), 1);
 }
 
-static const op_desc swiglu_bwd_op = {.name = "swiglu_bwd", .record = swiglu_bwd_record};
+static const op_desc swiglu_bwd_op = {.name = "swiglu_bwd", .rows_in = 7, .rows_out = 3, .record = swiglu_bwd_record};
 
 static void swiglu_grad(struct backward *b, const node *n) {
   graph *g = grad_graph(b);
@@ -32,7 +32,7 @@ static void swiglu_record(recorder *r, const node *n) {
   record_elements(r, "swiglu_fwd", binds, 4, &p, sizeof p, tensor_elements(y), 1);
 }
 
-const op_desc swiglu_op = {.name = "swiglu", .grad = swiglu_grad, .record = swiglu_record};
+const op_desc swiglu_op = {.name = "swiglu", .rows_in = 3, .rows_out = 1, .grad = swiglu_grad, .record = swiglu_record};
 
 tensor *op_swiglu(graph *g, tensor *gate, tensor *up) {
   REQUIRE(tensor_elements(gate) == tensor_elements(up) && gate->live == up->live, "swiglu of %s and %s", gate->name, up->name);

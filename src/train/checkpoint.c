@@ -16,35 +16,74 @@
 #include "io/weights.h"
 
 static const char *const files[] = {"state.json", "state.safetensors"};
-enum { N_FILES = 2, VERSION = 1, JSON_LIMIT = 1 << 16 };
+enum { N_FILES = 2, VERSION = 2, JSON_LIMIT = 1 << 16 };
 
 // --- tensors -----------------------------------------------------------------------------------------------------------
 
-enum { N_PARTS = 3 };
-static const char *const part_names[N_PARTS] = {"weight", "m", "v"};
+// What is kept of one trained tensor: its weight and moments, in f32 as it is shaped, or the moments' codes and scales by
+// block.
+typedef struct part {
+  const char *suffix;
+  dtype type;
+  uint32_t n_dims, shape[2];
+  const trained *t;
+  const tensor *of_region;
+  bool by_block;
+} part;
 
-static gpu_slice part_slice(const params *p, const trained *t, int part) {
+enum { MOST_PARTS = 4 };
+
+static part whole(const trained *t, const char *suffix, const tensor *of_region) {
+  return (part){suffix, DTYPE_F32, t->t->n_dims, {t->t->shape[0], t->t->shape[1]}, t, of_region, false};
+}
+
+static part blocks(const trained *t, const char *suffix, const tensor *of_region) {
+  return (part){suffix, of_region->type, 2, {t->n_blocks, of_region->shape[1]}, t, of_region, true};
+}
+
+static gpu_slice memory_of(const part *x) {
+  return x->by_block ? params_blocks(x->t, x->of_region) : params_slice(x->t, x->of_region);
+}
+
+static uint32_t list_parts(const params *p, const trained *t, part out[MOST_PARTS]) {
   const params_region *r = &p->regions[t->region];
-  const tensor *all[N_PARTS] = {r->weight, r->m, r->v};
-  return params_slice(t, all[part]);
+  out[0] = whole(t, "weight", r->weight);
+  if (!r->scales) {
+    out[1] = whole(t, "m", r->m);
+    out[2] = whole(t, "v", r->v);
+    return 3;
+  }
+  out[1] = blocks(t, "m_codes", r->m);
+  out[2] = blocks(t, "v_codes", r->v);
+  out[3] = blocks(t, "scales", r->scales);
+  return 4;
+}
+
+static uint64_t list_all(arena *a, const params *p, part **parts, safetensors_tensor **rows) {
+  uint64_t n = 0;
+  *parts = ARENA_ARRAY(a, part, p->n * MOST_PARTS);
+  *rows = ARENA_ARRAY(a, safetensors_tensor, p->n * MOST_PARTS);
+  for (uint64_t i = 0; i < p->n; i++) {
+    const uint32_t of_tensor = list_parts(p, &p->items[i], *parts + n);
+    for (uint32_t k = 0; k < of_tensor; k++, n++) {
+      const part *x = *parts + n;
+      (*rows)[n] = (safetensors_tensor){
+          arena_printf(a, "%s.%s", p->items[i].name, x->suffix), x->type, x->n_dims, {x->shape[0], x->shape[1]}};
+    }
+  }
+  return n;
 }
 
 static bool write_tensors(const char *path, const params *p, gpu_device *d, err *e) {
   arena *a = arena_new("checkpoint");
-  const uint64_t n = p->n * N_PARTS;
-  safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, n);
-  for (uint64_t i = 0; i < n; i++) {
-    const tensor *t = p->items[i / N_PARTS].t;
-    rows[i] = (safetensors_tensor){arena_printf(a, "%s.%s", p->items[i / N_PARTS].name, part_names[i % N_PARTS]),
-                                   DTYPE_F32,
-                                   t->n_dims,
-                                   {t->shape[0], t->n_dims > 1 ? t->shape[1] : 0}};
-  }
+  part *parts;
+  safetensors_tensor *rows;
+  const uint64_t n = list_all(a, p, &parts, &rows);
   safetensors_writer w;
   bool ok = safetensors_create(path, rows, n, NULL, 0, &w, e);
   const bool open = ok;
   for (uint64_t i = 0; ok && i < n; i++) {
-    const gpu_slice s = part_slice(p, &p->items[i / N_PARTS], (int)(i % N_PARTS));
+    const gpu_slice s = memory_of(&parts[i]);
     arena *scratch = arena_new("checkpoint tensor");
     void *values = arena_alloc(scratch, s.bytes);
     ok = gpu_download(d, s, values, s.bytes, e) && safetensors_write(&w, values, s.bytes, e);
@@ -56,30 +95,27 @@ static bool write_tensors(const char *path, const params *p, gpu_device *d, err 
   return ok;
 }
 
-static bool load_tensor(const weights *w, const trained *t, int part, gpu_slice to, gpu_device *d, err *e) {
-  arena *a = arena_new("tensor name");
-  const char *name = arena_printf(a, "%s.%s", t->name, part_names[part]);
+static bool load_tensor(const weights *w, const char *name, const part *to, gpu_device *d, err *e) {
   const weight *x = weights_find(w, name);
-  bool ok = true;
-  if (!x) ok = ERR(e, "tensor %s: expected in the checkpoint, found none of that name", name);
-  else if (x->type != DTYPE_F32 || x->bytes != to.bytes)
-    ok = ERR(e, "tensor %s: expected %llu bytes of f32, found %llu of %s", name, (unsigned long long)to.bytes,
-             (unsigned long long)x->bytes, dtype_get(x->type)->name);
-  ok = ok && gpu_upload(d, to, x->data, x->bytes, e);
-  arena_free(a);
-  return ok;
+  const gpu_slice memory = memory_of(to);
+  if (!x) return ERR(e, "tensor %s: expected in the checkpoint, found none of that name", name);
+  if (x->type != to->type || x->bytes != memory.bytes)
+    return ERR(e, "tensor %s: expected %llu bytes of %s, found %llu of %s", name, (unsigned long long)memory.bytes,
+               dtype_get(to->type)->name, (unsigned long long)x->bytes, dtype_get(x->type)->name);
+  return gpu_upload(d, memory, x->data, x->bytes, e);
 }
 
 bool checkpoint_load(const char *path, const params *p, gpu_device *d, err *e) {
   arena *a = arena_new("checkpoint");
+  part *parts;
+  safetensors_tensor *rows;
+  const uint64_t n = list_all(a, p, &parts, &rows);
   weights w = {0};
   bool ok = safetensors_open(a, path_join(a, path, "state.safetensors"), &w, e);
-  if (ok && w.n != p->n * N_PARTS)
-    ok = ERR(e, "expected %llu tensors, found %llu: the run was trained with other options", (unsigned long long)(p->n * N_PARTS),
+  if (ok && w.n != n)
+    ok = ERR(e, "expected %llu tensors, found %llu: the run was trained with other options", (unsigned long long)n,
              (unsigned long long)w.n);
-  for (uint64_t i = 0; ok && i < p->n; i++)
-    for (int part = 0; ok && part < N_PARTS; part++)
-      ok = load_tensor(&w, &p->items[i], part, part_slice(p, &p->items[i], part), d, e);
+  for (uint64_t i = 0; ok && i < n; i++) ok = load_tensor(&w, rows[i].name, &parts[i], d, e);
   if (!ok) err_prefix(e, "%s", path);
   weights_close(&w);
   arena_free(a);
@@ -125,7 +161,8 @@ static bool write_counters(const char *path, const checkpoint_state *s, err *e) 
   cJSON_AddNumberToObject(o, "epoch", (double)s->loader.epoch);
   cJSON_AddNumberToObject(o, "next_example", (double)s->loader.next);
   cJSON_AddNumberToObject(o, "micro_batch_tokens", s->capacity);
-  cJSON_AddBoolToObject(o, "gradient_checkpointing", s->recompute);
+  cJSON_AddNumberToObject(o, "checkpointing_layers", s->recomputed_layers);
+  cJSON_AddNumberToObject(o, "checkpointing_group", s->recomputed_group);
   add_word(o, "data_hash", s->data_hash);
   add_word(o, "seed", s->seed);
   add_word(o, "base_hash", s->base_hash);
@@ -158,7 +195,8 @@ static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e
        json_u32(&d, d.root, "", "bad_in_a_row", &s->bad_in_a_row, e) && read_u64(&d, "bad_steps", &s->bad_steps, e) &&
        read_u64(&d, "epoch", &s->loader.epoch, e) && read_u64(&d, "next_example", &s->loader.next, e) &&
        json_u32(&d, d.root, "", "micro_batch_tokens", &s->capacity, e) &&
-       json_bool(&d, d.root, "", "gradient_checkpointing", &s->recompute, e) && read_word(&d, "data_hash", &s->data_hash, e) &&
+       json_u32(&d, d.root, "", "checkpointing_layers", &s->recomputed_layers, e) &&
+       json_u32(&d, d.root, "", "checkpointing_group", &s->recomputed_group, e) && read_word(&d, "data_hash", &s->data_hash, e) &&
        read_word(&d, "seed", &s->seed, e) && read_word(&d, "base_hash", &s->base_hash, e) &&
        json_string(&d, d.root, "", "device", &device, e) && read_word(&d, "last_loss_bits", &bits, e);
   memcpy(&s->last_loss, &bits, sizeof bits);

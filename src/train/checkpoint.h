@@ -17,8 +17,8 @@ typedef struct checkpoint_state {
   loader_state loader;
   uint64_t data_hash; // dataset_hash of the training data
   uint64_t seed;
-  uint32_t capacity; // tokens of a packed row: another would group sums otherwise
-  bool recompute;    // gradient checkpointing
+  uint32_t capacity;                            // tokens of a packed row: another would group sums otherwise
+  uint32_t recomputed_layers, recomputed_group; // gradient checkpointing (graph_recompute)
   double last_loss;
   uint64_t base_hash; // model_fingerprint of what the run began with
   const char *device; // name, driver and paths taken: another one may give other bits

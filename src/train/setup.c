@@ -55,152 +55,232 @@ static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *
   return from ? err_prefix(e, "%s", from) : false;
 }
 
-static bool declare(arena *a, setup *s, const vkift_train_options *o, err *e) {
+static bool declare(arena *a, setup *s, const gpu_plan *limits, const vkift_train_options *o, err *e) {
   const bool full = o->method == VKIFT_FULL;
   adapter_config c;
+  for (uint32_t i = 0; i < s->model->n_params; i++) s->model->params[i].lora = NULL, s->model->params[i].whole = false;
   TRY(full || choose_adapter(a, s, o, &c, e));
   params_init(&s->params, a);
+  s->params.moments_8bit = o->optim == VKIFT_ADAMW_8BIT;
   load_declare(a, s->model, &s->params, full, loaded_type(o->weight_dtype));
   if (!full && !adapter_declare(a, s->model, &c, &s->params, &s->adapter, e))
     return adapter_start(o) ? err_prefix(e, "%s", adapter_start(o)) : false;
-  params_layout(&s->params, device_plan(s->device)->max_chunk_bytes);
+  params_layout(&s->params, limits->max_chunk_bytes);
   return true;
 }
 
 // --- memory --------------------------------------------------------------------------------------------------------------
 
-typedef struct need {
-  uint64_t frozen, trained, activations, rest;
-} need;
-
-static uint64_t need_total(const need *n) {
-  return n->frozen + n->trained + n->activations + n->rest;
+uint64_t setup_need_total(const setup_need *n) {
+  return n->frozen + n->weights + n->gradients + n->optimizer + n->activations + n->rest;
 }
 
-static uint64_t activation_bytes(const setup *s) {
-  const uint64_t train = step_activation_bytes(s->step), eval = s->score->graph->planned_bytes;
-  return train > eval ? train : eval;
+uint64_t setup_share(uint64_t bytes) {
+  return bytes / 10 * 9;
 }
 
-static void build(arena *a, setup *s, const corpus *c, const vkift_train_options *o) {
-  const uint32_t align = device_plan(s->device)->storage_align;
+setup_target setup_target_of(const gpu_device *d) {
+  const gpu_snapshot *s = device_snapshot(d);
+  return (setup_target){s->name, device_plan(d),
+                        setup_share(s->device_budget_bytes ? s->device_budget_bytes : s->device_heap_bytes)};
+}
+
+static void build(arena *a, setup *s, const setup_target *target, const setup_rows *rows, const vkift_train_options *o) {
   const pack_limits limits = {.tokens = s->choice.capacity};
   const step_options options = {.recompute = s->choice.recompute,
                                 .lora_dropout = s->adapter ? (float)s->adapter->config.dropout : 0,
                                 .seed = (uint64_t)o->seed};
-  s->batch = batch_new(a, s->model, &limits, c->longest);
-  s->step = step_new(a, s->model, s->batch, &s->params, &options, align);
-  s->score = score_new(a, s->model, s->batch, align);
+  const uint32_t longest = rows->max_length > rows->longest ? rows->max_length : rows->longest;
+  s->batch = batch_new(a, s->model, &limits, longest < limits.tokens ? longest : limits.tokens);
+  s->step = step_new(a, s->model, s->batch, &s->params, &options, target->limits);
+  s->score = score_new(a, s->model, s->batch, target->limits);
+  s->activations = (graph_memory){0};
+  graph_memory_add(&s->activations, s->step->micro);
+  graph_memory_add(&s->activations, s->step->update);
+  graph_memory_add(&s->activations, s->score->graph);
 }
 
-static need measure(const setup *s) {
-  return (need){.frozen = load_frozen_bytes(s->model),
-                .trained = params_bytes(&s->params, true),
-                .activations = activation_bytes(s),
-                .rest = batch_bytes(s->batch) + step_state_bytes(s->step)};
+// Every piece of device memory that the run has, asked of a heap that counts or of the device's: the one list of them.
+static bool allocate(setup *s, gpu_heap *heap, setup_need *n, err *e) {
+  *n = (setup_need){0};
+  TRY(params_allocate(&s->params, heap, true, e));
+  uint64_t before = heap_used(heap);
+  params_bytes(&s->params, &n->weights, &n->gradients, &n->optimizer);
+  n->optimizer = before - n->weights - n->gradients; // with what rounds scales up
+  TRY(load_allocate(s->model, heap, e));
+  n->frozen = heap_used(heap) - before;
+  TRY(batch_allocate(s->batch, heap, e) && step_allocate(s->step, heap, e));
+  before = heap_used(heap);
+  TRY(graph_memory_allocate(&s->activations, heap, e));
+  n->activations = heap_used(heap) - before;
+  n->rest = heap_used(heap) - n->weights - n->gradients - n->optimizer - n->frozen - n->activations;
+  return true;
 }
 
-// What the device may give to this run; a reserve stays for the driver and the screen. 0: not known.
-static uint64_t budget(const gpu_device *d) {
-  const gpu_snapshot *s = device_snapshot(d);
-  const uint64_t bytes = s->device_budget_bytes ? s->device_budget_bytes : s->device_heap_bytes;
-  return bytes / 10 * 9;
+// Builds the graphs of s->choice and counts what they take.
+static bool count(arena *a, setup *s, const setup_target *target, const setup_rows *rows, const vkift_train_options *o, err *e) {
+  build(a, s, target, rows, o);
+  heap_free(s->counted);
+  s->counted = heap_new_counting(target->limits, target->name);
+  return allocate(s, s->counted, &s->need, e);
 }
+
+// --- the choice of rows and checkpointing ----------------------------------------------------------------------------------
 
 uint64_t setup_wanted_tokens(const corpus *c, const vkift_train_options *o) {
   const uint64_t step_tokens = (c->train.n_tokens * (uint64_t)o->batch_size / c->train.n) * 5 / 4;
   return step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY;
 }
 
-// As asked; else one row for a whole step where that is within DEFAULT_CAPACITY.
-static bool first_capacity(const setup *s, const corpus *c, const vkift_train_options *o, uint32_t *out, err *e) {
-  if (o->micro_batch_tokens) {
-    const uint32_t most = batch_most_tokens(s->model, s->device);
-    if (o->micro_batch_tokens < c->longest)
-      return ERR(e, "--micro-batch-tokens: expected at least %u (the longest example), found %lld", c->longest,
-                 (long long)o->micro_batch_tokens);
-    if (o->micro_batch_tokens > most)
-      return ERR(e, "--micro-batch-tokens: expected at most %u on this device, found %lld", most,
-                 (long long)o->micro_batch_tokens);
-    *out = (uint32_t)o->micro_batch_tokens;
-    return true;
-  }
-  return batch_capacity(s->model, s->device, setup_wanted_tokens(c, o), c->longest, out, e);
+setup_rows setup_rows_of(const corpus *c, const vkift_train_options *o) {
+  return (setup_rows){.longest = c->longest, .max_length = c->max_length, .wanted = setup_wanted_tokens(c, o)};
 }
 
-static bool does_not_fit(const setup *s, const need *n, uint64_t bytes, err *e) {
+// As asked; else one row for a whole step where that is within DEFAULT_CAPACITY.
+static bool first_capacity(const setup *s, const setup_target *target, const setup_rows *rows, const vkift_train_options *o,
+                           uint32_t *out, err *e) {
+  if (!o->micro_batch_tokens) return batch_capacity(s->model, target->limits, rows->wanted, rows->longest, out, e);
+  const uint32_t most = batch_most_tokens(s->model, target->limits);
+  if (o->micro_batch_tokens < rows->longest)
+    return ERR(e, "--micro-batch-tokens: expected at least %u (the longest example), found %lld", rows->longest,
+               (long long)o->micro_batch_tokens);
+  if (o->micro_batch_tokens > most)
+    return ERR(e, "--micro-batch-tokens: expected at most %u on this device, found %lld", most, (long long)o->micro_batch_tokens);
+  *out = (uint32_t)o->micro_batch_tokens;
+  return true;
+}
+
+static bool does_not_fit(setup *s, const setup_target *target, err *e) {
+  const setup_need *n = &s->need;
+  s->too_large = true;
   return ERR(
       e,
       "%s: the run needs %.0f MiB of device memory (frozen weights %.0f, trained weights with gradients and optimizer %.0f, "
       "activations %.0f, rest %.0f) and %.0f are to be had, with rows of %u tokens%s. Smaller: --max-length, --method lora, "
-      "--lora-r, --weight-dtype f16",
-      device_snapshot(s->device)->name, (double)need_total(n) / MIB, (double)n->frozen / MIB, (double)n->trained / MIB,
-      (double)n->activations / MIB, (double)n->rest / MIB, (double)bytes / MIB, s->choice.capacity,
-      s->choice.recompute ? " and gradient checkpointing" : "");
+      "--lora-r, --weight-dtype f16; `vkift plan` says what each brings",
+      target->name, (double)setup_need_total(n) / MIB, (double)n->frozen / MIB,
+      (double)(n->weights + n->gradients + n->optimizer) / MIB, (double)n->activations / MIB, (double)n->rest / MIB,
+      (double)target->budget / MIB, s->choice.capacity, s->choice.recompute.segments ? " and gradient checkpointing" : "");
+}
+
+typedef struct sizing { // what the functions below hand on
+  arena *a;
+  setup *s;
+  const setup_target *target;
+  const setup_rows *rows;
+  const vkift_train_options *o;
+} sizing;
+
+static bool try_recompute(const sizing *z, uint32_t segments, uint32_t group, bool *fits, err *e) {
+  z->s->choice.recompute = (graph_recompute){segments, group};
+  TRY(count(z->a, z->s, z->target, z->rows, z->o, e));
+  *fits = !z->target->budget || setup_need_total(&z->s->need) <= z->target->budget;
+  return true;
+}
+
+// The fewest layers whose activations have to be computed again, where none is too few and all are enough: each costs time.
+static bool fewest_layers(const sizing *z, uint32_t layers, bool *fits, err *e) {
+  uint32_t too_few = 0, enough = layers;
+  while (enough - too_few > 1) {
+    const uint32_t middle = too_few + (enough - too_few) / 2;
+    TRY(try_recompute(z, middle, 0, fits, e));
+    if (*fits) enough = middle;
+    else too_few = middle;
+  }
+  return try_recompute(z, enough, 0, fits, e);
+}
+
+// Checkpointing as asked, else the fastest that fits these rows: nothing again, some layers, all, all in groups.
+static bool choose_recompute(const sizing *z, bool *fits, err *e) {
+  const vkift_train_options *o = z->o;
+  const uint32_t layers = z->s->model->config.n_layers;
+  const bool chosen = o->gradient_checkpointing == VKIFT_AUTO && !o->checkpointing_layers;
+  if (o->gradient_checkpointing == VKIFT_OFF) return try_recompute(z, 0, 0, fits, e);
+  if (chosen) {
+    TRY(try_recompute(z, 0, 0, fits, e));
+    if (*fits) return true;
+  }
+  uint32_t all = layers;
+  if (o->checkpointing_layers && o->checkpointing_layers < layers) all = (uint32_t)o->checkpointing_layers;
+  TRY(try_recompute(z, all, (uint32_t)o->checkpointing_group, fits, e));
+  if (*fits) return !chosen || o->checkpointing_group || fewest_layers(z, layers, fits, e);
+  if (o->checkpointing_group) return true;
+  uint32_t root = 2; // groups of √layers keep the fewest inputs: one for each group, and those of one group
+  while (root * root < all) root++;
+  return try_recompute(z, all, root, fits, e);
 }
 
 // Tries, in this order: as asked; with checkpointing; with shorter rows.
-static bool choose_rows(arena *a, setup *s, const corpus *c, const vkift_train_options *o, need *n, err *e) {
-  const uint64_t bytes = budget(s->device);
-  TRY(first_capacity(s, c, o, &s->choice.capacity, e));
-  s->choice.recompute = o->gradient_checkpointing == VKIFT_ON;
+static bool choose_shape(const sizing *z, err *e) {
+  setup *s = z->s;
+  TRY(first_capacity(s, z->target, z->rows, z->o, &s->choice.capacity, e));
   for (;;) {
-    build(a, s, c, o);
-    *n = measure(s);
-    if (!bytes || need_total(n) <= bytes) return true;
+    bool fits;
     uint32_t half;
-    TRY(batch_capacity(s->model, s->device, s->choice.capacity / 2, c->longest, &half, e));
-    if (!s->choice.recompute && o->gradient_checkpointing == VKIFT_AUTO) s->choice.recompute = true;
-    else if (!o->micro_batch_tokens && half < s->choice.capacity) s->choice.capacity = half;
-    else return does_not_fit(s, n, bytes, e);
+    TRY(choose_recompute(z, &fits, e));
+    if (fits) return true;
+    TRY(batch_capacity(s->model, z->target->limits, s->choice.capacity / 2, z->rows->longest, &half, e));
+    if (z->o->micro_batch_tokens || half >= s->choice.capacity) return does_not_fit(s, z->target, e);
+    s->choice.capacity = half;
   }
 }
 
-static void describe(const setup *s, const need *n, text *note) {
-  text_printf(note,
-              "%llu parameters, %llu trained; %.0f MiB on the device (weights %.0f, training state %.0f, activations %.0f) with "
-              "rows of %u tokens%s",
-              (unsigned long long)(s->model->n_parameters + (s->adapter ? adapter_elements(s->adapter) : 0)),
-              (unsigned long long)s->params.n_elements, (double)need_total(n) / MIB, (double)n->frozen / MIB,
-              (double)n->trained / MIB, (double)n->activations / MIB, s->choice.capacity,
-              s->choice.recompute ? ", gradient checkpointing on" : "");
+bool setup_plan(arena *a, model *m, const setup_target *target, const setup_rows *rows, const vkift_train_options *o,
+                const setup_choice *fixed, setup *s, err *e) {
+  *s = (setup){.model = m};
+  TRY(declare(a, s, target->limits, o, e));
+  if (!fixed) return choose_shape(&(sizing){a, s, target, rows, o}, e);
+  s->choice = *fixed;
+  return count(a, s, target, rows, o, e);
 }
 
 // --- open ----------------------------------------------------------------------------------------------------------------
 
-static bool allocate(setup *s, const vkift_train_options *o, err *e) {
-  gpu_slice activations;
-  TRY(params_allocate(&s->params, s->heap, true, e));
-  TRY(load_upload(s->model, s->device, s->heap, (uint64_t)o->seed, e));
-  if (s->adapter) TRY(adapter_upload(s->adapter, adapter_start(o), (uint64_t)o->seed, s->device, s->heap, e));
-  TRY(batch_allocate(s->batch, s->model, s->device, s->heap, s->staging, e));
-  TRY(heap_alloc(s->heap, activation_bytes(s), &activations, e));
-  return step_record(s->step, s->device, activations, s->heap, s->staging, e) &&
-         score_record(s->score, s->device, activations, s->staging, e);
+static void describe(const setup *s, text *note) {
+  const setup_need *n = &s->need;
+  const graph_recompute *again = &s->choice.recompute;
+  const uint32_t layers = s->model->config.n_layers;
+  text_printf(note,
+              "%llu parameters, %llu trained; %.0f MiB on the device (weights %.0f, training state %.0f, activations %.0f) with "
+              "rows of %u tokens%s",
+              (unsigned long long)(s->model->n_parameters + (s->adapter ? adapter_elements(s->adapter) : 0)),
+              (unsigned long long)s->params.n_elements, (double)setup_need_total(n) / MIB, (double)n->frozen / MIB,
+              (double)(n->weights + n->gradients + n->optimizer) / MIB, (double)n->activations / MIB, s->choice.capacity,
+              again->segments ? ", gradient checkpointing on" : "");
+  if (again->segments && again->segments < layers) text_printf(note, " for %u of %u layers", again->segments, layers);
+  if (again->group > 1) text_printf(note, " in groups of %u layers", again->group);
+}
+
+static bool fill(setup *s, const vkift_train_options *o, err *e) {
+  TRY(load_upload(s->model, s->device, (uint64_t)o->seed, e));
+  if (s->adapter) TRY(adapter_upload(s->adapter, adapter_start(o), (uint64_t)o->seed, s->device, e));
+  return batch_open(s->batch, s->model, s->device, s->staging, e) &&
+         step_record(s->step, s->device, &s->activations, s->staging, e) &&
+         score_record(s->score, s->device, &s->activations, s->staging, e);
 }
 
 bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_train_options *o, const setup_choice *fixed,
                 setup *s, text *note, err *e) {
-  need n;
-  *s = (setup){.model = m, .device = d};
-  TRY(declare(a, s, o, e));
-  if (fixed) {
-    s->choice = *fixed;
-    build(a, s, c, o);
-    n = measure(s);
-  } else {
-    TRY(choose_rows(a, s, c, o, &n, e));
-  }
-  describe(s, &n, note);
+  const setup_target target = setup_target_of(d);
+  const setup_rows rows = setup_rows_of(c, o);
+  TRY(setup_plan(a, m, &target, &rows, o, fixed, s, e));
+  describe(s, note);
+  s->device = d;
   s->heap = heap_new(d, "training", GPU_MEMORY_DEVICE);
   s->staging = heap_new(d, "host side of training", GPU_MEMORY_STAGING);
-  return allocate(s, o, e);
+  heap_expect(s->heap, s->counted);
+  setup_need made;
+  TRY(allocate(s, s->heap, &made, e));
+  REQUIRE(heap_bytes(s->heap) == setup_need_total(&s->need), "%llu bytes were planned, %llu are allocated",
+          (unsigned long long)setup_need_total(&s->need), (unsigned long long)heap_bytes(s->heap));
+  return fill(s, o, e);
 }
 
 void setup_close(setup *s) {
   step_free(s->step);
   score_free(s->score);
   if (s->batch) batch_free(s->batch);
-  if (s->heap) heap_free(s->heap);
-  if (s->staging) heap_free(s->staging);
+  heap_free(s->heap);
+  heap_free(s->staging);
+  heap_free(s->counted);
 }

@@ -19,21 +19,30 @@ static void build_micro(step *s, const model *m, const step_options *o) {
   graph_backward(g, loss, b->target_weights, o->recompute);
 }
 
+static void build_optimizer(step *s, const params_region *r, uint32_t first, uint32_t n, bool decay) {
+  if (!n) return;
+  if (r->scales)
+    op_adamw_8bit(s->update, r->weight, r->grad, r->m, r->v, r->scales, s->codes, first, n, decay, s->hyper, s->state);
+  else op_adamw(s->update, r->weight, r->grad, r->m, r->v, first, n, decay, s->hyper, s->state);
+}
+
 static void build_update(step *s, arena *a) {
-  graph *g = s->update;
   const params *p = s->params;
   tensor **grads = ARENA_ARRAY(a, tensor *, p->n_regions);
-  for (uint32_t i = 0; i < p->n_regions; i++) grads[i] = p->regions[i].grad;
-  op_grad_norm(g, grads, p->n_regions, s->squares, s->hyper, s->state);
+  for (uint32_t i = 0; i < p->n_regions; i++) {
+    grads[i] = p->regions[i].grad;
+    if (p->regions[i].scales && !s->codes)
+      s->codes = tensor_persistent(a, "codes", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){ADAMW_8BIT_CODES});
+  }
+  op_grad_norm(s->update, grads, p->n_regions, s->squares, s->hyper, s->state);
   for (uint32_t i = 0; i < p->n_regions; i++) {
     const params_region *r = &p->regions[i];
-    const uint32_t rest = r->n_blocks - r->decay_blocks;
-    if (r->decay_blocks) op_adamw(g, r->weight, r->grad, r->m, r->v, 0, r->decay_blocks, true, s->hyper, s->state);
-    if (rest) op_adamw(g, r->weight, r->grad, r->m, r->v, r->decay_blocks, rest, false, s->hyper, s->state);
+    build_optimizer(s, r, 0, r->decay_blocks, true);
+    build_optimizer(s, r, r->decay_blocks, r->n_blocks - r->decay_blocks, false);
   }
 }
 
-step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, uint32_t align) {
+step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, const gpu_plan *limits) {
   step *s = ARENA_NEW(a, step);
   s->batch = b;
   s->params = p;
@@ -44,17 +53,21 @@ step *step_new(arena *a, const model *m, batch *b, params *p, const step_options
   s->update = graph_new(a, "update", b->in.counts);
   build_micro(s, m, options);
   build_update(s, a);
-  graph_plan(s->micro, align);
-  graph_plan(s->update, align);
+  graph_plan_within(s->micro, limits);
+  graph_plan_within(s->update, limits);
   return s;
 }
 
-uint64_t step_activation_bytes(const step *s) {
-  return s->micro->planned_bytes > s->update->planned_bytes ? s->micro->planned_bytes : s->update->planned_bytes;
+bool step_allocate(step *s, gpu_heap *heap, err *e) {
+  tensor *own[] = {s->hyper, s->state, s->squares};
+  for (int i = 0; i < 3; i++) TRY(heap_alloc(heap, tensor_bytes(own[i]), &own[i]->memory, e));
+  return !s->codes || heap_alloc(heap, tensor_bytes(s->codes), &s->codes->memory, e);
 }
 
-uint64_t step_state_bytes(const step *s) {
-  return tensor_bytes(s->hyper) + tensor_bytes(s->state) + tensor_bytes(s->squares);
+static bool send_codes(const step *s, gpu_device *d, err *e) {
+  float codes[ADAMW_8BIT_CODES];
+  adamw_8bit_codes(codes);
+  return !s->codes || gpu_upload(d, s->codes->memory, codes, sizeof codes, e);
 }
 
 static bool record_update(step *s, err *e) {
@@ -69,16 +82,14 @@ static bool record_update(step *s, err *e) {
   return recording_end(s->update_recording, e);
 }
 
-bool step_record(step *s, gpu_device *d, gpu_slice activations, gpu_heap *device, gpu_heap *staging, err *e) {
+bool step_record(step *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e) {
   s->device = d;
-  tensor *own[] = {s->hyper, s->state, s->squares};
+  const tensor *own[] = {s->hyper, s->state, s->squares};
   gpu_slice *host[] = {&s->host_hyper, &s->host_state, &s->host_squares};
-  for (int i = 0; i < 3; i++) {
-    TRY(heap_alloc(device, tensor_bytes(own[i]), &own[i]->memory, e));
-    TRY(heap_alloc(staging, tensor_bytes(own[i]), host[i], e));
-  }
-  graph_bind(s->micro, activations);
-  graph_bind(s->update, activations);
+  for (int i = 0; i < 3; i++) TRY(heap_alloc(staging, tensor_bytes(own[i]), host[i], e));
+  TRY(send_codes(s, d, e));
+  graph_bind_memory(s->micro, activations);
+  graph_bind_memory(s->update, activations);
   s->micro_recording = recording_new(d, "micro");
   TRY(graph_record(s->micro, d, s->micro_recording, e));
   TRY(recording_end(s->micro_recording, e));

@@ -8,7 +8,7 @@
 #include "models/params.h"
 
 typedef struct step_options {
-  bool recompute; // gradient checkpointing: each layer's forward is computed again in backward
+  graph_recompute recompute; // gradient checkpointing
   float lora_dropout;
   uint64_t seed;
 } step_options;
@@ -19,16 +19,16 @@ typedef struct step {
   params *params;
   graph *micro, *update;
   tensor *hyper, *state, *squares; // struct step_hyper, struct step_state, f32 [blocks]
+  tensor *codes;                   // of adamw_8bit; NULL where nothing has moments of 8 bits
   gpu_recording *micro_recording, *send_hyper, *update_recording;
   gpu_slice host_hyper, host_state, host_squares; // staging
 } step;
 
 // Builds and plans both graphs. The parameters must be laid out (params_layout).
-step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, uint32_t align);
-uint64_t step_activation_bytes(const step *s); // memory that both graphs share
-uint64_t step_state_bytes(const step *s);      // its small persistent tensors
-// Gives memory and records. `activations` may be shared with other graphs that do not run at the same time.
-bool step_record(step *s, gpu_device *d, gpu_slice activations, gpu_heap *device, gpu_heap *staging, err *e);
+step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, const gpu_plan *limits);
+bool step_allocate(step *s, gpu_heap *heap, err *e); // its small persistent tensors
+// Records. `activations` may be shared with other graphs that do not run at the same time.
+bool step_record(step *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e);
 void step_free(step *s); // NULL is fine
 
 // Runs one step over the rows; targets is the sum of the weights of their target tokens.

@@ -109,7 +109,10 @@ static void fill_defaults(trainer *t) {
   if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_FULL ? 2e-5 : 2e-4;
   o->max_length = t->corpus.max_length;
   o->micro_batch_tokens = t->setup.choice.capacity;
-  o->gradient_checkpointing = t->setup.choice.recompute ? VKIFT_ON : VKIFT_OFF;
+  const graph_recompute *again = &t->setup.choice.recompute;
+  o->gradient_checkpointing = again->segments ? VKIFT_ON : VKIFT_OFF;
+  o->checkpointing_layers = again->segments;
+  o->checkpointing_group = again->segments ? (again->group ? again->group : 1) : 0;
 }
 
 static void plan_steps(trainer *t) {
@@ -166,10 +169,10 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   t->state.device = device;
   if (t->corpus.longest > t->state.capacity)
     return ERR(e, "%s: rows of %u tokens, but an example has %u", *path, t->state.capacity, t->corpus.longest);
-  if (t->state.capacity > batch_most_tokens(t->model, t->device))
+  if (t->state.capacity > batch_most_tokens(t->model, device_plan(t->device)))
     return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity,
-               batch_most_tokens(t->model, t->device));
-  *choice = (setup_choice){t->state.capacity, t->state.recompute};
+               batch_most_tokens(t->model, device_plan(t->device)));
+  *choice = (setup_choice){t->state.capacity, {t->state.recomputed_layers, t->state.recomputed_group}};
   return true;
 }
 
@@ -199,7 +202,8 @@ static bool begin(trainer *t, err *e) {
   t->state = (checkpoint_state){.data_hash = dataset_hash(&t->corpus.train),
                                 .seed = (uint64_t)t->options.seed,
                                 .capacity = t->setup.choice.capacity,
-                                .recompute = t->setup.choice.recompute,
+                                .recomputed_layers = t->setup.choice.recompute.segments,
+                                .recomputed_group = t->setup.choice.recompute.group,
                                 .last_loss = NAN,
                                 .base_hash = model_fingerprint(t->model),
                                 .device = device_text(t)};

@@ -16,15 +16,17 @@ static const uint32_t lengths[N_EXAMPLES] = {2, 31, 17, 64, 5, 40, 23, 11, 37};
 typedef struct cut {
   const char *name;
   uint32_t capacity;
-  bool packing, recompute;
+  bool packing;
+  graph_recompute recompute;
 } cut;
 
 static const cut cuts[] = {
-    {"one row", 256, true, false},
-    {"one example a row", 256, false, false},
-    {"rows of 64 tokens", 64, true, false},
-    {"rows of 97 tokens, checkpointing", 97, true, true},
-    {"one row, checkpointing", 233, true, true},
+    {"one row", 256, true, {0}},
+    {"one example a row", 256, false, {0}},
+    {"rows of 64 tokens", 64, true, {0}},
+    {"rows of 97 tokens, checkpointing", 97, true, {GRAPH_NONE, 0}},
+    {"one row, checkpointing of one layer", 233, true, {1, 0}},
+    {"one row, checkpointing of a group", 233, true, {GRAPH_NONE, 2}},
 };
 enum { N_CUTS = sizeof cuts / sizeof *cuts };
 
@@ -140,7 +142,7 @@ static void a_neighbour_changes_no_bit(void **state) {
   setup s;
   text note = {0};
   vkift_train_options o = vkift_train_defaults();
-  const setup_choice choice = {128, false};
+  const setup_choice choice = {.capacity = 128};
   if (!model_open(a, tiny_model("neighbours"), true, &m, &e) || !setup_open(a, m, d, &c, &o, &choice, &s, &note, &e))
     fail_with(&e);
   float before[32], after[32];

@@ -197,7 +197,9 @@ static void check_logits(fixture *f, const char *name, const line *lines, uint32
   err e = {0};
   const generator_options o = {.slots = N_LINES, .context = 40, .prefill_tokens = prefill_tokens};
   load_declare(a, m, NULL, false, LOAD_AUTO);
-  if (!load_upload(m, f->device, heap, 0, &e) || !generator_new(a, m, f->device, heap, staging, &o, &g, &e)) fail_with(&e);
+  if (!load_allocate(m, heap, &e) || !load_upload(m, f->device, 0, &e) ||
+      !generator_new(a, m, f->device, heap, staging, &o, &g, &e))
+    fail_with(&e);
   double worst = feed_together(g, lines);
   for (uint32_t i = 0; i < N_LINES; i++) worst = fmax(worst, feed_alone(g, &lines[i], i));
   print_message("%s, %u tokens at once: logits differ by at most %.2g\n", name, prefill_tokens, worst);

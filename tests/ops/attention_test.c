@@ -186,7 +186,7 @@ static void neighbours(op_test *t, const void *context) {
   }
   tensor *ranges = ranges_of(t, &p), *o[] = {attend(t, &p, in[0], ranges), attend(t, &p, in[1], ranges)};
   tensor *both = op_add(t->graph, o[0], o[1]);
-  graph_backward(t->graph, both, rows_of(t, "upstream", LIVE_TOKENS, p.rows, p.rows, features[Q]).t, false);
+  graph_backward(t->graph, both, rows_of(t, "upstream", LIVE_TOKENS, p.rows, p.rows, features[Q]).t, (graph_recompute){0});
   for (int side = 0; side < 2; side++) {
     o[side]->keep = true;
     for (int i = 0; i < 3; i++) graph_gradient(t->graph, in[side][i].t)->keep = true;

@@ -169,7 +169,7 @@ void op_test_check(op_test *t, const op_reference *r, tensor *y, op_value *input
     upstream = op_test_random(t, "upstream", DTYPE_F32, y->live, y->n_dims, y->shape, 1.0);
     for (uint64_t i = live_out; i < r->out_size; i++) upstream.v[i] = 0; // rows that hold no data
     r->backward(r->context, in, upstream.v, din);
-    graph_backward(t->graph, y, upstream.t, false);
+    graph_backward(t->graph, y, upstream.t, (graph_recompute){0});
     for (uint32_t i = 0; i < r->n_in; i++) {
       tensor *gradient = inputs[i].t->needs_grad && !inputs[i].t->grad_sum ? graph_gradient(t->graph, inputs[i].t) : NULL;
       if (gradient) gradient->keep = true;

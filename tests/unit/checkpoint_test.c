@@ -70,7 +70,8 @@ static checkpoint_state state_of(uint64_t step) {
                             .data_hash = 0xFEDCBA9876543210u,
                             .seed = 0x8000000000000001u,
                             .capacity = 4096,
-                            .recompute = true,
+                            .recomputed_layers = 30,
+                            .recomputed_group = 6,
                             .last_loss = 0.1};
 }
 
@@ -134,7 +135,8 @@ static void every_number_comes_back(void **state) {
   assert_string_equal(path_name(path), "step-10");
   const checkpoint_state want = state_of(10);
   assert_true(found.step == 10 && found.applied == 9 && found.bad_in_a_row == 1 && found.bad_steps == 3);
-  assert_true(found.loader.epoch == 7 && found.loader.next == 11 && found.capacity == 4096 && found.recompute);
+  assert_true(found.loader.epoch == 7 && found.loader.next == 11 && found.capacity == 4096 && found.recomputed_layers == 30 &&
+              found.recomputed_group == 6);
   assert_true(found.data_hash == want.data_hash && found.seed == want.seed && found.last_loss == 0.1 && found.base_hash == 77);
   assert_string_equal(found.device, "a device");
   if (!checkpoint_load(path, &f->params, f->device, &e)) fail_with(&e);

@@ -49,7 +49,7 @@ typedef struct function {
 } function;
 
 // The same random function for the same seed, in segments of a few nodes as a model's layers are.
-static function make(uint64_t seed, bool recompute) {
+static function make(uint64_t seed, graph_recompute recompute) {
   function f = {.memory = arena_new("function")};
   arena *a = f.memory;
   rng r = rng_new(seed, RNG_TEST);
@@ -152,35 +152,42 @@ static void forward_derivative(const machine *m, int input, double *out) {
   }
 }
 
+// Gradients against forward derivatives, and with checkpointing in all its forms the same bits as without.
 static void random_functions(void **state) {
   (void)state;
+  const graph_recompute forms[] = {{0, 0}, {GRAPH_NONE, 0}, {GRAPH_NONE, 2}, {GRAPH_NONE, 3}, {2, 0}, {3, 2}};
+  enum { N_FORMS = sizeof forms / sizeof *forms };
   uint32_t compared = 0;
-  uint64_t kept = 0, recomputed = 0;
+  uint64_t bytes[N_FORMS] = {0};
   for (uint64_t seed = 0; seed < 150; seed++) {
-    const function plain = make(seed, false), again = make(seed, true);
-    machine a = new_machine(&plain, seed), b = new_machine(&again, seed);
+    function f[N_FORMS];
+    machine m[N_FORMS];
+    for (int v = 0; v < N_FORMS; v++) {
+      f[v] = make(seed, forms[v]);
+      m[v] = new_machine(&f[v], seed);
+      bytes[v] += f[v].g->planned_bytes;
+    }
     for (int i = 1; i < N_INPUTS; i++) {
-      assert_int_equal(!plain.gradient[i], !again.gradient[i]);
-      if (!plain.gradient[i]) continue;
+      for (int v = 1; v < N_FORMS; v++) assert_int_equal(!f[0].gradient[i], !f[v].gradient[i]);
+      if (!f[0].gradient[i]) continue;
       double want[WIDTH];
-      forward_derivative(&a, i, want);
-      run(&a);
-      run(&b);
-      const float *found = at(&a, plain.gradient[i]);
+      forward_derivative(&m[0], i, want);
+      for (int v = 0; v < N_FORMS; v++) run(&m[v]);
+      const float *found = at(&m[0], f[0].gradient[i]);
       for (int k = 0; k < WIDTH; k++)
         if (!(fabs(found[k] - want[k]) <= 1e-5 + 1e-5 * fabs(want[k])))
           fail_msg("seed %d, input %d: expected the gradient %g, found %g", (int)seed, i, want[k], (double)found[k]);
-      assert_memory_equal(found, at(&b, again.gradient[i]), sizeof(float) * WIDTH);
+      for (int v = 1; v < N_FORMS; v++) assert_memory_equal(found, at(&m[v], f[v].gradient[i]), sizeof(float) * WIDTH);
       compared++;
     }
-    kept += plain.g->planned_bytes;
-    recomputed += again.g->planned_bytes;
-    arena_free(plain.memory);
-    arena_free(again.memory);
+    for (int v = 0; v < N_FORMS; v++) arena_free(f[v].memory);
   }
-  print_message("%u gradients; checkpointing takes %.0f %% of the memory\n", compared, 100.0 * (double)recomputed / (double)kept);
+  for (int v = 1; v < N_FORMS; v++)
+    print_message("%u gradients; %d segments in groups of %u: %.0f %% of the memory\n", compared, (int)forms[v].segments,
+                  forms[v].group, 100.0 * (double)bytes[v] / (double)bytes[0]);
   assert_true(compared > 200);
-  assert_true(recomputed * 10 < kept * 9);
+  assert_true(bytes[1] * 10 < bytes[0] * 9);
+  assert_true(bytes[4] < bytes[0] && bytes[1] < bytes[4]);
 }
 
 // What depends on nothing that is trained gets no gradient nodes, and a trained parameter none but its own rule's.
@@ -197,7 +204,7 @@ static void nothing_for_what_is_not_trained(void **state) {
   assert_false(h->needs_grad);
   tensor *y = op_product(g, h, w);
   assert_true(y->needs_grad);
-  graph_backward(g, y, up, false);
+  graph_backward(g, y, up, (graph_recompute){0});
   assert_int_equal(g->n_nodes, 6); // four squashes, the product, and one product for w
   assert_null(graph_gradient(g, data));
   assert_null(graph_gradient(g, h));

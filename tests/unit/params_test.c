@@ -42,8 +42,11 @@ static void check(const params *p, uint64_t max_chunk) {
   }
   assert_int_equal(blocks, p->n_blocks);
   assert_int_equal(elements, p->n_elements);
-  assert_int_equal(params_bytes(p, false), blocks * BLOCK_BYTES);
-  assert_int_equal(params_bytes(p, true), 4 * blocks * BLOCK_BYTES);
+  uint64_t weights, gradients, optimizer;
+  params_bytes(p, &weights, &gradients, &optimizer);
+  assert_int_equal(weights, blocks * BLOCK_BYTES);
+  assert_int_equal(gradients, blocks * BLOCK_BYTES);
+  assert_int_equal(optimizer, 2 * blocks * BLOCK_BYTES);
   arena_free(a);
 }
 
