@@ -117,10 +117,18 @@ uint32_t record_window_rows(const recorder *r, const tensor *t) {
   return (uint32_t)rows;
 }
 
+// What tells a node from others of its operation: the weight that it reads or adds to, else its result.
+static const char *telling_name(const node *n) {
+  for (uint32_t i = 0; i < n->n_in; i++)
+    if (n->in[i] && n->in[i]->persistent && n->in[i]->live == LIVE_ALL) return n->in[i]->name;
+  return n->n_out ? n->out[0]->name : n->in[0]->name;
+}
+
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
   recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
   for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
     r.node = g->nodes[i];
+    recording_set_label(recording, &(recording_label){r.node->op->name, telling_name(r.node), r.node->id, r.node->segment});
     r.node->op->record(&r, r.node);
     if (r.failed) err_prefix(e, "graph %s, node %llu (%s)", g->name, (unsigned long long)i, r.node->op->name);
     recording_cut(recording);
