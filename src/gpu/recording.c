@@ -174,6 +174,20 @@ static void check_dispatch(const gpu_recording *r, const gpu_kernel *k, const gp
   }
 }
 
+static void note_kernel(gpu_recording *r, gpu_kernel *k) {
+  for (uint64_t i = r->n_kernels; i-- > 0;)
+    if (r->kernels[i] == k) return;
+  void *kernels = r->kernels;
+  arena_grow(r->memory, &kernels, &r->kernel_capacity, r->n_kernels + 1, sizeof k);
+  r->kernels = kernels;
+  r->kernels[r->n_kernels++] = k;
+}
+
+gpu_kernel *const *recording_kernels(const gpu_recording *r, uint32_t *n) {
+  *n = (uint32_t)r->n_kernels;
+  return r->kernels;
+}
+
 bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
                         uint32_t push_bytes, const uint32_t groups[3], err *e) {
   check_dispatch(r, k, slices, n_slices, push_bytes, groups);
@@ -181,7 +195,10 @@ bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices
   VkCommandBuffer buffer = commands(r);
   VkDescriptorSet set;
   if (!buffer || !make_set(r, k, slices, &set, &r->failure)) return ERR(e, "recording %s: %s", r->name, r->failure.message);
-  if (r->bound != k->pipeline) vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
+  if (r->bound != k->pipeline) {
+    vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
+    note_kernel(r, k);
+  }
   r->bound = k->pipeline;
   vkCmdBindDescriptorSets(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->layout, 0, 1, &set, 0, NULL);
   if (k->info.push_bytes) vkCmdPushConstants(buffer, k->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, k->info.push_bytes, push);

@@ -140,6 +140,8 @@ void graph_bind(graph *g, gpu_slice slice);
 
 // Records all nodes. Every tensor must have memory.
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *r, err *e);
+// One node of it, for measuring.
+bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *r, err *e);
 
 typedef struct recorder recorder;
 

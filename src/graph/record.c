@@ -124,15 +124,26 @@ static const char *telling_name(const node *n) {
   return n->n_out ? n->out[0]->name : n->in[0]->name;
 }
 
+static void record_node(recorder *r, const node *n) {
+  r->node = n;
+  recording_set_label(r->recording, &(recording_label){n->op->name, telling_name(n), n->id, n->segment});
+  n->op->record(r, n);
+  if (r->failed) err_prefix(r->e, "graph %s, node %u (%s)", r->g->name, n->id, n->op->name);
+}
+
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
   recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
   for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
-    r.node = g->nodes[i];
-    recording_set_label(recording, &(recording_label){r.node->op->name, telling_name(r.node), r.node->id, r.node->segment});
-    r.node->op->record(&r, r.node);
-    if (r.failed) err_prefix(e, "graph %s, node %llu (%s)", g->name, (unsigned long long)i, r.node->op->name);
+    record_node(&r, g->nodes[i]);
     recording_cut(recording);
   }
+  arena_free(r.memory);
+  return !r.failed;
+}
+
+bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *recording, err *e) {
+  recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
+  record_node(&r, n);
   arena_free(r.memory);
   return !r.failed;
 }
