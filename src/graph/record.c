@@ -137,6 +137,7 @@ bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *
     record_node(&r, g->nodes[i]);
     recording_cut(recording);
   }
+  recording_set_label(recording, &(recording_label){.node = GRAPH_NONE, .segment = GRAPH_NONE}); // what follows is no node's
   arena_free(r.memory);
   return !r.failed;
 }

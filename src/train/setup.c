@@ -85,10 +85,12 @@ static uint64_t activation_bytes(const setup *s) {
 static void build(arena *a, setup *s, const corpus *c, const vkift_train_options *o) {
   const uint32_t align = device_plan(s->device)->storage_align;
   const pack_limits limits = {.tokens = s->choice.capacity};
-  const step_options options = {.recompute = s->choice.recompute,
+  const step_options options = {.timed = o->profile != NULL,
+                                .recompute = s->choice.recompute,
                                 .lora_dropout = s->adapter ? (float)s->adapter->config.dropout : 0,
                                 .seed = (uint64_t)o->seed};
   s->batch = batch_new(a, s->model, &limits, c->longest);
+  s->batch->timed = options.timed;
   s->step = step_new(a, s->model, s->batch, &s->params, &options, align);
   s->score = score_new(a, s->model, s->batch, align);
 }
