@@ -75,6 +75,8 @@ typedef struct model {
 // types and shapes checked. `random`: weights are not needed; they are initialised by model_init_value.
 bool model_open(arena *a, const char *path, bool random, model **m, err *e);
 void model_close(model *m); // unmaps the files; NULL is fine
+// A model of the given shapes alone, without files, tokenizer or template: to be initialised at random, for measuring.
+model *model_of_config(arena *a, const char *name, const struct model_family *family, const model_config *c);
 model_param *model_find(const model *m, const char *name);
 bool model_is_eos(const model *m, int32_t id);
 
