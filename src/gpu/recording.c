@@ -23,6 +23,7 @@ void recording_free(gpu_recording *r) {
   if (!r) return;
   gpu_device *d = r->device;
   if (!d->hung) { // a device that hangs may still read them
+    for (uint64_t i = 0; i < r->n_parts; i++) stamps_free(d, &r->parts[i]);
     for (uint64_t i = 0; i < r->n_pools; i++) vkDestroyDescriptorPool(d->handle, r->pools[i], NULL);
     if (r->pool) vkDestroyCommandPool(d->handle, r->pool, NULL);
   }
@@ -56,7 +57,7 @@ static bool open_part(gpu_recording *r, err *e) {
                                           .commandPool = r->pool,
                                           .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                           .commandBufferCount = 1};
-  recording_part part = {.seconds = -1};
+  recording_part part = {.seconds = -1, .recording = r->name};
   TRY(VK(vkAllocateCommandBuffers(d->handle, &allocate, &part.buffer)));
   VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   TRY(VK(vkBeginCommandBuffer(part.buffer, &begin)));
@@ -68,7 +69,7 @@ static bool open_part(gpu_recording *r, err *e) {
   r->n_commands = 0;
   r->bound = VK_NULL_HANDLE;
   if (r->n_parts == 1) recording_full_barrier(part.buffer, false);
-  return true;
+  return !r->timed || stamps_open(r, &r->parts[r->n_parts - 1], e);
 }
 
 static bool close_part(gpu_recording *r, err *e) {
@@ -80,8 +81,23 @@ static bool close_part(gpu_recording *r, err *e) {
 // The command buffer to record into; VK_NULL_HANDLE after a failure, which recording_end reports.
 static VkCommandBuffer commands(gpu_recording *r) {
   REQUIRE(!r->ended, "recording %s has ended", r->name);
+  if (r->open && r->timed && stamps_full(&r->parts[r->n_parts - 1]) && !r->failure.failed) close_part(r, &r->failure);
   if (r->failure.failed || (!r->open && !open_part(r, &r->failure))) return VK_NULL_HANDLE;
   return r->parts[r->n_parts - 1].buffer;
+}
+
+static void count_command(gpu_recording *r, const char *what) {
+  r->n_commands++;
+  if (r->timed) stamps_add(r, &r->parts[r->n_parts - 1], what);
+}
+
+void recording_time(gpu_recording *r) {
+  REQUIRE(!r->n_parts, "recording %s has commands that are not timed", r->name);
+  r->timed = device_has_timestamps(r->device);
+}
+
+void recording_set_label(gpu_recording *r, const recording_label *label) {
+  r->label = *label;
 }
 
 void recording_cut(gpu_recording *r) {
@@ -175,6 +191,20 @@ static void push_addresses(const gpu_kernel *k, VkCommandBuffer buffer, const gp
   vkCmdPushConstants(buffer, k->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, k->addresses_at + 8 * k->info.n_bindings, bytes);
 }
 
+static void note_kernel(gpu_recording *r, gpu_kernel *k) {
+  for (uint64_t i = r->n_kernels; i-- > 0;)
+    if (r->kernels[i] == k) return;
+  void *kernels = r->kernels;
+  arena_grow(r->memory, &kernels, &r->kernel_capacity, r->n_kernels + 1, sizeof k);
+  r->kernels = kernels;
+  r->kernels[r->n_kernels++] = k;
+}
+
+gpu_kernel *const *recording_kernels(const gpu_recording *r, uint32_t *n) {
+  *n = (uint32_t)r->n_kernels;
+  return r->kernels;
+}
+
 bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
                         uint32_t push_bytes, const uint32_t groups[3], err *e) {
   check_dispatch(r, k, slices, n_slices, push_bytes, groups);
@@ -184,12 +214,15 @@ bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices
   const bool addresses = k->info.takes_addresses;
   if (!buffer || !(addresses || make_set(r, k, slices, &set, &r->failure)))
     return ERR(e, "recording %s: %s", r->name, r->failure.message);
-  if (r->bound != k->pipeline) vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
+  if (r->bound != k->pipeline) {
+    vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
+    note_kernel(r, k);
+  }
   r->bound = k->pipeline;
   if (addresses) push_addresses(k, buffer, slices, push);
   else bind_set(k, buffer, set, push);
   vkCmdDispatch(buffer, groups[0], groups[1], groups[2]);
-  r->n_commands++;
+  count_command(r, k->info.shader);
   return true;
 }
 
@@ -202,7 +235,7 @@ void recording_copy(gpu_recording *r, gpu_slice from, gpu_slice to, uint64_t byt
   if (!buffer) return;
   VkBufferCopy region = {.srcOffset = from.offset, .dstOffset = to.offset, .size = bytes};
   vkCmdCopyBuffer(buffer, from.buffer->handle, to.buffer->handle, 1, &region);
-  r->n_commands++;
+  count_command(r, "copy");
 }
 
 void recording_fill(gpu_recording *r, gpu_slice to, uint32_t word) {
@@ -211,7 +244,7 @@ void recording_fill(gpu_recording *r, gpu_slice to, uint32_t word) {
   VkCommandBuffer buffer = to.bytes ? commands(r) : VK_NULL_HANDLE;
   if (!buffer) return;
   vkCmdFillBuffer(buffer, to.buffer->handle, to.offset, to.bytes, word);
-  r->n_commands++;
+  count_command(r, "fill");
 }
 
 void recording_barrier(gpu_recording *r) {

@@ -118,15 +118,16 @@ uint32_t record_window_rows(const recorder *r, const tensor *t) {
   return (uint32_t)rows;
 }
 
-static void record_node(recorder *r, const node *n) {
-  const uint32_t window = r->g->n_windows ? window_rows(record_plan(r), n) : 0;
-  r->node = n;
-  r->counts = r->g->counts;
-  if (!window) {
-    n->op->record(r, n);
-    return;
-  }
-  for (uint32_t first = 0; first < window_all_rows(n); first += window) {
+// What tells a node from others of its operation: the weight that it reads or adds to, else its result.
+static const char *telling_name(const node *n) {
+  for (uint32_t i = 0; i < n->n_in; i++)
+    if (n->in[i] && n->in[i]->persistent && n->in[i]->live == LIVE_ALL) return n->in[i]->name;
+  return n->n_out ? n->out[0]->name : n->in[0]->name;
+}
+
+// By windows of rows where a tensor of the node exceeds one binding.
+static void record_windows(recorder *r, const node *n, uint32_t window) {
+  for (uint32_t first = 0; first < window_all_rows(n) && !r->failed; first += window) {
     tensor *counts;
     r->node = window_node(r->memory, r->g, n, first, window, &counts);
     r->counts = counts;
@@ -135,13 +136,30 @@ static void record_node(recorder *r, const node *n) {
   }
 }
 
+static void record_node(recorder *r, const node *n) {
+  const uint32_t window = r->g->n_windows ? window_rows(record_plan(r), n) : 0;
+  r->node = n;
+  r->counts = r->g->counts;
+  recording_set_label(r->recording, &(recording_label){n->op->name, telling_name(n), n->id, n->segment});
+  if (window) record_windows(r, n, window);
+  else n->op->record(r, n);
+  if (r->failed) err_prefix(r->e, "graph %s, node %u (%s)", r->g->name, n->id, n->op->name);
+}
+
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
   recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
   for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
     record_node(&r, g->nodes[i]);
-    if (r.failed) err_prefix(e, "graph %s, node %llu (%s)", g->name, (unsigned long long)i, r.node->op->name);
     recording_cut(recording);
   }
+  recording_set_label(recording, &(recording_label){.node = GRAPH_NONE, .segment = GRAPH_NONE}); // what follows is no node's
+  arena_free(r.memory);
+  return !r.failed;
+}
+
+bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *recording, err *e) {
+  recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
+  record_node(&r, n);
   arena_free(r.memory);
   return !r.failed;
 }
