@@ -75,6 +75,8 @@ enum { GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
 
 // `spec[i]` is the value of constant_id i. A kernel's workgroup size comes from `layout(local_size_x_id = …)` or is fixed.
 gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
+// Whether the shader was built: *_coopmat is not where the shader compiler was too old (cmake/shaders.cmake).
+bool kernel_exists(const char *shader);
 
 typedef struct kernel_binding {
   bool used, reads, writes; // from NonReadable / NonWritable: shaders always say readonly or writeonly where it is so

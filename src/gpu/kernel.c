@@ -53,6 +53,10 @@ static const shader_code *shader_named(const char *name) {
   return NULL;
 }
 
+bool kernel_exists(const char *shader) {
+  return shader_named(shader) != NULL;
+}
+
 // What the interface says against what the device (or the profile) allows.
 static bool check_limits(const gpu_plan *plan, const reflection *r, err *e) {
   uint64_t invocations = (uint64_t)r->local_size[0] * r->local_size[1] * r->local_size[2];
