@@ -75,6 +75,8 @@ enum { GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
 
 // `spec[i]` is the value of constant_id i. A kernel's workgroup size comes from `layout(local_size_x_id = …)` or is fixed.
 gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
+// Asks for a kernel that kernel_get will want.
+bool kernel_request(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
 // Whether the shader was built: *_coopmat is not where the shader compiler was too old (cmake/shaders.cmake).
 bool kernel_exists(const char *shader);
 
@@ -129,5 +131,25 @@ typedef struct device_check_row {
   char found[200]; // why it was skipped, or what was wrong
 } device_check_row;
 bool device_check(gpu_device *d, device_check_row rows[DEVICE_CHECKS]); // true: no row failed
+
+// --- what compilers make of kernels (statistics.c) -------------------------------------------------------------------
+
+// Opens a device that keeps what the driver's compiler reports of each kernel. Drivers compile without a card too.
+bool device_open_for_reports(arena *a, const char *which, gpu_device **device, err *e);
+
+typedef struct kernel_statistic {
+  char name[64]; // the driver's own
+  double value;
+} kernel_statistic;
+typedef struct kernel_report {
+  const kernel_info *info;
+  uint32_t n_spec, spec[GPU_MAX_SPEC];
+  err failure; // failed: the driver could not compile it
+  uint32_t subgroup_size, n;
+  kernel_statistic *items; // [n]
+  const char *code;        // as the driver shows it: intermediate and machine code
+} kernel_report;
+// Of all kernels that were asked for, in the order of their names and constants.
+bool kernel_reports(arena *a, gpu_device *d, kernel_report **list, uint64_t *n, err *e);
 
 #endif

@@ -128,6 +128,7 @@ struct gpu_device {
   uint64_t n_kernels, kernel_capacity;
   VkPipelineCache pipeline_cache;
   uint64_t cache_bytes; // of the pipeline cache when it was opened from a file; 0 without one
+  bool reports;         // keeps what compilers report (statistics.c)
   bool lost, hung;      // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 

@@ -105,6 +105,8 @@ static bool make_pipeline(gpu_device *d, gpu_kernel *k, const shader_code *code,
                                                 .pName = "main",
                                                 .pSpecializationInfo = &spec},
                                       .layout = k->layout};
+  if (d->reports)
+    info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR | VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
   return VK(vkCreateComputePipelines(d->handle, d->pipeline_cache, 1, &info, NULL, &k->pipeline));
 }
 
@@ -140,6 +142,10 @@ gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, 
   if (k) remember(d, k);
   else err_prefix(e, "shader %s", shader);
   return k;
+}
+
+bool kernel_request(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e) {
+  return kernel_get(d, shader, spec, n_spec, e) != NULL;
 }
 
 const kernel_info *kernel_get_info(const gpu_kernel *k) {
