@@ -16,7 +16,8 @@ static double value_of(const VkPipelineExecutableStatisticKHR *s) {
   }
 }
 
-static bool add_statistics(arena *a, const gpu_device *d, const VkPipelineExecutableInfoKHR *which, kernel_report *report, err *e) {
+static bool add_statistics(arena *a, const gpu_device *d, const VkPipelineExecutableInfoKHR *which, kernel_report *report,
+                           err *e) {
   uint32_t n = 0;
   TRY(VK(vkGetPipelineExecutableStatisticsKHR(d->handle, which, &n, NULL)));
   VkPipelineExecutableStatisticKHR *list = ARENA_ARRAY(a, VkPipelineExecutableStatisticKHR, n);

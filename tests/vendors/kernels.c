@@ -1,6 +1,6 @@
 // vendor_kernels [--products|--candidates] [--code SHADER]: compiles on the device that VKIFT_DEVICE names, which need not be able to run
-// anything, every kernel that vkift would use there, and prints a line of JSON for each: what its compiler says of it, and of
-// shaders whose names begin with SHADER the code. tests/vendors/table reads them.
+// anything, every kernel that vkift would use there, and prints lines of JSON for tests/vendors/report.py: the device, then of
+// each kernel what its compiler says, and of shaders whose names begin with SHADER the code.
 //
 // Kernels: those of the graphs of training (LoRA and full, with and without checkpointing), scores, prefill and decoding, for
 // models shaped like SmolLM2-135M and Llama-3.2-1B with f32, f16 and bf16 weights; and each variant that a matrix product of
@@ -229,9 +229,21 @@ typedef struct wanted {
   const char *code;
 } wanted;
 
+static void print_device(const gpu_snapshot *s) {
+  cJSON *row = cJSON_CreateObject();
+  cJSON_AddStringToObject(row, "device", s->name);
+  cJSON_AddStringToObject(row, "driver", s->driver_name);
+  cJSON_AddStringToObject(row, "version", s->driver_info);
+  char *line = cJSON_PrintUnformatted(row);
+  printf("%s\n", line);
+  cJSON_free(line);
+  cJSON_Delete(row);
+}
+
 static bool run(gpu_device *d, const wanted *w, err *e) {
   arena *a = arena_new("reports");
   printing p = {.code = w->code};
+  print_device(device_snapshot(d));
   bool ok = print_products(a, d, &p, w->products, e);
   p.label = "model";
   if (!w->products && !w->candidates) ok = ok && request_graphs(a, d, e) && print_new(a, d, &p, e);

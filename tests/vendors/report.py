@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What the vendors' compilers say of vkift's kernels: reads the lines of vendor_kernels.
 
-report.py check NAME [FILE]      fails on kernels that were not compiled, on AMD and NVIDIA also on spilled registers
+report.py check NAME [FILE]      fails on kernels that were not compiled, on AMD and NVIDIA also on spilled registers, on AMD
+                                 also where cooperative matrices do not become matrix instructions
 report.py products NAME [FILE]   a line for each matrix product: registers, waves, share of the device's peak
+report.py table NAME=FILE...     the same of AMD's devices beside ggml's kernels, as docs/vendor-compilers.md
 
-The share models what kernels.md (ggml's kernels, by the same compiler) does: multiply-adds a clock and SIMD, over the most
+The share is modelled: multiply-adds a clock and SIMD, over the most
 that the family can do. RADV's "Inverse Throughput" is the cycles of a wave of 64 over the whole code, in which a block counts
 8 times for the first loop around it, 4 times more for a second, half for a uniform condition and 0.75 for a divergent one. The
 multiply-adds of each block are counted in the machine code with the same weights, so that
@@ -132,53 +134,113 @@ def counted(row):
 # --- reports ----------------------------------------------------------------------------------------------------------------
 
 
+def read(path):
+    with open(path) if path else sys.stdin as lines:
+        rows = [json.loads(line) for line in lines if line.startswith("{")]
+    if len(rows) < 2:
+        sys.exit(f"{path or 'standard input'}: expected kernels, found none")
+    return rows[0], rows[1:]
+
+
+def title(row):
+    return f"{row['shader']} {','.join(map(str, row['spec']))} ({row['used_for']})"
+
+
 def product(name, row):
     s = row["statistics"]
-    line = {"used_for": row["used_for"], "shader": row["shader"], "spec": row["spec"], "registers": first(s, REGISTERS),
-            "waves": first(s, WAVES), "spills": sum(s.get(k, 0) for k in SPILLS), "shared": s.get("LDS size")}
-    if name in PEAK and "code" in row:
-        total, line["matrix"] = counted(row)
-        line["inverse"] = s["Inverse Throughput"]
-        line["share"] = 64 * total / s["Inverse Throughput"] / PEAK[name][1 if line["matrix"] else 0]
-    else:
-        line["cycles"] = s.get("Static cycle count")
-    return line
+    found = {"registers": first(s, REGISTERS), "waves": first(s, WAVES), "spills": sum(s.get(k, 0) for k in SPILLS),
+             "cycles": s.get("Static cycle count")}
+    if name in PEAK:
+        total, matrix = counted(row)
+        found["inverse"] = s["Inverse Throughput"]
+        found["share"] = 64 * total / s["Inverse Throughput"] / PEAK[name][matrix]
+        found["matrix"] = matrix
+    return found
 
 
 def print_products(name, rows):
     for row in rows:
         p = product(name, row)
-        text = f"{name:9} {p['used_for']:24} {row['shader']} {','.join(map(str, row['spec']))}"
+        text = f"{name:9} {row['used_for']:24} {row['shader']} {','.join(map(str, row['spec']))}"
         text = f"{text:75} registers {p['registers']:g}, waves {p['waves']:g}, spills {p['spills']:g}"
         if "share" in p:
             text += f", inverse throughput {p['inverse']:g}, share {100 * p['share']:.0f} %" + (", wmma" if p["matrix"] else "")
-        elif p.get("cycles"):
+        elif p["cycles"]:
             text += f", cycles {p['cycles']:g}"
         print(text)
 
 
+def faults(name, row):
+    if "failure" in row:
+        return row["failure"]
+    spilled = [f"{k} {row['statistics'][k]:g}" for k in SPILLS if row["statistics"].get(k)]
+    if spilled and (name in PEAK or name in ("164", "172")):
+        return ", ".join(spilled)
+    if row["shader"].endswith("_coopmat") and PEAK.get(name, (0, 0))[1] and "wmma" not in row["code"]:
+        return "no matrix instructions"
+    return None
+
+
 def check(name, rows):
-    strict = name in PEAK or name.isdigit() and int(name) < 200
     bad = 0
     for row in rows:
-        spilled = {k: row["statistics"][k] for k in SPILLS if row["statistics"].get(k)}
-        if "failure" in row or (strict and spilled):
-            print(f"{name}: {row['shader']} {','.join(map(str, row['spec']))} ({row['used_for']}): "
-                  + row.get("failure", ", ".join(f"{k} {v:g}" for k, v in spilled.items())))
+        fault = faults(name, row)
+        if fault:
+            print(f"{name}: {title(row)}: {fault}")
             bad += 1
-    print(f"{name}: {len(rows)} kernels, {bad} bad")
+    print(f"{name}: {len(rows)} kernels" + (f", {bad} bad" if bad else ""))
     return not bad
 
 
+# ggml's kernels by the same compiler: device, b's type, by matrix instructions: share of peak (tile).
+GGML = {("navi21", "f32", False): 0.90, ("navi21", "f16", False): 0.88, ("navi31", "f32", False): 0.83,
+        ("navi31", "f16", False): 0.46, ("navi31", "f16", True): 0.84, ("gfx1201", "f32", False): 0.83,
+        ("gfx1201", "f16", True): 0.75, ("vega10", "f32", False): 0.90, ("vega10", "f16", False): 0.69}
+
+HEAD = """# What AMD's compiler makes of the matrix products
+
+Made by `scripts/lanes/vendors table`, with {version}; the lane fails when the kernels have changed and this has not.
+Nothing was run on a card. y is the forward, dx the input gradient, dw the weight gradient (whose operands are both f32), with
+the type of the weight. Tiles are of a workgroup, in elements of the result; waves are per SIMD.
+
+The share is modelled: multiply-adds a clock and SIMD by the compiler's own "inverse throughput", over the most that the family
+can do; what shared memory and caches allow is left out ([tests/vendors/report.py](../tests/vendors/report.py) has the
+formula). ggml's is that of `mul_mm.comp`, forward, by the same formula with Mesa 25.0; beside gfx1201 stands gfx1200's, its
+cooperative matrices with Mesa 26.2.
+
+| device | product | kernel | tile, threads | VGPRs | waves | inverse throughput | share | ggml's |
+|---|---|---|---|--:|--:|--:|--:|--:|
+"""
+
+
+def table(pairs):
+    versions, lines = set(), []
+    for name, path in (pair.split("=", 1) for pair in pairs):
+        device, rows = read(path)
+        versions.add(f"{device['driver']} of {device['version']}")
+        for row in rows:
+            what, kind, tile = row["used_for"].split(" ", 2)
+            if kind == "bf16":
+                continue
+            p = product(name, row)
+            ggml = GGML.get((name, kind, p["matrix"]))
+            lines.append(f"| {name} | {what} {kind} | {row['shader']} | {tile.replace(' x ', '×')} | {p['registers']:g} | "
+                         f"{p['waves']:g} | {p['inverse']:g} | {100 * p['share']:.0f} % | "
+                         + (f"{100 * ggml:.0f} % |" if ggml else "|"))
+    return HEAD.format(version=", ".join(sorted(versions))) + "\n".join(lines) + "\n"
+
+
 def main():
-    command, name = sys.argv[1], sys.argv[2]
-    with open(sys.argv[3]) if len(sys.argv) > 3 else sys.stdin as lines:
-        rows = [json.loads(line) for line in lines if line.startswith("{")]
-    if not rows:
-        sys.exit(f"{name}: no kernels")
-    if command == "check":
+    command = sys.argv[1]
+    if command == "table":
+        print(table(sys.argv[2:]), end="")
+        return
+    name, path = sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None
+    rows = read(path)[1]
+    if command == "products":
+        print_products(name, rows)
+    else:
         sys.exit(not check(name, rows))
-    print_products(name, rows)
 
 
 main()
