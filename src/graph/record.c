@@ -17,7 +17,7 @@ struct recorder {
   const graph *g;
   const node *node;
   gpu_device *device;
-  gpu_recording *recording;
+  gpu_recording *recording; // NULL: only asks for kernels
   arena *memory;
   memory_access *accesses;
   uint64_t n_accesses, capacity;
@@ -73,6 +73,10 @@ static bool may_write(const node *n, const tensor *t) {
 void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
                      const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z) {
   if (r->failed) return;
+  if (!r->recording) {
+    r->failed = !kernel_request(r->device, shader, spec, n_spec, r->e);
+    return;
+  }
   gpu_kernel *kernel = kernel_get(r->device, shader, spec, n_spec, r->e);
   if (!kernel) {
     r->failed = true;
@@ -100,6 +104,7 @@ void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint
 }
 
 void record_fill(recorder *r, const tensor *t, uint32_t word) {
+  if (!r->recording) return;
   REQUIRE(may_write(r->node, t), "node %s does not declare that it writes %s", r->node->op->name, t->name);
   if (conflicts(r, t->memory, true)) barrier(r);
   remember(r, t->memory, true);
@@ -117,14 +122,23 @@ uint32_t record_window_rows(const recorder *r, const tensor *t) {
   return (uint32_t)rows;
 }
 
-bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
-  recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
-  for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
-    r.node = g->nodes[i];
-    r.node->op->record(&r, r.node);
-    if (r.failed) err_prefix(e, "graph %s, node %llu (%s)", g->name, (unsigned long long)i, r.node->op->name);
-    recording_cut(recording);
+static bool walk(recorder *r) {
+  const graph *g = r->g;
+  r->memory = arena_new("recording");
+  for (uint64_t i = 0; i < g->n_nodes && !r->failed; i++) {
+    r->node = g->nodes[i];
+    r->node->op->record(r, r->node);
+    if (r->failed) err_prefix(r->e, "graph %s, node %llu (%s)", g->name, (unsigned long long)i, r->node->op->name);
+    if (r->recording) recording_cut(r->recording);
   }
-  arena_free(r.memory);
-  return !r.failed;
+  arena_free(r->memory);
+  return !r->failed;
+}
+
+bool graph_request(const graph *g, gpu_device *d, err *e) {
+  return walk(&(recorder){.g = g, .device = d, .e = e});
+}
+
+bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
+  return graph_request(g, d, e) && walk(&(recorder){.g = g, .device = d, .recording = recording, .e = e});
 }
