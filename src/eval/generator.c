@@ -143,8 +143,9 @@ bool generator_new(arena *a, const model *m, gpu_device *d, gpu_heap *heap, gpu_
   build(a, g, &g->decode, options->slots);
   const uint64_t a_bytes = g->prefill.graph->planned_bytes, b_bytes = g->decode.graph->planned_bytes;
   gpu_slice activations;
-  return allocate_cache(g, heap, e) && load_rotary(m, g->cos, g->sin, d, heap, e) &&
-         allocate_inputs(&g->prefill, heap, staging, e) && allocate_inputs(&g->decode, heap, staging, e) &&
+  return graph_request(g->prefill.graph, d, e) && graph_request(g->decode.graph, d, e) && allocate_cache(g, heap, e) &&
+         load_rotary(m, g->cos, g->sin, d, heap, e) && allocate_inputs(&g->prefill, heap, staging, e) &&
+         allocate_inputs(&g->decode, heap, staging, e) &&
          heap_alloc(heap, a_bytes > b_bytes ? a_bytes : b_bytes, &activations, e) && record(g, &g->prefill, activations, e) &&
          record(g, &g->decode, activations, e);
 }

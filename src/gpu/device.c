@@ -208,6 +208,7 @@ bool device_open_for_reports(arena *a, const char *which, gpu_device **device, e
 
 void device_close(gpu_device *d) {
   if (!d) return;
+  kernel_pool_stop(d);
   // Every submission is waited for, so the device is idle, unless it hangs: then it may still use its objects, nothing may
   // be freed, and waiting would take forever.
   if (d->hung) return;

@@ -67,18 +67,24 @@ bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err
 // --- kernels ---------------------------------------------------------------------------------------------------------
 
 // A compute pipeline: a shader of shaders/ (by file name without ".comp") with its specialization constants. Its
-// bindings, their direction and the push-constant size are reflected from the SPIR-V. Made on first use, kept until the
-// device closes; a pipeline cache on disk (keyed by device, driver and shaders) makes later starts quick.
+// bindings, their direction and the push-constant size are reflected from the SPIR-V. Made once, kept until the device
+// closes; a pipeline cache on disk (keyed by device, driver and shaders) makes later starts quick.
 typedef struct gpu_kernel gpu_kernel;
 
 enum { GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
 
 // `spec[i]` is the value of constant_id i. A kernel's workgroup size comes from `layout(local_size_x_id = …)` or is fixed.
+// It waits until the kernel is made.
 gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
-// Asks for a kernel that kernel_get will want.
+// Asks for a kernel that kernel_get will want: its pipeline is made meanwhile, with others, on all cores. What does not
+// suit the device is an error now, what the compiler says one of kernel_get.
 bool kernel_request(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
 // Whether the shader was built: *_coopmat is not where the shader compiler was too old (cmake/shaders.cmake).
 bool kernel_exists(const char *shader);
+
+// Called where kernel_get has waited for a second in all, and n_kernels are still to be made.
+typedef void kernel_compiling(void *user, uint32_t n_kernels);
+void kernel_on_compiling(gpu_device *d, kernel_compiling *call, void *user);
 
 typedef struct kernel_binding {
   bool used, reads, writes; // from NonReadable / NonWritable: shaders always say readonly or writeonly where it is so

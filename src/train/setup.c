@@ -170,6 +170,7 @@ static void describe(const setup *s, const need *n, text *note) {
 
 static bool allocate(setup *s, const vkift_train_options *o, err *e) {
   gpu_slice activations;
+  TRY(step_request(s->step, s->device, e) && graph_request(s->score->graph, s->device, e)); // compiled while weights are read
   TRY(params_allocate(&s->params, s->heap, true, e));
   TRY(load_upload(s->model, s->device, s->heap, (uint64_t)o->seed, e));
   if (s->adapter) TRY(adapter_upload(s->adapter, adapter_start(o), (uint64_t)o->seed, s->device, s->heap, e));

@@ -69,6 +69,10 @@ static bool record_update(step *s, err *e) {
   return recording_end(s->update_recording, e);
 }
 
+bool step_request(const step *s, gpu_device *d, err *e) {
+  return graph_request(s->micro, d, e) && graph_request(s->update, d, e);
+}
+
 bool step_record(step *s, gpu_device *d, gpu_slice activations, gpu_heap *device, gpu_heap *staging, err *e) {
   s->device = d;
   tensor *own[] = {s->hyper, s->state, s->squares};

@@ -25,8 +25,9 @@ typedef struct step {
 
 // Builds and plans both graphs. The parameters must be laid out (params_layout).
 step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, uint32_t align);
-uint64_t step_activation_bytes(const step *s); // memory that both graphs share
-uint64_t step_state_bytes(const step *s);      // its small persistent tensors
+uint64_t step_activation_bytes(const step *s);           // memory that both graphs share
+uint64_t step_state_bytes(const step *s);                // its small persistent tensors
+bool step_request(const step *s, gpu_device *d, err *e); // graph_request of both
 // Gives memory and records. `activations` may be shared with other graphs that do not run at the same time.
 bool step_record(step *s, gpu_device *d, gpu_slice activations, gpu_heap *device, gpu_heap *staging, err *e);
 void step_free(step *s); // NULL is fine
