@@ -74,8 +74,8 @@ bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err
 // --- kernels ---------------------------------------------------------------------------------------------------------
 
 // A compute pipeline: a shader of shaders/ (by file name without ".comp") with its specialization constants. Its
-// bindings, their direction and the push-constant size are reflected from the SPIR-V. Made on first use, kept until the
-// device closes; a pipeline cache on disk (keyed by device, driver and shaders) makes later starts quick.
+// bindings, their direction and the push-constant size are reflected from the SPIR-V. Made once, kept until the device
+// closes; a pipeline cache on disk (keyed by device, driver and shaders) makes later starts quick.
 //
 // A shader X_addr (cmake/shaders.cmake) is X reading and writing by buffer addresses, which cost no test of bounds: after
 // its parameters the push constants hold one address a binding. Its bindings are its twin's, so barriers follow from what
@@ -86,7 +86,17 @@ typedef struct gpu_kernel gpu_kernel;
 enum { GPU_ADDRESS_ALIGN = 16, GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
 
 // `spec[i]` is the value of constant_id i. A kernel's workgroup size comes from `layout(local_size_x_id = …)` or is fixed.
+// It waits until the kernel is made.
 gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
+// Asks for a kernel that kernel_get will want: its pipeline is made meanwhile, with others, on all cores. What does not
+// suit the device is an error now, what the compiler says one of kernel_get.
+bool kernel_request(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
+// Whether the shader was built: *_coopmat is not where the shader compiler was too old (cmake/shaders.cmake).
+bool kernel_exists(const char *shader);
+
+// Called where kernel_get has waited for a second in all, and n_kernels are still to be made.
+typedef void kernel_compiling(void *user, uint32_t n_kernels);
+void kernel_on_compiling(gpu_device *d, kernel_compiling *call, void *user);
 
 typedef struct kernel_binding {
   bool used, reads, writes; // from NonReadable / NonWritable: shaders always say readonly or writeonly where it is so
@@ -194,5 +204,25 @@ typedef struct device_check_row {
   char found[200]; // why it was skipped, or what was wrong
 } device_check_row;
 bool device_check(gpu_device *d, device_check_row rows[DEVICE_CHECKS]); // true: no row failed
+
+// --- what compilers make of kernels (statistics.c) -------------------------------------------------------------------
+
+// Opens a device that keeps what the driver's compiler reports of each kernel. Drivers compile without a card too.
+bool device_open_for_reports(arena *a, const char *which, gpu_device **device, err *e);
+
+typedef struct kernel_statistic {
+  char name[64]; // the driver's own
+  double value;
+} kernel_statistic;
+typedef struct kernel_report {
+  const kernel_info *info;
+  uint32_t n_spec, spec[GPU_MAX_SPEC];
+  err failure; // failed: the driver could not compile it
+  uint32_t subgroup_size, n;
+  kernel_statistic *items; // [n]
+  const char *code;        // as the driver shows it: intermediate and machine code
+} kernel_report;
+// Of all kernels that were asked for, in the order of their names and constants.
+bool kernel_reports(arena *a, gpu_device *d, kernel_report **list, uint64_t *n, err *e);
 
 #endif

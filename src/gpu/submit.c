@@ -190,6 +190,7 @@ bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e
     q->batch = batch;
     q->parts = list;
   }
+  if (kernel_pool_is_idle(d)) cache_keep(d); // who is killed from here on need not compile again
   slice s = {.device = d, .number = ++q->slice_number, .parts = q->parts};
   for (uint32_t i = 0; i < n; i++)
     for (uint64_t j = 0; j < recordings[i]->n_parts; j++) TRY(add(&s, recordings[i], &recordings[i]->parts[j], e));

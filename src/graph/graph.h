@@ -167,7 +167,10 @@ void graph_bind_memory(graph *g, const graph_memory *m);
 
 // --- record (record.c) -----------------------------------------------------------------------------------------------
 
-// Records all nodes. Every tensor must have memory.
+// Asks for all kernels that recording the graph will want, so that they are compiled together and meanwhile (kernel_request).
+// No tensor need have memory yet.
+bool graph_request(const graph *g, gpu_device *d, err *e);
+// Records all nodes. Every tensor must have memory. Asks for all kernels first.
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *r, err *e);
 // One node of it, for measuring.
 bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *r, err *e);

@@ -18,7 +18,7 @@ struct recorder {
   const node *node;
   const tensor *counts; // the graph's, or those of the window at hand
   gpu_device *device;
-  gpu_recording *recording;
+  gpu_recording *recording; // NULL: only asks for kernels
   arena *memory;
   memory_access *accesses;
   uint64_t n_accesses, capacity;
@@ -74,6 +74,10 @@ static bool may_write(const node *n, const tensor *t) {
 void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
                      const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z) {
   if (r->failed) return;
+  if (!r->recording) {
+    r->failed = !kernel_request(r->device, shader, spec, n_spec, r->e);
+    return;
+  }
   gpu_kernel *kernel = kernel_get(r->device, shader, spec, n_spec, r->e);
   if (!kernel) {
     r->failed = true;
@@ -101,6 +105,7 @@ void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint
 }
 
 void record_fill(recorder *r, const tensor *t, uint32_t word) {
+  if (!r->recording) return;
   REQUIRE(may_write(r->node, t), "node %s does not declare that it writes %s", r->node->op->name, t->name);
   if (conflicts(r, t->memory, true)) barrier(r);
   remember(r, t->memory, true);
@@ -132,7 +137,7 @@ static void record_windows(recorder *r, const node *n, uint32_t window) {
     r->node = window_node(r->memory, r->g, n, first, window, &counts);
     r->counts = counts;
     n->op->record(r, r->node);
-    recording_cut(r->recording);
+    if (r->recording) recording_cut(r->recording);
   }
 }
 
@@ -140,21 +145,30 @@ static void record_node(recorder *r, const node *n) {
   const uint32_t window = r->g->n_windows ? window_rows(record_plan(r), n) : 0;
   r->node = n;
   r->counts = r->g->counts;
-  recording_set_label(r->recording, &(recording_label){n->op->name, telling_name(n), n->id, n->segment});
+  if (r->recording) recording_set_label(r->recording, &(recording_label){n->op->name, telling_name(n), n->id, n->segment});
   if (window) record_windows(r, n, window);
   else n->op->record(r, n);
   if (r->failed) err_prefix(r->e, "graph %s, node %u (%s)", r->g->name, n->id, n->op->name);
 }
 
-bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
-  recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
-  for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
-    record_node(&r, g->nodes[i]);
-    recording_cut(recording);
+static bool walk(recorder *r) {
+  r->memory = arena_new("recording");
+  for (uint64_t i = 0; i < r->g->n_nodes && !r->failed; i++) {
+    record_node(r, r->g->nodes[i]);
+    if (r->recording) recording_cut(r->recording);
   }
+  arena_free(r->memory);
+  return !r->failed;
+}
+
+bool graph_request(const graph *g, gpu_device *d, err *e) {
+  return walk(&(recorder){.g = g, .device = d, .e = e});
+}
+
+bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
+  TRY(graph_request(g, d, e) && walk(&(recorder){.g = g, .device = d, .recording = recording, .e = e}));
   recording_set_label(recording, &(recording_label){.node = GRAPH_NONE, .segment = GRAPH_NONE}); // what follows is no node's
-  arena_free(r.memory);
-  return !r.failed;
+  return true;
 }
 
 bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *recording, err *e) {

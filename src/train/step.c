@@ -89,6 +89,10 @@ static bool record_update(step *s, err *e) {
   return recording_end(s->update_recording, e);
 }
 
+bool step_request(const step *s, gpu_device *d, err *e) {
+  return graph_request(s->micro, d, e) && graph_request(s->update, d, e);
+}
+
 bool step_record(step *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e) {
   s->device = d;
   const tensor *own[] = {s->hyper, s->state, s->squares};

@@ -102,6 +102,11 @@ static void say_device(const trainer *t) {
   else note(t, arena_printf(t->memory, "device: %s", s->name));
 }
 
+static void say_compiling(void *user, uint32_t n_kernels) {
+  const trainer *t = user;
+  note(t, arena_printf(t->memory, "compiling %u kernels", n_kernels));
+}
+
 // What was left open, and what an adapter brought: config.yaml says what the run was made with.
 static void fill_defaults(trainer *t) {
   vkift_train_options *o = &t->options;
@@ -269,6 +274,7 @@ static bool start(trainer *t, err *e) {
   TRY(warn_of_untrained(t, e));
   TRY(corpus_read(t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
+  kernel_on_compiling(t->device, say_compiling, t);
   say_device(t);
   const char *cache = t->corpus.train.cache_written;
   if (cache)
