@@ -58,6 +58,9 @@ uint64_t heap_bytes(const gpu_heap *h); // allocated from the driver; of a count
 uint64_t heap_used(const gpu_heap *h);  // handed out so far, with what rounds each slice up
 void heap_free(gpu_heap *h);            // with all its slices; the device must be idle
 
+uint64_t heap_most_bytes(const gpu_heap *h);     // of one slice
+gpu_slice *heap_slices(gpu_heap *h, uint32_t n); // an array that lives as long as the heap
+
 // A heap on no device: heap_alloc hands out slices that only count. What a run allocates is first asked of such a heap;
 // after heap_expect (before the first allocation) the same requests in the same order, made of a real one, get chunks of
 // exactly the sizes that were counted, so that plan and allocation differ by nothing.

@@ -77,6 +77,14 @@ uint64_t heap_used(const gpu_heap *h) {
   return bytes;
 }
 
+uint64_t heap_most_bytes(const gpu_heap *h) {
+  return h->max_chunk_bytes;
+}
+
+gpu_slice *heap_slices(gpu_heap *h, uint32_t n) {
+  return ARENA_ARRAY(h->memory, gpu_slice, n);
+}
+
 // --- chunks ----------------------------------------------------------------------------------------------------------
 
 // The first memory type that has `need`, if possible with `wish` too and without `avoid`. Drivers list faster ones first.

@@ -97,6 +97,35 @@ uint32_t tensor_row_size(const tensor *t) {
   return (uint32_t)n;
 }
 
+static uint32_t n_pieces(const tensor *t) {
+  return (t->shape[0] - 1) / t->piece_rows + 1;
+}
+
+static uint64_t piece_bytes(const tensor *t, uint32_t i) {
+  const uint32_t first = i * t->piece_rows, left = t->shape[0] - first;
+  return (dtype_bytes(t->type, (uint64_t)(left < t->piece_rows ? left : t->piece_rows) * tensor_row_size(t)) + 3) / 4 * 4;
+}
+
+bool tensor_allocate(tensor *t, gpu_heap *heap, err *e) {
+  const uint64_t most = heap_most_bytes(heap), row = dtype_bytes(t->type, tensor_row_size(t));
+  t->pieces = NULL;
+  if (tensor_bytes(t) <= most || row * TENSOR_LEAST_PIECE > most) return heap_alloc(heap, tensor_bytes(t), &t->memory, e);
+  t->memory = (gpu_slice){0};
+  t->piece_rows = TENSOR_LEAST_PIECE;
+  while (2 * (uint64_t)t->piece_rows * row <= most) t->piece_rows *= 2;
+  t->pieces = heap_slices(heap, n_pieces(t));
+  for (uint32_t i = 0; i < n_pieces(t); i++) TRY(heap_alloc(heap, piece_bytes(t, i), &t->pieces[i], e));
+  return true;
+}
+
+bool tensor_upload(const tensor *t, gpu_device *d, const void *data, err *e) {
+  if (!t->pieces) return gpu_upload(d, t->memory, data, dtype_bytes(t->type, tensor_elements(t)), e);
+  const uint64_t row = dtype_bytes(t->type, tensor_row_size(t));
+  for (uint32_t i = 0; i < n_pieces(t); i++)
+    TRY(gpu_upload(d, t->pieces[i], (const char *)data + i * row * t->piece_rows, piece_bytes(t, i), e));
+  return true;
+}
+
 void graph_segment_begin(graph *g) {
   REQUIRE(g->segment == GRAPH_NONE, "segments of graph %s are nested", g->name);
   g->segment = g->n_segments++;

@@ -19,7 +19,14 @@
 #include "base/err.h"
 #include "gpu/gpu.h"
 
-enum { TENSOR_MAX_DIMS = 4, NODE_MAX_INPUTS = 10, NODE_MAX_OUTPUTS = 4, GRAPH_MAX_CHUNKS = 64, GRAPH_NONE = UINT32_MAX };
+enum {
+  TENSOR_MAX_DIMS = 4,
+  NODE_MAX_INPUTS = 10,
+  NODE_MAX_OUTPUTS = 4,
+  GRAPH_MAX_CHUNKS = 64,
+  TENSOR_LEAST_PIECE = 128,
+  GRAPH_NONE = UINT32_MAX
+};
 
 // How many leading rows (dimension 0) of a tensor hold data in this submission. A recording has a fixed capacity; the
 // live count is data in `graph.counts`: workgroups beyond it leave at once and sums stop there.
@@ -47,7 +54,9 @@ typedef struct tensor {
   struct tensor *gradient; // set by graph_backward (for tensors of the graph): what has been summed so far
   struct tensor *saved;    // set by graph_backward: its recomputed copy, which backward reads in its place
   gpu_slice memory;
-  uint32_t chunk; // of the graph's plan
+  uint32_t chunk;    // of the graph's plan
+  gpu_slice *pieces; // in the place of memory where one allocation cannot hold it: each has piece_rows rows, the last the rest
+  uint32_t piece_rows;
 } tensor;
 
 // One entry of ops.def: what an operation (or one of its gradients) is.
@@ -107,6 +116,11 @@ uint64_t tensor_elements(const tensor *t);
 uint64_t tensor_bytes(const tensor *t);
 uint32_t tensor_rows(const tensor *t);     // shape[0]
 uint32_t tensor_row_size(const tensor *t); // elements of one row: the product of the other dimensions
+
+// Gives a persistent tensor memory of `heap`: in one piece, or where one allocation cannot hold it in pieces of rows, each a
+// power of two of them, so that windows of rows (record_window_rows) lie within one.
+bool tensor_allocate(tensor *t, gpu_heap *heap, err *e);
+bool tensor_upload(const tensor *t, gpu_device *d, const void *data, err *e); // tensor_bytes of it
 
 // Nodes between begin and end form a segment that backward may recompute instead of keeping (gradient checkpointing).
 void graph_segment_begin(graph *g);

@@ -52,8 +52,20 @@ static void barrier(recorder *r) {
   r->n_accesses = 0;
 }
 
+// Rows of one of a tensor's pieces.
+static gpu_slice piece_slice(const recorder *r, const bind *b) {
+  const tensor *t = b->t;
+  const uint32_t piece = b->row / t->piece_rows;
+  REQUIRE(b->n_rows && b->row + b->n_rows <= tensor_rows(t) && (b->row + b->n_rows - 1) / t->piece_rows == piece,
+          "rows %u…%u of %s, which has pieces of %u, in node %s", b->row, b->row + b->n_rows, t->name, t->piece_rows,
+          r->node->op->name);
+  const uint64_t row = dtype_bytes(t->type, tensor_row_size(t)), begin = (b->row - piece * t->piece_rows) * row;
+  return gpu_sub(t->pieces[piece], begin, (b->n_rows * row + 3) / 4 * 4);
+}
+
 static gpu_slice bound_slice(const recorder *r, const bind *b) {
   const tensor *t = b->t;
+  if (t->pieces) return piece_slice(r, b);
   REQUIRE(t->memory.buffer, "%s of node %s in graph %s has no memory", t->name, r->node->op->name, r->g->name);
   if (!b->n_rows) return t->memory;
   REQUIRE(b->row + b->n_rows <= tensor_rows(t), "rows %u…%u of %s", b->row, b->row + b->n_rows, t->name);
@@ -114,10 +126,13 @@ void record_fill(recorder *r, const tensor *t, uint32_t word) {
 
 uint32_t record_window_rows(const recorder *r, const tensor *t) {
   const uint64_t limit = record_plan(r)->max_binding_bytes, row = dtype_bytes(t->type, tensor_row_size(t));
-  if (tensor_bytes(t) <= limit) return tensor_rows(t);
+  if (tensor_bytes(t) <= limit && !t->pieces) return tensor_rows(t);
   uint64_t step = 1; // rows from one aligned offset to the next; at most 128, since a row has a whole number of elements
   while (step * row % WINDOW_ALIGN) step *= 2;
-  const uint64_t rows = limit / row / step * step;
+  uint64_t rows = limit / row / step * step;
+  if (t->pieces) // powers of two both, so that no window spans two pieces
+    while (rows & (rows - 1)) rows &= rows - 1;
+  if (t->pieces && rows > t->piece_rows) rows = t->piece_rows;
   REQUIRE(rows, "%llu rows of %s (%llu bytes each) do not fit into a binding of %llu bytes", (unsigned long long)step, t->name,
           (unsigned long long)row, (unsigned long long)limit);
   return (uint32_t)rows;
