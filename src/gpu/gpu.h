@@ -123,9 +123,57 @@ void recording_barrier(gpu_recording *r);
 void recording_cut(gpu_recording *r);
 bool recording_end(gpu_recording *r, err *e);
 
+// Before the first command: each is to be timed by the device itself. Without timestamps there (device_has_timestamps)
+// nothing changes. The commands cost more then, and nothing where this is not called.
+void recording_time(gpu_recording *r);
+// What the commands from here on belong to. Kept by pointer; for timed recordings only.
+typedef struct recording_label {
+  const char *op, *tensor; // the node's operation, and the tensor that tells it from its like
+  uint32_t node, segment;  // numbers in the graph
+} recording_label;
+void recording_set_label(gpu_recording *r, const recording_label *label);
+
 // Submits the recordings in order and waits for them, with a finite time-out. A lost device, a time-out or a slice that
 // did not finish is an error that says so.
 bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e);
+
+// --- the time that it takes (trace.c, measure.c) -----------------------------------------------------------------------
+
+bool device_has_timestamps(const gpu_device *d);
+
+// Spans of time, in seconds of clock_seconds(). Those of commands are the device's: its clock is shifted, by one amount for
+// the whole trace, so that no command ends after the host has seen its slice end.
+typedef enum trace_kind { TRACE_SUBMIT, TRACE_WAIT, TRACE_COMMAND } trace_kind;
+typedef struct trace_span {
+  trace_kind kind;
+  uint64_t slice; // of one submission: its submit, wait and commands
+  double begin, end;
+  const char *recording, *command; // TRACE_COMMAND: the shader's name, "copy" or "fill". They live as long as the recording
+  recording_label label;           // … of timed recordings; op NULL where nothing was said
+} trace_span;
+typedef struct gpu_trace {
+  arena *memory;
+  trace_span *spans;
+  uint64_t n, capacity, n_slices;
+  uint64_t base; // the device's clock at the first timestamp
+  bool has_base;
+} gpu_trace;
+
+// From now on gpu_run adds to `t`, zeroed but for `memory`; commands only of timed recordings. NULL: no more.
+void device_trace(gpu_device *d, gpu_trace *t);
+// After device_trace(d, NULL): brings the device's times to the host's clock.
+void trace_finish(gpu_trace *t);
+
+typedef struct measured {
+  double seconds;     // median of a run: by the device's timestamps where all recordings are timed, else by the host's clock
+  double cpu_seconds; // median of the process's own time: what a software driver takes, however busy the machine is
+  uint32_t runs;
+} measured;
+
+double measure_median(double *values, uint32_t n); // sorts them
+// Runs the recordings twice for nothing (drivers finish compiling, slices find their size), then at least three times and
+// until `seconds` have passed.
+bool measure_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, double seconds, measured *m, err *e);
 
 // --- for people (report.c, check.c) ----------------------------------------------------------------------------------
 

@@ -131,6 +131,7 @@ struct gpu_device {
   uint64_t n_kernels, kernel_capacity;
   VkPipelineCache pipeline_cache;
   uint64_t cache_bytes; // of the pipeline cache when it was opened from a file; 0 without one
+  gpu_trace *trace;     // NULL: nobody asks
   bool lost, hung;      // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 
@@ -147,8 +148,17 @@ void cache_close(gpu_device *d);        // writes it if it grew; failing to is n
 
 // --- command buffers (recording.c) -----------------------------------------------------------------------------------
 
+typedef struct timed_command {
+  const char *command;
+  recording_label label;
+} timed_command;
+
 typedef struct recording_part { // one command buffer
   VkCommandBuffer buffer;
+  const char *recording;   // its name
+  VkQueryPool stamps;      // timed: [n_timed + 1] timestamps, before the first command and after each
+  timed_command *commands; // [n_timed]
+  uint32_t n_timed;
   double seconds; // measured; below 0: not yet
   uint64_t slice; // the last slice it was put in
 } recording_part;
@@ -161,8 +171,9 @@ struct gpu_recording {
   recording_part *parts;
   uint64_t n_parts, part_capacity;
   uint32_t n_commands, n_sets; // in the open part; in the newest descriptor pool
-  bool open, ended;
-  err failure; // the first failure of a call that cannot report one; recording_end does
+  bool open, ended, timed;
+  recording_label label; // timed: of the next commands
+  err failure;           // the first failure of a call that cannot report one; recording_end does
   VkDescriptorPool *pools;
   uint64_t n_pools, pool_capacity;
   VkPipeline bound;
@@ -171,6 +182,17 @@ struct gpu_recording {
 
 // Everything before (compute and transfer) is visible to everything after, and to the host where `host`.
 void recording_full_barrier(VkCommandBuffer buffer, bool host);
+
+// --- timestamps (trace.c) --------------------------------------------------------------------------------------------
+
+bool stamps_open(gpu_recording *r, recording_part *p, err *e);          // at the start of a part
+bool stamps_full(const recording_part *p);                              // no room for another command
+void stamps_add(gpu_recording *r, recording_part *p, const char *what); // after a command
+void stamps_free(gpu_device *d, recording_part *p);
+
+// Of a slice that has ended: the host's times, then its parts' commands.
+void trace_add_host(gpu_device *d, double begin, double submitted, double end);
+bool trace_add_part(gpu_device *d, const recording_part *p, err *e);
 
 // --- submission (submit.c) -------------------------------------------------------------------------------------------
 

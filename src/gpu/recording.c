@@ -23,6 +23,7 @@ void recording_free(gpu_recording *r) {
   if (!r) return;
   gpu_device *d = r->device;
   if (!d->hung) { // a device that hangs may still read them
+    for (uint64_t i = 0; i < r->n_parts; i++) stamps_free(d, &r->parts[i]);
     for (uint64_t i = 0; i < r->n_pools; i++) vkDestroyDescriptorPool(d->handle, r->pools[i], NULL);
     if (r->pool) vkDestroyCommandPool(d->handle, r->pool, NULL);
   }
@@ -56,7 +57,7 @@ static bool open_part(gpu_recording *r, err *e) {
                                           .commandPool = r->pool,
                                           .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                           .commandBufferCount = 1};
-  recording_part part = {.seconds = -1};
+  recording_part part = {.seconds = -1, .recording = r->name};
   TRY(VK(vkAllocateCommandBuffers(d->handle, &allocate, &part.buffer)));
   VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   TRY(VK(vkBeginCommandBuffer(part.buffer, &begin)));
@@ -68,7 +69,7 @@ static bool open_part(gpu_recording *r, err *e) {
   r->n_commands = 0;
   r->bound = VK_NULL_HANDLE;
   if (r->n_parts == 1) recording_full_barrier(part.buffer, false);
-  return true;
+  return !r->timed || stamps_open(r, &r->parts[r->n_parts - 1], e);
 }
 
 static bool close_part(gpu_recording *r, err *e) {
@@ -80,8 +81,23 @@ static bool close_part(gpu_recording *r, err *e) {
 // The command buffer to record into; VK_NULL_HANDLE after a failure, which recording_end reports.
 static VkCommandBuffer commands(gpu_recording *r) {
   REQUIRE(!r->ended, "recording %s has ended", r->name);
+  if (r->open && r->timed && stamps_full(&r->parts[r->n_parts - 1]) && !r->failure.failed) close_part(r, &r->failure);
   if (r->failure.failed || (!r->open && !open_part(r, &r->failure))) return VK_NULL_HANDLE;
   return r->parts[r->n_parts - 1].buffer;
+}
+
+static void count_command(gpu_recording *r, const char *what) {
+  r->n_commands++;
+  if (r->timed) stamps_add(r, &r->parts[r->n_parts - 1], what);
+}
+
+void recording_time(gpu_recording *r) {
+  REQUIRE(!r->n_parts, "recording %s has commands that are not timed", r->name);
+  r->timed = device_has_timestamps(r->device);
+}
+
+void recording_set_label(gpu_recording *r, const recording_label *label) {
+  r->label = *label;
 }
 
 void recording_cut(gpu_recording *r) {
@@ -189,7 +205,7 @@ bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices
   if (addresses) push_addresses(k, buffer, slices, push);
   else bind_set(k, buffer, set, push);
   vkCmdDispatch(buffer, groups[0], groups[1], groups[2]);
-  r->n_commands++;
+  count_command(r, k->info.shader);
   return true;
 }
 
@@ -202,7 +218,7 @@ void recording_copy(gpu_recording *r, gpu_slice from, gpu_slice to, uint64_t byt
   if (!buffer) return;
   VkBufferCopy region = {.srcOffset = from.offset, .dstOffset = to.offset, .size = bytes};
   vkCmdCopyBuffer(buffer, from.buffer->handle, to.buffer->handle, 1, &region);
-  r->n_commands++;
+  count_command(r, "copy");
 }
 
 void recording_fill(gpu_recording *r, gpu_slice to, uint32_t word) {
@@ -211,7 +227,7 @@ void recording_fill(gpu_recording *r, gpu_slice to, uint32_t word) {
   VkCommandBuffer buffer = to.bytes ? commands(r) : VK_NULL_HANDLE;
   if (!buffer) return;
   vkCmdFillBuffer(buffer, to.buffer->handle, to.offset, to.bytes, word);
-  r->n_commands++;
+  count_command(r, "fill");
 }
 
 void recording_barrier(gpu_recording *r) {

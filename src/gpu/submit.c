@@ -95,10 +95,13 @@ bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, doub
   volatile uint32_t *status = gpu_map(d->queue.status);
   *status = 0;
   VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = n, .pCommandBuffers = buffers};
+  const double begin = d->trace ? clock_seconds() : 0;
   VkResult result = vkQueueSubmit(d->queue.handle, 1, &info, d->queue.fence);
+  const double submitted = d->trace ? clock_seconds() : 0;
   if (result == VK_ERROR_DEVICE_LOST) return lose(d, e, "the device was lost (VK_ERROR_DEVICE_LOST)");
   TRY(instance_check(result, "vkQueueSubmit", __FILE__, __LINE__, e));
   TRY(wait(d, expected + (d->plan.is_cpu ? TIMEOUT_SECONDS_CPU : TIMEOUT_SECONDS), e));
+  if (d->trace) trace_add_host(d, begin, submitted, clock_seconds());
   TRY(VK(vkResetFences(d->handle, 1, &d->queue.fence)));
   if (*status == SLICE_DONE) return true;
   return lose(d, e, "the device was lost: it reports success, but the last command of a slice did not run");
@@ -130,7 +133,7 @@ typedef struct slice {
   const char *first, *last; // names of the recordings that it begins and ends in
 } slice;
 
-static void measured(const slice *s, double seconds) {
+static void estimate(const slice *s, double seconds) {
   if (s->n == 1) {
     s->parts[0]->seconds = seconds;
     return;
@@ -151,7 +154,8 @@ static bool flush(slice *s, err *e) {
     if (s->first == s->last) return err_prefix(e, "recording %s", s->last);
     return err_prefix(e, "recordings %s to %s", s->first, s->last);
   }
-  measured(s, clock_seconds() - start);
+  estimate(s, clock_seconds() - start);
+  for (uint32_t i = 0; s->device->trace && i < s->n; i++) TRY(trace_add_part(s->device, s->parts[i], e));
   s->n = 0;
   s->expected = 0;
   s->number = ++q->slice_number;

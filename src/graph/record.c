@@ -118,7 +118,14 @@ uint32_t record_window_rows(const recorder *r, const tensor *t) {
   return (uint32_t)rows;
 }
 
-static void record_node(recorder *r, const node *n) {
+// What tells a node from others of its operation: the weight that it reads or adds to, else its result.
+static const char *telling_name(const node *n) {
+  for (uint32_t i = 0; i < n->n_in; i++)
+    if (n->in[i] && n->in[i]->persistent && n->in[i]->live == LIVE_ALL) return n->in[i]->name;
+  return n->n_out ? n->out[0]->name : n->in[0]->name;
+}
+
+static void record_whole_or_windows(recorder *r, const node *n) {
   const uint32_t window = r->g->n_windows ? window_rows(record_plan(r), n) : 0;
   r->node = n;
   r->counts = r->g->counts;
@@ -135,11 +142,16 @@ static void record_node(recorder *r, const node *n) {
   }
 }
 
+static void record_node(recorder *r, const node *n) {
+  recording_set_label(r->recording, &(recording_label){n->op->name, telling_name(n), n->id, n->segment});
+  record_whole_or_windows(r, n);
+  if (r->failed) err_prefix(r->e, "graph %s, node %u (%s)", r->g->name, n->id, n->op->name);
+}
+
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
   recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
   for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
     record_node(&r, g->nodes[i]);
-    if (r.failed) err_prefix(e, "graph %s, node %llu (%s)", g->name, (unsigned long long)i, r.node->op->name);
     recording_cut(recording);
   }
   arena_free(r.memory);

@@ -1,0 +1,64 @@
+// How long a run of recordings takes: the median of several, by the device's own clock where it has one.
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "gpu/internal.h"
+
+enum { WARM_RUNS = 2, LEAST_RUNS = 3, MOST_RUNS = 1001 };
+
+static int by_value(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+double measure_median(double *values, uint32_t n) {
+  REQUIRE(n, "a median of nothing");
+  qsort(values, n, sizeof *values, by_value);
+  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static bool all_timed(gpu_recording *const *recordings, uint32_t n) {
+  bool timed = n > 0;
+  for (uint32_t i = 0; i < n; i++) timed &= recordings[i]->timed;
+  return timed;
+}
+
+static double commands_seconds(const gpu_trace *t) {
+  double sum = 0;
+  for (uint64_t i = 0; i < t->n; i++)
+    if (t->spans[i].kind == TRACE_COMMAND) sum += t->spans[i].end - t->spans[i].begin;
+  return sum;
+}
+
+// One run; `timed`: what its commands took on the device.
+static bool run_once(gpu_device *d, gpu_recording *const *recordings, uint32_t n, gpu_trace *timed, double *seconds, double *cpu,
+                     err *e) {
+  if (timed) timed->n = 0;
+  device_trace(d, timed);
+  const clock_t cpu_begin = clock();
+  const double begin = clock_seconds();
+  const bool ok = gpu_run(d, recordings, n, e);
+  *seconds = clock_seconds() - begin;
+  *cpu = (double)(clock() - cpu_begin) / CLOCKS_PER_SEC;
+  device_trace(d, NULL);
+  if (timed) *seconds = commands_seconds(timed);
+  return ok;
+}
+
+bool measure_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, double seconds, measured *m, err *e) {
+  arena *a = arena_new("measurement");
+  gpu_trace trace = {.memory = a}, *timed = all_timed(recordings, n) ? &trace : NULL;
+  double *wall = ARENA_ARRAY(a, double, MOST_RUNS), *cpu = ARENA_ARRAY(a, double, MOST_RUNS), unused[2];
+  bool ok = true;
+  for (uint32_t i = 0; ok && i < WARM_RUNS; i++) ok = run_once(d, recordings, n, NULL, &unused[0], &unused[1], e);
+  const double until = clock_seconds() + seconds;
+  *m = (measured){0};
+  while (ok && m->runs < MOST_RUNS && (m->runs < LEAST_RUNS || clock_seconds() < until)) {
+    ok = run_once(d, recordings, n, timed, &wall[m->runs], &cpu[m->runs], e);
+    m->runs++;
+  }
+  if (ok) m->seconds = measure_median(wall, m->runs), m->cpu_seconds = measure_median(cpu, m->runs);
+  arena_free(a);
+  return ok;
+}
