@@ -99,6 +99,7 @@ typedef struct kernel_info {
   kernel_binding bindings[GPU_MAX_BINDINGS];
 } kernel_info;
 const kernel_info *kernel_get_info(const gpu_kernel *k);
+void kernel_describe(const gpu_kernel *k, text *out); // appends the shader's name and its constants: "matmul_tile 256,4,4"
 
 // --- recordings ------------------------------------------------------------------------------------------------------
 
@@ -122,6 +123,9 @@ void recording_barrier(gpu_recording *r);
 // A place where a long recording may be cut into another command buffer.
 void recording_cut(gpu_recording *r);
 bool recording_end(gpu_recording *r, err *e);
+
+// The kernels that it dispatches, each once, in the order of their first dispatch.
+gpu_kernel *const *recording_kernels(const gpu_recording *r, uint32_t *n);
 
 // Before the first command: each is to be timed by the device itself. Without timestamps there (device_has_timestamps)
 // nothing changes. The commands cost more then, and nothing where this is not called.

@@ -177,6 +177,8 @@ struct gpu_recording {
   VkDescriptorPool *pools;
   uint64_t n_pools, pool_capacity;
   VkPipeline bound;
+  gpu_kernel **kernels; // [n_kernels] each once
+  uint64_t n_kernels, kernel_capacity;
   gpu_recording *next, *previous; // in device->recordings
 };
 

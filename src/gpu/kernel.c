@@ -173,6 +173,11 @@ const kernel_info *kernel_get_info(const gpu_kernel *k) {
   return &k->info;
 }
 
+void kernel_describe(const gpu_kernel *k, text *out) {
+  text_puts(out, k->info.shader);
+  for (uint32_t i = 0; i < k->n_spec; i++) text_printf(out, "%c%u", i ? ',' : ' ', k->spec[i]);
+}
+
 void kernel_free_all(gpu_device *d) {
   for (uint64_t i = 0; i < d->kernel_capacity; i++)
     if (d->kernels[i]) free_one(d, d->kernels[i]);

@@ -191,6 +191,20 @@ static void push_addresses(const gpu_kernel *k, VkCommandBuffer buffer, const gp
   vkCmdPushConstants(buffer, k->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, k->addresses_at + 8 * k->info.n_bindings, bytes);
 }
 
+static void note_kernel(gpu_recording *r, gpu_kernel *k) {
+  for (uint64_t i = r->n_kernels; i-- > 0;)
+    if (r->kernels[i] == k) return;
+  void *kernels = r->kernels;
+  arena_grow(r->memory, &kernels, &r->kernel_capacity, r->n_kernels + 1, sizeof k);
+  r->kernels = kernels;
+  r->kernels[r->n_kernels++] = k;
+}
+
+gpu_kernel *const *recording_kernels(const gpu_recording *r, uint32_t *n) {
+  *n = (uint32_t)r->n_kernels;
+  return r->kernels;
+}
+
 bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
                         uint32_t push_bytes, const uint32_t groups[3], err *e) {
   check_dispatch(r, k, slices, n_slices, push_bytes, groups);
@@ -200,7 +214,10 @@ bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices
   const bool addresses = k->info.takes_addresses;
   if (!buffer || !(addresses || make_set(r, k, slices, &set, &r->failure)))
     return ERR(e, "recording %s: %s", r->name, r->failure.message);
-  if (r->bound != k->pipeline) vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
+  if (r->bound != k->pipeline) {
+    vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
+    note_kernel(r, k);
+  }
   r->bound = k->pipeline;
   if (addresses) push_addresses(k, buffer, slices, push);
   else bind_set(k, buffer, set, push);

@@ -169,6 +169,8 @@ void graph_bind_memory(graph *g, const graph_memory *m);
 
 // Records all nodes. Every tensor must have memory.
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *r, err *e);
+// One node of it, for measuring.
+bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *r, err *e);
 
 typedef struct recorder recorder;
 

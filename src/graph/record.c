@@ -154,6 +154,14 @@ bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *
     record_node(&r, g->nodes[i]);
     recording_cut(recording);
   }
+  recording_set_label(recording, &(recording_label){.node = GRAPH_NONE, .segment = GRAPH_NONE}); // what follows is no node's
+  arena_free(r.memory);
+  return !r.failed;
+}
+
+bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *recording, err *e) {
+  recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
+  record_node(&r, n);
   arena_free(r.memory);
   return !r.failed;
 }

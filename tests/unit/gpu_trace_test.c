@@ -55,8 +55,7 @@ static gpu_recording *record(const fixture *f, const char *name, bool timed) {
     recording_set_label(r, &(recording_label){.op = i % 2 ? "odd" : "even", .tensor = "t", .node = i});
     recording_barrier(r);
     if (i % 2) recording_copy(r, f->from, f->to, N * 4);
-    else
-      assert_ok(recording_dispatch(r, k, (gpu_slice[]){f->from, f->to}, 2, &p, sizeof p, (uint32_t[]){N / 256, 1, 1}, &e), &e);
+    else assert_ok(recording_dispatch(r, k, (gpu_slice[]){f->from, f->to}, 2, &p, sizeof p, (uint32_t[]){N / 256, 1, 1}, &e), &e);
     recording_cut(r);
   }
   assert_ok(recording_end(r, &e), &e);
