@@ -196,6 +196,7 @@ typedef struct vkift_train_options {
   int64_t save_steps;       // 0: once an epoch
   int64_t save_total_limit; // 2: checkpoints that are kept
   int64_t max_bad_steps;    // 5 steps in a row whose loss or gradient is not finite end the run
+  const char *profile;      // a Chrome trace of the second and third step of this call is written there; NULL: none
   bool log_tensor_norms;    // also write the gradient norm of every trained tensor to metrics.jsonl
 } vkift_train_options;
 

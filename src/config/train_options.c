@@ -131,6 +131,9 @@ const option train_option_table[] = {
     {"save_total_limit", OPTION_INTEGER, AT(save_total_limit), GROUP, RANGE(1, INFINITY), .help = "checkpoints that are kept"},
     {"max_bad_steps", OPTION_INTEGER, AT(max_bad_steps), GROUP, RANGE(1, INFINITY),
      .help = "stop after so many steps in a row whose loss or gradient is not finite"},
+    {"profile", OPTION_PATH, AT(profile), GROUP, .rules = OPTION_NOT_RECORDED, .unset = "none", .value = "FILE",
+     .help = "write a Chrome trace (chrome://tracing, Perfetto) of the second and third step of this call, or of its only one: "
+             "what the host does, and every kernel by the device's own timestamps"},
     {"log_tensor_norms", OPTION_BOOL, AT(log_tensor_norms), GROUP,
      .help = "write each trained tensor's gradient norm to metrics.jsonl too"},
 #undef GROUP

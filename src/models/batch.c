@@ -112,6 +112,7 @@ bool batch_open(batch *b, const model *m, gpu_device *d, gpu_heap *staging, err 
   for (int s = 0; s < BATCH_SLOTS; s++) {
     TRY(heap_alloc(staging, b->bytes, &slots[s], e));
     b->upload[s] = recording_new(d, "batch upload");
+    if (b->timed) recording_time(b->upload[s]);
     recording_copy(b->upload[s], slots[s], b->memory, b->bytes);
     TRY(recording_end(b->upload[s], e));
   }

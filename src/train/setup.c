@@ -87,11 +87,13 @@ setup_target setup_target_of(const gpu_device *d) {
 
 static void build(arena *a, setup *s, const setup_target *target, const setup_rows *rows, const vkift_train_options *o) {
   const pack_limits limits = {.tokens = s->choice.capacity};
-  const step_options options = {.recompute = s->choice.recompute,
+  const step_options options = {.timed = o->profile != NULL,
+                                .recompute = s->choice.recompute,
                                 .lora_dropout = s->adapter ? (float)s->adapter->config.dropout : 0,
                                 .seed = (uint64_t)o->seed};
   const uint32_t longest = rows->max_length > rows->longest ? rows->max_length : rows->longest;
   s->batch = batch_new(a, s->model, &limits, longest < limits.tokens ? longest : limits.tokens);
+  s->batch->timed = options.timed;
   s->step = step_new(a, s->model, s->batch, &s->params, &options, target->limits);
   s->score = score_new(a, s->model, s->batch, target->limits);
   s->activations = (graph_memory){0};

@@ -46,6 +46,7 @@ step *step_new(arena *a, const model *m, batch *b, params *p, const step_options
   step *s = ARENA_NEW(a, step);
   s->batch = b;
   s->params = p;
+  s->timed = options->timed;
   s->hyper = scalars(a, "hyper");
   s->state = scalars(a, "state");
   s->squares = tensor_persistent(a, "squares", DTYPE_F32, LIVE_ALL, 1, &p->n_blocks);
@@ -70,11 +71,17 @@ static bool send_codes(const step *s, gpu_device *d, err *e) {
   return !s->codes || gpu_upload(d, s->codes->memory, codes, sizeof codes, e);
 }
 
+static gpu_recording *new_recording(const step *s, const char *name) {
+  gpu_recording *r = recording_new(s->device, name);
+  if (s->timed) recording_time(r);
+  return r;
+}
+
 static bool record_update(step *s, err *e) {
-  s->send_hyper = recording_new(s->device, "hyper");
+  s->send_hyper = new_recording(s, "hyper");
   recording_copy(s->send_hyper, s->host_hyper, s->hyper->memory, sizeof(struct step_hyper));
   TRY(recording_end(s->send_hyper, e));
-  s->update_recording = recording_new(s->device, "update");
+  s->update_recording = new_recording(s, "update");
   TRY(graph_record(s->update, s->device, s->update_recording, e));
   recording_barrier(s->update_recording);
   recording_copy(s->update_recording, s->state->memory, s->host_state, tensor_bytes(s->state));
@@ -90,7 +97,7 @@ bool step_record(step *s, gpu_device *d, const graph_memory *activations, gpu_he
   TRY(send_codes(s, d, e));
   graph_bind_memory(s->micro, activations);
   graph_bind_memory(s->update, activations);
-  s->micro_recording = recording_new(d, "micro");
+  s->micro_recording = new_recording(s, "micro");
   TRY(graph_record(s->micro, d, s->micro_recording, e));
   TRY(recording_end(s->micro_recording, e));
   return record_update(s, e);

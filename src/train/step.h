@@ -8,6 +8,7 @@
 #include "models/params.h"
 
 typedef struct step_options {
+  bool timed;                // for a profile: the device stamps every command
   graph_recompute recompute; // gradient checkpointing
   float lora_dropout;
   uint64_t seed;
@@ -17,6 +18,7 @@ typedef struct step {
   gpu_device *device;
   batch *batch;
   params *params;
+  bool timed;
   graph *micro, *update;
   tensor *hyper, *state, *squares; // struct step_hyper, struct step_state, f32 [blocks]
   tensor *codes;                   // of adamw_8bit; NULL where nothing has moments of 8 bits

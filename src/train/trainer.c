@@ -15,6 +15,7 @@
 #include "models/save.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
+#include "train/profile.h"
 #include "train/schedule.h"
 #include "train/setup.h"
 
@@ -34,7 +35,8 @@ typedef struct trainer {
   uint64_t total_steps, eval_every, save_every;
   checkpoint_state state;
   metrics metrics;
-  double started; // clock when the first step of this process began
+  profile *profile; // NULL: none is asked for
+  double started;   // clock when the first step of this process began
   uint64_t first_step;
   double last_eval_loss;
   uint64_t saved_step;
@@ -84,6 +86,12 @@ static bool open_run_dir(trainer *t, err *e) {
         e, "%s: expected a new or empty directory for the run, found something in it (go on with it: vkift train --resume %s)",
         t->run_dir, t->run_dir);
   return true;
+}
+
+// Said before the run begins, not after its third step.
+static bool check_profile(const trainer *t, err *e) {
+  const char *path = t->options.profile, *dir = path ? path_directory(t->memory, path) : NULL;
+  return !path || file_is_dir(dir) || ERR(e, "%s: expected a file in a directory, found no directory %s", path, dir);
 }
 
 static void say_device(const trainer *t) {
@@ -253,6 +261,7 @@ static bool start(trainer *t, err *e) {
   TRY(train_options_check(o, e));
   TRY(check_f32(o, e));
   TRY(open_run_dir(t, e));
+  TRY(check_profile(t, e));
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
   TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
   if (prompt_asks_date(&t->prompt) && !o->chat_template_date) o->chat_template_date = prompt_today(t->memory);
@@ -337,9 +346,10 @@ static bool check_finite(trainer *t, const struct step_state *s, err *e) {
              (unsigned long long)(t->state.step - t->state.bad_in_a_row));
 }
 
-static bool run_step(trainer *t, err *e) {
+static bool run_step(trainer *t, uint64_t number, err *e) {
   const double began = clock_seconds();
   const ready_batch *b = prefetch_next(t->prefetch);
+  const double ready = clock_seconds();
   double weighted = 0;
   int64_t tokens = 0, targets = 0;
   for (uint32_t i = 0; i < b->n; i++) {
@@ -348,6 +358,7 @@ static bool run_step(trainer *t, err *e) {
     targets += b->examples[i]->n_targets;
   }
   const struct step_hyper h = hyper_of(t, weighted > 0 ? weighted : 1);
+  profile_begin_step(t->profile, number);
   if (!step_run(t->setup.step, b->rows, b->n_rows, b->epoch, &h, e))
     return err_prefix(e, "step %llu", (unsigned long long)t->state.step + 1);
   t->state.step++;
@@ -356,7 +367,16 @@ static bool run_step(trainer *t, err *e) {
   vkift_step row = row_of(t, &s, &h, clock_seconds() - began);
   row.tokens = tokens;
   row.target_tokens = targets;
-  return report(t, &row, &h, e) && check_finite(t, &s, e);
+  const double ran = clock_seconds();
+  TRY(report(t, &row, &h, e) && check_finite(t, &s, e));
+  const double ended = clock_seconds();
+  char name[48];
+  snprintf(name, sizeof name, "step %llu", (unsigned long long)t->state.step);
+  profile_add(t->profile, number, name, began, ended);
+  profile_add(t->profile, number, "prepare", began, ready);
+  profile_add(t->profile, number, "run", ready, ran);
+  profile_add(t->profile, number, "report", ran, ended);
+  return profile_end_step(t->profile, number, e);
 }
 
 // --- the loop ------------------------------------------------------------------------------------------------------------
@@ -384,8 +404,9 @@ static bool loop(trainer *t, bool *stopped, err *e) {
   *stopped = asked_to_stop(t);
   if (t->state.step < t->total_steps && !*stopped)
     TRY(prefetch_new(t->loader, &t->setup.batch->limits, t->options.packing, t->total_steps - t->state.step, &t->prefetch, e));
+  if (t->options.profile) t->profile = profile_new(t->memory, t->options.profile, t->device, t->total_steps - t->state.step);
   while (t->state.step < t->total_steps && !*stopped) {
-    TRY(run_step(t, e));
+    TRY(run_step(t, t->state.step - t->first_step + 1, e));
     const bool last = t->state.step == t->total_steps;
     if (last || t->state.step % t->eval_every == 0) TRY(evaluate(t, e));
     if (last || t->state.step % t->save_every == 0) TRY(save_checkpoint(t, e));

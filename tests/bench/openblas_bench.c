@@ -196,12 +196,13 @@ int main(int argc, char **argv) {
     else if (c == 'j') json = optarg;
     else return 2;
   }
-  if (!b.rows || b.rows > 65536 || b.rounds < 1) return fprintf(stderr, "openblas_bench: rows 1 to 65536, rounds at least 1\n"), 2;
+  if (!b.rows || b.rows > 65536 || b.rounds < 1)
+    return fprintf(stderr, "openblas_bench: rows 1 to 65536, rounds at least 1\n"), 2;
   arena *a = arena_new("device");
   err e = {0};
   bool passed = false;
-  const bool ok = (b.sgemm = find_sgemm(&e)) && device_open(a, getenv("VKIFT_DEVICE"), &b.device, &e) &&
-                  compare_all(&b, json, &passed, &e);
+  const bool ok =
+      (b.sgemm = find_sgemm(&e)) && device_open(a, getenv("VKIFT_DEVICE"), &b.device, &e) && compare_all(&b, json, &passed, &e);
   if (!ok) fprintf(stderr, "openblas_bench: %s\n", e.message);
   device_close(b.device);
   text_free(&b.json);

@@ -166,12 +166,13 @@ static void config_yaml_round_trips(void **state) {
   o.seed = INT64_MAX;
   o.lr_scheduler_type = VKIFT_CONSTANT;
   o.use_rslora = true;
-  o.output_dir = "not/recorded";
+  o.output_dir = o.profile = "not/recorded";
   const char *path = test_path(test_directory(), "config.yaml");
   if (!train_options_write(path, &o, &e)) fail_msg("%s", e.message);
   if (!train_options_read(memory, path, &back, &e)) fail_msg("%s", e.message);
   assert_null(back.output_dir);
-  back.output_dir = o.output_dir;
+  assert_null(back.profile);
+  back.output_dir = back.profile = o.output_dir;
   for (const option *row = train_option_table; row->name; row++)
     if (!option_is_default(row, &back, &o)) fail_msg("%s changed", row->name);
 }
