@@ -593,6 +593,35 @@ typedef struct vkift_conversion {
 vkift_status vkift_data_convert(const vkift_data_options *options, vkift_convert_to to, const char *output,
                                 vkift_conversion *result, vkift_error *error);
 
+// --- measuring -------------------------------------------------------------------------------------------------------
+
+// Make with vkift_bench_defaults().
+typedef struct vkift_bench_options {
+  const char *model; // whose shapes are measured; NULL: those of SmolLM2-135M, for which no file is needed
+  const char *device;
+  int64_t rows;       // 512: tokens of a row
+  double seconds;     // 0.3, for each figure: it is the median of the runs in that time, of three at least
+  const char *filter; // only figures with this text in "name shape"; NULL: all
+  const char *report; // write the device, its known-answer checks and all figures to this file as one JSON object; NULL: nowhere
+} vkift_bench_options;
+
+vkift_bench_options vkift_bench_defaults(void);
+
+// A kernel, a copy, or a whole training step.
+typedef struct vkift_bench_figure {
+  const char *name, *shape, *variant; // variant: the kernels that were chosen, with their constants
+  double gflops;                      // 0 where only the memory's speed says something
+  double gbytes_per_second;           // of what it must at least read and write; 0 of a training step
+  double share_of_peak;               // the larger share: of the multiply-adds that this device did, or of its copying
+  double seconds;                     // of one run: by the device's timestamps, of transfers and steps by the host's clock
+  double cpu_seconds;                 // of the process: what a software driver took; 0 where it was not measured
+  const char *json;                   // all of it as an object
+} vkift_bench_figure;
+
+// Measures the peaks, then each kernel of a training step forward and backward, then a step; calls figure() for each.
+vkift_status vkift_bench(const vkift_bench_options *options, void (*figure)(void *user, const vkift_bench_figure *figure),
+                         void *user, vkift_error *error);
+
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
 typedef struct vkift_tokenizer vkift_tokenizer;

@@ -57,6 +57,10 @@ vkift_data_options vkift_data_defaults(void) {
   return (vkift_data_options){.reading = reading, .seed = SEED};
 }
 
+vkift_bench_options vkift_bench_defaults(void) {
+  return (vkift_bench_options){.rows = 512, .seconds = 0.3};
+}
+
 vkift_render_options vkift_render_defaults(void) {
   return (vkift_render_options){.reading = reading, .seed = SEED};
 }

@@ -60,10 +60,10 @@ tensor *rig_weight(rig *r, const char *name, uint32_t n_dims, const uint32_t *sh
   return w;
 }
 
-void rig_backward(rig *r, tensor *y, tensor *x) {
+void rig_backward(rig *r, tensor *y, tensor *const *x, uint32_t n) {
   y->keep = true;
   graph_backward(r->graph, y, rig_tensor(r, "dy", DTYPE_F32, y->live, y->n_dims, y->shape), false);
-  if (x) graph_gradient(r->graph, x)->keep = true;
+  for (uint32_t i = 0; i < n; i++) graph_gradient(r->graph, x[i])->keep = true;
 }
 
 // --- memory ----------------------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ tensor *rig_ints(rig *r, const char *name, tensor_live live, uint32_t n_dims, co
 tensor *rig_words(rig *r, const char *name, uint32_t n, const void *words);
 // Trained, with a gradient sum.
 tensor *rig_weight(rig *r, const char *name, uint32_t n_dims, const uint32_t *shape);
-// Keeps y, appends its backward for a random upstream gradient, and keeps the gradient of x (NULL: none is wanted).
-void rig_backward(rig *r, tensor *y, tensor *x);
+// Keeps y, appends its backward for a random upstream gradient, and keeps the gradients of x[n] (marked as wanting one).
+void rig_backward(rig *r, tensor *y, tensor *const *x, uint32_t n);
 
 // Plans, allocates, fills, and runs all once, so that every tensor holds what it will hold. All rows are live.
 bool rig_ready(rig *r, err *e);

@@ -13,6 +13,7 @@ bool export_run(int argc, char **argv, err *e);
 bool data_run(int argc, char **argv, err *e);
 bool tokenize_run(int argc, char **argv, err *e);
 bool plan_run(int argc, char **argv, err *e);
+bool bench_run(int argc, char **argv, err *e);
 bool devices_run(int argc, char **argv, err *e);
 
 // The library's status as an err of ours: true when it is VKIFT_OK.

@@ -23,6 +23,7 @@ static const command commands[] = {
     {"export", export_run, "write a model with its adapter merged"},
     {"data", data_run, "show what a model would be trained on, or check a whole data set"},
     {"plan", plan_run, "memory, operations and time of a training run, before it runs"},
+    {"bench", bench_run, "speed of the kernels and of a training step, beside the device's peaks"},
     {"devices", devices_run, "the GPUs found, what vkift uses of them, and a known-answer check"},
     {"tokenize", tokenize_run, "text to token ids and back"},
 };

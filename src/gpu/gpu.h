@@ -178,6 +178,8 @@ double measure_median(double *values, uint32_t n); // sorts them
 // Runs the recordings twice for nothing (drivers finish compiling, slices find their size), then at least three times and
 // until `seconds` have passed.
 bool measure_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, double seconds, measured *m, err *e);
+// The same of gpu_upload, or with `down` of gpu_download, by the host's clock.
+bool measure_transfer(gpu_device *d, gpu_slice slice, void *host, uint64_t bytes, bool down, double seconds, measured *m, err *e);
 
 // --- for people (report.c, check.c) ----------------------------------------------------------------------------------
 

@@ -31,34 +31,64 @@ static double commands_seconds(const gpu_trace *t) {
   return sum;
 }
 
-// One run; `timed`: what its commands took on the device.
-static bool run_once(gpu_device *d, gpu_recording *const *recordings, uint32_t n, gpu_trace *timed, double *seconds, double *cpu,
-                     err *e) {
-  if (timed) timed->n = 0;
-  device_trace(d, timed);
+// What is measured: recordings, or a transfer.
+typedef struct job {
+  gpu_device *device;
+  gpu_recording *const *recordings;
+  uint32_t n;
+  gpu_trace *timed; // what the commands took on the device is asked for
+  gpu_slice slice;
+  void *host; // NULL: no transfer
+  uint64_t bytes;
+  bool down;
+} job;
+
+static bool run_job(const job *j, err *e) {
+  if (!j->host) return gpu_run(j->device, j->recordings, j->n, e);
+  return j->down ? gpu_download(j->device, j->slice, j->host, j->bytes, e)
+                 : gpu_upload(j->device, j->slice, j->host, j->bytes, e);
+}
+
+static bool run_once(const job *j, double *seconds, double *cpu, err *e) {
+  if (j->timed) j->timed->n = 0;
+  device_trace(j->device, j->timed);
   const clock_t cpu_begin = clock();
   const double begin = clock_seconds();
-  const bool ok = gpu_run(d, recordings, n, e);
+  const bool ok = run_job(j, e);
   *seconds = clock_seconds() - begin;
   *cpu = (double)(clock() - cpu_begin) / CLOCKS_PER_SEC;
-  device_trace(d, NULL);
-  if (timed) *seconds = commands_seconds(timed);
+  device_trace(j->device, NULL);
+  if (j->timed) *seconds = commands_seconds(j->timed);
   return ok;
 }
 
-bool measure_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, double seconds, measured *m, err *e) {
+static bool measure_job(const job *j, double seconds, measured *m, err *e) {
   arena *a = arena_new("measurement");
-  gpu_trace trace = {.memory = a}, *timed = all_timed(recordings, n) ? &trace : NULL;
-  double *wall = ARENA_ARRAY(a, double, MOST_RUNS), *cpu = ARENA_ARRAY(a, double, MOST_RUNS), unused[2];
+  double *wall = ARENA_ARRAY(a, double, MOST_RUNS), *cpu = ARENA_ARRAY(a, double, MOST_RUNS);
   bool ok = true;
-  for (uint32_t i = 0; ok && i < WARM_RUNS; i++) ok = run_once(d, recordings, n, NULL, &unused[0], &unused[1], e);
+  for (uint32_t i = 0; ok && i < WARM_RUNS; i++) ok = run_once(j, &wall[0], &cpu[0], e);
   const double until = clock_seconds() + seconds;
   *m = (measured){0};
   while (ok && m->runs < MOST_RUNS && (m->runs < LEAST_RUNS || clock_seconds() < until)) {
-    ok = run_once(d, recordings, n, timed, &wall[m->runs], &cpu[m->runs], e);
+    ok = run_once(j, &wall[m->runs], &cpu[m->runs], e);
     m->runs++;
   }
   if (ok) m->seconds = measure_median(wall, m->runs), m->cpu_seconds = measure_median(cpu, m->runs);
   arena_free(a);
   return ok;
+}
+
+bool measure_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, double seconds, measured *m, err *e) {
+  arena *a = arena_new("measurement");
+  gpu_trace trace = {.memory = a};
+  const job j = {.device = d, .recordings = recordings, .n = n, .timed = all_timed(recordings, n) ? &trace : NULL};
+  const bool ok = measure_job(&j, seconds, m, e);
+  arena_free(a);
+  return ok;
+}
+
+bool measure_transfer(gpu_device *d, gpu_slice slice, void *host, uint64_t bytes, bool down, double seconds, measured *m,
+                      err *e) {
+  const job j = {.device = d, .slice = slice, .host = host, .bytes = bytes, .down = down};
+  return measure_job(&j, seconds, m, e);
 }

@@ -318,6 +318,13 @@ bool model_open_shape(arena *a, const char *path, bool with_tokenizer, model **o
   return open_parts(a, path, &(opening){.tokenizer = with_tokenizer, .shape = true}, out, e);
 }
 
+model *model_of_config(arena *a, const char *name, const struct model_family *family, const model_config *c) {
+  model *m = ARENA_NEW(a, model);
+  *m = (model){.path = name, .family = family, .config = *c, .bos_text = "", .eos_text = ""};
+  REQUIRE(list_params(a, m, true, NULL), "parameters of %s", name);
+  return m;
+}
+
 void model_close(model *m) {
   if (!m) return;
   tokenizer_free(m->tokenizer);

@@ -79,6 +79,8 @@ bool model_open(arena *a, const char *path, bool random, model **m, err *e);
 // For a plan: weights may be absent, but give their types where they are there, and the tokenizer only where it is asked for.
 bool model_open_shape(arena *a, const char *path, bool with_tokenizer, model **m, err *e);
 void model_close(model *m); // unmaps the files; NULL is fine
+// A model of the given shapes alone, without files, tokenizer or template: to be initialised at random, for measuring.
+model *model_of_config(arena *a, const char *name, const struct model_family *family, const model_config *c);
 model_param *model_find(const model *m, const char *name);
 bool model_is_eos(const model *m, int32_t id);
 

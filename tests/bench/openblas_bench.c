@@ -149,7 +149,7 @@ static bool compare_shape(bench *b, const uint32_t shape[2], double ratios[PRODU
   tensor *x = rig_tensor(&r, "x", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){b->rows, shape[0]});
   x->needs_grad = true;
   tensor *w = rig_weight(&r, "weight", 2, (uint32_t[]){shape[1], shape[0]});
-  rig_backward(&r, op_linear(r.graph, x, w, NULL), x);
+  rig_backward(&r, op_linear(r.graph, x, w, NULL), &x, 1);
   bool ok = (t.x && t.y && t.w) || ERR(e, "no memory");
   ok = ok && rig_ready(&r, e);
   for (t.product = 0; ok && t.product < PRODUCTS; t.product++) ok = compare_node(b, &r, &t, &ratios[t.product], e);

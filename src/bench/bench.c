@@ -1,0 +1,73 @@
+// What the measurements share: the model, the filter, and how a figure becomes a share of the device's peaks.
+#include "bench/bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "io/json.h"
+
+// The configuration of SmolLM2-135M (HuggingFaceTB), whose shapes are the default.
+static const model_config smollm2_135m = {.vocab_size = 49152,
+                                          .hidden_size = 576,
+                                          .intermediate_size = 1536,
+                                          .n_layers = 30,
+                                          .n_heads = 9,
+                                          .n_kv_heads = 3,
+                                          .head_dim = 64,
+                                          .max_positions = 8192,
+                                          .rms_norm_eps = 1e-5,
+                                          .rope_theta = 100000,
+                                          .initializer_range = 0.041666666666666664,
+                                          .tie_embeddings = true,
+                                          .bos_id = -1};
+
+bool bench_model(arena *a, const char *path, model **m, err *e) {
+  if (!path) {
+    *m = model_of_config(a, "SmolLM2-135M", &llama_family, &smollm2_135m);
+    return true;
+  }
+  err no_weights = {0}; // config.json and tokenizer.json are enough
+  return model_open(a, path, false, m, &no_weights) || model_open(a, path, true, m, e);
+}
+
+bool bench_wants(const bench *b, const char *name, const char *shape) {
+  char label[160];
+  snprintf(label, sizeof label, "%s %s", name, shape);
+  return !b->options->filter || strstr(label, b->options->filter);
+}
+
+static void put_json(const vkift_bench_figure *f, uint32_t runs, text *out) {
+  const struct {
+    const char *name;
+    double value;
+  } numbers[] = {{"gflops", f->gflops},   {"gbytes_per_second", f->gbytes_per_second}, {"share_of_peak", f->share_of_peak},
+                 {"seconds", f->seconds}, {"cpu_seconds", f->cpu_seconds},             {"runs", runs}};
+  text_puts(out, "{\"name\": ");
+  json_put_string(out, f->name);
+  text_puts(out, ", \"shape\": ");
+  json_put_string(out, f->shape);
+  text_puts(out, ", \"variant\": ");
+  json_put_string(out, f->variant);
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    text_printf(out, ", \"%s\": %.6g", numbers[i].name, numbers[i].value);
+  text_putc(out, '}');
+}
+
+void bench_report(const bench *b, const char *name, const char *shape, const char *variant, double flops, double bytes,
+                  const measured *m) {
+  if (!bench_wants(b, name, shape)) return;
+  const double of_flops = flops / m->seconds / b->peak.flops, of_bytes = bytes / m->seconds / b->peak.bytes;
+  text object = {0};
+  vkift_bench_figure f = {.name = name,
+                          .shape = shape,
+                          .variant = variant,
+                          .gflops = 1e-9 * flops / m->seconds,
+                          .gbytes_per_second = 1e-9 * bytes / m->seconds,
+                          .share_of_peak = flops && of_flops > of_bytes ? of_flops : bytes ? of_bytes : of_flops,
+                          .seconds = m->seconds,
+                          .cpu_seconds = m->cpu_seconds};
+  put_json(&f, m->runs, &object);
+  f.json = object.data;
+  b->figure(b->user, &f);
+  text_free(&object);
+}

@@ -1,0 +1,90 @@
+// A whole training step as `vkift train` makes it: LoRA on all seven projections, one packed row of which half the tokens
+// carry loss, by the host's clock from handing the row over to the step's result.
+#include <string.h>
+
+#include "base/log.h"
+#include "bench/bench.h"
+#include "train/setup.h"
+
+enum { LORA_R = 16 };
+
+// One example of `n` tokens, the second half of them targets.
+static example *make_example(arena *a, const model *m, uint32_t n) {
+  int32_t *ids = ARENA_ARRAY(a, int32_t, n);
+  uint8_t *target = ARENA_ARRAY(a, uint8_t, n);
+  example *x = ARENA_NEW(a, example);
+  for (uint32_t i = 0; i < n; i++) ids[i] = (int32_t)((uint64_t)i * 2654435761u % m->config.vocab_size);
+  for (uint32_t i = n / 2; i < n; i++) target[i] = 1;
+  *x = (example){.ids = ids, .target = target, .n = n, .n_targets = n - n / 2, .weight = 1};
+  return x;
+}
+
+// Multiply-adds count twice. A frozen weight is used in forward and for the input's gradient, a LoRA matrix also for its own;
+// the head makes its logits again in backward. Without what checkpointing computes twice.
+static double flops_of(const setup *s, uint32_t tokens, uint32_t targets) {
+  const model_config *c = &s->model->config;
+  double flops = 0;
+  for (uint32_t i = 0; i < s->model->n_params; i++) {
+    const model_param *p = &s->model->params[i];
+    const double product = 2.0 * p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 0);
+    if (p->role == PARAM_LINEAR) flops += 2 * product * tokens;
+    if (p->role == PARAM_LINEAR && p->lora) flops += 6.0 * LORA_R * (p->shape[0] + p->shape[1]) * tokens;
+  }
+  flops += 6.0 * c->vocab_size * c->hidden_size * targets;
+  const double pairs = 0.5 * tokens * (tokens + 1.0) * c->n_heads * c->head_dim;
+  return flops + 18 * pairs * c->n_layers;
+}
+
+static bool run_steps(const bench *b, const setup *s, const pack_row *row, measured *m, err *e) {
+  enum { WARM = 1, LEAST = 3, MOST = 101 };
+  const struct step_hyper h = {.learning_rate = 1e-5f,
+                               .beta1 = 0.9f,
+                               .beta2 = 0.999f,
+                               .ln_beta1 = -0.105360516f,
+                               .ln_beta2 = -0.0010005003f,
+                               .epsilon = 1e-8f,
+                               .max_grad_norm = 1,
+                               .inverse_targets = 1 / (float)row->n_targets};
+  double seconds[MOST];
+  *m = (measured){0};
+  TRY(step_set_applied(s->step, 0, e));
+  for (int i = 0; i < WARM; i++) TRY(step_run(s->step, row, 1, 0, &h, e));
+  const double until = clock_seconds() + b->options->seconds;
+  while (m->runs < MOST && (m->runs < LEAST || clock_seconds() < until)) {
+    const double begin = clock_seconds();
+    TRY(step_run(s->step, row, 1, 0, &h, e));
+    seconds[m->runs++] = clock_seconds() - begin;
+  }
+  m->seconds = measure_median(seconds, m->runs);
+  return step_result(s->step).finite || ERR(e, "%s: a training step gave numbers that are not finite", s->model->path);
+}
+
+static bool measure(const bench *b, arena *a, model *m, text *note, err *e) {
+  const uint32_t tokens = (uint32_t)b->options->rows;
+  const example *x = make_example(a, m, tokens);
+  const pack_row row = {.examples = &x, .n = 1, .n_tokens = tokens, .n_targets = x->n_targets};
+  const corpus c = {.longest = tokens, .max_length = tokens};
+  vkift_train_options o = vkift_train_defaults();
+  o.lora_r = LORA_R;
+  if (!m->params[0].source) o.weight_dtype = VKIFT_WEIGHT_BF16; // no file says what they are
+  char shape[96];
+  snprintf(shape, sizeof shape, "lora r%d, %u tokens, %u targets", LORA_R, tokens, x->n_targets);
+  if (!bench_wants(b, "train_step", shape)) return true;
+  setup s = {0};
+  measured took;
+  const bool ok = setup_open(a, m, b->device, &c, &o, &(setup_choice){tokens, false}, &s, note, e) &&
+                  run_steps(b, &s, &row, &took, e);
+  const dtype type = m->params[0].t ? m->params[0].t->type : DTYPE_F32;
+  if (ok) bench_report(b, "train_step", shape, arena_printf(a, "%s weights", dtype_get(type)->name), flops_of(&s, tokens, x->n_targets), 0, &took);
+  setup_close(&s);
+  return ok;
+}
+
+bool train_step_measure(bench *b, model *m, err *e) {
+  arena *a = arena_new("step");
+  text note = {0};
+  const bool ok = measure(b, a, m, &note, e);
+  text_free(&note);
+  arena_free(a);
+  return ok;
+}
