@@ -4,7 +4,7 @@
 
 #include "matmul_params.h"
 
-enum { CPU_LANES = 8, GPU_LANES = 64, FEW_ROWS = 8, TILE = 64, TILE_INVOCATIONS = 256 };
+enum { CPU_LANES = 8, GPU_LANES = 64, FEW_ROWS = 8 };
 
 // Whether all loads may take four elements at once.
 static bool has_quads(const matmul *m, const struct matmul_params *p) {
@@ -53,27 +53,27 @@ matmul_variant matmul_rows_variant(const matmul *m, uint32_t lanes) {
   return v;
 }
 
-// The shader itself says 4 × 4 results an invocation: rows and cols are for people.
-matmul_variant matmul_tile_variant(void) {
-  return (matmul_variant){
-      .shader = "matmul_tile", .lanes = TILE_INVOCATIONS, .rows = 4, .cols = 4, .group_rows = TILE, .group_cols = TILE};
-}
-
 matmul_variant matmul_choose(const gpu_plan *plan, const matmul *m) {
   if (plan->is_cpu) return matmul_rows_variant(m, CPU_LANES);
   // Decoding reads the whole weight for a few rows: a tile would be almost empty.
   if (m->product == MATMUL_NT && m->rows <= FEW_ROWS) return matmul_rows_variant(m, GPU_LANES);
-  return matmul_tile_variant();
+  matmul_variant tiles[MATMUL_MAX_TILES];
+  REQUIRE(matmul_tile_variants(plan, m, tiles), "no tile fits %u invocations and %u bytes of shared memory",
+          plan->max_invocations, plan->max_shared_bytes);
+  return tiles[0];
 }
 
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v) {
   const struct matmul_params p = params_of(m);
   REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s",
           m->a.t->name, m->b.t->name);
-  const uint32_t spec[] = {v->lanes, v->rows, v->cols, m->b.t->type, has_quads(m, &p), m->product};
+  // Tiles store quads too.
+  const bool quads = has_quads(m, &p) && (!v->deep || (m->cols | p.out_offset | p.out_stride) % 4 == 0);
+  const uint32_t spec[] = {v->lanes,   v->rows,       v->cols,       m->b.t->type, quads,
+                           m->product, v->group_rows, v->group_cols, v->deep,      v->unrolled};
   const bind binds[] = {BIND(record_counts(r)), m->a, m->b, m->out};
-  record_dispatch(r, v->shader, spec, 6, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols), div_up(m->rows, v->group_rows),
-                  1);
+  record_dispatch(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols),
+                  div_up(m->rows, v->group_rows), 1);
 }
 
 void matmul_record(recorder *r, const matmul *m) {

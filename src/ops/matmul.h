@@ -31,11 +31,14 @@ typedef struct matmul_variant {
   const char *shader;
   uint32_t lanes, rows, cols; // workgroup size; rows and columns (or groups of four) of one invocation
   uint32_t group_rows, group_cols;
+  uint32_t deep, unrolled; // tiles: slices of the depth in a step, and how many without a loop; 0 for the other families
 } matmul_variant;
 
 // The families that a product can be computed with.
 matmul_variant matmul_rows_variant(const matmul *m, uint32_t lanes); // registers only
-matmul_variant matmul_tile_variant(void);                            // tiles in shared memory
+// Tiles in shared memory (matmul_tile.c): those that the device can run, the default first. Returns how many.
+enum { MATMUL_MAX_TILES = 8 };
+uint32_t matmul_tile_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_TILES]);
 // The one that suits the device and the shape.
 matmul_variant matmul_choose(const gpu_plan *plan, const matmul *m);
 

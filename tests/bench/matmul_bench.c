@@ -73,22 +73,27 @@ done:
   return ok;
 }
 
+static bool is_same(const matmul_variant *a, const matmul_variant *b) {
+  return a->shader == b->shader && a->lanes == b->lanes && a->group_rows == b->group_rows && a->group_cols == b->group_cols;
+}
+
 static bool bench_shape(const bench *b, matmul_product product, uint32_t in, uint32_t out, dtype type, err *e) {
   static const char *const names[] = {"y", "dx", "dw"};
   matmul m = {.product = product, .live = LIVE_ALL, .alpha = 1};
   m.rows = product == MATMUL_TN ? out : b->rows;
   m.cols = product == MATMUL_NT ? out : in;
   m.depth = product == MATMUL_NT ? in : product == MATMUL_NN ? out : b->rows;
-  const matmul_variant variants[] = {matmul_rows_variant(&m, 8), matmul_rows_variant(&m, 64), matmul_tile_variant()};
+  matmul_variant variants[2 + MATMUL_MAX_TILES] = {matmul_rows_variant(&m, 8), matmul_rows_variant(&m, 64)};
+  const uint32_t n_variants = 2 + matmul_tile_variants(device_plan(b->device), &m, variants + 2);
   const matmul_variant chosen = matmul_choose(device_plan(b->device), &m);
-  for (int i = 0; i < 3; i++) {
+  for (uint32_t i = 0; i < n_variants; i++) {
     const matmul_variant *v = &variants[i];
     const double gflop = 2e-9 * m.rows * m.cols * m.depth;
     times best = {0};
     TRY(measure(b, (job){m, *v}, type, &best, e));
-    printf("%-7s %5u -> %-5u %-5s %-15s %3u x (%u x %u) %9.2f %8.2f %8.2f%s\n", names[product], in, out, dtype_get(type)->name,
-           v->shader, v->lanes, v->rows, v->cols, gflop / best.wall, gflop / best.cpu, best.first,
-           v->shader == chosen.shader && v->lanes == chosen.lanes ? "  chosen" : "");
+    printf("%-7s %5u -> %-5u %-5s %-15s %3u x %3u, %3u x (%u x %u) %9.2f %8.2f %8.2f%s\n", names[product], in, out,
+           dtype_get(type)->name, v->shader, v->group_rows, v->group_cols, v->lanes, v->rows, v->cols, gflop / best.wall,
+           gflop / best.cpu, best.first, is_same(v, &chosen) ? "  chosen" : "");
     fflush(stdout);
   }
   return true;
@@ -97,7 +102,7 @@ static bool bench_shape(const bench *b, matmul_product product, uint32_t in, uin
 static bool bench_all(const bench *b, err *e) {
   static const uint32_t shapes[][2] = {{576, 576}, {576, 192}, {576, 1536}, {1536, 576}, {576, 8}};
   static const dtype types[] = {DTYPE_BF16, DTYPE_F32};
-  printf("%s, %u rows\nproduct    in -> out   type  kernel          invocations     GFLOP/s     core  first s\n",
+  printf("%s, %u rows\nproduct    in -> out   type  kernel          tile       invocations     GFLOP/s     core  first s\n",
          device_snapshot(b->device)->name, b->rows);
   for (int s = 0; s < 5; s++) {
     for (int k = 0; k < 2; k++) {

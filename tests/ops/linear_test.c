@@ -4,6 +4,7 @@
 #include "ops/matmul.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef enum lora { NO_LORA, LORA_OF_X, LORA_OF_ANOTHER } lora;
@@ -116,24 +117,30 @@ typedef struct product {
   dtype storage;
 } product;
 
-// in: a, b, out (updated)
+enum { N_OUT = 8 }; // one for each variant
+
+// in: a, b, N_OUT times out (updated)
 static void product_record(recorder *r, const node *n) {
   const product *p = n->params;
-  const matmul m = {.product = p->product,
-                    .a = BIND(n->in[0]),
-                    .b = BIND(n->in[1]),
-                    .out = BIND(n->in[2]),
-                    .rows = p->rows,
-                    .cols = p->cols,
-                    .depth = p->depth,
-                    .live = LIVE_TOKENS,
-                    .alpha = -0.5f,
-                    .accumulate = true};
-  const matmul_variant v = p->tile ? matmul_tile_variant() : matmul_rows_variant(&m, 64);
-  matmul_record_variant(r, &m, &v);
+  matmul m = {.product = p->product,
+              .a = BIND(n->in[0]),
+              .b = BIND(n->in[1]),
+              .rows = p->rows,
+              .cols = p->cols,
+              .depth = p->depth,
+              .live = LIVE_TOKENS,
+              .alpha = -0.5f,
+              .accumulate = true};
+  matmul_variant v[MATMUL_MAX_TILES] = {matmul_rows_variant(&m, 64)};
+  const uint32_t n_variants = p->tile ? matmul_tile_variants(record_plan(r), &m, v) : 1;
+  assert_in_range(n_variants, 1, MATMUL_MAX_TILES);
+  for (uint32_t i = 0; i < N_OUT; i++) {
+    m.out = BIND(n->in[2 + i]);
+    matmul_record_variant(r, &m, &v[i % n_variants]);
+  }
 }
 
-static const op_desc product_op = {.name = "product", .updates = 1 << 2, .record = product_record};
+static const op_desc product_op = {.name = "product", .updates = 0xff << 2, .record = product_record};
 
 static void run_product(op_test *t, const void *context) {
   const product *p = context;
@@ -142,18 +149,30 @@ static void run_product(op_test *t, const void *context) {
   const double w_scale = 1 / sqrt(depth);
   op_value a = op_test_random(t, "a", DTYPE_F32, LIVE_TOKENS, 2, tn ? (uint32_t[]){depth, n} : (uint32_t[]){n, depth}, 1);
   op_value b = op_test_random(t, "b", p->storage, LIVE_ALL, 2, nt ? (uint32_t[]){m, depth} : (uint32_t[]){depth, m}, w_scale);
-  op_value out = op_test_random(t, "out", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){n, m}, 1);
+  op_value out[N_OUT];
+  tensor *in[2 + N_OUT] = {a.t, b.t};
+  for (uint32_t i = 0; i < N_OUT; i++) {
+    out[i] = op_test_random(t, "out", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){n, m}, 1);
+    in[2 + i] = out[i].t;
+  }
   const uint32_t live = (tn ? depth : n) * 3 / 4 + 1;
   t->counts[LIVE_TOKENS] = live;
   kill_rows(t, a.t, live);
   if (tn) kill_rows(t, b.t, live);
-  graph_node(t->graph, &product_op, p, sizeof *p, 3, (tensor *[]){a.t, b.t, out.t}, 0, NULL);
+  graph_node(t->graph, &product_op, p, sizeof *p, 2 + N_OUT, in, 0, NULL);
   op_test_run(t);
   for (uint32_t i = 0; i < (tn ? n : live); i++) // rows beyond the live ones stay as they were
-    for (uint32_t j = 0; j < m; j++)
+    for (uint32_t j = 0; j < m; j++) {
+      double sum = 0;
       for (uint32_t k = 0; k < (tn ? live : depth); k++)
-        out.v[i * m + j] -= 0.5 * a.v[tn ? k * n + i : i * depth + k] * b.v[nt ? j * depth + k : k * m + j];
-  op_test_close("product", op_test_read(t, out.t), out.v, (uint64_t)n * m, 2e-6);
+        sum += 0.5 * a.v[tn ? k * n + i : i * depth + k] * b.v[nt ? j * depth + k : k * m + j];
+      for (uint32_t o = 0; o < N_OUT; o++) out[o].v[i * m + j] -= sum;
+    }
+  for (uint32_t o = 0; o < N_OUT; o++) {
+    char what[32];
+    snprintf(what, sizeof what, "product, variant %u", o);
+    op_test_close(what, op_test_read(t, out[o].t), out[o].v, (uint64_t)n * m, 2e-6);
+  }
 }
 
 static const op_case cases[] = {
