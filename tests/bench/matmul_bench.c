@@ -86,8 +86,9 @@ static bool bench_shape(const bench *b, matmul_product product, uint32_t in, uin
     const double gflop = 2e-9 * m.rows * m.cols * m.depth;
     times best = {0};
     TRY(measure(b, (job){m, *v}, type, &best, e));
-    printf("%-7s %5u -> %-5u %-5s %-19s %3u x (%u x %u) %9.2f %8.2f %8.2f%s\n", names[product], in, out, dtype_get(type)->name,
-           v->shader, v->lanes, v->rows, v->cols, gflop / best.wall, gflop / best.cpu, best.first, i == 0 ? "  chosen" : "");
+    printf("%-7s %5u -> %-5u %-5s %-19s %3u x %3u, %3u x (%u x %u) %9.2f %8.2f %8.2f%s\n", names[product], in, out,
+           dtype_get(type)->name, v->shader, v->group_rows, v->group_cols, v->lanes, v->rows, v->cols, gflop / best.wall,
+           gflop / best.cpu, best.first, i == 0 ? "  chosen" : "");
     fflush(stdout);
   }
   return true;
@@ -96,7 +97,7 @@ static bool bench_shape(const bench *b, matmul_product product, uint32_t in, uin
 static bool bench_all(const bench *b, err *e) {
   static const uint32_t shapes[][2] = {{576, 576}, {576, 192}, {576, 1536}, {1536, 576}, {576, 8}};
   static const dtype types[] = {DTYPE_BF16, DTYPE_F32};
-  printf("%s, %u rows\nproduct    in -> out   type  kernel              invocations     GFLOP/s     core  first s\n",
+  printf("%s, %u rows\nproduct    in -> out   type  kernel              tile       invocations     GFLOP/s     core  first s\n",
          device_snapshot(b->device)->name, b->rows);
   for (int s = 0; s < 5; s++) {
     for (int k = 0; k < 2; k++) {
