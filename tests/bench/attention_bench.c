@@ -93,7 +93,7 @@ static bool measure(const bench *b, int pass, times *best, err *e) {
   graph *g = graph_new(a, "attention", counts);
   tensor *o = op_attention(g, q, k, v, ranges, &(attention_shape){HEADS, KV_HEADS, DIM, 0.125f});
   o->keep = true;
-  if (pass) graph_backward(g, o, upstream, false);
+  if (pass) graph_backward(g, o, upstream, (graph_recompute){0});
   tensor *of[] = {q, k, v};
   for (int i = 0; i < 3; i++)
     if (of[i]->needs_grad) graph_gradient(g, of[i])->keep = true;
