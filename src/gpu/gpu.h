@@ -114,6 +114,22 @@ typedef struct kernel_info {
 const kernel_info *kernel_get_info(const gpu_kernel *k);
 void kernel_describe(const gpu_kernel *k, text *out); // appends the shader's name and its constants: "matmul_tile 256,4,4"
 
+// --- choices among kernels (tune.c) ------------------------------------------------------------------------------------
+
+// For a problem ("nt bf16 512x576x576") the variant that was measured to be the fastest ("matmul_rows_nt_addr 8 32x3"). The
+// device holds them; a file beside the pipeline cache remembers them.
+typedef struct tune_choice {
+  const char *problem, *variant;
+} tune_choice;
+
+const char *tune_find(const gpu_device *d, const char *problem); // NULL: none, take the default
+void tune_set(gpu_device *d, const char *problem, const char *variant);
+bool tune_set_text(gpu_device *d, const char *line); // "problem = variant"; false for anything else
+const tune_choice *tune_list(const gpu_device *d, uint64_t *n);
+void tune_clear(gpu_device *d);
+void tune_load(gpu_device *d);       // adds what the file has; nothing without one
+void tune_save(const gpu_device *d); // failing to is no error
+
 // --- recordings ------------------------------------------------------------------------------------------------------
 
 // A list of commands that is recorded once and submitted many times. It is kept as many small command buffers: the
@@ -187,7 +203,8 @@ typedef struct measured {
   uint32_t runs;
 } measured;
 
-double measure_median(double *values, uint32_t n); // sorts them
+double measure_median(double *values, uint32_t n);                                                   // sorts them
+bool measure_once(gpu_device *d, gpu_recording *const *recordings, uint32_t n, measured *m, err *e); // a single run
 // Runs the recordings twice for nothing (drivers finish compiling, slices find their size), then at least three times and
 // until `seconds` have passed.
 bool measure_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, double seconds, measured *m, err *e);

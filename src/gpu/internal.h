@@ -142,7 +142,9 @@ struct gpu_device {
   uint64_t cache_bytes, cache_kernels; // of the pipeline cache as the file has it: bytes, and kernels that it was kept with
   gpu_trace *trace;                    // NULL: nobody asks
   bool reports;                        // keeps what compilers report (statistics.c)
-  bool lost, hung;                     // lost: nothing more can be submitted; hung: it may still be using its objects
+  tune_choice *tuned;                  // tune.c
+  uint64_t n_tuned, tuned_capacity;
+  bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 
 // --- kernels (kernel.c) ----------------------------------------------------------------------------------------------

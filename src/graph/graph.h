@@ -191,6 +191,23 @@ bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recordi
 
 typedef struct recorder recorder;
 
+// What the graphs could choose kernels for (record_ask), each problem once. `what` is the operation's own struct.
+typedef struct asked_item {
+  const char *problem;
+  const void *what;
+  uint64_t times; // how often it occurs
+} asked_item;
+typedef struct graph_asked {
+  arena *memory;
+  asked_item *items;
+  uint64_t n, capacity;
+} graph_asked;
+// Adds what recording the graph would ask. The tensors that `what` names are the graph's.
+void graph_survey(const graph *g, gpu_device *d, graph_asked *s);
+
+// The variant that was chosen for a problem (gpu/gpu.h), NULL where none was; a survey notes the question.
+const char *record_ask(recorder *r, const char *problem, const void *what, uint64_t what_bytes);
+
 // A tensor, or rows [row, row + n_rows) of it, bound to a kernel. n_rows 0: all of it. Rows bound apart from the start
 // must be at a multiple of record_window_rows.
 typedef struct bind {

@@ -5,6 +5,8 @@
 // read, write after write on overlapping bytes).
 #include "graph/window.h"
 
+#include <string.h>
+
 enum { WINDOW_ALIGN = 256 }; // the largest storage-buffer offset alignment that Vulkan allows a device to ask for
 
 typedef struct memory_access {
@@ -19,6 +21,7 @@ struct recorder {
   const tensor *counts; // the graph's, or those of the window at hand
   gpu_device *device;
   gpu_recording *recording; // NULL: only asks for kernels
+  graph_asked *survey;      // notes what choices there are, and does nothing else
   arena *memory;
   memory_access *accesses;
   uint64_t n_accesses, capacity;
@@ -83,9 +86,26 @@ static bool may_write(const node *n, const tensor *t) {
   return false;
 }
 
+const char *record_ask(recorder *r, const char *problem, const void *what, uint64_t what_bytes) {
+  graph_asked *s = r->survey;
+  if (!s) return tune_find(r->device, problem);
+  uint64_t i = 0;
+  while (i < s->n && strcmp(s->items[i].problem, problem)) i++;
+  if (i == s->n) {
+    void *items = s->items;
+    arena_grow(s->memory, &items, &s->capacity, s->n + 1, sizeof *s->items);
+    s->items = items;
+    void *copy = arena_alloc(s->memory, what_bytes);
+    memcpy(copy, what, what_bytes);
+    s->items[s->n++] = (asked_item){arena_strdup(s->memory, problem), copy, 0};
+  }
+  s->items[i].times++;
+  return NULL;
+}
+
 void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
                      const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z) {
-  if (r->failed) return;
+  if (r->failed || r->survey) return;
   if (!r->recording) {
     r->failed = !kernel_request(r->device, shader, spec, n_spec, r->e);
     return;
@@ -174,6 +194,10 @@ static bool walk(recorder *r) {
   }
   arena_free(r->memory);
   return !r->failed;
+}
+
+void graph_survey(const graph *g, gpu_device *d, graph_asked *s) {
+  walk(&(recorder){.g = g, .device = d, .survey = s});
 }
 
 bool graph_request(const graph *g, gpu_device *d, err *e) {

@@ -2,7 +2,11 @@
 // devices, and a few rows anywhere); matmul_tile.c, tiles in shared memory (GPUs).
 #include "ops/matmul.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "matmul_params.h"
+#include "ops/tune.h"
 
 enum { FEW_ROWS = 8 };
 
@@ -52,8 +56,29 @@ void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v
                   div_up(m->rows, v->group_rows), 1);
 }
 
+const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]) {
+  static const char *const products[] = {"nt", "nn", "tn"};
+  const bool tn = m->product == MATMUL_TN;
+  const uint32_t rows = !tn && m->rows > TUNE_ROWS ? TUNE_ROWS : m->rows,
+                 depth = tn && m->depth > TUNE_ROWS ? TUNE_ROWS : m->depth;
+  snprintf(name, MATMUL_NAME_BYTES, "%s %s %ux%ux%u%s", products[m->product], dtype_get(m->b.t->type)->name, rows, m->cols, depth,
+           matmul_has_quads(m) ? "" : " by elements");
+  return name;
+}
+
+const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_BYTES]) {
+  snprintf(name, MATMUL_NAME_BYTES, "%s %u %ux%u %ux%u %u %u", v->shader, v->lanes, v->rows, v->cols, v->group_rows,
+           v->group_cols, v->deep, v->unrolled);
+  return name;
+}
+
+// The one that was measured to be the fastest, if the device still can run it; else the default.
 void matmul_record(recorder *r, const matmul *m) {
   matmul_variant v[MATMUL_MAX_VARIANTS];
-  matmul_variants(record_plan(r), m, v);
-  matmul_record_variant(r, m, &v[0]);
+  const uint32_t n = matmul_variants(record_plan(r), m, v);
+  char problem[MATMUL_NAME_BYTES], name[MATMUL_NAME_BYTES];
+  const char *chosen = record_ask(r, matmul_problem_name(m, problem), m, sizeof *m);
+  uint32_t i = 0;
+  while (chosen && i < n && strcmp(matmul_variant_name(&v[i], name), chosen)) i++;
+  matmul_record_variant(r, m, &v[chosen && i < n ? i : 0]);
 }

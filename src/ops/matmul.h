@@ -46,6 +46,12 @@ uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant o
 // Whether all loads may take four elements at once.
 bool matmul_has_quads(const matmul *m);
 
+// The words that a choice is kept under (gpu/gpu.h): "nt bf16 512x576x576" (rows beyond TUNE_ROWS count as so many), and
+// "matmul_rows_nt_addr 8 32x3" with what tells the family's variants apart. Written to `name`, which is returned.
+enum { MATMUL_NAME_BYTES = 80 };
+const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]);
+const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_BYTES]);
+
 void matmul_record(recorder *r, const matmul *m);
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v);
 

@@ -62,7 +62,9 @@ static void test_all(void **state) {
   int n = 0;
   for (const shader_code *s = shader_table; s->name; s++, n++) {
     reflection r = reflected(s->name, NULL, 0);
-    if (!r.n_bindings || !r.local_size[0] || !r.local_size[1] || !r.local_size[2])
+    const char *end = s->name + strlen(s->name) - strlen("_addr");
+    const bool addresses = end > s->name && !strcmp(end, "_addr"); // in the push constants
+    if (!r.n_bindings != addresses || (addresses && r.push_bytes % 8) || !r.local_size[0] || !r.local_size[1] || !r.local_size[2])
       fail_msg("%s: %u bindings, workgroups of %u x %u x %u", s->name, r.n_bindings, r.local_size[0], r.local_size[1],
                r.local_size[2]);
     for (uint32_t i = 0; i < r.n_bindings; i++)
