@@ -118,7 +118,7 @@ void kernel_describe(const gpu_kernel *k, text *out); // appends the shader's na
 
 // A list of commands that is recorded once and submitted many times. It is kept as many small command buffers: the
 // first run submits them one by one and times them, later runs group them by time into slices (16 ms where the device
-// drives a display, 100 ms elsewhere). Barriers are the caller's business (graph/record.c); a recording itself starts
+// drives a display, 100 ms elsewhere), measure those, and make them shorter where the device slows down. Barriers are the caller's business (graph/record.c); a recording itself starts
 // with a full one.
 typedef struct gpu_recording gpu_recording;
 
@@ -153,6 +153,8 @@ void recording_set_label(gpu_recording *r, const recording_label *label);
 // Submits the recordings in order and waits for them, with a finite time-out. A lost device, a time-out or a slice that
 // did not finish is an error that says so.
 bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e);
+// Seconds for which the host has waited for what it submitted. The rest of a step is host work, which the device waits for.
+double gpu_busy_seconds(const gpu_device *d);
 
 // --- the time that it takes (trace.c, measure.c) -----------------------------------------------------------------------
 
