@@ -54,6 +54,8 @@ typedef enum gpu_memory {
 gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind);
 // Zero-filled when `kind` is DEVICE. Fails with what was asked for, what is left and what would help.
 bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
+// A DEVICE slice that holds anything: for what is written before it is read. Zeroing gigabytes takes a CPU device seconds.
+bool heap_alloc_unfilled(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
 uint64_t heap_bytes(const gpu_heap *h); // allocated from the driver; of a counting heap: what would be
 uint64_t heap_used(const gpu_heap *h);  // handed out so far, with what rounds each slice up
 void heap_free(gpu_heap *h);            // with all its slices; the device must be idle

@@ -77,6 +77,7 @@ typedef struct gpu_buffer { // one chunk of a heap
   VkDeviceAddress address; // 0 without the feature buffer_address
   uint64_t bytes, used;
   uint8_t *mapped; // STAGING only
+  bool is_filled;  // it was zeroed as a whole
 } gpu_buffer;
 
 struct gpu_heap {
