@@ -54,6 +54,8 @@ typedef enum gpu_memory {
 gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind);
 // Zero-filled when `kind` is DEVICE. Fails with what was asked for, what is left and what would help.
 bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
+// A DEVICE slice that holds anything: for what is written before it is read. Zeroing gigabytes takes a CPU device seconds.
+bool heap_alloc_unfilled(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
 uint64_t heap_bytes(const gpu_heap *h); // allocated from the driver; of a counting heap: what would be
 uint64_t heap_used(const gpu_heap *h);  // handed out so far, with what rounds each slice up
 void heap_free(gpu_heap *h);            // with all its slices; the device must be idle
@@ -134,7 +136,7 @@ void tune_save(const gpu_device *d); // failing to is no error
 
 // A list of commands that is recorded once and submitted many times. It is kept as many small command buffers: the
 // first run submits them one by one and times them, later runs group them by time into slices (16 ms where the device
-// drives a display, 100 ms elsewhere). Barriers are the caller's business (graph/record.c); a recording itself starts
+// drives a display, 100 ms elsewhere), measure those, and make them shorter where the device slows down. Barriers are the caller's business (graph/record.c); a recording itself starts
 // with a full one.
 typedef struct gpu_recording gpu_recording;
 
@@ -169,6 +171,8 @@ void recording_set_label(gpu_recording *r, const recording_label *label);
 // Submits the recordings in order and waits for them, with a finite time-out. A lost device, a time-out or a slice that
 // did not finish is an error that says so.
 bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e);
+// Seconds for which the host has waited for what it submitted. The rest of a step is host work, which the device waits for.
+double gpu_busy_seconds(const gpu_device *d);
 
 // --- the time that it takes (trace.c, measure.c) -----------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ typedef struct gpu_buffer { // one chunk of a heap
   VkDeviceAddress address; // 0 without the feature buffer_address
   uint64_t bytes, used;
   uint8_t *mapped; // STAGING only
+  bool is_filled;  // it was zeroed as a whole
 } gpu_buffer;
 
 struct gpu_heap {
@@ -141,6 +142,7 @@ struct gpu_device {
   VkPipelineCache pipeline_cache;
   uint64_t cache_bytes, cache_kernels; // of the pipeline cache as the file has it: bytes, and kernels that it was kept with
   gpu_trace *trace;                    // NULL: nobody asks
+  double busy_seconds;                 // from the end of each submission to that of what it submitted
   bool reports;                        // keeps what compilers report (statistics.c)
   tune_choice *tuned;                  // tune.c
   uint64_t n_tuned, tuned_capacity;
@@ -220,6 +222,21 @@ void stamps_free(gpu_device *d, recording_part *p);
 // Of a slice that has ended: the host's times, then its parts' commands.
 void trace_add_host(gpu_device *d, double begin, double submitted, double end);
 bool trace_add_part(gpu_device *d, const recording_part *p, err *e);
+
+// --- slices (slices.c) -----------------------------------------------------------------------------------------------
+
+typedef struct run_slice { // what is submitted together
+  uint64_t number;
+  recording_part **parts; // [n], room for all of a run
+  uint32_t n;
+  double expected; // seconds, as its parts were measured last
+  double pace;     // how much longer than that this run seems to take
+} run_slice;
+
+void slice_begin_run(run_slice *s, uint64_t number);
+bool slice_takes(const run_slice *s, const recording_part *p, double limit); // false: run what is in it first
+void slice_add(run_slice *s, recording_part *p);
+void slice_ran(run_slice *s, double seconds, double limit, uint64_t next); // parts [0, n) stay where they are
 
 // --- submission (submit.c) -------------------------------------------------------------------------------------------
 

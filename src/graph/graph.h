@@ -175,8 +175,8 @@ typedef struct graph_memory {
   uint64_t bytes[GRAPH_MAX_CHUNKS];
   gpu_slice slices[GRAPH_MAX_CHUNKS];
 } graph_memory;
-void graph_memory_add(graph_memory *m, const graph *g); // of a zeroed one; once planned
-bool graph_memory_allocate(graph_memory *m, gpu_heap *heap, err *e);
+void graph_memory_add(graph_memory *m, const graph *g);              // of a zeroed one; once planned
+bool graph_memory_allocate(graph_memory *m, gpu_heap *heap, err *e); // it holds anything
 void graph_bind_memory(graph *g, const graph_memory *m);
 
 // --- record (record.c) -----------------------------------------------------------------------------------------------

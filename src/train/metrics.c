@@ -67,6 +67,7 @@ bool metrics_step(metrics *m, const vkift_step *s, const step *norms, const stru
   put_number(&line, "target_tokens", (double)s->target_tokens);
   put_number(&line, "seconds", s->seconds);
   put_number(&line, "target_tokens_per_second", s->target_tokens_per_second);
+  put_number(&line, "host_seconds", s->host_seconds);
   put_number(&line, "device_bytes", (double)s->device_bytes);
   if (s->bad) text_puts(&line, ", \"bad\": true");
   if (norms) {

@@ -353,7 +353,7 @@ static bool check_finite(trainer *t, const struct step_state *s, err *e) {
 }
 
 static bool run_step(trainer *t, uint64_t number, err *e) {
-  const double began = clock_seconds();
+  const double began = clock_seconds(), busy = gpu_busy_seconds(t->device);
   const ready_batch *b = prefetch_next(t->prefetch);
   const double ready = clock_seconds();
   double weighted = 0;
@@ -371,6 +371,7 @@ static bool run_step(trainer *t, uint64_t number, err *e) {
   t->state.loader = b->next;
   const struct step_state s = step_result(t->setup.step);
   vkift_step row = row_of(t, &s, &h, clock_seconds() - began);
+  row.host_seconds = row.seconds - (gpu_busy_seconds(t->device) - busy);
   row.tokens = tokens;
   row.target_tokens = targets;
   const double ran = clock_seconds();

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gpu/gpu.h"
+#include "gpu/internal.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB };
 
@@ -84,6 +84,28 @@ static void test_distinct(void **state) {
   heap_free(h);
 }
 
+// What lies in a chunk beside unfilled memory is zeroed when it is asked for.
+static void test_unfilled(void **state) {
+  fixture *f = *state;
+  gpu_heap *h = heap_new(f->device, "activations", GPU_MEMORY_DEVICE);
+  gpu_slice a;
+  err e = {0};
+  static uint8_t dirt[MIB], back[3000], zero[3000];
+  assert_true(heap_alloc_unfilled(h, 100 * KIB, &a, &e));
+  memset(dirt, 0xff, sizeof dirt);
+  const gpu_slice all = {.buffer = a.buffer, .bytes = a.buffer->bytes};
+  assert_true(gpu_upload(f->device, all, dirt, all.bytes, &e));
+  const gpu_slice b = allocate(h, 2999), c = allocate(h, 1);
+  assert_ptr_equal(b.buffer, a.buffer);
+  assert_true(gpu_download(f->device, b, back, b.bytes, &e));
+  assert_memory_equal(back, zero, b.bytes);
+  assert_true(gpu_download(f->device, c, back, c.bytes, &e));
+  assert_memory_equal(back, zero, c.bytes);
+  assert_true(gpu_download(f->device, gpu_sub(a, 100 * KIB - 3000, 3000), back, 3000, &e));
+  assert_memory_equal(back, dirt, 3000); // and that beside it is not touched
+  heap_free(h);
+}
+
 static void test_too_large(void **state) {
   fixture *f = *state;
   gpu_heap *h = heap_new(f->device, "activations", GPU_MEMORY_DEVICE);
@@ -118,6 +140,7 @@ static void test_staging(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunks), cmocka_unit_test(test_distinct),
-                                     cmocka_unit_test(test_too_large), cmocka_unit_test(test_staging)};
+                                     cmocka_unit_test(test_unfilled), cmocka_unit_test(test_too_large),
+                                     cmocka_unit_test(test_staging)};
   return cmocka_run_group_tests(tests, setup, teardown);
 }
