@@ -34,7 +34,8 @@ static fixture make(bool x_trained) {
 }
 
 static double flops(fixture *f, tensor *y, bool backward) {
-  if (backward) graph_backward(f->g, y, tensor_persistent(f->memory, "dy", DTYPE_F32, y->live, y->n_dims, y->shape), (graph_recompute){0});
+  if (backward)
+    graph_backward(f->g, y, tensor_persistent(f->memory, "dy", DTYPE_F32, y->live, y->n_dims, y->shape), (graph_recompute){0});
   const double found = cost_of(f->g, N, T).flops;
   arena_free(f->memory);
   return found;

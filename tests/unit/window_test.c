@@ -34,12 +34,11 @@ static void sizes(void **state) {
     uint32_t rows, width;
     uint64_t binding;
     uint32_t window;
-  } cases[] = {{100, 64, 25600, 0},           // all of it
-               {100, 64, 25599, 99},          // a row of 256 bytes begins aligned
-               {100, 64, 256, 1},
-               {1000, 3, 11999, 960},         // rows of 12 bytes: every 64th begins aligned
-               {1000, 3, 768, 64},
-               {4096, 14336, 128 << 20, 2340}}; // rows of 57,344 bytes, a multiple of 256: the MLP of a model of 8B
+  } cases[] = {
+      {100, 64, 25600, 0},                                   // all of it
+      {100, 64, 25599, 99},                                  // a row of 256 bytes begins aligned
+      {100, 64, 256, 1},    {1000, 3, 11999, 960},           // rows of 12 bytes: every 64th begins aligned
+      {1000, 3, 768, 64},   {4096, 14336, 128 << 20, 2340}}; // rows of 57,344 bytes, a multiple of 256: the MLP of a model of 8B
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const fixture f = make(&row_op, cases[i].rows, cases[i].width), whole = make(&whole_op, cases[i].rows, cases[i].width);
     const gpu_plan limits = limits_of(cases[i].binding);
