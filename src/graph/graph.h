@@ -120,7 +120,12 @@ uint32_t tensor_row_size(const tensor *t); // elements of one row: the product o
 // Gives a persistent tensor memory of `heap`: in one piece, or where one allocation cannot hold it in pieces of rows, each a
 // power of two of them, so that windows of rows (record_window_rows) lie within one.
 bool tensor_allocate(tensor *t, gpu_heap *heap, err *e);
-bool tensor_upload(const tensor *t, gpu_device *d, const void *data, err *e); // tensor_bytes of it
+bool tensor_upload(const tensor *t, gpu_device *d, const void *data, err *e); // tensor_bytes of it, of a persistent tensor
+bool tensor_download(const tensor *t, gpu_device *d, void *data, err *e);
+// Rows of such a piece, where pieces may have so many bytes; 0: there are none of so few.
+uint32_t tensor_piece_rows(const tensor *t, uint64_t most_bytes);
+// For memory that is cut elsewhere: the piece that begins at `row`, or where piece_rows is 0 the memory of all.
+void tensor_put_piece(tensor *t, gpu_heap *heap, uint32_t row, gpu_slice memory);
 
 // Nodes between begin and end form a segment that backward may recompute instead of keeping (gradient checkpointing).
 void graph_segment_begin(graph *g);

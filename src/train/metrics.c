@@ -74,6 +74,7 @@ bool metrics_step(metrics *m, const vkift_step *s, const step *norms, const stru
     text_puts(&line, ", \"tensor_norms\": {");
     for (uint64_t i = 0; i < norms->params->n; i++) {
       const trained *t = &norms->params->items[i];
+      if (t->row) continue; // a piece of the one before
       if (i) text_puts(&line, ", ");
       json_put_string(&line, t->name);
       text_puts(&line, ": ");

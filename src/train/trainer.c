@@ -426,7 +426,7 @@ static bool loop(trainer *t, bool *stopped, err *e) {
 
 static bool trained_values(void *user, const model_param *p, float *out, err *e) {
   const trainer *t = user;
-  return gpu_download(t->device, p->t->memory, out, tensor_bytes(p->t), e);
+  return tensor_download(p->t, t->device, out, e);
 }
 
 // The result is written beside and renamed, so that adapter/ or model/ is whole when it is there. One of an earlier end of

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "gpu/internal.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB };
@@ -138,9 +139,41 @@ static void test_staging(void **state) {
   heap_free(h);
 }
 
+// What a heap without a device counts, the device's allocates: chunk for chunk, with nothing left over.
+static void test_counted(void **state) {
+  fixture *f = *state;
+  uint64_t counted_all = 0, roomy_all = 0;
+  for (uint64_t seed = 0; seed < 30; seed++) {
+    rng r = rng_new(seed, RNG_TEST);
+    uint64_t sizes[40];
+    const uint32_t n = 1 + rng_below(&r, 40);
+    for (uint32_t i = 0; i < n; i++) sizes[i] = 1 + rng_below(&r, rng_below(&r, 3) ? 40 * KIB : MIB);
+    gpu_heap *counted = heap_new_counting(device_plan(f->device), "counted"), *h = heap_new(f->device, "made", GPU_MEMORY_DEVICE),
+             *roomy = heap_new(f->device, "not told", GPU_MEMORY_DEVICE);
+    for (uint32_t i = 0; i < n; i++) {
+      allocate(counted, sizes[i]);
+      allocate(roomy, sizes[i]);
+    }
+    heap_expect(h, counted);
+    const uint64_t before = device_bytes(f->device);
+    for (uint32_t i = 0; i < n; i++) allocate(h, sizes[i]);
+    assert_int_equal(heap_bytes(h), heap_bytes(counted));
+    assert_int_equal(heap_used(h), heap_bytes(h));
+    assert_int_equal(device_bytes(f->device) - before, heap_bytes(counted));
+    counted_all += heap_bytes(counted);
+    roomy_all += heap_bytes(roomy);
+    allocate(h, 100); // what was not counted gets a chunk as ever
+    assert_true(heap_bytes(h) > heap_bytes(counted));
+    heap_free(counted);
+    heap_free(h);
+    heap_free(roomy);
+  }
+  assert_true(counted_all * 10 < roomy_all * 9);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunks), cmocka_unit_test(test_distinct),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunks),   cmocka_unit_test(test_distinct),
                                      cmocka_unit_test(test_unfilled), cmocka_unit_test(test_too_large),
-                                     cmocka_unit_test(test_staging)};
+                                     cmocka_unit_test(test_staging),  cmocka_unit_test(test_counted)};
   return cmocka_run_group_tests(tests, setup, teardown);
 }
