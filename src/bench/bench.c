@@ -26,8 +26,19 @@ bool bench_model(arena *a, const char *path, model **m, err *e) {
     *m = model_of_config(a, "SmolLM2-135M", &llama_family, &smollm2_135m);
     return true;
   }
-  err no_weights = {0}; // config.json and tokenizer.json are enough
-  return model_open(a, path, false, m, &no_weights) || model_open(a, path, true, m, e);
+  return model_open_shape(a, path, false, m, e);
+}
+
+uint32_t bench_linear_shapes(const model_config *c, uint32_t out[5][2]) {
+  const uint32_t d = c->hidden_size, f = c->intermediate_size, q = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
+  const uint32_t all[5][2] = {{d, q}, {d, kv}, {q, d}, {d, f}, {f, d}};
+  uint32_t n = 0;
+  for (int i = 0; i < 5; i++) {
+    bool known = false;
+    for (uint32_t j = 0; j < n; j++) known |= out[j][0] == all[i][0] && out[j][1] == all[i][1];
+    if (!known) memcpy(out[n++], all[i], sizeof all[i]);
+  }
+  return n;
 }
 
 bool bench_wants(const bench *b, const char *name, const char *shape) {
@@ -40,8 +51,12 @@ static void put_json(const vkift_bench_figure *f, uint32_t runs, text *out) {
   const struct {
     const char *name;
     double value;
-  } numbers[] = {{"gflops", f->gflops},   {"gbytes_per_second", f->gbytes_per_second}, {"share_of_peak", f->share_of_peak},
-                 {"seconds", f->seconds}, {"cpu_seconds", f->cpu_seconds},             {"runs", runs}};
+  } numbers[] = {{"gflops", f->gflops},
+                 {"gbytes_per_second", f->gbytes_per_second},
+                 {"share_of_peak", f->share_of_peak},
+                 {"seconds", f->seconds},
+                 {"cpu_seconds", f->cpu_seconds},
+                 {"runs", runs}};
   text_puts(out, "{\"name\": ");
   json_put_string(out, f->name);
   text_puts(out, ", \"shape\": ");
@@ -63,7 +78,9 @@ void bench_report(const bench *b, const char *name, const char *shape, const cha
                           .variant = variant,
                           .gflops = 1e-9 * flops / m->seconds,
                           .gbytes_per_second = 1e-9 * bytes / m->seconds,
-                          .share_of_peak = flops && of_flops > of_bytes ? of_flops : bytes ? of_bytes : of_flops,
+                          .share_of_peak = flops && of_flops > of_bytes ? of_flops
+                                           : bytes                      ? of_bytes
+                                                                        : of_flops,
                           .seconds = m->seconds,
                           .cpu_seconds = m->cpu_seconds};
   put_json(&f, m->runs, &object);

@@ -11,8 +11,8 @@ enum {
 static const double LEAST_SECONDS = 4e-3; // of one run: long against starting it
 
 // A recording of one dispatch, or with k NULL of a copy of slices[0] to slices[1]. Always two slices.
-static bool record_one(const bench *b, gpu_kernel *k, const gpu_slice slices[2], const void *push,
-                       uint32_t push_bytes, const uint32_t groups[3], gpu_recording **r, err *e) {
+static bool record_one(const bench *b, gpu_kernel *k, const gpu_slice slices[2], const void *push, uint32_t push_bytes,
+                       const uint32_t groups[3], gpu_recording **r, err *e) {
   *r = recording_new(b->device, "peak");
   recording_time(*r);
   bool ok = true;
