@@ -598,11 +598,12 @@ vkift_status vkift_data_convert(const vkift_data_options *options, vkift_convert
 
 // Make with vkift_bench_defaults().
 typedef struct vkift_bench_options {
-  const char *model; // whose shapes are measured; NULL: those of SmolLM2-135M, for which no file is needed
+  const char *model; // whose shapes are measured (of a directory config.json is enough); NULL: those of SmolLM2-135M
   const char *device;
   int64_t rows;       // 512: tokens of a row
   double seconds;     // 0.3, for each figure: it is the median of the runs in that time, of three at least
   const char *filter; // only figures with this text in "name shape"; NULL: all
+  bool variants;      // also each matrix product by every kernel that the device may take, the chosen one first
   const char *report; // write the device, its known-answer checks and all figures to this file as one JSON object; NULL: nowhere
 } vkift_bench_options;
 

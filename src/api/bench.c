@@ -64,7 +64,8 @@ static bool write_report(const vkift_bench_options *o, const model *m, gpu_devic
 }
 
 static bool measure_all(bench *b, model *m, err *e) {
-  return peak_measure(b, e) && copies_measure(b, e) && kernels_measure(b, &m->config, e) && train_step_measure(b, m, e);
+  return peak_measure(b, e) && copies_measure(b, e) && kernels_measure(b, &m->config, e) &&
+         (!b->options->variants || variants_measure(b, &m->config, e)) && train_step_measure(b, m, e);
 }
 
 static bool run(arena *a, const vkift_bench_options *o, collector *c, err *e) {

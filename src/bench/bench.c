@@ -26,8 +26,19 @@ bool bench_model(arena *a, const char *path, model **m, err *e) {
     *m = model_of_config(a, "SmolLM2-135M", &llama_family, &smollm2_135m);
     return true;
   }
-  err no_weights = {0}; // config.json and tokenizer.json are enough
-  return model_open(a, path, false, m, &no_weights) || model_open(a, path, true, m, e);
+  return model_open_shape(a, path, false, m, e);
+}
+
+uint32_t bench_linear_shapes(const model_config *c, uint32_t out[5][2]) {
+  const uint32_t d = c->hidden_size, f = c->intermediate_size, q = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
+  const uint32_t all[5][2] = {{d, q}, {d, kv}, {q, d}, {d, f}, {f, d}};
+  uint32_t n = 0;
+  for (int i = 0; i < 5; i++) {
+    bool known = false;
+    for (uint32_t j = 0; j < n; j++) known |= out[j][0] == all[i][0] && out[j][1] == all[i][1];
+    if (!known) memcpy(out[n++], all[i], sizeof all[i]);
+  }
+  return n;
 }
 
 bool bench_wants(const bench *b, const char *name, const char *shape) {

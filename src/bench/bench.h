@@ -29,7 +29,10 @@ bool bench_wants(const bench *b, const char *name, const char *shape); // whethe
 
 bool peak_measure(bench *b, err *e); // always, since all others are shares of them
 bool kernels_measure(bench *b, const model_config *c, err *e);
+bool variants_measure(bench *b, const model_config *c, err *e); // the products of linears, named as their nodes
 bool copies_measure(bench *b, err *e);
+// The shapes [in, out] of the model's projections, each once; how many.
+uint32_t bench_linear_shapes(const model_config *c, uint32_t out[5][2]);
 bool train_step_measure(bench *b, model *m, err *e);
 
 // The model whose shapes are measured: that of the options, else one like SmolLM2-135M. model_close it.

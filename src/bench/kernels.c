@@ -4,6 +4,7 @@
 
 #include "bench/bench.h"
 #include "lib/step.h"
+#include "ops/cost.h"
 #include "ops/ops.h"
 
 enum { LORA_R = 16, OPTIMIZER_BLOCKS = 4096 };
@@ -140,30 +141,6 @@ static bool product_of(const node *n, product *p) {
   return true;
 }
 
-// Floating-point operations of a node's products, as the operation's formula has them; 0 for the others, whose time goes
-// into memory. Attention counts the pairs that are not masked.
-static double flops_of(const kernel_case *k, const node *n) {
-  const char *op = n->op->name;
-  product p;
-  if (product_of(n, &p)) {
-    const double low_rank = 2.0 * p.rows * p.rank * (strcmp(op, "linear") ? p.in : p.in + p.out);
-    return 2.0 * p.rows * p.in * p.out + low_rank;
-  }
-  const double head = 2.0 * k->rows * k->in * k->out;
-  if (!strcmp(op, "head_loss")) return head;
-  if (!strcmp(op, "head_loss_bwd")) return 2 * head;
-  const double pairs = 0.5 * k->rows * (k->rows + 1.0) * k->config->n_heads * k->config->head_dim;
-  if (!strcmp(op, "attention")) return 4 * pairs;
-  return !strcmp(op, "attention_dq") ? 6 * pairs : !strcmp(op, "attention_dkv") ? 8 * pairs : 0;
-}
-
-// An embedding reads the rows that it looks up, not its whole table.
-static double bytes_of(const kernel_case *k, const node *n) {
-  const uint64_t looked_up = (uint64_t)k->rows * k->in;
-  if (!strcmp(n->op->name, "embedding")) return (double)(dtype_bytes(k->type, looked_up) + dtype_bytes(DTYPE_F32, looked_up));
-  return (double)rig_node_bytes(n);
-}
-
 static void shape_of(const kernel_case *k, const node *n, char out[80]) {
   product p;
   if (!product_of(n, &p)) {
@@ -181,7 +158,8 @@ static bool measure_node(const bench *b, rig *r, const kernel_case *k, const nod
   shape_of(k, n, shape);
   TRY(rig_record(r, n, &recording, e));
   const bool ok = measure_run(b->device, &recording, 1, b->options->seconds, &m, e);
-  if (ok) bench_report(b, n->op->name, shape, rig_kernels(r, recording), flops_of(k, n), bytes_of(k, n), &m);
+  const cost c = cost_of_node(n, k->rows, k->rows);
+  if (ok) bench_report(b, n->op->name, shape, rig_kernels(r, recording), c.flops, c.bytes, &m);
   recording_free(recording);
   return ok;
 }
@@ -205,23 +183,10 @@ static bool measure_case(const bench *b, const kernel_case *k, err *e) {
   return ok;
 }
 
-// The projections' shapes, each once.
-static uint32_t linear_shapes(const model_config *c, uint32_t out[5][2]) {
-  const uint32_t d = c->hidden_size, f = c->intermediate_size, q = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
-  const uint32_t all[5][2] = {{d, q}, {d, kv}, {q, d}, {d, f}, {f, d}};
-  uint32_t n = 0;
-  for (int i = 0; i < 5; i++) {
-    bool known = false;
-    for (uint32_t j = 0; j < n; j++) known |= out[j][0] == all[i][0] && out[j][1] == all[i][1];
-    if (!known) memcpy(out[n++], all[i], sizeof all[i]);
-  }
-  return n;
-}
-
 static bool measure_linears(const bench *b, kernel_case k, err *e) {
   static const dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
   uint32_t shapes[5][2];
-  const uint32_t n = linear_shapes(k.config, shapes);
+  const uint32_t n = bench_linear_shapes(k.config, shapes);
   for (uint32_t s = 0; s < n; s++) {
     for (int t = 0; t < 3; t++) {
       k.in = shapes[s][0], k.out = shapes[s][1], k.type = types[t], k.build = build_linear;

@@ -91,13 +91,11 @@ static bool fill(const rig *r, err *e) {
 }
 
 bool rig_ready(rig *r, err *e) {
-  graph_plan(r->graph, device_plan(r->device)->storage_align);
-  gpu_slice memory;
-  TRY(fill(r, e));
-  if (r->graph->planned_bytes) {
-    TRY(heap_alloc(r->heap, r->graph->planned_bytes, &memory, e));
-    graph_bind(r->graph, memory);
-  }
+  graph_memory memory = {0};
+  graph_plan_within(r->graph, device_plan(r->device));
+  graph_memory_add(&memory, r->graph);
+  TRY(fill(r, e) && graph_memory_allocate(&memory, r->heap, e));
+  graph_bind_memory(r->graph, &memory);
   r->whole = recording_new(r->device, "rig");
   return graph_record(r->graph, r->device, r->whole, e) && recording_end(r->whole, e) && gpu_run(r->device, &r->whole, 1, e);
 }
@@ -111,17 +109,6 @@ bool rig_record(rig *r, const node *n, gpu_recording **recording, err *e) {
   recording_free(*recording);
   *recording = NULL;
   return false;
-}
-
-uint64_t rig_node_bytes(const node *n) {
-  uint64_t bytes = 0;
-  for (uint32_t i = 0; i < n->n_in; i++) {
-    bool again = !n->in[i];
-    for (uint32_t k = 0; k < i; k++) again |= n->in[k] == n->in[i];
-    if (!again) bytes += tensor_bytes(n->in[i]) * (n->op->updates >> i & 1 ? 2 : 1);
-  }
-  for (uint32_t i = 0; i < n->n_out; i++) bytes += tensor_bytes(n->out[i]);
-  return bytes;
 }
 
 const char *rig_kernels(const rig *r, const gpu_recording *recording) {

@@ -35,8 +35,6 @@ bool rig_ready(rig *r, err *e);
 // A recording of one node, timed by the device where it can. The caller frees it, before rig_close.
 bool rig_record(rig *r, const node *n, gpu_recording **recording, err *e);
 
-// Bytes of memory that a node must at least move: each of its tensors once, those that it adds to twice.
-uint64_t rig_node_bytes(const node *n);
 // The kernels of a recording with their constants, "matmul_tile 256,4,4,0,1,0", several joined by " + "; in the rig's memory.
 const char *rig_kernels(const rig *r, const gpu_recording *recording);
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "bench/bench.h"
+#include "ops/cost.h"
 #include "train/setup.h"
 
 enum { LORA_R = 16 };
@@ -17,22 +18,6 @@ static example *make_example(arena *a, const model *m, uint32_t n) {
   for (uint32_t i = n / 2; i < n; i++) target[i] = 1;
   *x = (example){.ids = ids, .target = target, .n = n, .n_targets = n - n / 2, .weight = 1};
   return x;
-}
-
-// Multiply-adds count twice. A frozen weight is used in forward and for the input's gradient, a LoRA matrix also for its own;
-// the head makes its logits again in backward. Without what checkpointing computes twice.
-static double flops_of(const setup *s, uint32_t tokens, uint32_t targets) {
-  const model_config *c = &s->model->config;
-  double flops = 0;
-  for (uint32_t i = 0; i < s->model->n_params; i++) {
-    const model_param *p = &s->model->params[i];
-    const double product = 2.0 * p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 0);
-    if (p->role == PARAM_LINEAR) flops += 2 * product * tokens;
-    if (p->role == PARAM_LINEAR && p->lora) flops += 6.0 * LORA_R * (p->shape[0] + p->shape[1]) * tokens;
-  }
-  flops += 6.0 * c->vocab_size * c->hidden_size * targets;
-  const double pairs = 0.5 * tokens * (tokens + 1.0) * c->n_heads * c->head_dim;
-  return flops + 18 * pairs * c->n_layers;
 }
 
 static bool run_steps(const bench *b, const setup *s, const pack_row *row, measured *m, err *e) {
@@ -63,7 +48,7 @@ static bool measure(const bench *b, arena *a, model *m, text *note, err *e) {
   const uint32_t tokens = (uint32_t)b->options->rows;
   const example *x = make_example(a, m, tokens);
   const pack_row row = {.examples = &x, .n = 1, .n_tokens = tokens, .n_targets = x->n_targets};
-  const corpus c = {.longest = tokens, .max_length = tokens};
+  const corpus c = {.train = {.n = 1, .n_tokens = tokens}, .longest = tokens, .max_length = tokens};
   vkift_train_options o = vkift_train_defaults();
   o.lora_r = LORA_R;
   if (!m->params[0].source) o.weight_dtype = VKIFT_WEIGHT_BF16; // no file says what they are
@@ -75,9 +60,11 @@ static bool measure(const bench *b, arena *a, model *m, text *note, err *e) {
   const bool ok =
       setup_open(a, m, b->device, &c, &o, &(setup_choice){.capacity = tokens}, &s, note, e) && run_steps(b, &s, &row, &took, e);
   const dtype type = m->params[0].t ? m->params[0].t->type : DTYPE_F32;
-  if (ok)
-    bench_report(b, "train_step", shape, arena_printf(a, "%s weights", dtype_get(type)->name), flops_of(&s, tokens, x->n_targets),
-                 0, &took);
+  if (ok) {
+    const cost micro = cost_of(s.step->micro, tokens, x->n_targets), update = cost_of(s.step->update, tokens, x->n_targets);
+    bench_report(b, "train_step", shape, arena_printf(a, "%s weights", dtype_get(type)->name), micro.flops + update.flops, 0,
+                 &took);
+  }
   setup_close(&s);
   return ok;
 }

@@ -14,10 +14,12 @@ typedef struct bench_flags {
 #define AT(field) .offset = offsetof(bench_flags, field), .group = "Options"
 static const option bench_table[] = {
     {"model", OPTION_PATH, AT(o.model), .unset = "the shapes of SmolLM2-135M, without a file",
-     .help = "measure this model's shapes; of a directory config.json and tokenizer.json are enough"},
+     .help = "measure this model's shapes; of a directory config.json is enough"},
     {"rows", OPTION_INTEGER, AT(o.rows), .least = 2, .most = 65535, .help = "tokens of a row"},
     {"filter", OPTION_TEXT, AT(o.filter), .unset = "all",
      .help = "only what has this text in its name and shape: linear_dw, \"-> 1536\""},
+    {"variants", OPTION_BOOL, AT(o.variants),
+     .help = "also each matrix product by every kernel that the device may take, its default first"},
     {"seconds", OPTION_NUMBER, AT(o.seconds), .least = 0, .most = 3600,
      .help = "for each figure, which is the median of the runs in that time (three at least)"},
     {"device", OPTION_TEXT, AT(o.device), .unset = "the best", .value = "DEVICE",

@@ -321,7 +321,8 @@ bool model_open_shape(arena *a, const char *path, bool with_tokenizer, model **o
 model *model_of_config(arena *a, const char *name, const struct model_family *family, const model_config *c) {
   model *m = ARENA_NEW(a, model);
   *m = (model){.path = name, .family = family, .config = *c, .bos_text = "", .eos_text = ""};
-  REQUIRE(list_params(a, m, &(opening){0}, NULL), "parameters of %s", name);
+  const opening o = {.shape = true};
+  REQUIRE(list_params(a, m, &o, NULL), "parameters of %s", name);
   return m;
 }
 

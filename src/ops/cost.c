@@ -101,12 +101,17 @@ static double bytes_of(const counting *c, const node *n) {
   return bytes;
 }
 
-cost cost_of(const graph *g, double live_tokens, double live_targets) {
+cost cost_of_node(const node *n, double live_tokens, double live_targets) {
   const counting c = {live_tokens, live_targets};
+  return (cost){flops_of(&c, n), bytes_of(&c, n)};
+}
+
+cost cost_of(const graph *g, double live_tokens, double live_targets) {
   cost sum = {0, 0};
   for (uint64_t i = 0; i < g->n_nodes; i++) {
-    sum.flops += flops_of(&c, g->nodes[i]);
-    sum.bytes += bytes_of(&c, g->nodes[i]);
+    const cost c = cost_of_node(g->nodes[i], live_tokens, live_targets);
+    sum.flops += c.flops;
+    sum.bytes += c.bytes;
   }
   return sum;
 }

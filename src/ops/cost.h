@@ -9,6 +9,7 @@ typedef struct cost {
   double bytes; // of every node's inputs and results, once each
 } cost;
 
+cost cost_of_node(const node *n, double live_tokens, double live_targets);
 // Of one run of the graph with so many live rows.
 cost cost_of(const graph *g, double live_tokens, double live_targets);
 
