@@ -35,8 +35,7 @@ static double pairs(const bench *b) {
 
 static bool make(const bench *b, arena *a, gpu_heap *h, dtype type, uint32_t width, const void *data, tensor **t, err *e) {
   *t = tensor_persistent(a, "operand", type, LIVE_TOKENS, 2, (uint32_t[]){b->rows, width});
-  return heap_alloc(h, tensor_bytes(*t), &(*t)->memory, e) &&
-         gpu_upload(b->device, (*t)->memory, data, tensor_bytes(*t), e);
+  return heap_alloc(h, tensor_bytes(*t), &(*t)->memory, e) && gpu_upload(b->device, (*t)->memory, data, tensor_bytes(*t), e);
 }
 
 static bool random_rows(const bench *b, arena *a, gpu_heap *h, uint32_t width, tensor **t, err *e) {
