@@ -246,7 +246,7 @@ typedef struct kernel_report {
   kernel_statistic *items; // [n]
   const char *code;        // as the driver shows it: intermediate and machine code
 } kernel_report;
-// Of all kernels that were asked for, in the order of their names and constants.
+// Of the kernels that were asked for since the last call, in the order of their names and constants.
 bool kernel_reports(arena *a, gpu_device *d, kernel_report **list, uint64_t *n, err *e);
 
 #endif

@@ -102,6 +102,7 @@ struct gpu_kernel {
   VkPipelineLayout layout;
   VkPipeline pipeline; // once it is made
   uint32_t n_spec, spec[GPU_MAX_SPEC];
+  bool reported; // by kernel_reports
   // the pool's, under its lock
   kernel_state state;
   err failure;

@@ -81,8 +81,9 @@ bool kernel_reports(arena *a, gpu_device *d, kernel_report **list, uint64_t *n, 
   kernel_report *all = ARENA_ARRAY(a, kernel_report, d->n_kernels);
   *n = 0;
   for (uint64_t i = 0; i < d->kernel_capacity; i++) {
-    const gpu_kernel *k = d->kernels[i];
-    if (!k) continue;
+    gpu_kernel *k = d->kernels[i];
+    if (!k || k->reported) continue;
+    k->reported = true;
     kernel_report *r = &all[(*n)++];
     *r = (kernel_report){.info = &k->info, .n_spec = k->n_spec};
     memcpy(r->spec, k->spec, k->n_spec * sizeof *k->spec);

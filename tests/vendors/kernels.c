@@ -12,65 +12,49 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/file.h"
 #include "eval/score.h"
 #include "models/adapter.h"
 #include "models/load.h"
 #include "ops/matmul.h"
-#include "support/byte_tokenizer.h"
-#include "support/test.h"
 #include "train/step.h"
 
-typedef struct shape {
-  const char *name, *config;
-} shape;
-
-#define CONFIG(vocab, hidden, mlp, layers, heads, kv_heads, dim, tied)                                                           \
-  "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"rms_norm_eps\": 1e-5, \"max_position_embeddings\": " \
-  "8192, \"bos_token_id\": 259, \"eos_token_id\": 261, \"vocab_size\": " #vocab ", \"hidden_size\": " #hidden                    \
-  ", \"intermediate_size\": " #mlp ", \"num_hidden_layers\": " #layers ", \"num_attention_heads\": " #heads                      \
-  ", \"num_key_value_heads\": " #kv_heads ", \"head_dim\": " #dim ", \"tie_word_embeddings\": " #tied "}\n"
-
 // Layers repeat the same kernels, so that two are enough.
-static const shape shapes[] = {
-    {"smollm2_135m", CONFIG(49152, 576, 1536, 2, 9, 3, 64, true)},
-    {"llama_3_2_1b", CONFIG(128256, 2048, 8192, 2, 32, 8, 64, false)},
+#define SHAPE(vocab, hidden, mlp, heads, kv_heads, dim, tied)                                                \
+  {                                                                                                          \
+    .vocab_size = vocab, .hidden_size = hidden, .intermediate_size = mlp, .n_layers = 2, .n_heads = heads,   \
+    .n_kv_heads = kv_heads, .head_dim = dim, .max_positions = 2048, .rms_norm_eps = 1e-5, .rope_theta = 1e4, \
+    .initializer_range = 0.02, .tie_embeddings = tied, .bos_id = -1                                          \
+  }
+static const model_config shapes[] = {
+    SHAPE(49152, 576, 1536, 9, 3, 64, true),     // SmolLM2-135M
+    SHAPE(128256, 2048, 8192, 32, 8, 64, false), // Llama-3.2-1B
 };
 enum { N_SHAPES = 2, TOKENS = 2048, CONTEXT = 1024, SLOTS = 8, PREFILL = 256 };
 
-static const char *model_directory(const shape *s) {
-  const char *dir = test_path(test_directory(), s->name);
-  text tokens = {0};
-  err e = {0};
-  if (!dir_make(dir, &e)) fprintf(stderr, "%s\n", e.message), exit(1);
-  byte_tokenizer_json(false, &tokens);
-  test_write(test_path(dir, "config.json"), s->config, strlen(s->config));
-  test_write(test_path(dir, "tokenizer.json"), tokens.data, tokens.length);
-  text_free(&tokens);
-  return dir;
-}
-
 // --- graphs --------------------------------------------------------------------------------------------------------------
 
-static bool request_training(arena *a, gpu_device *d, const char *dir, bool full, graph_recompute recompute, load_type type,
-                             err *e) {
+typedef struct training {
+  bool full, adamw_8bit;
+  graph_recompute recompute;
+  load_type type; // of frozen weights
+} training;
+
+static bool request_training(arena *a, gpu_device *d, const model_config *config, const training *t, err *e) {
   const gpu_plan *plan = device_plan(d);
   const adapter_config lora = {.r = 16, .alpha = 32, .dropout = 0.05};
-  const step_options options = {.recompute = recompute, .lora_dropout = full ? 0 : 0.05f, .seed = 1};
-  model *m;
+  const step_options options = {.recompute = t->recompute, .lora_dropout = t->full ? 0 : 0.05f, .seed = 1};
+  model *m = model_of_config(a, "shape", &llama_family, config);
   params p;
   adapter *ad;
-  TRY(model_open(a, dir, true, &m, e));
   params_init(&p, a);
-  load_declare(a, m, &p, full, type);
-  if (!full) TRY(adapter_declare(a, m, &lora, &p, &ad, e));
+  p.moments_8bit = t->adamw_8bit;
+  load_declare(a, m, &p, t->full, t->type);
+  if (!t->full) TRY(adapter_declare(a, m, &lora, &p, &ad, e));
   params_layout(&p, plan->max_chunk_bytes);
   batch *b = batch_new(a, m, &(pack_limits){.tokens = TOKENS}, CONTEXT);
   step *s = step_new(a, m, b, &p, &options, plan);
   score *c = score_new(a, m, b, plan);
-  const bool ok = graph_request(s->micro, d, e) && graph_request(s->update, d, e) && graph_request(c->graph, d, e);
-  model_close(m);
-  return ok;
+  return graph_request(s->micro, d, e) && graph_request(s->update, d, e) && graph_request(c->graph, d, e);
 }
 
 // As eval/generator.c builds it.
@@ -95,30 +79,27 @@ static bool request_pass(arena *a, gpu_device *d, const model *m, const char *na
   const model_forward f = {.g = g, .m = m, .in = &in};
   tensor *h = op_gather_rows(g, model_build(&f), last, NULL);
   op_linear(g, h, model_head(m)->t, NULL)->keep = true;
-  graph_plan(g, device_plan(d)->storage_align);
+  graph_plan_within(g, device_plan(d));
   return graph_request(g, d, e);
 }
 
-static bool request_inference(arena *a, gpu_device *d, const char *dir, load_type type, err *e) {
-  model *m;
-  TRY(model_open(a, dir, true, &m, e));
+static bool request_inference(arena *a, gpu_device *d, const model_config *config, load_type type, err *e) {
+  model *m = model_of_config(a, "shape", &llama_family, config);
   load_declare(a, m, NULL, false, type);
-  const bool ok = request_pass(a, d, m, "prefill", PREFILL, e) && request_pass(a, d, m, "decode", SLOTS, e) &&
-                  request_pass(a, d, m, "decode of one", 1, e);
-  model_close(m);
-  return ok;
+  return request_pass(a, d, m, "prefill", PREFILL, e) && request_pass(a, d, m, "decode", SLOTS, e) &&
+         request_pass(a, d, m, "decode of one", 1, e);
 }
 
 static bool request_graphs(arena *a, gpu_device *d, err *e) {
   static const load_type types[] = {LOAD_F32, LOAD_F16, LOAD_BF16};
+  static const graph_recompute recompute[] = {{0}, {.segments = GRAPH_NONE, .group = 1}};
   for (int s = 0; s < N_SHAPES; s++) {
-    const char *dir = model_directory(&shapes[s]);
-    for (int recompute = 0; recompute < 2; recompute++) {
-      TRY(request_training(a, d, dir, true, (graph_recompute){recompute ? GRAPH_NONE : 0, 1}, LOAD_F32, e));
-      for (int t = 0; t < 3; t++)
-        TRY(request_training(a, d, dir, false, (graph_recompute){recompute ? GRAPH_NONE : 0, 1}, types[t], e));
+    for (int r = 0; r < 2; r++) {
+      for (int bits = 0; bits < 2; bits++)
+        TRY(request_training(a, d, &shapes[s], &(training){true, bits, recompute[r], LOAD_F32}, e));
+      for (int t = 0; t < 3; t++) TRY(request_training(a, d, &shapes[s], &(training){false, false, recompute[r], types[t]}, e));
     }
-    for (int t = 0; t < 3; t++) TRY(request_inference(a, d, dir, types[t], e));
+    for (int t = 0; t < 3; t++) TRY(request_inference(a, d, &shapes[s], types[t], e));
   }
   return true;
 }
@@ -155,9 +136,7 @@ static bool request_product(arena *a, gpu_device *d, job j, dtype type, err *e) 
 
 typedef struct printing {
   const char *code;  // of shaders whose names begin so; NULL: none
-  const char *label; // of kernels that were not printed yet
-  const kernel_info *done[4096];
-  uint32_t n_done;
+  const char *label; // what the kernels are for
 } printing;
 
 static void print_report(const printing *p, const kernel_report *r) {
@@ -178,41 +157,44 @@ static void print_report(const printing *p, const kernel_report *r) {
 }
 
 // Those that were asked for since the last call.
-static bool print_new(arena *a, gpu_device *d, printing *p, err *e) {
+static bool print_new(gpu_device *d, const printing *p, err *e) {
+  arena *a = arena_new("reports");
   kernel_report *list;
   uint64_t n;
-  TRY(kernel_reports(a, d, &list, &n, e));
-  for (uint64_t i = 0; i < n; i++) {
-    uint32_t k = 0;
-    while (k < p->n_done && p->done[k] != list[i].info) k++;
-    if (k < p->n_done) continue;
-    REQUIRE(p->n_done < sizeof p->done / sizeof *p->done, "%u kernels", p->n_done);
-    p->done[p->n_done++] = list[i].info;
-    print_report(p, &list[i]);
+  const bool ok = kernel_reports(a, d, &list, &n, e);
+  for (uint64_t i = 0; ok && i < n; i++) print_report(p, &list[i]);
+  arena_free(a);
+  return ok;
+}
+
+// Each variant of a product that the device may take, or the default alone.
+static bool print_product(arena *a, gpu_device *d, printing *p, matmul m, dtype type, bool default_only, err *e) {
+  matmul_variant list[MATMUL_MAX_VARIANTS];
+  const uint32_t n = matmul_variants(device_plan(d), &m, list);
+  for (uint32_t i = 0; i < (default_only ? 1 : n); i++) {
+    TRY(request_product(a, d, (job){m, list[i]}, type, e));
+    p->label = arena_printf(a, "%s %s %u x %u, %u", products[m.product], dtype_get(type)->name, list[i].group_rows,
+                            list[i].group_cols, list[i].lanes);
+    TRY(print_new(d, p, e));
   }
   return true;
 }
 
+// The shapes of linear layers, and those of LoRA's terms; rows as in training, and as in decoding.
 static bool print_products(arena *a, gpu_device *d, printing *p, bool defaults_only, err *e) {
   static const uint32_t sizes[][2] = {{2048, 8192}, {576, 1536}, {1536, 576}, {576, 192}, {576, 16}, {16, 576}};
+  static const uint32_t rows[] = {TOKENS, SLOTS, 1};
   static const dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
   for (int t = 0; t < 3; t++)
     for (int s = 0; s < (defaults_only ? 2 : 6); s++)
-      for (matmul_product k = MATMUL_NT; k <= MATMUL_TN; k++) {
-        const uint32_t in = sizes[s][0], out = sizes[s][1];
-        matmul m = {.product = k, .live = LIVE_ALL, .alpha = 1};
-        m.rows = k == MATMUL_TN ? out : TOKENS;
-        m.cols = k == MATMUL_NT ? out : in;
-        m.depth = k == MATMUL_NT ? in : k == MATMUL_NN ? out : TOKENS;
-        if (k == MATMUL_TN && types[t] != DTYPE_F32) continue;
-        matmul_variant list[MATMUL_MAX_VARIANTS];
-        const uint32_t all = matmul_variants(device_plan(d), &m, list), n = defaults_only ? 1 : all;
-        for (uint32_t i = 0; i < n; i++) {
-          TRY(request_product(a, d, (job){m, list[i]}, types[t], e));
-          p->label = arena_printf(a, "%s %s %u x %u, %u", products[k], dtype_get(types[t])->name, list[i].group_rows,
-                                  list[i].group_cols, list[i].lanes);
-          TRY(print_new(a, d, p, e));
-        }
+      for (int r = 0; r < (defaults_only ? 1 : 3); r++) {
+        const uint32_t in = sizes[s][0], out = sizes[s][1], n = rows[r];
+        const matmul y = {.product = MATMUL_NT, .live = LIVE_ALL, .alpha = 1, .rows = n, .cols = out, .depth = in};
+        const matmul dx = {.product = MATMUL_NN, .live = LIVE_ALL, .alpha = 1, .rows = n, .cols = in, .depth = out};
+        const matmul dw = {.product = MATMUL_TN, .live = LIVE_ALL, .alpha = 1, .rows = out, .cols = in, .depth = n};
+        TRY(print_product(a, d, p, y, types[t], defaults_only, e));
+        if (r == 0) TRY(print_product(a, d, p, dx, types[t], defaults_only, e));
+        if (r == 0 && t == 0) TRY(print_product(a, d, p, dw, types[t], defaults_only, e)); // both are activations
       }
   return true;
 }
@@ -234,12 +216,12 @@ static void print_device(const gpu_snapshot *s) {
 }
 
 static bool run(gpu_device *d, const wanted *w, err *e) {
-  arena *a = arena_new("reports");
+  arena *a = arena_new("graphs");
   printing p = {.code = w->code};
   print_device(device_snapshot(d));
   bool ok = print_products(a, d, &p, w->products, e);
   p.label = "model";
-  if (!w->products && !w->candidates) ok = ok && request_graphs(a, d, e) && print_new(a, d, &p, e);
+  if (!w->products && !w->candidates) ok = ok && request_graphs(a, d, e) && print_new(d, &p, e);
   arena_free(a);
   return ok;
 }
