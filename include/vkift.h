@@ -186,6 +186,11 @@ typedef struct vkift_train_options {
   int64_t checkpointing_group;  // inputs of so many layers are computed again too; 0: by the plan; 1: never
   vkift_weight_type weight_dtype;
   const char *device;
+  // ON: kernels that this device has no measurements of are measured first (once: a file keeps them); AUTO: where the run is
+  // long enough for that to pay; OFF: each product takes its default kernel. `kernels`: the choices of an earlier run, as its
+  // config.yaml has them, in place of all this, so that the same bits come out; empty: none.
+  vkift_tristate tune;
+  vkift_strings kernels;
   int64_t seed; // 42
 
   // the run directory

@@ -118,6 +118,10 @@ const option train_option_table[] = {
      .help = "of frozen weights on the device; auto: as in the model's file"},
     {"device", OPTION_TEXT, AT(device), GROUP, .unset = "the best", .value = "DEVICE",
      .help = "an index that `vkift devices` prints, or part of a name"},
+    {"tune", OPTION_ENUM, AT(tune), GROUP, .names = tristate_names,
+     .help = "measure which kernels are the fastest on this device, once; auto: where the run is long enough; off: the defaults"},
+    {"kernels", OPTION_LIST, AT(kernels), GROUP, .unset = "by --tune", .value = "CHOICES",
+     .help = "the kernels that a run chose, as its config.yaml has them: to get its bits again"},
 #undef GROUP
 #define GROUP .group = "Run directory"
     {"output_dir", OPTION_PATH, AT(output_dir), GROUP, .unset = "runs/<date-time>", .rules = OPTION_NOT_RECORDED, .value = "DIR",

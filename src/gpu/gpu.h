@@ -131,6 +131,10 @@ const tune_choice *tune_list(const gpu_device *d, uint64_t *n);
 void tune_clear(gpu_device *d);
 void tune_load(gpu_device *d);       // adds what the file has; nothing without one
 void tune_save(const gpu_device *d); // failing to is no error
+// Called before products are measured, with their number.
+typedef void tune_measuring(void *user, uint32_t n_products);
+void tune_on_measuring(gpu_device *d, tune_measuring *call, void *user);
+void tune_begins(const gpu_device *d, uint32_t n_products);
 
 // --- recordings ------------------------------------------------------------------------------------------------------
 

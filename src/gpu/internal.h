@@ -147,6 +147,8 @@ struct gpu_device {
   bool reports;                        // keeps what compilers report (statistics.c)
   tune_choice *tuned;                  // tune.c
   uint64_t n_tuned, tuned_capacity;
+  tune_measuring *on_measuring;
+  void *on_measuring_user;
   bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 

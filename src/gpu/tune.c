@@ -49,6 +49,15 @@ void tune_clear(gpu_device *d) {
   d->n_tuned = 0;
 }
 
+void tune_on_measuring(gpu_device *d, tune_measuring *call, void *user) {
+  d->on_measuring = call;
+  d->on_measuring_user = user;
+}
+
+void tune_begins(const gpu_device *d, uint32_t n_products) {
+  if (d->on_measuring) d->on_measuring(d->on_measuring_user, n_products);
+}
+
 bool tune_set_text(gpu_device *d, const char *line) {
   char problem[MAX_NAME], variant[MAX_NAME];
   const char *middle = strstr(line, " = ");

@@ -101,8 +101,7 @@ static bool measure(product *p, gpu_device *d, err *e) {
   return ok;
 }
 
-bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, void (*say)(void *user, uint32_t n_products), void *user,
-                 err *e) {
+bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, err *e) {
   arena *a = arena_new("tuning");
   graph_asked s = {.memory = a};
   bool ok = true;
@@ -116,12 +115,25 @@ bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, void (*say)(vo
     declare(p, device_plan(d), s.items[i].what);
     if (p->n > 1) n_products++;
   }
-  if (n_products && say) say(user, n_products);
+  if (n_products) tune_begins(d, n_products);
   for (uint32_t i = 0; i < n_products && ok; i++)
     for (uint32_t k = 0; k < list[i].n && ok; k++) ok = graph_request(list[i].graphs[k], d, e);
   for (uint32_t i = 0; i < n_products && ok; i++) ok = measure(&list[i], d, e);
   arena_free(a);
   return ok;
+}
+
+uint64_t tune_choices(arena *a, gpu_device *d, graph *const *graphs, uint32_t n, const char *const **lines) {
+  graph_asked s = {.memory = a};
+  for (uint32_t i = 0; i < n; i++) graph_survey(graphs[i], d, &s);
+  const char **list = ARENA_ARRAY(a, const char *, s.n);
+  uint64_t n_lines = 0;
+  for (uint64_t i = 0; i < s.n; i++) {
+    const char *variant = tune_find(d, s.items[i].problem);
+    if (variant) list[n_lines++] = arena_printf(a, "%s = %s", s.items[i].problem, variant);
+  }
+  *lines = list;
+  return n_lines;
 }
 
 double tune_product_flops(gpu_device *d, graph *const *graphs, uint32_t n) {

@@ -5,10 +5,11 @@
 #include "graph/graph.h"
 
 // Measures what the graphs need and the device has no choice for yet, at most TUNE_ROWS tokens of each, and tells the device
-// the fastest of each. say (may be NULL) is called before anything is measured, with the number of products.
+// the fastest of each.
 enum { TUNE_ROWS = 512 };
-bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, void (*say)(void *user, uint32_t n_products), void *user,
-                 err *e);
+bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, err *e);
+// The choices that the device has for what the graphs need, "problem = variant" each; returns how many.
+uint64_t tune_choices(arena *a, gpu_device *d, graph *const *graphs, uint32_t n, const char *const **lines);
 // Multiply-adds of the matrix products in a graph, twice: floating-point operations.
 double tune_product_flops(gpu_device *d, graph *const *graphs, uint32_t n);
 

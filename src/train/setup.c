@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "eval/loaded.h"
+#include "ops/tune.h"
 
 enum { DEFAULT_CAPACITY = 2048 };
 static const double MIB = 1024.0 * 1024.0;
@@ -253,6 +254,34 @@ static void describe(const setup *s, text *note) {
   if (again->group > 1) text_printf(note, " in groups of %u layers", again->group);
 }
 
+// --- kernels ---------------------------------------------------------------------------------------------------------------
+
+// Tuning takes half a minute on a slow device, so short runs take what is known.
+static const double WORTH_FLOPS = 1e13;
+
+static double run_flops(const setup *s, const corpus *c, const vkift_train_options *o, graph *micro) {
+  double tokens = (double)c->train.n_tokens * o->num_train_epochs;
+  if (o->max_steps) tokens = (double)c->train.n_tokens / (double)c->train.n * (double)(o->max_steps * o->batch_size);
+  return tune_product_flops(s->device, &micro, 1) * tokens / s->choice.capacity;
+}
+
+static bool choose_kernels(arena *a, setup *s, const corpus *c, const vkift_train_options *o, err *e) {
+  graph *graphs[] = {s->step->micro, s->score->graph};
+  tune_clear(s->device);
+  for (size_t i = 0; i < o->kernels.n; i++)
+    if (!tune_set_text(s->device, o->kernels.items[i]))
+      return ERR(e, "kernels: expected \"PRODUCT = KERNEL\", found \"%.100s\"", o->kernels.items[i]);
+  if (!o->kernels.n && o->tune != VKIFT_OFF) {
+    tune_load(s->device);
+    if (o->tune == VKIFT_ON || run_flops(s, c, o, graphs[0]) >= WORTH_FLOPS) {
+      TRY(tune_graphs(s->device, graphs, 2, e));
+      tune_save(s->device);
+    }
+  }
+  s->kernels.n = tune_choices(a, s->device, graphs, 2, &s->kernels.items);
+  return true;
+}
+
 static bool fill(setup *s, const vkift_train_options *o, err *e) {
   TRY(step_request(s->step, s->device, e) && graph_request(s->score->graph, s->device, e)); // compiled while weights are read
   TRY(load_upload(s->model, s->device, (uint64_t)o->seed, e));
@@ -269,6 +298,7 @@ bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_
   TRY(setup_plan(a, m, &target, &rows, o, fixed, s, e));
   describe(s, note);
   s->device = d;
+  TRY(choose_kernels(a, s, c, o, e));
   s->heap = heap_new(d, "training", GPU_MEMORY_DEVICE);
   s->staging = heap_new(d, "host side of training", GPU_MEMORY_STAGING);
   heap_expect(s->heap, s->counted);

@@ -58,7 +58,8 @@ typedef struct setup {
   graph_memory activations;
   setup_choice choice;
   setup_need need;
-  bool too_large; // setup_plan failed because nothing that was tried fits
+  vkift_strings kernels; // choices that the recordings were made with (ops/tune.h)
+  bool too_large;        // setup_plan failed because nothing that was tried fits
 } setup;
 
 // Declares, chooses and plans everything, and counts the memory that it takes: what setup_open allocates, to the byte. No

@@ -107,6 +107,13 @@ static void say_compiling(void *user, uint32_t n_kernels) {
   note(t, arena_printf(t->memory, "compiling %u kernels", n_kernels));
 }
 
+static void say_measuring(void *user, uint32_t n_products) {
+  const trainer *t = user;
+  note(t,
+       arena_printf(t->memory, "measuring which kernels are the fastest for %u matrix products (once for this device and driver)",
+                    n_products));
+}
+
 // What was left open, and what an adapter brought: config.yaml says what the run was made with.
 static void fill_defaults(trainer *t) {
   vkift_train_options *o = &t->options;
@@ -125,6 +132,8 @@ static void fill_defaults(trainer *t) {
   const graph_recompute *again = &t->setup.choice.recompute;
   o->gradient_checkpointing = again->segments ? VKIFT_ON : VKIFT_OFF;
   o->checkpointing_layers = again->segments;
+  o->tune = VKIFT_OFF; // the same kernels again, measured or not
+  o->kernels = t->setup.kernels;
   o->checkpointing_group = again->segments ? (again->group ? again->group : 1) : 0;
 }
 
@@ -275,6 +284,7 @@ static bool start(trainer *t, err *e) {
   TRY(corpus_read(t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
   kernel_on_compiling(t->device, say_compiling, t);
+  tune_on_measuring(t->device, say_measuring, t);
   say_device(t);
   const char *cache = t->corpus.train.cache_written;
   if (cache)
