@@ -1,6 +1,7 @@
 #include "eval/evaluation.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -150,6 +151,13 @@ static bool run_scores(evaluation *v, err *e) {
   return ok;
 }
 
+static void say_compiling(void *user, uint32_t n_kernels) {
+  const evaluation *v = user;
+  char line[64];
+  snprintf(line, sizeof line, "compiling %u kernels", n_kernels);
+  if (v->events->note) v->events->note(v->events->user, line);
+}
+
 static void fill_result(const evaluation *v, double seconds, vkift_eval_result *r) {
   const double loss = v->weights_sum > 0 ? v->loss_sum / v->weights_sum : NAN;
   *r = (vkift_eval_result){.loss = loss,
@@ -174,6 +182,7 @@ bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *
   const double start = clock_seconds();
   bool ok = check_options(options, e) && loaded_open(a, &options->source, &v->loaded, e) && read_data(v, e);
   if (ok) {
+    kernel_on_compiling(v->loaded.device, say_compiling, v);
     v->nll = ARENA_ARRAY(a, float, v->longest);
     v->target = ARENA_ARRAY(a, bool, v->longest);
     if (events->example) score_every_token(v);
