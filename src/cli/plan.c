@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "base/assets.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
@@ -14,7 +16,7 @@
 #include "io/json.h"
 
 typedef struct plan_flags {
-  const char *config, *vram;
+  const char *config, *vram, *bench;
   double pretraining_tokens, gflops;
   bool json;
 } plan_flags;
@@ -29,6 +31,8 @@ static const option plan_flag_table[] = {
      .most = INFINITY, .help = "tokens that the model was pretrained on, to compare with"},
     {"gflops", OPTION_NUMBER, AT(gflops), .unset = "not known", .least = 0, .most = INFINITY,
      .help = "what a training step was measured to compute in a second, in 10^9 operations, for the expected time"},
+    {"bench", OPTION_PATH, AT(bench), .unset = "none", .value = "FILE",
+     .help = "take that figure from what `vkift bench --report FILE` wrote on the device"},
     {"json", OPTION_BOOL, AT(json), .help = "print one JSON object"},
     {0},
 };
@@ -59,6 +63,23 @@ static bool parse_size(const char *given, uint64_t *bytes, err *e) {
     }
   e->usage = true;
   return ERR(e, "--vram: expected a size like 8GiB or 8000MB, found \"%.60s\"", given);
+}
+
+// What a training step computed in a second, of a bench's report.
+static bool read_bench(const char *path, double *gflops, err *e) {
+  enum { LIMIT = 16 << 20 };
+  json d;
+  cJSON *figures;
+  TRY(json_read(path, LIMIT, &d, e));
+  bool ok = json_array(&d, d.root, "", "figures", &figures, e);
+  for (const cJSON *f = ok ? figures->child : NULL; ok && f; f = f->next) {
+    const char *name;
+    ok = json_string(&d, f, "figures", "name", &name, e);
+    if (ok && !strcmp(name, "train_step")) ok = json_number(&d, f, "figures", "gflops", gflops, e);
+  }
+  if (ok && !(*gflops > 0)) ok = ERR(e, "%s: figures: expected a train_step with its gflops, found none", path);
+  json_free(&d);
+  return ok;
 }
 
 // --- as JSON ---------------------------------------------------------------------------------------------------------------
@@ -141,7 +162,7 @@ static void print_memory(const vkift_planned *p) {
            show_bytes(p->budget_bytes).text);
 }
 
-static void print_work(const vkift_planned *p, double gflops) {
+static void print_work(const vkift_planned *p, const plan_flags *own) {
   printf("work\n  a row                        %12.3g operations, %s read and written\n", p->row_flops,
          show_bytes((uint64_t)p->row_bytes).text);
   printf("  a step of %-18s %12.3g operations, %s read and written\n", show_count((int64_t)p->step_tokens).text, p->step_flops,
@@ -151,10 +172,13 @@ static void print_work(const vkift_planned *p, double gflops) {
   if (p->run_flops > 0 && p->pretraining_flops > 0)
     printf("  the run's share of that      %12.3g %%\n", 100 * p->run_flops / p->pretraining_flops);
   if (p->step_seconds > 0) {
-    printf("  time of a step               %12.3g s, at the %g GFLOP/s that were given\n", p->step_seconds, gflops);
+    printf("  time of a step               %12.3g s, at the %.4g GFLOP/s %s%s\n", p->step_seconds, own->gflops,
+           own->bench ? "of a step in " : "that were given", own->bench ? own->bench : "");
     if (p->steps) printf("  time of the run              %12s\n", show_time(p->step_seconds * (double)p->steps).text);
   } else {
-    printf("  time                              unknown: --gflops says what this device was measured to do\n");
+    printf(
+        "  time                              unknown: --bench takes what `vkift bench --report FILE` measured, or give "
+        "--gflops\n");
   }
 }
 
@@ -173,7 +197,7 @@ static void on_plan(void *user, const vkift_planned *p) {
   }
   printf("parameters %s, trained %s\n\n", show_count(p->parameters).text, show_count(p->trained_parameters).text);
   print_memory(p);
-  print_work(p, own->gflops);
+  print_work(p, own);
   print_ways(p);
 }
 
@@ -188,6 +212,11 @@ static bool read_options(arena *a, const flags *f, const option_set *sets, size_
     TRY(flags_store(a, f, e));
   }
   if (own->vram) TRY(parse_size(own->vram, &o->vram_bytes, e));
+  if (own->bench && own->gflops > 0) {
+    e->usage = true;
+    return ERR(e, "--bench and --gflops contradict each other: give one of them");
+  }
+  if (own->bench) TRY(read_bench(own->bench, &own->gflops, e));
   o->pretraining_tokens = own->pretraining_tokens;
   o->gflops = own->gflops;
   return true;

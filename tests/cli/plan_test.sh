@@ -98,10 +98,40 @@ expect 0 vkift plan --model alone --vram 8GiB --pretraining-tokens 1e6 --gflops 
 holds 'abs(p["pretraining_flops"] - 6e6 * (p["parameters"] - p["trained_parameters"])) < 1 and p["step_seconds"] == p["step_flops"] / 2e9'
 holds 'p["run_flops"] == 10 * p["step_flops"]'
 
+echo '{"figures": [{"name": "copy", "gflops": null}, {"name": "train_step", "gflops": 2.5}]}' >bench.json
+expect 0 vkift plan --model alone --vram 8GiB --bench bench.json --json
+holds 'p["step_seconds"] == p["step_flops"] / 2.5e9'
+expect 0 vkift plan --model alone --vram 8GiB --bench bench.json
+prints "at the 2.5 GFLOP/s of a step in bench.json"
+expect 2 vkift plan --model alone --vram 8GiB --bench bench.json --gflops 3
+echo '{"figures": [{"name": "copy", "gflops": null}]}' >bench.json
+expect 1 vkift plan --model alone --vram 8GiB --bench bench.json
+says "bench.json: figures: expected a train_step with its gflops, found none"
+echo '{"figures": [{"name": "train_step", "gflops": "many"}]}' >bench.json
+expect 1 vkift plan --model alone --vram 8GiB --bench bench.json
+says "bench.json: figures"
+
 # --- the embedded model says what it was pretrained on
 expect 0 vkift plan --vram 8GiB
 prints "pretraining took about"
 prints "the run's share of that"
+
+# --- models of well-known shapes, every layer computed again: SmolLM2-135M in 700 MiB; rows of 8B whose MLP passes a binding
+shaped() { # HIDDEN MLP LAYERS HEADS KV VOCABULARY TIED OPTIONS…
+  for pair in hidden_size:"$1" intermediate_size:"$2" num_hidden_layers:"$3" num_attention_heads:"$4" num_key_value_heads:"$5" \
+    vocab_size:"$6" tie_word_embeddings:"$7" head_dim:- max_position_embeddings:8192 bos_token_id:- eos_token_id:-; do
+    python3 "$here/tiny.py" set alone/config.json "${pair%%:*}" "${pair#*:}"
+  done
+  expect 0 vkift plan --model alone --vram 1TiB --gradient-checkpointing on --json "${@:8}"
+}
+cp alone/config.json tiny.json
+shaped 576 1536 30 9 3 49152 true
+holds 'p["device_bytes"] <= 700 * 2**20 and p["row_tokens"] == 2048 and p["checkpointing_layers"] == 30'
+shaped 4096 14336 32 32 8 128256 false --micro-batch-tokens 4096
+holds 'p["row_tokens"] == 4096 and p["device_bytes"] < 20 * 2**30'
+shaped 3584 18944 28 28 4 152064 false # its embedding passes the 1 GiB of an allocation
+holds 'p["frozen_bytes"] > 14 * 2**30'
+cp tiny.json alone/config.json
 
 # --- what does not fit, and what would
 expect 0 vkift plan --model alone --vram 8GiB $rows --gradient-checkpointing off --json
