@@ -118,17 +118,22 @@ def multiply_adds(line, subgroup):
 
 
 def counted(row):
-    """Weighted multiply-adds of an invocation; whether matrix instructions do them."""
+    """Weighted: multiply-adds of an invocation, vector instructions; whether matrix instructions are among them."""
     parts = sections(row["code"])
     weight = weights(parts["ACO IR"])
-    block, total, matrix = 0, 0.0, False
+    block, total, issued, matrix = 0, 0.0, 0.0, False
     for line in parts["Assembly"].splitlines():
         label = re.match(r"BB(\d+):", line)
         if label:
             block = int(label.group(1))
         total += multiply_adds(line, row["subgroup"]) * weight[block]
+        issued += weight[block] if re.match(r"\s+v_", line) else 0
         matrix |= "wmma" in line
-    return total, matrix
+    return total, issued, matrix
+
+
+# Cycles of a vector instruction for a wave of 64, where most take the same.
+ISSUE_CYCLES = {"polaris10": 4, "vega10": 4, "navi21": 2}
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------------
@@ -151,11 +156,22 @@ def product(name, row):
     found = {"registers": first(s, REGISTERS), "waves": first(s, WAVES), "spills": sum(s.get(k, 0) for k in SPILLS),
              "cycles": s.get("Static cycle count")}
     if name in PEAK:
-        total, matrix = counted(row)
+        total, issued, matrix = counted(row)
+        found["issued"] = issued * ISSUE_CYCLES.get(name, 0)
         found["inverse"] = s["Inverse Throughput"]
         found["share"] = 64 * total / s["Inverse Throughput"] / PEAK[name][matrix]
         found["matrix"] = matrix
     return found
+
+
+def check_weights(name, row, p):
+    """Where arithmetic alone decides, the weights must give the driver's own figure: else another Mesa counts otherwise."""
+    if not p["issued"] or p["waves"] < 2 or row["shader"] != "matmul_tile":
+        return
+    ratio = p["issued"] / p["inverse"]
+    if not 0.9 < ratio < 1.02:
+        sys.exit(f"{name}: {title(row)}: vector instructions take {ratio:.2f} of the inverse throughput, expected about 1: the "
+                 "weights of blocks are not those of this driver")
 
 
 def print_products(name, rows):
@@ -223,6 +239,7 @@ def table(pairs):
             if kind == "bf16":
                 continue
             p = product(name, row)
+            check_weights(name, row, p)
             ggml = GGML.get((name, kind, p["matrix"]))
             lines.append(f"| {name} | {what} {kind} | {row['shader']} | {tile.replace(' x ', '×')} | {p['registers']:g} | "
                          f"{p['waves']:g} | {p['inverse']:g} | {100 * p['share']:.0f} % | "
