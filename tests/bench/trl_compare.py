@@ -15,7 +15,7 @@ from pathlib import Path
 import side
 import trl_data
 
-BATCH, THREADS, BOUND = 8, 2, 0.5
+THREADS, BOUND = 2, 0.5
 
 
 def objects(text):
@@ -31,7 +31,7 @@ def run_vkift(args, steps):
   run = args.work / "trl_vkift_run"
   shutil.rmtree(run, ignore_errors=True)
   command = side.vkift(args.lane, THREADS, "train", "--model", args.model, "--data", args.work / "vkift.jsonl", "--batch-size",
-                       BATCH, "--lora-r", 16, "--weight-dtype", "f32", "--gradient-checkpointing", "off", "--no-shuffle",
+                       args.batch_size, "--lora-r", 16, "--weight-dtype", "f32", "--gradient-checkpointing", "off", "--no-shuffle",
                        "--learning-rate", 2e-4, "--max-steps", steps, "--save-steps", 1000000, "--excess-length", "error",
                        "--max-length", 2048, "--output-dir", run)
   times = side.run_steps(command, side.lines_in(run / "metrics.jsonl"), log=args.work / "trl_vkift.log")
@@ -42,7 +42,7 @@ def run_vkift(args, steps):
 def run_trl(args, steps):
   log = args.work / "trl_trl.log"
   command = [*side.pinned(THREADS), sys.executable, "-B", side.REPOSITORY / "tests/bench/trl_side.py", args.model,
-             args.work / "trl.jsonl", steps, BATCH, THREADS, args.work / "trl_run"]
+             args.work / "trl.jsonl", steps, args.batch_size, THREADS, args.work / "trl_run"]
   environment = {"OMP_NUM_THREADS": str(THREADS), "PYTHONWARNINGS": "ignore"}
   times = side.run_steps(command, lambda output: output.count(b'"target_tokens"'), env=environment, log=log)
   return times, objects(log.read_text(encoding="utf-8", errors="replace"))
@@ -64,6 +64,7 @@ def parse_args():
   p.add_argument("--data", type=Path, help="the shared data folder [$VKIFT_SHARED_DATA, else ../shared/data of the repository]")
   p.add_argument("--rounds", type=int, default=2, help="of each side in turn [%(default)s]")
   p.add_argument("--steps", type=int, help="of each round [one epoch]")
+  p.add_argument("--batch-size", type=int, default=8, help="examples a step [%(default)s]")
   side.add_lane(p)
   return p.parse_args()
 
@@ -72,7 +73,7 @@ def main():
   args = parse_args()
   examples = trl_data.write(trl_data.find(args.data), args.work)
   side.build(args.lane)
-  steps = args.steps or examples // BATCH
+  steps = args.steps or examples // args.batch_size
   ours, theirs = [], []
   for i in range(args.rounds):
     print(f"round {i + 1} of {args.rounds}: {steps} steps of each", flush=True)
@@ -80,7 +81,7 @@ def main():
     theirs.append(run_trl(args, steps))
   versions = {name: metadata.version(name) for name in ("trl", "peft", "transformers", "torch")}
   rows = [total("vkift on lavapipe", ours), total("TRL and PEFT, PyTorch on the CPU", theirs)]
-  print("\n" + ", ".join(f"{n} {v}" for n, v in versions.items()) + f"; {THREADS} threads, {BATCH} examples a step\n")
+  print("\n" + ", ".join(f"{n} {v}" for n, v in versions.items()) + f"; {THREADS} threads, {args.batch_size} examples a step\n")
   print("| program | steps | target tokens | target tokens/s | per CPU second |\n|---|--:|--:|--:|--:|")
   for r in rows:
     print(f"| {r['program']} | {r['steps']} | {r['target_tokens']} | {r['per_second']:.2f} | {r['per_cpu_second']:.2f} |")
