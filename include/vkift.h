@@ -210,6 +210,7 @@ typedef struct vkift_step {
   double learning_rate;
   int64_t tokens, target_tokens; // of this step: all tokens computed, and those that carry loss
   double seconds, target_tokens_per_second, seconds_left;
+  double host_seconds;   // of `seconds`: the device had nothing to do
   uint64_t device_bytes; // allocated on the device
   bool bad;              // loss or gradient was not finite: the weights stayed as they were
 } vkift_step;

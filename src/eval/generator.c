@@ -146,6 +146,7 @@ bool generator_new(arena *a, const model *m, gpu_device *d, gpu_heap *heap, gpu_
   graph_memory_add(&activations, g->decode.graph);
   return allocate_cache(g, heap, e) && load_rotary(m, g->cos, g->sin, d, e) && allocate_inputs(&g->prefill, heap, staging, e) &&
          allocate_inputs(&g->decode, heap, staging, e) && graph_memory_allocate(&activations, heap, e) &&
+         graph_request(g->prefill.graph, d, e) && graph_request(g->decode.graph, d, e) &&
          record(g, &g->prefill, &activations, e) && record(g, &g->decode, &activations, e);
 }
 

@@ -82,15 +82,23 @@ static void save(arena *a, gpu_device *d, size_t bytes) {
   if (dir_make(dir, NULL)) file_replace(path, file, sizeof h + bytes, NULL);
 }
 
+void cache_keep(gpu_device *d) {
+  if (d->cache_kernels == d->n_kernels) return;
+  d->cache_kernels = d->n_kernels;
+  size_t bytes = 0;
+  if (vkGetPipelineCacheData(d->handle, d->pipeline_cache, &bytes, NULL) != VK_SUCCESS || bytes <= d->cache_bytes ||
+      bytes >= MAX_FILE - sizeof(file_header))
+    return;
+  d->cache_bytes = bytes;
+  arena *memory = arena_new("pipeline cache");
+  save(memory, d, bytes);
+  arena_free(memory);
+}
+
 void cache_close(gpu_device *d) {
   if (!d->pipeline_cache) return;
-  size_t bytes = 0;
-  if (d->n_kernels && vkGetPipelineCacheData(d->handle, d->pipeline_cache, &bytes, NULL) == VK_SUCCESS &&
-      bytes > d->cache_bytes && bytes < MAX_FILE - sizeof(file_header)) {
-    arena *memory = arena_new("pipeline cache");
-    save(memory, d, bytes);
-    arena_free(memory);
-  }
+  d->cache_kernels = 0; // drivers may compile at a kernel's first run
+  cache_keep(d);
   vkDestroyPipelineCache(d->handle, d->pipeline_cache, NULL);
   d->pipeline_cache = VK_NULL_HANDLE;
 }

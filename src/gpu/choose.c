@@ -141,6 +141,11 @@ uint32_t choose_api_version(const char *profile) {
 
 // --- the plan --------------------------------------------------------------------------------------------------------
 
+// Of common devices: half of the discrete cards have more cores, and half fewer.
+static uint32_t usual_cores(gpu_kind kind) {
+  return kind == GPU_KIND_DISCRETE ? 32 : kind == GPU_KIND_CPU ? 4 : 8;
+}
+
 bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu_plan *plan, const char **unknown) {
   *plan = (gpu_plan){
       .api_version = (uint32_t)least(s->api_version, VK_API_VERSION_1_3),
@@ -152,6 +157,8 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
       .max_invocations = s->max_workgroup_invocations,
       .max_shared_bytes = s->max_shared_bytes,
       .subgroup_size = s->subgroup_size,
+      .cores = s->cores ? s->cores : usual_cores(s->kind),
+      .software = s->kind == GPU_KIND_CPU,
       .is_cpu = s->kind == GPU_KIND_CPU,
   };
   // No watchdog guards a CPU; a screen freezes for as long as a slice runs on the device that drives it.

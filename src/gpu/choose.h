@@ -26,7 +26,9 @@ typedef struct gpu_plan {
   uint32_t max_invocations; // of a workgroup
   uint32_t max_shared_bytes;
   uint32_t subgroup_size;
+  uint32_t cores;       // that run workgroups at the same time; a guess by the kind of device where the driver does not say
   double slice_seconds; // how long one submission may run
+  bool software;        // kernels are compiled for a CPU, which takes seconds where loops are unrolled
   bool is_cpu;          // a software driver: kernels with register tiles instead of shared memory suit it
 } gpu_plan;
 

@@ -106,11 +106,12 @@ typedef struct feature_chain {
 #ifdef VK_KHR_cooperative_matrix
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat;
 #endif
+  VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR reports;
   const char *extensions[8];
   uint32_t n_extensions;
 } feature_chain;
 
-static void chain_features(const gpu_plan *plan, feature_chain *c) {
+static void chain_features(const gpu_plan *plan, bool reports, feature_chain *c) {
   *c = (feature_chain){.all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2}};
 #define CHAIN(member, type, extension)                 \
   do {                                                 \
@@ -143,13 +144,18 @@ static void chain_features(const gpu_plan *plan, feature_chain *c) {
     c->coopmat.cooperativeMatrix = true;
   }
 #endif
+  if (reports) {
+    CHAIN(reports, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
+          VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME);
+    c->reports.pipelineExecutableInfo = true;
+  }
 #undef CHAIN
   if (plan->on[GPU_FEATURE_MEMORY_BUDGET]) c->extensions[c->n_extensions++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
 }
 
 static bool create(gpu_device *d, err *e) {
   feature_chain features;
-  chain_features(&d->plan, &features);
+  chain_features(&d->plan, d->reports, &features);
   float priority = 1;
   VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                    .queueFamilyIndex = d->snapshot.compute_family,
@@ -174,13 +180,15 @@ static bool open_picked(gpu_device *d, const char *which, err *e) {
   d->physical = d->instance.devices[picked];
   d->snapshot = d->instance.snapshots[picked];
   TRY(device_choose(&d->snapshot, &d->plan, e));
-  if (!create(d, e) || !cache_open(d, e)) return err_prefix(e, "%s", d->snapshot.name);
+  // A cached pipeline has no report.
+  if (!create(d, e) || (!d->reports && !cache_open(d, e))) return err_prefix(e, "%s", d->snapshot.name);
   return true;
 }
 
-bool device_open(arena *a, const char *which, gpu_device **device, err *e) {
+static bool open_new(arena *a, const char *which, bool reports, gpu_device **device, err *e) {
   gpu_device *d = ARENA_NEW(a, gpu_device);
   d->memory = a;
+  d->reports = reports;
   *device = NULL;
   if (!open_picked(d, which, e)) {
     device_close(d);
@@ -190,8 +198,17 @@ bool device_open(arena *a, const char *which, gpu_device **device, err *e) {
   return true;
 }
 
+bool device_open(arena *a, const char *which, gpu_device **device, err *e) {
+  return open_new(a, which, false, device, e);
+}
+
+bool device_open_for_reports(arena *a, const char *which, gpu_device **device, err *e) {
+  return open_new(a, which, true, device, e);
+}
+
 void device_close(gpu_device *d) {
   if (!d) return;
+  kernel_pool_stop(d);
   // Every submission is waited for, so the device is idle, unless it hangs: then it may still use its objects, nothing may
   // be freed, and waiting would take forever.
   if (d->hung) return;

@@ -54,9 +54,14 @@ typedef enum gpu_memory {
 gpu_heap *heap_new(gpu_device *d, const char *name, gpu_memory kind);
 // Zero-filled when `kind` is DEVICE. Fails with what was asked for, what is left and what would help.
 bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
+// A DEVICE slice that holds anything: for what is written before it is read. Zeroing gigabytes takes a CPU device seconds.
+bool heap_alloc_unfilled(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e);
 uint64_t heap_bytes(const gpu_heap *h); // allocated from the driver; of a counting heap: what would be
 uint64_t heap_used(const gpu_heap *h);  // handed out so far, with what rounds each slice up
 void heap_free(gpu_heap *h);            // with all its slices; the device must be idle
+
+uint64_t heap_most_bytes(const gpu_heap *h);     // of one slice
+gpu_slice *heap_slices(gpu_heap *h, uint32_t n); // an array that lives as long as the heap
 
 // A heap on no device: heap_alloc hands out slices that only count. What a run allocates is first asked of such a heap;
 // after heap_expect (before the first allocation) the same requests in the same order, made of a real one, get chunks of
@@ -74,8 +79,8 @@ bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err
 // --- kernels ---------------------------------------------------------------------------------------------------------
 
 // A compute pipeline: a shader of shaders/ (by file name without ".comp") with its specialization constants. Its
-// bindings, their direction and the push-constant size are reflected from the SPIR-V. Made on first use, kept until the
-// device closes; a pipeline cache on disk (keyed by device, driver and shaders) makes later starts quick.
+// bindings, their direction and the push-constant size are reflected from the SPIR-V. Made once, kept until the device
+// closes; a pipeline cache on disk (keyed by device, driver and shaders) makes later starts quick.
 //
 // A shader X_addr (cmake/shaders.cmake) is X reading and writing by buffer addresses, which cost no test of bounds: after
 // its parameters the push constants hold one address a binding. Its bindings are its twin's, so barriers follow from what
@@ -86,7 +91,17 @@ typedef struct gpu_kernel gpu_kernel;
 enum { GPU_ADDRESS_ALIGN = 16, GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
 
 // `spec[i]` is the value of constant_id i. A kernel's workgroup size comes from `layout(local_size_x_id = …)` or is fixed.
+// It waits until the kernel is made.
 gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
+// Asks for a kernel that kernel_get will want: its pipeline is made meanwhile, with others, on all cores. What does not
+// suit the device is an error now, what the compiler says one of kernel_get.
+bool kernel_request(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e);
+// Whether the shader was built: *_coopmat is not where the shader compiler was too old (cmake/shaders.cmake).
+bool kernel_exists(const char *shader);
+
+// Called where kernel_get has waited for a second in all, and n_kernels are still to be made.
+typedef void kernel_compiling(void *user, uint32_t n_kernels);
+void kernel_on_compiling(gpu_device *d, kernel_compiling *call, void *user);
 
 typedef struct kernel_binding {
   bool used, reads, writes; // from NonReadable / NonWritable: shaders always say readonly or writeonly where it is so
@@ -101,11 +116,27 @@ typedef struct kernel_info {
 const kernel_info *kernel_get_info(const gpu_kernel *k);
 void kernel_describe(const gpu_kernel *k, text *out); // appends the shader's name and its constants: "matmul_tile 256,4,4"
 
+// --- choices among kernels (tune.c) ------------------------------------------------------------------------------------
+
+// For a problem ("nt bf16 512x576x576") the variant that was measured to be the fastest ("matmul_rows_nt_addr 8 32x3"). The
+// device holds them; a file beside the pipeline cache remembers them.
+typedef struct tune_choice {
+  const char *problem, *variant;
+} tune_choice;
+
+const char *tune_find(const gpu_device *d, const char *problem); // NULL: none, take the default
+void tune_set(gpu_device *d, const char *problem, const char *variant);
+bool tune_set_text(gpu_device *d, const char *line); // "problem = variant"; false for anything else
+const tune_choice *tune_list(const gpu_device *d, uint64_t *n);
+void tune_clear(gpu_device *d);
+void tune_load(gpu_device *d);       // adds what the file has; nothing without one
+void tune_save(const gpu_device *d); // failing to is no error
+
 // --- recordings ------------------------------------------------------------------------------------------------------
 
 // A list of commands that is recorded once and submitted many times. It is kept as many small command buffers: the
 // first run submits them one by one and times them, later runs group them by time into slices (16 ms where the device
-// drives a display, 100 ms elsewhere). Barriers are the caller's business (graph/record.c); a recording itself starts
+// drives a display, 100 ms elsewhere), measure those, and make them shorter where the device slows down. Barriers are the caller's business (graph/record.c); a recording itself starts
 // with a full one.
 typedef struct gpu_recording gpu_recording;
 
@@ -140,6 +171,8 @@ void recording_set_label(gpu_recording *r, const recording_label *label);
 // Submits the recordings in order and waits for them, with a finite time-out. A lost device, a time-out or a slice that
 // did not finish is an error that says so.
 bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e);
+// Seconds for which the host has waited for what it submitted. The rest of a step is host work, which the device waits for.
+double gpu_busy_seconds(const gpu_device *d);
 
 // --- the time that it takes (trace.c, measure.c) -----------------------------------------------------------------------
 
@@ -174,7 +207,8 @@ typedef struct measured {
   uint32_t runs;
 } measured;
 
-double measure_median(double *values, uint32_t n); // sorts them
+double measure_median(double *values, uint32_t n);                                                   // sorts them
+bool measure_once(gpu_device *d, gpu_recording *const *recordings, uint32_t n, measured *m, err *e); // a single run
 // Runs the recordings twice for nothing (drivers finish compiling, slices find their size), then at least three times and
 // until `seconds` have passed.
 bool measure_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, double seconds, measured *m, err *e);
@@ -194,5 +228,25 @@ typedef struct device_check_row {
   char found[200]; // why it was skipped, or what was wrong
 } device_check_row;
 bool device_check(gpu_device *d, device_check_row rows[DEVICE_CHECKS]); // true: no row failed
+
+// --- what compilers make of kernels (statistics.c) -------------------------------------------------------------------
+
+// Opens a device that keeps what the driver's compiler reports of each kernel. Drivers compile without a card too.
+bool device_open_for_reports(arena *a, const char *which, gpu_device **device, err *e);
+
+typedef struct kernel_statistic {
+  char name[64]; // the driver's own
+  double value;
+} kernel_statistic;
+typedef struct kernel_report {
+  const kernel_info *info;
+  uint32_t n_spec, spec[GPU_MAX_SPEC];
+  err failure; // failed: the driver could not compile it
+  uint32_t subgroup_size, n;
+  kernel_statistic *items; // [n]
+  const char *code;        // as the driver shows it: intermediate and machine code
+} kernel_report;
+// Of the kernels that were asked for since the last call, in the order of their names and constants.
+bool kernel_reports(arena *a, gpu_device *d, kernel_report **list, uint64_t *n, err *e);
 
 #endif

@@ -77,6 +77,14 @@ uint64_t heap_used(const gpu_heap *h) {
   return bytes;
 }
 
+uint64_t heap_most_bytes(const gpu_heap *h) {
+  return h->max_chunk_bytes;
+}
+
+gpu_slice *heap_slices(gpu_heap *h, uint32_t n) {
+  return ARENA_ARRAY(h->memory, gpu_slice, n);
+}
+
 // --- chunks ----------------------------------------------------------------------------------------------------------
 
 // The first memory type that has `need`, if possible with `wish` too and without `avoid`. Drivers list faster ones first.
@@ -126,9 +134,9 @@ static bool out_of_memory(const gpu_heap *h, uint64_t bytes, err *e) {
              budget ? " (VKIFT_DISABLE=memory_budget allocates without asking what is free)" : "");
 }
 
-static bool zero_fill(gpu_device *d, const gpu_buffer *c, err *e) {
+static bool zero_fill(gpu_device *d, const gpu_buffer *c, uint64_t offset, uint64_t bytes, err *e) {
   TRY(submit_begin_transfer(d, e));
-  vkCmdFillBuffer(d->queue.transfer, c->handle, 0, VK_WHOLE_SIZE, 0);
+  vkCmdFillBuffer(d->queue.transfer, c->handle, offset, bytes, 0);
   return submit_transfer(d, e);
 }
 
@@ -167,7 +175,7 @@ static bool fill_chunk(gpu_heap *h, gpu_buffer *c, err *e) {
   TRY(instance_check(result, "vkAllocateMemory", __FILE__, __LINE__, e));
   TRY(VK(vkBindBufferMemory(d->handle, c->handle, c->memory, 0)));
   if (address) c->address = buffer_address(d, c->handle);
-  if (h->kind == GPU_MEMORY_DEVICE) return zero_fill(d, c, e);
+  if (h->kind == GPU_MEMORY_DEVICE) return !c->is_filled || zero_fill(d, c, 0, VK_WHOLE_SIZE, e);
   void *mapped;
   TRY(VK(vkMapMemory(d->handle, c->memory, 0, VK_WHOLE_SIZE, 0, &mapped)));
   c->mapped = mapped;
@@ -198,25 +206,25 @@ static uint32_t chunk_sizes(gpu_heap *h, uint64_t bytes, uint64_t sizes[2]) {
   return sizes[0] == bytes ? 1 : 2;
 }
 
-static bool make_chunk(gpu_heap *h, uint64_t bytes, gpu_buffer *made, err *e) {
+static bool make_chunk(gpu_heap *h, uint64_t bytes, bool filled, gpu_buffer *made, err *e) {
   gpu_device *d = h->device;
   uint64_t sizes[2];
   const uint32_t n = chunk_sizes(h, bytes, sizes);
-  *made = (gpu_buffer){.bytes = sizes[0]};
+  *made = (gpu_buffer){.bytes = sizes[0], .is_filled = filled};
   if (!d) return true;
   err failure;
   for (uint32_t i = 0; i < n && (!i || !d->lost); i++) {
     failure = (err){0};
-    *made = (gpu_buffer){.bytes = sizes[i]};
+    *made = (gpu_buffer){.bytes = sizes[i], .is_filled = filled};
     if (fill_chunk(h, made, &failure)) return true;
     free_chunk(d, made);
   }
   return ERR(e, "%s", failure.message);
 }
 
-static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, err *e) {
+static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, bool filled, err *e) {
   gpu_buffer made;
-  if (!make_chunk(h, bytes, &made, e)) return NULL;
+  if (!make_chunk(h, bytes, filled, &made, e)) return NULL;
   gpu_buffer *c = ARENA_NEW(h->memory, gpu_buffer);
   *c = made;
   c->next = h->chunks;
@@ -228,7 +236,7 @@ static gpu_buffer *add_chunk(gpu_heap *h, uint64_t bytes, err *e) {
 
 // --- slices ----------------------------------------------------------------------------------------------------------
 
-bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e) {
+static bool allocate(gpu_heap *h, uint64_t bytes, bool filled, gpu_slice *slice, err *e) {
   const uint64_t limit = h->max_chunk_bytes;
   *slice = (gpu_slice){0};
   if (!bytes) return true;
@@ -239,11 +247,20 @@ bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e) {
   if (need > limit) need = (bytes + 3) / 4 * 4;
   gpu_buffer *c = h->chunks;
   while (c && c->bytes - c->used < need) c = c->next;
-  if (!c) c = add_chunk(h, need, e);
+  if (!c) c = add_chunk(h, need, filled, e);
   if (!c) return false;
   *slice = (gpu_slice){.buffer = c, .offset = c->used, .bytes = bytes};
   c->used += need;
-  return true;
+  return !h->device || !filled || c->is_filled || zero_fill(h->device, c, slice->offset, need, e);
+}
+
+bool heap_alloc(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e) {
+  return allocate(h, bytes, true, slice, e);
+}
+
+bool heap_alloc_unfilled(gpu_heap *h, uint64_t bytes, gpu_slice *slice, err *e) {
+  REQUIRE(h->kind == GPU_MEMORY_DEVICE, "%s: unfilled memory for the host", h->name);
+  return allocate(h, bytes, false, slice, e);
 }
 
 void *gpu_map(gpu_slice staging) {

@@ -77,6 +77,7 @@ typedef struct gpu_buffer { // one chunk of a heap
   VkDeviceAddress address; // 0 without the feature buffer_address
   uint64_t bytes, used;
   uint8_t *mapped; // STAGING only
+  bool is_filled;  // it was zeroed as a whole
 } gpu_buffer;
 
 struct gpu_heap {
@@ -90,15 +91,22 @@ struct gpu_heap {
   gpu_heap *next, *previous;      // in device->heaps
 };
 
+typedef enum kernel_state { KERNEL_IDLE, KERNEL_QUEUED, KERNEL_MAKING, KERNEL_MADE, KERNEL_FAILED } kernel_state;
+
 struct gpu_kernel {
   kernel_info info;
   uint32_t addresses_at; // takes_addresses: where they begin in the push constants
   uint64_t key;
-  VkShaderModule module;
+  const struct shader_code *code;
   VkDescriptorSetLayout set_layout;
   VkPipelineLayout layout;
-  VkPipeline pipeline;
+  VkPipeline pipeline; // once it is made
   uint32_t n_spec, spec[GPU_MAX_SPEC];
+  bool reported; // by kernel_reports
+  // the pool's, under its lock
+  kernel_state state;
+  err failure;
+  struct gpu_kernel *next; // in the queue
 };
 
 // One submission in flight at a time: a fence, and a word that the last command of each slice sets.
@@ -129,22 +137,42 @@ struct gpu_device {
   gpu_recording *recordings;
   gpu_kernel **kernels; // open addressing, n_kernels of kernel_capacity (a power of two)
   uint64_t n_kernels, kernel_capacity;
+  struct kernel_pool *pool; // from the first kernel on
+  kernel_compiling *on_compiling;
+  void *on_compiling_user;
   VkPipelineCache pipeline_cache;
-  uint64_t cache_bytes; // of the pipeline cache when it was opened from a file; 0 without one
-  gpu_trace *trace;     // NULL: nobody asks
-  bool lost, hung;      // lost: nothing more can be submitted; hung: it may still be using its objects
+  uint64_t cache_bytes, cache_kernels; // of the pipeline cache as the file has it: bytes, and kernels that it was kept with
+  gpu_trace *trace;                    // NULL: nobody asks
+  double busy_seconds;                 // from the end of each submission to that of what it submitted
+  bool reports;                        // keeps what compilers report (statistics.c)
+  tune_choice *tuned;                  // tune.c
+  uint64_t n_tuned, tuned_capacity;
+  bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 
 // --- kernels (kernel.c) ----------------------------------------------------------------------------------------------
 
 void kernel_free_all(gpu_device *d);
+// Makes the pipeline of a kernel that has all else. Several threads may, of different kernels.
+bool kernel_compile(gpu_device *d, gpu_kernel *k, err *e);
+
+// --- threads that make them (kernel_pool.c) --------------------------------------------------------------------------
+
+typedef struct kernel_pool kernel_pool;
+
+void kernel_pool_add(gpu_device *d, gpu_kernel *k);          // what was added already stays as it is
+bool kernel_pool_wait(gpu_device *d, gpu_kernel *k, err *e); // k was added
+bool kernel_pool_is_idle(const gpu_device *d);               // nothing is queued or being made
+void kernel_pool_stop(gpu_device *d);                        // waits for what is being made; the rest stays unmade
 
 // --- the pipeline cache on disk (cache.c) ----------------------------------------------------------------------------
 
 // Where it is kept: VKIFT_CACHE_DIR, $XDG_CACHE_HOME/vkift or ~/.cache/vkift; NULL without any of them.
 char *cache_path(arena *a, const gpu_snapshot *s);
 bool cache_open(gpu_device *d, err *e); // no file, or a bad one, is an empty cache
-void cache_close(gpu_device *d);        // writes it if it grew; failing to is no error
+// Writes it if kernels were made since, and it grew; failing to is no error.
+void cache_keep(gpu_device *d);
+void cache_close(gpu_device *d); // keeps it too
 
 // --- command buffers (recording.c) -----------------------------------------------------------------------------------
 
@@ -195,6 +223,21 @@ void stamps_free(gpu_device *d, recording_part *p);
 // Of a slice that has ended: the host's times, then its parts' commands.
 void trace_add_host(gpu_device *d, double begin, double submitted, double end);
 bool trace_add_part(gpu_device *d, const recording_part *p, err *e);
+
+// --- slices (slices.c) -----------------------------------------------------------------------------------------------
+
+typedef struct run_slice { // what is submitted together
+  uint64_t number;
+  recording_part **parts; // [n], room for all of a run
+  uint32_t n;
+  double expected; // seconds, as its parts were measured last
+  double pace;     // how much longer than that this run seems to take
+} run_slice;
+
+void slice_begin_run(run_slice *s, uint64_t number);
+bool slice_takes(const run_slice *s, const recording_part *p, double limit); // false: run what is in it first
+void slice_add(run_slice *s, recording_part *p);
+void slice_ran(run_slice *s, double seconds, double limit, uint64_t next); // parts [0, n) stay where they are
 
 // --- submission (submit.c) -------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
-// Kernels: compute pipelines made on first use from the embedded shaders and kept in a hash table by shader and
-// specialization constants.
+// Kernels: compute pipelines made from the embedded shaders and kept in a hash table by shader and specialization
+// constants. Who asks for one learns at once whether its interface suits the device; the pipeline is made by threads
+// (kernel_pool.c).
 #include <string.h>
 #include <xxhash.h>
 
@@ -63,6 +64,10 @@ static const shader_code *twin_of(const char *name) {
   return twin;
 }
 
+bool kernel_exists(const char *shader) {
+  return shader_named(shader, strlen(shader)) != NULL;
+}
+
 // What the interface says against what the device (or the profile) allows.
 static bool check_limits(const gpu_plan *plan, const reflection *r, err *e) {
   uint64_t invocations = (uint64_t)r->local_size[0] * r->local_size[1] * r->local_size[2];
@@ -97,10 +102,11 @@ static bool make_layout(gpu_device *d, gpu_kernel *k, err *e) {
   return VK(vkCreatePipelineLayout(d->handle, &layout, NULL, &k->layout));
 }
 
-static bool make_pipeline(gpu_device *d, gpu_kernel *k, const shader_code *code, err *e) {
+bool kernel_compile(gpu_device *d, gpu_kernel *k, err *e) {
   VkShaderModuleCreateInfo module = {
-      .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = code->bytes, .pCode = code->words};
-  TRY(VK(vkCreateShaderModule(d->handle, &module, NULL, &k->module)));
+      .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = k->code->bytes, .pCode = k->code->words};
+  VkShaderModule shader;
+  TRY(VK(vkCreateShaderModule(d->handle, &module, NULL, &shader)));
   VkSpecializationMapEntry entries[GPU_MAX_SPEC];
   for (uint32_t i = 0; i < k->n_spec; i++) entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
   VkSpecializationInfo spec = {
@@ -108,18 +114,21 @@ static bool make_pipeline(gpu_device *d, gpu_kernel *k, const shader_code *code,
   VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
                                       .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                 .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                .module = k->module,
+                                                .module = shader,
                                                 .pName = "main",
                                                 .pSpecializationInfo = &spec},
                                       .layout = k->layout};
-  return VK(vkCreateComputePipelines(d->handle, d->pipeline_cache, 1, &info, NULL, &k->pipeline));
+  if (d->reports)
+    info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR | VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
+  const bool ok = VK(vkCreateComputePipelines(d->handle, d->pipeline_cache, 1, &info, NULL, &k->pipeline));
+  vkDestroyShaderModule(d->handle, shader, NULL);
+  return ok;
 }
 
 static void free_one(gpu_device *d, gpu_kernel *k) {
   vkDestroyPipeline(d->handle, k->pipeline, NULL);
   vkDestroyPipelineLayout(d->handle, k->layout, NULL);
   vkDestroyDescriptorSetLayout(d->handle, k->set_layout, NULL);
-  vkDestroyShaderModule(d->handle, k->module, NULL);
 }
 
 // What a shader that takes addresses declares is its twin's; its push constants are the twin's, and an address a binding.
@@ -136,7 +145,8 @@ static bool reflect_twin(const shader_code *twin, const uint32_t *spec, uint32_t
   return true;
 }
 
-static gpu_kernel *make(gpu_device *d, const shader_code *code, const uint32_t *spec, uint32_t n_spec, err *e) {
+// All of a kernel but its pipeline.
+static gpu_kernel *declare(gpu_device *d, const shader_code *code, const uint32_t *spec, uint32_t n_spec, err *e) {
   reflection r;
   const shader_code *twin = twin_of(code->name);
   uint32_t addresses_at = 0;
@@ -144,6 +154,7 @@ static gpu_kernel *make(gpu_device *d, const shader_code *code, const uint32_t *
   if (!reflect(code->words, code->bytes, spec, n_spec, &r, e) || !check_limits(&d->plan, &r, e)) return NULL;
   if (twin && !reflect_twin(twin, spec, n_spec, &r, &addresses_at, e)) return NULL;
   gpu_kernel *k = ARENA_NEW(d->memory, gpu_kernel);
+  k->code = code;
   k->key = key_of(code->name, spec, n_spec);
   k->n_spec = n_spec;
   if (n_spec) memcpy(k->spec, spec, n_spec * sizeof *spec);
@@ -152,21 +163,38 @@ static gpu_kernel *make(gpu_device *d, const shader_code *code, const uint32_t *
   k->addresses_at = addresses_at;
   memcpy(k->info.local_size, r.local_size, sizeof r.local_size);
   memcpy(k->info.bindings, r.bindings, sizeof r.bindings);
-  if (make_layout(d, k, e) && make_pipeline(d, k, code, e)) return k;
+  if (make_layout(d, k, e)) return k;
   free_one(d, k);
   return NULL;
 }
 
-gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e) {
+static gpu_kernel *ask(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e) {
   REQUIRE(n_spec <= GPU_MAX_SPEC, "shader %s: %u specialization constants", shader, n_spec);
   gpu_kernel *k = find(d, key_of(shader, spec, n_spec), shader, spec, n_spec);
-  if (k) return k;
-  const shader_code *code = shader_named(shader, strlen(shader));
-  REQUIRE(code, "no shader %s", shader);
-  k = make(d, code, spec, n_spec, e);
-  if (k) remember(d, k);
-  else err_prefix(e, "shader %s", shader);
+  if (!k) {
+    const shader_code *code = shader_named(shader, strlen(shader));
+    REQUIRE(code, "no shader %s", shader);
+    k = declare(d, code, spec, n_spec, e);
+    if (k) remember(d, k);
+  }
+  if (k) kernel_pool_add(d, k);
   return k;
+}
+
+bool kernel_request(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e) {
+  return ask(d, shader, spec, n_spec, e) || err_prefix(e, "shader %s", shader);
+}
+
+gpu_kernel *kernel_get(gpu_device *d, const char *shader, const uint32_t *spec, uint32_t n_spec, err *e) {
+  gpu_kernel *k = ask(d, shader, spec, n_spec, e);
+  if (k && kernel_pool_wait(d, k, e)) return k;
+  err_prefix(e, "shader %s", shader);
+  return NULL;
+}
+
+void kernel_on_compiling(gpu_device *d, kernel_compiling *call, void *user) {
+  d->on_compiling = call;
+  d->on_compiling_user = user;
 }
 
 const kernel_info *kernel_get_info(const gpu_kernel *k) {

@@ -62,6 +62,16 @@ static bool run_once(const job *j, double *seconds, double *cpu, err *e) {
   return ok;
 }
 
+bool measure_once(gpu_device *d, gpu_recording *const *recordings, uint32_t n, measured *m, err *e) {
+  arena *a = arena_new("measurement");
+  gpu_trace trace = {.memory = a};
+  const job j = {.device = d, .recordings = recordings, .n = n, .timed = all_timed(recordings, n) ? &trace : NULL};
+  *m = (measured){.runs = 1};
+  const bool ok = run_once(&j, &m->seconds, &m->cpu_seconds, e);
+  arena_free(a);
+  return ok;
+}
+
 static bool measure_job(const job *j, double seconds, measured *m, err *e) {
   arena *a = arena_new("measurement");
   double *wall = ARENA_ARRAY(a, double, MOST_RUNS), *cpu = ARENA_ARRAY(a, double, MOST_RUNS);

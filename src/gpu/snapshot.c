@@ -76,6 +76,18 @@ static void take_limits(const VkPhysicalDeviceProperties *p, gpu_snapshot *s) {
   s->timestamp_period = l->timestampPeriod;
 }
 
+// Neither vendor's extension need be enabled to be asked.
+static uint32_t count_cores(VkPhysicalDevice device, const VkExtensionProperties *list, uint32_t n) {
+  VkPhysicalDeviceShaderCorePropertiesAMD amd = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_AMD};
+  VkPhysicalDeviceShaderSMBuiltinsPropertiesNV nv = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV};
+  VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+  if (snapshot_has_extension(list, n, VK_AMD_SHADER_CORE_PROPERTIES_EXTENSION_NAME)) all.pNext = &amd;
+  else if (snapshot_has_extension(list, n, VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME)) all.pNext = &nv;
+  else return 0;
+  vkGetPhysicalDeviceProperties2(device, &all);
+  return amd.shaderEngineCount * amd.shaderArraysPerEngineCount * amd.computeUnitsPerShaderArray + nv.shaderSMCount;
+}
+
 static void take_properties(VkPhysicalDevice device, gpu_snapshot *s) {
   VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
   VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
@@ -185,6 +197,7 @@ bool snapshot_take(VkPhysicalDevice device, gpu_snapshot *s) {
   s->driver_properties = snapshot_has_extension(list, n, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
   s->memory_budget = snapshot_has_extension(list, n, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   take_properties(device, s);
+  s->cores = count_cores(device, list, n);
   take_features(device, list, n, s);
   s->display = may_display(device, snapshot_has_extension(list, n, VK_EXT_PHYSICAL_DEVICE_DRM_EXTENSION_NAME), s->kind);
   arena_free(memory);

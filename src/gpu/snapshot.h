@@ -21,6 +21,7 @@ typedef struct gpu_snapshot {
   uint32_t storage_align; // minStorageBufferOffsetAlignment
   uint32_t max_workgroup_invocations, max_workgroup_size[3], max_workgroup_count[3], max_shared_bytes, max_push_bytes;
   uint32_t subgroup_size;
+  uint32_t cores; // compute units, streaming multiprocessors; 0: the driver does not say
   uint32_t timestamp_bits;
   float timestamp_period; // nanoseconds per tick
 

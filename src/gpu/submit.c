@@ -95,13 +95,15 @@ bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, doub
   volatile uint32_t *status = gpu_map(d->queue.status);
   *status = 0;
   VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = n, .pCommandBuffers = buffers};
-  const double begin = d->trace ? clock_seconds() : 0;
+  const double begin = clock_seconds();
   VkResult result = vkQueueSubmit(d->queue.handle, 1, &info, d->queue.fence);
-  const double submitted = d->trace ? clock_seconds() : 0;
+  const double submitted = clock_seconds();
   if (result == VK_ERROR_DEVICE_LOST) return lose(d, e, "the device was lost (VK_ERROR_DEVICE_LOST)");
   TRY(instance_check(result, "vkQueueSubmit", __FILE__, __LINE__, e));
   TRY(wait(d, expected + (d->plan.is_cpu ? TIMEOUT_SECONDS_CPU : TIMEOUT_SECONDS), e));
-  if (d->trace) trace_add_host(d, begin, submitted, clock_seconds());
+  const double ended = clock_seconds();
+  d->busy_seconds += ended - submitted;
+  if (d->trace) trace_add_host(d, begin, submitted, ended);
   TRY(VK(vkResetFences(d->handle, 1, &d->queue.fence)));
   if (*status == SLICE_DONE) return true;
   return lose(d, e, "the device was lost: it reports success, but the last command of a slice did not run");
@@ -124,54 +126,40 @@ bool submit_transfer(gpu_device *d, err *e) {
 
 // --- recordings in slices --------------------------------------------------------------------------------------------
 
-typedef struct slice {
+typedef struct run { // what the functions below hand on
   gpu_device *device;
-  uint64_t number;
-  recording_part **parts; // [n]
-  uint32_t n;
-  double expected;          // seconds, of the parts that were measured
-  const char *first, *last; // names of the recordings that it begins and ends in
-} slice;
+  run_slice slice;
+  const char *first, *last; // names of the recordings that the slice begins and ends in
+} run;
 
-static void estimate(const slice *s, double seconds) {
-  if (s->n == 1) {
-    s->parts[0]->seconds = seconds;
-    return;
+static bool flush(run *r, err *e) {
+  gpu_device *d = r->device;
+  gpu_queue *q = &d->queue;
+  run_slice *s = &r->slice;
+  const uint32_t n = s->n;
+  if (!n) return true;
+  for (uint32_t i = 0; i < n; i++) q->batch[i] = s->parts[i]->buffer;
+  q->batch[n] = q->tail;
+  const double start = clock_seconds();
+  if (!submit_wait(d, q->batch, n + 1, s->pace * s->expected, e)) {
+    if (r->first == r->last) return err_prefix(e, "recording %s", r->last);
+    return err_prefix(e, "recordings %s to %s", r->first, r->last);
   }
-  // A slower slice counts at once, a faster one slowly: too short a slice costs little, too long a one the device.
-  double ratio = seconds / (s->expected + 1e-9);
-  if (ratio < 1) ratio = 0.75 + 0.25 * ratio;
-  for (uint32_t i = 0; i < s->n; i++) s->parts[i]->seconds *= ratio;
-}
-
-static bool flush(slice *s, err *e) {
-  gpu_queue *q = &s->device->queue;
-  if (!s->n) return true;
-  for (uint32_t i = 0; i < s->n; i++) q->batch[i] = s->parts[i]->buffer;
-  q->batch[s->n] = q->tail;
-  double start = clock_seconds();
-  if (!submit_wait(s->device, q->batch, s->n + 1, s->expected, e)) {
-    if (s->first == s->last) return err_prefix(e, "recording %s", s->last);
-    return err_prefix(e, "recordings %s to %s", s->first, s->last);
-  }
-  estimate(s, clock_seconds() - start);
-  for (uint32_t i = 0; s->device->trace && i < s->n; i++) TRY(trace_add_part(s->device, s->parts[i], e));
-  s->n = 0;
-  s->expected = 0;
-  s->number = ++q->slice_number;
+  slice_ran(s, clock_seconds() - start, d->plan.slice_seconds, ++q->slice_number);
+  for (uint32_t i = 0; d->trace && i < n; i++) TRY(trace_add_part(d, s->parts[i], e));
   return true;
 }
 
-// Parts without a measured time run alone; a part twice in a row (a recording given twice) cannot share a slice.
-static bool add(slice *s, const gpu_recording *r, recording_part *p, err *e) {
-  bool known = p->seconds >= 0;
-  if (s->n && (!known || p->slice == s->number || s->expected + p->seconds > s->device->plan.slice_seconds)) TRY(flush(s, e));
-  if (!s->n) s->first = r->name;
-  s->last = r->name;
-  s->parts[s->n++] = p;
-  s->expected += known ? p->seconds : 0;
-  p->slice = s->number;
-  return known || flush(s, e);
+static bool add(run *r, const gpu_recording *recording, recording_part *p, err *e) {
+  if (!slice_takes(&r->slice, p, r->device->plan.slice_seconds)) TRY(flush(r, e));
+  if (!r->slice.n) r->first = recording->name;
+  r->last = recording->name;
+  slice_add(&r->slice, p);
+  return true;
+}
+
+double gpu_busy_seconds(const gpu_device *d) {
+  return d->busy_seconds;
 }
 
 bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e) {
@@ -190,8 +178,10 @@ bool gpu_run(gpu_device *d, gpu_recording *const *recordings, uint32_t n, err *e
     q->batch = batch;
     q->parts = list;
   }
-  slice s = {.device = d, .number = ++q->slice_number, .parts = q->parts};
+  if (kernel_pool_is_idle(d)) cache_keep(d); // who is killed from here on need not compile again
+  run r = {.device = d, .slice.parts = q->parts};
+  slice_begin_run(&r.slice, ++q->slice_number);
   for (uint32_t i = 0; i < n; i++)
-    for (uint64_t j = 0; j < recordings[i]->n_parts; j++) TRY(add(&s, recordings[i], &recordings[i]->parts[j], e));
-  return flush(&s, e);
+    for (uint64_t j = 0; j < recordings[i]->n_parts; j++) TRY(add(&r, recordings[i], &recordings[i]->parts[j], e));
+  return flush(&r, e);
 }

@@ -56,12 +56,14 @@ bool validation_setup(arena *a, gpu_instance *instance, validation_setting *v, e
       return ERR(e, "VKIFT_VALIDATION is set, but the layer %s is not installed; on Debian `apt install vulkan-validationlayers`",
                  LAYER);
     v->layers[v->n_layers++] = LAYER;
-    // Hazards between submissions have no setting but these; each release knows one of them and ignores the other.
+    // Hazards between submissions and between dispatches have no setting but these; each release knows some of them and
+    // ignores the others.
     setenv("VK_LAYER_ENABLES",
            "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT:"
            "VALIDATION_CHECK_ENABLE_SYNCHRONIZATION_VALIDATION_QUEUE_SUBMIT",
            false);
     setenv("VK_LAYER_VALIDATE_SYNC", "1", false);
+    setenv("VK_LAYER_SYNCVAL_SHADER_ACCESSES_HEURISTIC", "1", false); // what dispatches read and write
     if (offers(a, LAYER, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME)) {
       v->extensions[v->n_extensions++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
       v->features = (VkValidationFeaturesEXT){.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,

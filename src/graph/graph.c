@@ -97,6 +97,61 @@ uint32_t tensor_row_size(const tensor *t) {
   return (uint32_t)n;
 }
 
+static uint32_t n_pieces(const tensor *t) {
+  return (t->shape[0] - 1) / t->piece_rows + 1;
+}
+
+static uint64_t piece_bytes(const tensor *t, uint32_t i) {
+  const uint32_t first = i * t->piece_rows, left = t->shape[0] - first;
+  return (dtype_bytes(t->type, (uint64_t)(left < t->piece_rows ? left : t->piece_rows) * tensor_row_size(t)) + 3) / 4 * 4;
+}
+
+uint32_t tensor_piece_rows(const tensor *t, uint64_t most_bytes) {
+  const uint64_t row = dtype_bytes(t->type, tensor_row_size(t));
+  uint32_t rows = TENSOR_LEAST_PIECE;
+  if (row * rows > most_bytes) return 0;
+  while (2 * (uint64_t)rows * row <= most_bytes) rows *= 2;
+  return rows;
+}
+
+void tensor_put_piece(tensor *t, gpu_heap *heap, uint32_t row, gpu_slice memory) {
+  if (!t->piece_rows) {
+    t->memory = memory;
+    return;
+  }
+  if (!row) t->pieces = heap_slices(heap, n_pieces(t));
+  t->pieces[row / t->piece_rows] = memory;
+}
+
+bool tensor_allocate(tensor *t, gpu_heap *heap, err *e) {
+  const uint64_t most = heap_most_bytes(heap);
+  t->pieces = NULL;
+  t->memory = (gpu_slice){0};
+  t->piece_rows = tensor_bytes(t) <= most ? 0 : tensor_piece_rows(t, most);
+  if (!t->piece_rows) return heap_alloc(heap, tensor_bytes(t), &t->memory, e);
+  for (uint32_t i = 0; i < n_pieces(t); i++) {
+    gpu_slice piece;
+    TRY(heap_alloc(heap, piece_bytes(t, i), &piece, e));
+    tensor_put_piece(t, heap, i * t->piece_rows, piece);
+  }
+  return true;
+}
+
+bool tensor_upload(const tensor *t, gpu_device *d, const void *data, err *e) {
+  if (!t->pieces) return gpu_upload(d, t->memory, data, dtype_bytes(t->type, tensor_elements(t)), e);
+  const uint64_t piece = dtype_bytes(t->type, tensor_row_size(t)) * t->piece_rows;
+  for (uint32_t i = 0; i < n_pieces(t); i++)
+    TRY(gpu_upload(d, t->pieces[i], (const char *)data + i * piece, piece_bytes(t, i), e));
+  return true;
+}
+
+bool tensor_download(const tensor *t, gpu_device *d, void *data, err *e) {
+  if (!t->pieces) return gpu_download(d, t->memory, data, tensor_bytes(t), e);
+  const uint64_t piece = dtype_bytes(t->type, tensor_row_size(t)) * t->piece_rows;
+  for (uint32_t i = 0; i < n_pieces(t); i++) TRY(gpu_download(d, t->pieces[i], (char *)data + i * piece, piece_bytes(t, i), e));
+  return true;
+}
+
 void graph_segment_begin(graph *g) {
   REQUIRE(g->segment == GRAPH_NONE, "segments of graph %s are nested", g->name);
   g->segment = g->n_segments++;

@@ -19,7 +19,14 @@
 #include "base/err.h"
 #include "gpu/gpu.h"
 
-enum { TENSOR_MAX_DIMS = 4, NODE_MAX_INPUTS = 10, NODE_MAX_OUTPUTS = 4, GRAPH_MAX_CHUNKS = 64, GRAPH_NONE = UINT32_MAX };
+enum {
+  TENSOR_MAX_DIMS = 4,
+  NODE_MAX_INPUTS = 10,
+  NODE_MAX_OUTPUTS = 4,
+  GRAPH_MAX_CHUNKS = 64,
+  TENSOR_LEAST_PIECE = 128,
+  GRAPH_NONE = UINT32_MAX
+};
 
 // How many leading rows (dimension 0) of a tensor hold data in this submission. A recording has a fixed capacity; the
 // live count is data in `graph.counts`: workgroups beyond it leave at once and sums stop there.
@@ -47,7 +54,9 @@ typedef struct tensor {
   struct tensor *gradient; // set by graph_backward (for tensors of the graph): what has been summed so far
   struct tensor *saved;    // set by graph_backward: its recomputed copy, which backward reads in its place
   gpu_slice memory;
-  uint32_t chunk; // of the graph's plan
+  uint32_t chunk;    // of the graph's plan
+  gpu_slice *pieces; // in the place of memory where one allocation cannot hold it: each has piece_rows rows, the last the rest
+  uint32_t piece_rows;
 } tensor;
 
 // One entry of ops.def: what an operation (or one of its gradients) is.
@@ -108,6 +117,16 @@ uint64_t tensor_bytes(const tensor *t);
 uint32_t tensor_rows(const tensor *t);     // shape[0]
 uint32_t tensor_row_size(const tensor *t); // elements of one row: the product of the other dimensions
 
+// Gives a persistent tensor memory of `heap`: in one piece, or where one allocation cannot hold it in pieces of rows, each a
+// power of two of them, so that windows of rows (record_window_rows) lie within one.
+bool tensor_allocate(tensor *t, gpu_heap *heap, err *e);
+bool tensor_upload(const tensor *t, gpu_device *d, const void *data, err *e); // tensor_bytes of it, of a persistent tensor
+bool tensor_download(const tensor *t, gpu_device *d, void *data, err *e);
+// Rows of such a piece, where pieces may have so many bytes; 0: there are none of so few.
+uint32_t tensor_piece_rows(const tensor *t, uint64_t most_bytes);
+// For memory that is cut elsewhere: the piece that begins at `row`, or where piece_rows is 0 the memory of all.
+void tensor_put_piece(tensor *t, gpu_heap *heap, uint32_t row, gpu_slice memory);
+
 // Nodes between begin and end form a segment that backward may recompute instead of keeping (gradient checkpointing).
 void graph_segment_begin(graph *g);
 void graph_segment_end(graph *g);
@@ -161,18 +180,38 @@ typedef struct graph_memory {
   uint64_t bytes[GRAPH_MAX_CHUNKS];
   gpu_slice slices[GRAPH_MAX_CHUNKS];
 } graph_memory;
-void graph_memory_add(graph_memory *m, const graph *g); // of a zeroed one; once planned
-bool graph_memory_allocate(graph_memory *m, gpu_heap *heap, err *e);
+void graph_memory_add(graph_memory *m, const graph *g);              // of a zeroed one; once planned
+bool graph_memory_allocate(graph_memory *m, gpu_heap *heap, err *e); // it holds anything
 void graph_bind_memory(graph *g, const graph_memory *m);
 
 // --- record (record.c) -----------------------------------------------------------------------------------------------
 
-// Records all nodes. Every tensor must have memory.
+// Asks for all kernels that recording the graph will want, so that they are compiled together and meanwhile (kernel_request).
+// No tensor need have memory yet.
+bool graph_request(const graph *g, gpu_device *d, err *e);
+// Records all nodes. Every tensor must have memory. Asks for all kernels first.
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *r, err *e);
 // One node of it, for measuring.
 bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *r, err *e);
 
 typedef struct recorder recorder;
+
+// What the graphs could choose kernels for (record_ask), each problem once. `what` is the operation's own struct.
+typedef struct asked_item {
+  const char *problem;
+  const void *what;
+  uint64_t times; // how often it occurs
+} asked_item;
+typedef struct graph_asked {
+  arena *memory;
+  asked_item *items;
+  uint64_t n, capacity;
+} graph_asked;
+// Adds what recording the graph would ask. The tensors that `what` names are the graph's.
+void graph_survey(const graph *g, gpu_device *d, graph_asked *s);
+
+// The variant that was chosen for a problem (gpu/gpu.h), NULL where none was; a survey notes the question.
+const char *record_ask(recorder *r, const char *problem, const void *what, uint64_t what_bytes);
 
 // A tensor, or rows [row, row + n_rows) of it, bound to a kernel. n_rows 0: all of it. Rows bound apart from the start
 // must be at a multiple of record_window_rows.

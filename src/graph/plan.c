@@ -161,7 +161,7 @@ void graph_memory_add(graph_memory *m, const graph *g) {
 }
 
 bool graph_memory_allocate(graph_memory *m, gpu_heap *heap, err *e) {
-  for (uint32_t c = 0; c < m->n; c++) TRY(heap_alloc(heap, m->bytes[c], &m->slices[c], e));
+  for (uint32_t c = 0; c < m->n; c++) TRY(heap_alloc_unfilled(heap, m->bytes[c], &m->slices[c], e));
   return true;
 }
 

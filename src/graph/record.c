@@ -5,6 +5,8 @@
 // read, write after write on overlapping bytes).
 #include "graph/window.h"
 
+#include <string.h>
+
 enum { WINDOW_ALIGN = 256 }; // the largest storage-buffer offset alignment that Vulkan allows a device to ask for
 
 typedef struct memory_access {
@@ -18,7 +20,8 @@ struct recorder {
   const node *node;
   const tensor *counts; // the graph's, or those of the window at hand
   gpu_device *device;
-  gpu_recording *recording;
+  gpu_recording *recording; // NULL: only asks for kernels
+  graph_asked *survey;      // notes what choices there are, and does nothing else
   arena *memory;
   memory_access *accesses;
   uint64_t n_accesses, capacity;
@@ -52,8 +55,20 @@ static void barrier(recorder *r) {
   r->n_accesses = 0;
 }
 
+// Rows of one of a tensor's pieces.
+static gpu_slice piece_slice(const recorder *r, const bind *b) {
+  const tensor *t = b->t;
+  const uint32_t piece = b->row / t->piece_rows;
+  REQUIRE(b->n_rows && b->row + b->n_rows <= tensor_rows(t) && (b->row + b->n_rows - 1) / t->piece_rows == piece,
+          "rows %u…%u of %s, which has pieces of %u, in node %s", b->row, b->row + b->n_rows, t->name, t->piece_rows,
+          r->node->op->name);
+  const uint64_t row = dtype_bytes(t->type, tensor_row_size(t)), begin = (b->row - piece * t->piece_rows) * row;
+  return gpu_sub(t->pieces[piece], begin, (b->n_rows * row + 3) / 4 * 4);
+}
+
 static gpu_slice bound_slice(const recorder *r, const bind *b) {
   const tensor *t = b->t;
+  if (t->pieces) return piece_slice(r, b);
   REQUIRE(t->memory.buffer, "%s of node %s in graph %s has no memory", t->name, r->node->op->name, r->g->name);
   if (!b->n_rows) return t->memory;
   REQUIRE(b->row + b->n_rows <= tensor_rows(t), "rows %u…%u of %s", b->row, b->row + b->n_rows, t->name);
@@ -71,9 +86,30 @@ static bool may_write(const node *n, const tensor *t) {
   return false;
 }
 
+const char *record_ask(recorder *r, const char *problem, const void *what, uint64_t what_bytes) {
+  graph_asked *s = r->survey;
+  if (!s) return tune_find(r->device, problem);
+  uint64_t i = 0;
+  while (i < s->n && strcmp(s->items[i].problem, problem)) i++;
+  if (i == s->n) {
+    void *items = s->items;
+    arena_grow(s->memory, &items, &s->capacity, s->n + 1, sizeof *s->items);
+    s->items = items;
+    void *copy = arena_alloc(s->memory, what_bytes);
+    memcpy(copy, what, what_bytes);
+    s->items[s->n++] = (asked_item){arena_strdup(s->memory, problem), copy, 0};
+  }
+  s->items[i].times++;
+  return NULL;
+}
+
 void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
                      const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z) {
-  if (r->failed) return;
+  if (r->failed || r->survey) return;
+  if (!r->recording) {
+    r->failed = !kernel_request(r->device, shader, spec, n_spec, r->e);
+    return;
+  }
   gpu_kernel *kernel = kernel_get(r->device, shader, spec, n_spec, r->e);
   if (!kernel) {
     r->failed = true;
@@ -101,6 +137,7 @@ void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint
 }
 
 void record_fill(recorder *r, const tensor *t, uint32_t word) {
+  if (!r->recording) return;
   REQUIRE(may_write(r->node, t), "node %s does not declare that it writes %s", r->node->op->name, t->name);
   if (conflicts(r, t->memory, true)) barrier(r);
   remember(r, t->memory, true);
@@ -109,10 +146,13 @@ void record_fill(recorder *r, const tensor *t, uint32_t word) {
 
 uint32_t record_window_rows(const recorder *r, const tensor *t) {
   const uint64_t limit = record_plan(r)->max_binding_bytes, row = dtype_bytes(t->type, tensor_row_size(t));
-  if (tensor_bytes(t) <= limit) return tensor_rows(t);
+  if (tensor_bytes(t) <= limit && !t->pieces) return tensor_rows(t);
   uint64_t step = 1; // rows from one aligned offset to the next; at most 128, since a row has a whole number of elements
   while (step * row % WINDOW_ALIGN) step *= 2;
-  const uint64_t rows = limit / row / step * step;
+  uint64_t rows = limit / row / step * step;
+  if (t->pieces) // powers of two both, so that no window spans two pieces
+    while (rows & (rows - 1)) rows &= rows - 1;
+  if (t->pieces && rows > t->piece_rows) rows = t->piece_rows;
   REQUIRE(rows, "%llu rows of %s (%llu bytes each) do not fit into a binding of %llu bytes", (unsigned long long)step, t->name,
           (unsigned long long)row, (unsigned long long)limit);
   return (uint32_t)rows;
@@ -125,38 +165,49 @@ static const char *telling_name(const node *n) {
   return n->n_out ? n->out[0]->name : n->in[0]->name;
 }
 
-static void record_whole_or_windows(recorder *r, const node *n) {
-  const uint32_t window = r->g->n_windows ? window_rows(record_plan(r), n) : 0;
-  r->node = n;
-  r->counts = r->g->counts;
-  if (!window) {
-    n->op->record(r, n);
-    return;
-  }
-  for (uint32_t first = 0; first < window_all_rows(n); first += window) {
+// By windows of rows where a tensor of the node exceeds one binding.
+static void record_windows(recorder *r, const node *n, uint32_t window) {
+  for (uint32_t first = 0; first < window_all_rows(n) && !r->failed; first += window) {
     tensor *counts;
     r->node = window_node(r->memory, r->g, n, first, window, &counts);
     r->counts = counts;
     n->op->record(r, r->node);
-    recording_cut(r->recording);
+    if (r->recording) recording_cut(r->recording);
   }
 }
 
 static void record_node(recorder *r, const node *n) {
-  recording_set_label(r->recording, &(recording_label){n->op->name, telling_name(n), n->id, n->segment});
-  record_whole_or_windows(r, n);
+  const uint32_t window = r->g->n_windows ? window_rows(record_plan(r), n) : 0;
+  r->node = n;
+  r->counts = r->g->counts;
+  if (r->recording) recording_set_label(r->recording, &(recording_label){n->op->name, telling_name(n), n->id, n->segment});
+  if (window) record_windows(r, n, window);
+  else n->op->record(r, n);
   if (r->failed) err_prefix(r->e, "graph %s, node %u (%s)", r->g->name, n->id, n->op->name);
 }
 
-bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
-  recorder r = {.g = g, .device = d, .recording = recording, .memory = arena_new("recording"), .e = e};
-  for (uint64_t i = 0; i < g->n_nodes && !r.failed; i++) {
-    record_node(&r, g->nodes[i]);
-    recording_cut(recording);
+static bool walk(recorder *r) {
+  r->memory = arena_new("recording");
+  for (uint64_t i = 0; i < r->g->n_nodes && !r->failed; i++) {
+    record_node(r, r->g->nodes[i]);
+    if (r->recording) recording_cut(r->recording);
   }
+  arena_free(r->memory);
+  return !r->failed;
+}
+
+void graph_survey(const graph *g, gpu_device *d, graph_asked *s) {
+  walk(&(recorder){.g = g, .device = d, .survey = s});
+}
+
+bool graph_request(const graph *g, gpu_device *d, err *e) {
+  return walk(&(recorder){.g = g, .device = d, .e = e});
+}
+
+bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
+  TRY(graph_request(g, d, e) && walk(&(recorder){.g = g, .device = d, .recording = recording, .e = e}));
   recording_set_label(recording, &(recording_label){.node = GRAPH_NONE, .segment = GRAPH_NONE}); // what follows is no node's
-  arena_free(r.memory);
-  return !r.failed;
+  return true;
 }
 
 bool graph_record_node(const graph *g, const node *n, gpu_device *d, gpu_recording *recording, err *e) {

@@ -90,12 +90,17 @@ void window_plan(graph *g, const gpu_plan *limits) {
 
 // --- the node of a window --------------------------------------------------------------------------------------------------
 
+// Where only kernels are asked for (graph_request), nothing has memory.
+static gpu_slice part(gpu_slice s, uint64_t offset, uint64_t bytes) {
+  return s.buffer ? gpu_sub(s, offset, bytes) : s;
+}
+
 static tensor *rows_view(arena *a, const tensor *t, uint32_t first, uint32_t rows) {
   tensor *view = ARENA_NEW(a, tensor);
   const uint64_t row = dtype_bytes(t->type, tensor_row_size(t));
   *view = *t;
   view->shape[0] = rows;
-  view->memory = gpu_sub(t->memory, first * row, rows * row);
+  view->memory = part(t->memory, first * row, rows * row);
   return view;
 }
 
@@ -114,6 +119,6 @@ node *window_node(arena *a, const graph *g, const node *n, uint32_t first, uint3
       if (n->in[k] && n->in[k] == n->in[j] && (n->op->rows_in >> k & 1) && (n->op->rows_in >> j & 1)) view->in[k] = view->in[j];
   *counts = ARENA_NEW(a, tensor);
   **counts = *g->counts;
-  (*counts)->memory = gpu_sub(g->window_counts->memory, (uint64_t)at * WINDOW_ALIGN, tensor_bytes(g->counts));
+  (*counts)->memory = part(g->window_counts->memory, (uint64_t)at * WINDOW_ALIGN, tensor_bytes(g->counts));
   return view;
 }

@@ -175,7 +175,7 @@ static bool put_whole(const adapter *ad, const weights *w, gpu_device *d, err *e
     const struct weight *x = weights_find(w, ad->whole[i].name);
     float *values = ARENA_ARRAY(scratch, float, tensor_elements(t));
     dtype_to_f32(x->type, x->data, values, tensor_elements(t));
-    ok = gpu_upload(d, t->memory, values, tensor_bytes(t), e);
+    ok = tensor_upload(t, d, values, e);
     arena_free(scratch);
   }
   return ok;

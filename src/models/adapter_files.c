@@ -163,8 +163,7 @@ static bool write_weights(const adapter *ad, arena *a, const char *path, gpu_dev
   for (uint64_t i = 0; ok && i < n; i++) {
     arena *scratch = arena_new("adapter tensor");
     void *values = arena_alloc(scratch, tensor_bytes(list[i].t));
-    ok = gpu_download(d, list[i].t->memory, values, tensor_bytes(list[i].t), e) &&
-         safetensors_write(&w, values, tensor_bytes(list[i].t), e);
+    ok = tensor_download(list[i].t, d, values, e) && safetensors_write(&w, values, tensor_bytes(list[i].t), e);
     arena_free(scratch);
   }
   if (ok) return safetensors_commit(&w, e);

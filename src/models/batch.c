@@ -2,7 +2,7 @@
 
 #include "models/load.h"
 
-enum { PART_ALIGN = 256, CAPACITY_STEP = 64, MOST_GROUPS = 65535, WINDOW_STEP = 64 };
+enum { PART_ALIGN = 256, CAPACITY_STEP = 64, MOST_GROUPS = 65535, WINDOW_STEP = 64, HEAD_IDS = 128 };
 
 static uint64_t smaller(uint64_t a, uint64_t b) {
   return a < b ? a : b;
@@ -11,7 +11,8 @@ static uint64_t smaller(uint64_t a, uint64_t b) {
 uint32_t batch_most_tokens(const model *m, const gpu_plan *limits) {
   const model_config *c = &m->config;
   const uint64_t heads = (uint64_t)c->n_heads * c->head_dim, hidden = heads > c->hidden_size ? heads : c->hidden_size;
-  uint64_t tokens = smaller(MOST_GROUPS, limits->max_binding_bytes / 4 / hidden); // attention and norms bind whole rows
+  // Attention and norms bind all rows whole, the head a column of 128 logits.
+  uint64_t tokens = smaller(MOST_GROUPS, limits->max_binding_bytes / 4 / (hidden > HEAD_IDS ? hidden : HEAD_IDS));
   const uint64_t wide = c->intermediate_size;
   if (WINDOW_STEP * wide * 4 > limits->max_binding_bytes) tokens = smaller(tokens, limits->max_binding_bytes / 4 / wide);
   return (uint32_t)smaller(tokens, graph_chunk_bytes(limits) / 4 / wide);

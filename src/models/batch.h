@@ -16,7 +16,7 @@ typedef struct batch {
   tensor *target_weights;                     // f32 [T]: each row's share in the loss; the upstream gradient of the head
   packed_row host[BATCH_SLOTS];               // where the host writes
   gpu_recording *upload[BATCH_SLOTS];         // copies a slot to the device
-  bool timed;                                 // set before they are recorded: the device stamps the uploads
+  bool timed;                                 // set before batch_allocate: the device stamps the uploads
   gpu_slice memory;
   uint64_t bytes;
 } batch;

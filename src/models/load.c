@@ -20,7 +20,7 @@ void load_declare(arena *a, model *m, params *train, bool all, load_type type) {
 bool load_allocate(model *m, gpu_heap *heap, err *e) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     tensor *t = m->params[i].t;
-    if (!t->needs_grad && !heap_alloc(heap, tensor_bytes(t), &t->memory, e)) return err_prefix(e, "tensor %s", t->name);
+    if (!t->needs_grad && !tensor_allocate(t, heap, e)) return err_prefix(e, "tensor %s", t->name);
   }
   return true;
 }
@@ -37,7 +37,7 @@ bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e) {
       stored = arena_alloc(scratch, tensor_bytes(p->t));
       dtype_from_f32(p->t->type, values, stored, n);
     }
-    const bool ok = gpu_upload(d, p->t->memory, stored, dtype_bytes(p->t->type, n), e);
+    const bool ok = tensor_upload(p->t, d, stored, e);
     arena_free(scratch);
     if (!ok) return err_prefix(e, "%s: tensor %s", m->path, p->name);
   }

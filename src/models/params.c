@@ -11,7 +11,7 @@ tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t 
   arena_grow(p->memory, (void **)&p->items, &p->capacity, p->n + 1, sizeof *p->items);
   const uint64_t elements = tensor_elements(t), blocks = (elements + GRAD_BLOCK - 1) / GRAD_BLOCK;
   REQUIRE(blocks < UINT32_MAX, "%s has %llu elements", name, (unsigned long long)elements);
-  p->items[p->n++] = (trained){.name = name, .t = t, .decay = n_dims > 1, .n_blocks = (uint32_t)blocks};
+  p->items[p->n++] = (trained){.name = name, .t = t, .decay = n_dims > 1, .n_blocks = (uint32_t)blocks, .n_rows = shape[0]};
   p->n_elements += elements;
   return t;
 }
@@ -63,9 +63,36 @@ static void lay_out(params *p, bool moments_8bit, uint64_t max_blocks, uint64_t 
   }
 }
 
+static uint64_t row_bytes(const tensor *t) {
+  return (uint64_t)tensor_row_size(t) * sizeof(float);
+}
+
+// Cuts tensors that no region can hold into pieces that one can.
+static void cut(params *p, uint64_t max_bytes) {
+  const trained *whole = p->items;
+  const uint64_t n = p->n;
+  p->items = NULL;
+  p->n = p->capacity = 0;
+  for (uint64_t i = 0; i < n; i++) {
+    trained x = whole[i];
+    tensor *t = x.t;
+    if ((uint64_t)x.n_blocks * BLOCK_BYTES > max_bytes && tensor_piece_rows(t, max_bytes)) {
+      t->piece_rows = t->grad_sum->piece_rows = tensor_piece_rows(t, max_bytes);
+      x.n_rows = t->piece_rows;
+    }
+    for (; x.row < tensor_rows(t); x.row += x.n_rows) {
+      if (tensor_rows(t) - x.row < x.n_rows) x.n_rows = tensor_rows(t) - x.row;
+      x.n_blocks = (uint32_t)((x.n_rows * row_bytes(t) + BLOCK_BYTES - 1) / BLOCK_BYTES);
+      arena_grow(p->memory, (void **)&p->items, &p->capacity, p->n + 1, sizeof x);
+      p->items[p->n++] = x;
+    }
+  }
+}
+
 void params_layout(params *p, uint64_t max_chunk_bytes) {
   if (p->n_regions) return;
   uint64_t capacity = 0;
+  cut(p, max_chunk_bytes / BLOCK_BYTES * BLOCK_BYTES);
   for (int moments_8bit = p->moments_8bit; moments_8bit >= 0; moments_8bit--)
     lay_out(p, moments_8bit, max_chunk_bytes / BLOCK_BYTES, &capacity);
 }
@@ -81,7 +108,7 @@ void params_bytes(const params *p, uint64_t *weights, uint64_t *gradients, uint6
 }
 
 gpu_slice params_slice(const trained *t, const tensor *of_region) {
-  return gpu_sub(of_region->memory, (uint64_t)t->first_block * BLOCK_BYTES, tensor_bytes(t->t));
+  return gpu_sub(of_region->memory, (uint64_t)t->first_block * BLOCK_BYTES, t->n_rows * row_bytes(t->t));
 }
 
 gpu_slice params_blocks(const trained *t, const tensor *of_region) {
@@ -97,10 +124,10 @@ bool params_allocate(params *p, gpu_heap *heap, bool with_optimizer, err *e) {
       if (all[k]) TRY(heap_alloc(heap, tensor_bytes(all[k]), &all[k]->memory, e));
     }
   for (uint64_t i = 0; i < p->n; i++) {
-    trained *t = &p->items[i];
+    const trained *t = &p->items[i];
     const params_region *r = &p->regions[t->region];
-    t->t->memory = params_slice(t, r->weight);
-    if (with_optimizer) t->t->grad_sum->memory = params_slice(t, r->grad);
+    tensor_put_piece(t->t, heap, t->row, params_slice(t, r->weight));
+    if (with_optimizer) tensor_put_piece(t->t->grad_sum, heap, t->row, params_slice(t, r->grad));
   }
   return true;
 }

@@ -9,11 +9,13 @@
 #include "graph/graph.h"
 #include "ops/ops.h"
 
+// A trained tensor; or rows of one that no allocation can hold, whose pieces (tensor.pieces) stand one behind the other.
 typedef struct trained {
   const char *name;                       // under which it is saved and its norm is logged: Hugging Face's or PEFT's
   tensor *t;                              // the master weight: needs_grad, with a grad_sum
   bool decay;                             // a matrix: weight decay applies
   uint32_t region, first_block, n_blocks; // first_block within the region
+  uint32_t row, n_rows;                   // of t
 } trained;
 
 typedef struct params_region {
@@ -28,7 +30,7 @@ enum { PARAMS_8BIT_LEAST = 4096 }; // smaller tensors have moments of f32 in any
 typedef struct params {
   arena *memory;
   trained *items;
-  uint64_t n, capacity;
+  uint64_t n, capacity; // the layout may make pieces of one
   params_region *regions;
   uint32_t n_regions, n_blocks; // n_blocks of all regions together
   uint64_t n_elements;          // trained numbers, without the padding to blocks

@@ -7,6 +7,9 @@
 //   dq[n] = scale · Σ_j ds k[j]    dk[j] = scale · Σ_n ds q[n]    dv[j] = Σ_n w do[n]
 // dq per tile of queries and dk, dv per tile of keys are kernels of their own: seven products instead of five, but no
 // atomics, so that the order of every sum is fixed. A third one before them makes delta.
+//
+// Each pass has two forms: shaders/attention_tile.glsl for GPUs, and shaders/attention_lanes.glsl for CPU devices, where
+// an invocation holds a whole row; the latter for heads that its private arrays hold.
 #include "attention.h"
 #include "ops/op.h"
 
@@ -15,6 +18,7 @@ typedef struct attention_options {
 } attention_options;
 
 enum { DECODE_ROWS = 64, DECODE_LOCAL = 64 }; // at most that many query rows against more keys take attention_decode
+enum { LANES = 64, LANES_MAX_DIM = 128, LANES_MAX_HEADS = 4, STAGED_QUADS = 512, STAGED_COLUMNS = 64 };
 
 static struct attention_params params_of(const attention_shape *s, const tensor *q, const tensor *k) {
   return (struct attention_params){.rows = tensor_rows(q),
@@ -33,6 +37,31 @@ static void record_tiled(recorder *r, const char *shader, const attention_shape 
   const uint32_t size = record_plan(r)->is_cpu ? 64 : 128, groups = size / lanes;
   const uint32_t spec[] = {lanes * groups, s->head_dim, lanes, tiles, groups};
   record_dispatch(r, shader, spec, 5, binds, n_binds, p, sizeof *p, div_up(rows, 4 * groups), heads, 1);
+}
+
+// Whether the form for CPU devices takes such heads.
+static bool takes_lanes(const recorder *r, const attention_shape *s) {
+  const gpu_plan *plan = record_plan(r);
+  return plan->is_cpu && s->head_dim % 4 == 0 && s->head_dim <= LANES_MAX_DIM && plan->subgroup_size &&
+         LANES % plan->subgroup_size == 0;
+}
+
+// Query heads of one key head that an invocation holds: the more, the more is done with each broadcast element.
+static uint32_t heads_together(const attention_shape *s) {
+  const uint32_t sharing = s->n_heads / s->n_kv_heads, most = s->head_dim > 64 ? LANES_MAX_HEADS / 2 : LANES_MAX_HEADS;
+  for (uint32_t n = most; n > 1; n--)
+    if (sharing % n == 0) return n;
+  return 1;
+}
+
+// Dispatches a kernel of shaders/attention_lanes.glsl over rows × heads, `together` heads and `step` columns at a time.
+// What is staged fills the 16 KiB of shared memory that every device has. Longer steps make code that leaves the
+// instruction cache and takes seconds to compile.
+static void record_lanes(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p,
+                         uint32_t rows, uint32_t heads, uint32_t together, uint32_t step, const bind *binds, uint32_t n_binds) {
+  const uint32_t columns = STAGED_QUADS / (s->head_dim / 4) / 4 * 4;
+  const uint32_t spec[] = {LANES, s->head_dim, together, step, columns < STAGED_COLUMNS ? columns : STAGED_COLUMNS};
+  record_dispatch(r, shader, spec, 5, binds, n_binds, p, sizeof *p, div_up(rows, LANES), heads / together, 1);
 }
 
 // in: o, do, lse, ranges; out: stats [N, H, 2] (lse, delta), spans [N, 2] (the queries that see a key)
@@ -55,7 +84,10 @@ static void attention_dq_record(recorder *r, const node *n) {
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),         BIND(n->in[3]),
                         BIND(n->in[4]), BIND(n->in[5]), BIND(record_counts(r)), BIND(n->out[0])};
-  record_tiled(r, "attention_dq", s, &p, p.rows, p.n_heads, binds, 8);
+  const uint32_t together = heads_together(s);
+  if (takes_lanes(r, s))
+    record_lanes(r, "attention_lanes_dq", s, &p, p.rows, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
+  else record_tiled(r, "attention_dq", s, &p, p.rows, p.n_heads, binds, 8);
 }
 
 static const op_desc attention_dq_op = {.name = "attention_dq", .record = attention_dq_record};
@@ -66,7 +98,8 @@ static void attention_dkv_record(recorder *r, const node *n) {
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),  BIND(n->in[3]),
                         BIND(n->in[4]), BIND(n->in[5]), BIND(n->out[0]), BIND(n->out[1])};
-  record_tiled(r, "attention_dkv", s, &p, p.keys, p.n_kv_heads, binds, 8);
+  if (takes_lanes(r, s)) record_lanes(r, "attention_lanes_dkv", s, &p, p.keys, p.n_kv_heads, 1, 2, binds, 8);
+  else record_tiled(r, "attention_dkv", s, &p, p.keys, p.n_kv_heads, binds, 8);
 }
 
 static const op_desc attention_dkv_op = {.name = "attention_dkv", .record = attention_dkv_record};
@@ -104,6 +137,8 @@ static void attention_record(recorder *r, const node *n) {
   if (p.rows <= DECODE_ROWS && p.keys > p.rows) {
     const uint32_t spec[] = {DECODE_LOCAL, s->head_dim};
     record_dispatch(r, "attention_decode", spec, 2, binds, 7, &p, sizeof p, p.rows, p.n_heads, 1);
+  } else if (takes_lanes(r, s)) {
+    record_lanes(r, "attention_lanes_fwd", s, &p, p.rows, p.n_heads, heads_together(s), 2, binds, 7);
   } else {
     record_tiled(r, "attention_fwd", s, &p, p.rows, p.n_heads, binds, 7);
   }

@@ -18,15 +18,20 @@ static uint32_t at_most(uint32_t a, uint64_t b) {
   return a < b ? a : (uint32_t)b;
 }
 
+static uint32_t power_of_two_within(uint32_t n) {
+  while (n & (n - 1)) n &= n - 1;
+  return n;
+}
+
 // Ids that a chunk takes: what the scratch memory, the weight, its grad_sum (NULL: none) and one binding of logits allow.
 static uint32_t chunk_ids(const recorder *r, const tensor *h, const tensor *w, const tensor *grad_sum, const tensor *logits) {
   const uint32_t rows = tensor_rows(h), ids = tensor_rows(w);
   uint32_t n = at_most(record_window_rows(r, w), tensor_elements(logits) / rows);
   if (grad_sum) n = at_most(n, record_window_rows(r, grad_sum));
   n = at_most(n, record_plan(r)->max_binding_bytes / (sizeof(float) * rows));
-  if (n >= ids) return ids;
+  if (n >= ids && !w->pieces) return ids;
   REQUIRE(n >= LEAST_IDS, "logits of %u rows and %d ids do not fit into a binding", rows, LEAST_IDS);
-  return n / LEAST_IDS * LEAST_IDS; // where a window may start
+  return power_of_two_within(n); // where a window may start, and within a piece of the weight
 }
 
 // logits [T, chunk] = h W[chunk]ᵀ
@@ -92,7 +97,7 @@ static const op_desc head_loss_bwd_op = {.name = "head_loss_bwd", .updates = 1 <
 
 // One chunk of logits, as a flat tensor: a device whose bindings are small uses only a part of it.
 static tensor *logits_scratch(graph *g, const tensor *h, const tensor *w) {
-  const uint32_t few = CHUNK_ELEMENTS / tensor_rows(h) / LEAST_IDS * LEAST_IDS, ids = at_most(tensor_rows(w), CHUNK_IDS);
+  const uint32_t few = power_of_two_within(CHUNK_ELEMENTS / tensor_rows(h)), ids = at_most(tensor_rows(w), CHUNK_IDS);
   const uint32_t fit = few > LEAST_IDS ? few : LEAST_IDS;
   uint64_t elements;
   REQUIRE(size_mul(tensor_rows(h), ids < fit ? ids : fit, &elements) && elements <= UINT32_MAX, "logits of %s", h->name);

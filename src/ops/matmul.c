@@ -1,10 +1,14 @@
 // The choice of a kernel for a matrix product, and its dispatch. The families: matmul_rows.c, all in registers (CPU
-// devices, and a few rows anywhere); shaders/matmul_tile.comp, tiles in shared memory (GPUs).
+// devices, and a few rows anywhere); matmul_tile.c, tiles in shared memory (GPUs).
 #include "ops/matmul.h"
 
-#include "matmul_params.h"
+#include <stdio.h>
+#include <string.h>
 
-enum { FEW_ROWS = 8, TILE = 64, TILE_INVOCATIONS = 256 };
+#include "matmul_params.h"
+#include "ops/tune.h"
+
+enum { FEW_ROWS = 8 };
 
 static struct matmul_params params_of(const matmul *m) {
   const uint32_t a_width = m->product == MATMUL_TN ? m->rows : m->depth;
@@ -31,31 +35,50 @@ bool matmul_has_quads(const matmul *m) {
   return (a_width | b_width | p.a_offset | p.a_stride | p.b_stride) % 4 == 0;
 }
 
-// The shader itself says 4 × 4 results an invocation: rows and cols are for people.
-matmul_variant matmul_tile_variant(void) {
-  return (matmul_variant){
-      .shader = "matmul_tile", .lanes = TILE_INVOCATIONS, .rows = 4, .cols = 4, .group_rows = TILE, .group_cols = TILE};
-}
-
 uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_VARIANTS]) {
   // Decoding reads the whole weight for a few rows: a tile would be almost empty.
   if (plan->is_cpu || (m->product == MATMUL_NT && m->rows <= FEW_ROWS)) return matmul_rows_variants(plan, m, out);
-  out[0] = matmul_tile_variant();
-  return 1;
+  const uint32_t n = matmul_tile_variants(plan, m, out);
+  REQUIRE(n, "no tile fits %u invocations and %u bytes of shared memory", plan->max_invocations, plan->max_shared_bytes);
+  return n;
 }
 
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v) {
   const struct matmul_params p = params_of(m);
   REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s",
           m->a.t->name, m->b.t->name);
-  const uint32_t spec[] = {v->lanes, v->rows, v->cols, m->b.t->type, matmul_has_quads(m), m->product};
+  // Tiles store quads too.
+  const bool quads = matmul_has_quads(m) && (!v->deep || (m->cols | p.out_offset | p.out_stride) % 4 == 0);
+  const uint32_t spec[] = {v->lanes,   v->rows,       v->cols,       m->b.t->type, quads,
+                           m->product, v->group_rows, v->group_cols, v->deep,      v->unrolled};
   const bind binds[] = {BIND(record_counts(r)), m->a, m->b, m->out};
-  record_dispatch(r, v->shader, spec, 6, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols), div_up(m->rows, v->group_rows),
-                  1);
+  record_dispatch(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols),
+                  div_up(m->rows, v->group_rows), 1);
 }
 
+const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]) {
+  static const char *const products[] = {"nt", "nn", "tn"};
+  const bool tn = m->product == MATMUL_TN;
+  const uint32_t rows = !tn && m->rows > TUNE_ROWS ? TUNE_ROWS : m->rows,
+                 depth = tn && m->depth > TUNE_ROWS ? TUNE_ROWS : m->depth;
+  snprintf(name, MATMUL_NAME_BYTES, "%s %s %ux%ux%u%s", products[m->product], dtype_get(m->b.t->type)->name, rows, m->cols, depth,
+           matmul_has_quads(m) ? "" : " by elements");
+  return name;
+}
+
+const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_BYTES]) {
+  snprintf(name, MATMUL_NAME_BYTES, "%s %u %ux%u %ux%u %u %u", v->shader, v->lanes, v->rows, v->cols, v->group_rows,
+           v->group_cols, v->deep, v->unrolled);
+  return name;
+}
+
+// The one that was measured to be the fastest, if the device still can run it; else the default.
 void matmul_record(recorder *r, const matmul *m) {
   matmul_variant v[MATMUL_MAX_VARIANTS];
-  matmul_variants(record_plan(r), m, v);
-  matmul_record_variant(r, m, &v[0]);
+  const uint32_t n = matmul_variants(record_plan(r), m, v);
+  char problem[MATMUL_NAME_BYTES], name[MATMUL_NAME_BYTES];
+  const char *chosen = record_ask(r, matmul_problem_name(m, problem), m, sizeof *m);
+  uint32_t i = 0;
+  while (chosen && i < n && strcmp(matmul_variant_name(&v[i], name), chosen)) i++;
+  matmul_record_variant(r, m, &v[chosen && i < n ? i : 0]);
 }

@@ -31,18 +31,26 @@ typedef struct matmul_variant {
   const char *shader;
   uint32_t lanes, rows, cols; // workgroup size; rows and columns (or groups of four) of one invocation
   uint32_t group_rows, group_cols;
+  uint32_t deep, unrolled; // tiles: slices of the depth in a step, and how many without a loop; 0 for the other families
 } matmul_variant;
 
 // The families that a product can be computed with: those of a family that the device can run, its default first. They
 // return how many.
 enum { MATMUL_MAX_ROWS = 8, MATMUL_CPU_LANES = 8, MATMUL_GPU_LANES = 64 };
 uint32_t matmul_rows_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_ROWS]); // registers only
-matmul_variant matmul_tile_variant(void); // tiles in shared memory
+enum { MATMUL_MAX_TILES = 8 };
+uint32_t matmul_tile_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_TILES]); // in shared memory
 // All that may be chosen for the product on the device, the default first.
-enum { MATMUL_MAX_VARIANTS = MATMUL_MAX_ROWS + 8 };
+enum { MATMUL_MAX_VARIANTS = MATMUL_MAX_ROWS + MATMUL_MAX_TILES };
 uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_VARIANTS]);
 // Whether all loads may take four elements at once.
 bool matmul_has_quads(const matmul *m);
+
+// The words that a choice is kept under (gpu/gpu.h): "nt bf16 512x576x576" (rows beyond TUNE_ROWS count as so many), and
+// "matmul_rows_nt_addr 8 32x3" with what tells the family's variants apart. Written to `name`, which is returned.
+enum { MATMUL_NAME_BYTES = 80 };
+const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]);
+const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_BYTES]);
 
 void matmul_record(recorder *r, const matmul *m);
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v);

@@ -34,7 +34,7 @@ typedef struct part {
 enum { MOST_PARTS = 4 };
 
 static part whole(const trained *t, const char *suffix, const tensor *of_region) {
-  return (part){suffix, DTYPE_F32, t->t->n_dims, {t->t->shape[0], t->t->shape[1]}, t, of_region, false};
+  return (part){suffix, DTYPE_F32, t->t->n_dims, {t->n_rows, t->t->shape[1]}, t, of_region, false};
 }
 
 static part blocks(const trained *t, const char *suffix, const tensor *of_region) {
@@ -67,8 +67,8 @@ static uint64_t list_all(arena *a, const params *p, part **parts, safetensors_te
     const uint32_t of_tensor = list_parts(p, &p->items[i], *parts + n);
     for (uint32_t k = 0; k < of_tensor; k++, n++) {
       const part *x = *parts + n;
-      (*rows)[n] = (safetensors_tensor){
-          arena_printf(a, "%s.%s", p->items[i].name, x->suffix), x->type, x->n_dims, {x->shape[0], x->shape[1]}};
+      const char *name = arena_printf(a, x->t->row ? "%s.%s.%u" : "%s.%s", x->t->name, x->suffix, x->t->row);
+      (*rows)[n] = (safetensors_tensor){name, x->type, x->n_dims, {x->shape[0], x->shape[1]}};
     }
   }
   return n;

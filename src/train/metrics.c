@@ -67,12 +67,14 @@ bool metrics_step(metrics *m, const vkift_step *s, const step *norms, const stru
   put_number(&line, "target_tokens", (double)s->target_tokens);
   put_number(&line, "seconds", s->seconds);
   put_number(&line, "target_tokens_per_second", s->target_tokens_per_second);
+  put_number(&line, "host_seconds", s->host_seconds);
   put_number(&line, "device_bytes", (double)s->device_bytes);
   if (s->bad) text_puts(&line, ", \"bad\": true");
   if (norms) {
     text_puts(&line, ", \"tensor_norms\": {");
     for (uint64_t i = 0; i < norms->params->n; i++) {
       const trained *t = &norms->params->items[i];
+      if (t->row) continue; // a piece of the one before
       if (i) text_puts(&line, ", ");
       json_put_string(&line, t->name);
       text_puts(&line, ": ");

@@ -254,6 +254,7 @@ static void describe(const setup *s, text *note) {
 }
 
 static bool fill(setup *s, const vkift_train_options *o, err *e) {
+  TRY(step_request(s->step, s->device, e) && graph_request(s->score->graph, s->device, e)); // compiled while weights are read
   TRY(load_upload(s->model, s->device, (uint64_t)o->seed, e));
   if (s->adapter) TRY(adapter_upload(s->adapter, adapter_start(o), (uint64_t)o->seed, s->device, e));
   return batch_open(s->batch, s->model, s->device, s->staging, e) &&

@@ -89,6 +89,10 @@ static bool record_update(step *s, err *e) {
   return recording_end(s->update_recording, e);
 }
 
+bool step_request(const step *s, gpu_device *d, err *e) {
+  return graph_request(s->micro, d, e) && graph_request(s->update, d, e);
+}
+
 bool step_record(step *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e) {
   s->device = d;
   const tensor *own[] = {s->hyper, s->state, s->squares};
@@ -149,12 +153,19 @@ struct step_state step_result(const step *s) {
   return state;
 }
 
-double step_tensor_norm(const step *s, const trained *t, const struct step_hyper *hyper) {
+static double sum_of_squares(const step *s, const trained *t) {
   const float *squares = gpu_map(s->host_squares);
   uint32_t first = t->first_block;
   for (uint32_t i = 0; i < t->region; i++) first += s->params->regions[i].n_blocks;
   double sum = 0;
   for (uint32_t i = 0; i < t->n_blocks; i++) sum += squares[first + i];
+  return sum;
+}
+
+double step_tensor_norm(const step *s, const trained *t, const struct step_hyper *hyper) {
+  const trained *end = s->params->items + s->params->n;
+  double sum = 0;
+  for (const trained *piece = t; piece < end && piece->t == t->t; piece++) sum += sum_of_squares(s, piece);
   return sqrt(sum) * hyper->inverse_targets;
 }
 

@@ -28,7 +28,8 @@ typedef struct step {
 
 // Builds and plans both graphs. The parameters must be laid out (params_layout).
 step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, const gpu_plan *limits);
-bool step_allocate(step *s, gpu_heap *heap, err *e); // its small persistent tensors
+bool step_allocate(step *s, gpu_heap *heap, err *e);     // its small persistent tensors
+bool step_request(const step *s, gpu_device *d, err *e); // graph_request of both
 // Records. `activations` may be shared with other graphs that do not run at the same time.
 bool step_record(step *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e);
 void step_free(step *s); // NULL is fine

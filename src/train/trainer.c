@@ -102,6 +102,11 @@ static void say_device(const trainer *t) {
   else note(t, arena_printf(t->memory, "device: %s", s->name));
 }
 
+static void say_compiling(void *user, uint32_t n_kernels) {
+  const trainer *t = user;
+  note(t, arena_printf(t->memory, "compiling %u kernels", n_kernels));
+}
+
 // What was left open, and what an adapter brought: config.yaml says what the run was made with.
 static void fill_defaults(trainer *t) {
   vkift_train_options *o = &t->options;
@@ -269,6 +274,7 @@ static bool start(trainer *t, err *e) {
   TRY(warn_of_untrained(t, e));
   TRY(corpus_read(t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
+  kernel_on_compiling(t->device, say_compiling, t);
   say_device(t);
   const char *cache = t->corpus.train.cache_written;
   if (cache)
@@ -347,7 +353,7 @@ static bool check_finite(trainer *t, const struct step_state *s, err *e) {
 }
 
 static bool run_step(trainer *t, uint64_t number, err *e) {
-  const double began = clock_seconds();
+  const double began = clock_seconds(), busy = gpu_busy_seconds(t->device);
   const ready_batch *b = prefetch_next(t->prefetch);
   const double ready = clock_seconds();
   double weighted = 0;
@@ -365,6 +371,7 @@ static bool run_step(trainer *t, uint64_t number, err *e) {
   t->state.loader = b->next;
   const struct step_state s = step_result(t->setup.step);
   vkift_step row = row_of(t, &s, &h, clock_seconds() - began);
+  row.host_seconds = row.seconds - (gpu_busy_seconds(t->device) - busy);
   row.tokens = tokens;
   row.target_tokens = targets;
   const double ran = clock_seconds();
@@ -419,7 +426,7 @@ static bool loop(trainer *t, bool *stopped, err *e) {
 
 static bool trained_values(void *user, const model_param *p, float *out, err *e) {
   const trainer *t = user;
-  return gpu_download(t->device, p->t->memory, out, tensor_bytes(p->t), e);
+  return tensor_download(p->t, t->device, out, e);
 }
 
 // The result is written beside and renamed, so that adapter/ or model/ is whole when it is there. One of an earlier end of

@@ -16,7 +16,7 @@ import sys
 import time
 
 STEPS = 24
-TIMES = {"seconds", "target_tokens_per_second", "device_bytes"}
+TIMES = {"seconds", "host_seconds", "target_tokens_per_second", "device_bytes"}
 
 
 def fail(message):
@@ -38,8 +38,11 @@ def contents(run):
                 with open(path, "rb") as f:
                     files[os.path.relpath(path, run)] = hashlib.sha256(f.read()).hexdigest()
     with open(f"{run}/metrics.jsonl", encoding="utf-8") as f:
-        rows = [{k: v for k, v in json.loads(line).items() if k not in TIMES} for line in f]
-    return files, rows
+        rows = [json.loads(line) for line in f]
+    for row in rows:
+        if "loss" in row and not 0 <= row["host_seconds"] <= row["seconds"]:
+            fail(f"{run}/metrics.jsonl: expected host_seconds to be a part of seconds, found {row}")
+    return files, [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
 
 
 def compare(whole, other):

@@ -118,6 +118,8 @@ typedef struct product {
   bool nothing_live;
 } product;
 
+enum { N_ATTEMPTS = 8 }; // at least the variants of each family
+
 // One node for each variant, so that each is forced in turn.
 typedef struct attempt {
   product p;
@@ -138,8 +140,8 @@ static void attempt_record(recorder *r, const node *n) {
                     .live = LIVE_TOKENS,
                     .alpha = -0.5f,
                     .accumulate = true};
-  matmul_variant v[MATMUL_MAX_VARIANTS] = {matmul_tile_variant()};
-  const uint32_t n_variants = p->tile ? 1 : matmul_rows_variants(record_plan(r), &m, v);
+  matmul_variant v[MATMUL_MAX_VARIANTS];
+  const uint32_t n_variants = (p->tile ? matmul_tile_variants : matmul_rows_variants)(record_plan(r), &m, v);
   assert_in_range(n_variants, 1, MATMUL_MAX_VARIANTS);
   matmul_record_variant(r, &m, &v[a->variant % n_variants]);
 }
@@ -149,11 +151,11 @@ static const op_desc product_op = {.name = "product", .updates = 1 << 2, .record
 static void run_product(op_test *t, const void *context) {
   const product *p = context;
   const bool nt = p->product == MATMUL_NT, tn = p->product == MATMUL_TN;
-  const uint32_t n = p->rows, m = p->cols, depth = p->depth, n_attempts = p->tile ? 1 : MATMUL_MAX_ROWS;
+  const uint32_t n = p->rows, m = p->cols, depth = p->depth, n_attempts = N_ATTEMPTS;
   const double w_scale = 1 / sqrt(depth);
   op_value a = op_test_random(t, "a", DTYPE_F32, LIVE_TOKENS, 2, tn ? (uint32_t[]){depth, n} : (uint32_t[]){n, depth}, 1);
   op_value b = op_test_random(t, "b", p->storage, LIVE_ALL, 2, nt ? (uint32_t[]){m, depth} : (uint32_t[]){depth, m}, w_scale);
-  op_value out[MATMUL_MAX_ROWS];
+  op_value out[N_ATTEMPTS];
   const uint32_t live = p->nothing_live ? 0 : (tn ? depth : n) * 3 / 4 + 1;
   t->counts[LIVE_TOKENS] = live;
   kill_rows(t, a.t, live);

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "base/file.h"
+#include "check.h"
 #include "gpu/gpu.h"
 
 enum { HEADER = 24, UUID = 16 }; // of the file; where the driver's header holds its UUID
@@ -89,6 +91,63 @@ static void test_cache(void **state) {
   arena_free(a);
 }
 
+static void assert_whole(arena *a, const char *path) {
+  uint64_t size, hash, bytes;
+  const char *data = contents(a, path, &size);
+  assert_true(size >= HEADER);
+  memcpy(&hash, data + 8, 8);
+  memcpy(&bytes, data + 16, 8);
+  assert_int_equal(bytes, size - HEADER);
+  assert_int_equal(hash, XXH64(data + HEADER, bytes, 0));
+}
+
+// A run that is killed after its first submission has not compiled in vain.
+static void test_killed(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  const char *dir = test_path(test_directory(), "killed");
+  setenv("VKIFT_CACHE_DIR", dir, true);
+  gpu_device *d;
+  gpu_slice s[2];
+  err e = {0};
+  const struct check_params p = {.n = 64};
+  if (!device_open(a, NULL, &d, &e)) fail_msg("%s", e.message);
+  gpu_heap *h = heap_new(d, "test", GPU_MEMORY_DEVICE);
+  gpu_recording *r = recording_new(d, "test");
+  assert_true(heap_alloc(h, 256, &s[0], &e) && heap_alloc(h, 256, &s[1], &e));
+  assert_true(
+      recording_dispatch(r, kernel_get(d, "check_copy", &(uint32_t){64}, 1, &e), s, 2, &p, sizeof p, (uint32_t[]){1, 1, 1}, &e));
+  assert_true(recording_end(r, &e));
+  assert_false(file_exists(dir));
+  assert_true(gpu_run(d, &r, 1, &e));
+  assert_whole(a, cache_file(dir)); // and the device is still open
+  device_close(d);
+  assert_int_equal(device_validation_messages(d), 0);
+  arena_free(a);
+}
+
+// Processes that write at the same time leave a file that is one of theirs, and nothing beside it.
+static void test_at_once(void **state) {
+  (void)state;
+  enum { PROCESSES = 4 };
+  arena *a = arena_new("test");
+  const char *dir = test_path(test_directory(), "at_once");
+  setenv("VKIFT_CACHE_DIR", dir, true);
+  pid_t children[PROCESSES];
+  for (int i = 0; i < PROCESSES; i++) {
+    children[i] = fork();
+    if (!children[i]) execl("/proc/self/exe", "gpu_cache_test", "use", (char *)NULL);
+    assert_true(children[i] > 0);
+  }
+  for (int i = 0; i < PROCESSES; i++) {
+    int status;
+    assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+    assert_int_equal(status, 0);
+  }
+  assert_whole(a, cache_file(dir));
+  arena_free(a);
+}
+
 static void test_unwritable(void **state) {
   (void)state;
   const char *file = test_path(test_directory(), "a_file");
@@ -112,8 +171,12 @@ static void test_places(void **state) {
   use();
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_cache), cmocka_unit_test(test_unwritable),
-                                     cmocka_unit_test(test_places)};
+int main(int argc, char **argv) {
+  if (argc == 2 && !strcmp(argv[1], "use")) { // test_at_once
+    use();
+    return 0;
+  }
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_cache), cmocka_unit_test(test_killed), cmocka_unit_test(test_at_once),
+                                     cmocka_unit_test(test_unwritable), cmocka_unit_test(test_places)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,6 +168,7 @@ static void test_limits(void **state) {
   saved s = replace(a, "VKIFT_DEVICE_PROFILE", "floor,max_shared_bytes=256");
   gpu_device *d = open_one(a, NULL);
   err e = {0}, f = {0}, g = {0};
+  assert_true(kernel_exists("check_sum") && !kernel_exists("check_su"));
   assert_null(kernel_get(d, "check_sum", &(uint32_t){128}, 1, &e));
   assert_non_null(strstr(e.message, "check_sum"));
   assert_non_null(strstr(e.message, "512 bytes of shared memory; the device allows 256"));

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gpu/gpu.h"
+#include "base/rng.h"
+#include "gpu/internal.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB };
 
@@ -84,6 +85,28 @@ static void test_distinct(void **state) {
   heap_free(h);
 }
 
+// What lies in a chunk beside unfilled memory is zeroed when it is asked for.
+static void test_unfilled(void **state) {
+  fixture *f = *state;
+  gpu_heap *h = heap_new(f->device, "activations", GPU_MEMORY_DEVICE);
+  gpu_slice a;
+  err e = {0};
+  static uint8_t dirt[MIB], back[3000], zero[3000];
+  assert_true(heap_alloc_unfilled(h, 100 * KIB, &a, &e));
+  memset(dirt, 0xff, sizeof dirt);
+  const gpu_slice all = {.buffer = a.buffer, .bytes = a.buffer->bytes};
+  assert_true(gpu_upload(f->device, all, dirt, all.bytes, &e));
+  const gpu_slice b = allocate(h, 2999), c = allocate(h, 1);
+  assert_ptr_equal(b.buffer, a.buffer);
+  assert_true(gpu_download(f->device, b, back, b.bytes, &e));
+  assert_memory_equal(back, zero, b.bytes);
+  assert_true(gpu_download(f->device, c, back, c.bytes, &e));
+  assert_memory_equal(back, zero, c.bytes);
+  assert_true(gpu_download(f->device, gpu_sub(a, 100 * KIB - 3000, 3000), back, 3000, &e));
+  assert_memory_equal(back, dirt, 3000); // and that beside it is not touched
+  heap_free(h);
+}
+
 static void test_too_large(void **state) {
   fixture *f = *state;
   gpu_heap *h = heap_new(f->device, "activations", GPU_MEMORY_DEVICE);
@@ -116,8 +139,41 @@ static void test_staging(void **state) {
   heap_free(h);
 }
 
+// What a heap without a device counts, the device's allocates: chunk for chunk, with nothing left over.
+static void test_counted(void **state) {
+  fixture *f = *state;
+  uint64_t counted_all = 0, roomy_all = 0;
+  for (uint64_t seed = 0; seed < 30; seed++) {
+    rng r = rng_new(seed, RNG_TEST);
+    uint64_t sizes[40];
+    const uint32_t n = 1 + rng_below(&r, 40);
+    for (uint32_t i = 0; i < n; i++) sizes[i] = 1 + rng_below(&r, rng_below(&r, 3) ? 40 * KIB : MIB);
+    gpu_heap *counted = heap_new_counting(device_plan(f->device), "counted"), *h = heap_new(f->device, "made", GPU_MEMORY_DEVICE),
+             *roomy = heap_new(f->device, "not told", GPU_MEMORY_DEVICE);
+    for (uint32_t i = 0; i < n; i++) {
+      allocate(counted, sizes[i]);
+      allocate(roomy, sizes[i]);
+    }
+    heap_expect(h, counted);
+    const uint64_t before = device_bytes(f->device);
+    for (uint32_t i = 0; i < n; i++) allocate(h, sizes[i]);
+    assert_int_equal(heap_bytes(h), heap_bytes(counted));
+    assert_int_equal(heap_used(h), heap_bytes(h));
+    assert_int_equal(device_bytes(f->device) - before, heap_bytes(counted));
+    counted_all += heap_bytes(counted);
+    roomy_all += heap_bytes(roomy);
+    allocate(h, 100); // what was not counted gets a chunk as ever
+    assert_true(heap_bytes(h) > heap_bytes(counted));
+    heap_free(counted);
+    heap_free(h);
+    heap_free(roomy);
+  }
+  assert_true(counted_all * 10 < roomy_all * 9);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunks), cmocka_unit_test(test_distinct),
-                                     cmocka_unit_test(test_too_large), cmocka_unit_test(test_staging)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunks),   cmocka_unit_test(test_distinct),
+                                     cmocka_unit_test(test_unfilled), cmocka_unit_test(test_too_large),
+                                     cmocka_unit_test(test_staging),  cmocka_unit_test(test_counted)};
   return cmocka_run_group_tests(tests, setup, teardown);
 }

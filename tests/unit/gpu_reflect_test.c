@@ -56,13 +56,14 @@ static void test_specialized(void **state) {
   assert_int_equal(r.shared_bytes, 256);
 }
 
-// Every shader has an interface that vkift can use: few bindings, portable push constants.
+// Every shader has an interface that vkift can use: few bindings, or addresses in their place; portable push constants.
 static void test_all(void **state) {
   (void)state;
   int n = 0;
   for (const shader_code *s = shader_table; s->name; s++, n++) {
     reflection r = reflected(s->name, NULL, 0);
-    if (!r.n_bindings || !r.local_size[0] || !r.local_size[1] || !r.local_size[2])
+    const bool addresses = strlen(s->name) > 5 && !strcmp(s->name + strlen(s->name) - 5, "_addr");
+    if (!r.n_bindings != addresses || !r.local_size[0] || !r.local_size[1] || !r.local_size[2])
       fail_msg("%s: %u bindings, workgroups of %u x %u x %u", s->name, r.n_bindings, r.local_size[0], r.local_size[1],
                r.local_size[2]);
     for (uint32_t i = 0; i < r.n_bindings; i++)

@@ -96,10 +96,38 @@ static void random_layouts(void **state) {
   assert_true(most_regions > 3);
 }
 
+// A tensor that no region can hold is cut into pieces of a power of two rows, each in a region of its own.
+static void a_large_tensor_is_cut(void **state) {
+  (void)state;
+  arena *a = arena_new("params");
+  params p;
+  params_init(&p, a);
+  params_add(&p, "small", 2, (uint32_t[]){10, 64});
+  tensor *large = params_add(&p, "large", 2, (uint32_t[]){1100, 64}); // 256 bytes a row, 16 rows a block
+  params_layout(&p, 40 * BLOCK_BYTES + 5);
+  assert_int_equal(p.n, 4); // 40 blocks are 640 rows: pieces of 512, 512 and 76
+  assert_int_equal(large->piece_rows, 512);
+  assert_int_equal(large->grad_sum->piece_rows, 512);
+  const uint32_t rows[] = {512, 512, 76}, blocks[] = {32, 32, 5};
+  for (int i = 0; i < 3; i++) {
+    const trained *t = &p.items[1 + i];
+    assert_ptr_equal(t->t, large);
+    assert_int_equal(t->row, 512 * i);
+    assert_int_equal(t->n_rows, rows[i]);
+    assert_int_equal(t->n_blocks, blocks[i]);
+    assert_true(t->first_block + t->n_blocks <= p.regions[t->region].n_blocks);
+  }
+  assert_true(p.items[1].region != p.items[2].region);
+  assert_int_equal(p.n_elements, 10 * 64 + 1100 * 64);
+  for (uint32_t i = 0; i < p.n_regions; i++) assert_true(tensor_bytes(p.regions[i].weight) <= 40 * BLOCK_BYTES);
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_known_layout),
       cmocka_unit_test(random_layouts),
+      cmocka_unit_test(a_large_tensor_is_cut),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

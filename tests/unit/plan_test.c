@@ -140,6 +140,35 @@ static void no_live_tensors_overlap(void **state) {
   assert_true(planned * 2 < unplanned);
 }
 
+// Where allocations are small the plan is cut into chunks: each tensor lies in one, and still none is overwritten.
+static void chunks_hold_whole_tensors(void **state) {
+  (void)state;
+  const uint64_t chunk = 2048; // the largest tensor has 40 × 9 × 4 bytes
+  uint32_t most = 0;
+  for (uint64_t seed = 0; seed < 200; seed++) {
+    rng r = rng_new(seed, RNG_SHUFFLE);
+    made x = make(seed, 1 + rng_below(&r, 120));
+    const gpu_plan limits = {.storage_align = 16, .max_chunk_bytes = chunk + rng_below(&r, 16), .max_binding_bytes = 1 << 30};
+    graph_plan_within(x.g, &limits);
+    uint64_t sum = 0;
+    for (uint32_t c = 0; c < x.g->n_chunks; c++) {
+      assert_true(x.g->chunk_used[c] <= chunk);
+      sum += x.g->chunk_used[c];
+    }
+    assert_int_equal(sum, x.g->planned_bytes);
+    for (uint64_t i = 0; i < x.g->n_tensors; i++) {
+      tensor *t = x.g->tensors[i];
+      assert_true(t->memory.offset + t->memory.bytes <= x.g->chunk_used[t->chunk]);
+      t->memory.offset += t->chunk * chunk; // side by side, as run wants them
+    }
+    x.g->planned_bytes = x.g->n_chunks * chunk;
+    run(&x, 16);
+    if (most < x.g->n_chunks) most = x.g->n_chunks;
+    arena_free(x.memory);
+  }
+  assert_true(most >= 4);
+}
+
 // A chain in which each result is read by the next node alone needs two tensors' memory, whatever its length.
 static void a_chain_takes_two(void **state) {
   (void)state;
@@ -165,6 +194,7 @@ static void a_chain_takes_two(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_live_tensors_overlap),
+      cmocka_unit_test(chunks_hold_whole_tensors),
       cmocka_unit_test(a_chain_takes_two),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,138 @@
+// A survey of the graphs collects their products, each kind once. All kernels are then compiled at the same time, and each
+// variant runs on memory of its own, twice to warm up and three times to take the median. One that is half as fast again
+// as the best so far in its warm-up is left.
+#include "ops/tune.h"
+
+#include <string.h>
+
+#include "ops/matmul.h"
+
+typedef struct attempt {
+  matmul m;
+  matmul_variant v;
+} attempt;
+
+// in: a, b, out (updated)
+static void attempt_record(recorder *r, const node *n) {
+  const attempt *a = n->params;
+  matmul_record_variant(r, &a->m, &a->v);
+}
+
+static const op_desc attempt_op = {.name = "product", .updates = 1 << 2, .record = attempt_record};
+
+// A product of the survey by itself: whole tensors, and at most TUNE_ROWS tokens.
+static matmul alone(const matmul *asked) {
+  matmul m = {.product = asked->product,
+              .rows = asked->rows,
+              .cols = asked->cols,
+              .depth = asked->depth,
+              .live = LIVE_ALL,
+              .alpha = asked->alpha,
+              .accumulate = asked->accumulate};
+  uint32_t *tokens = m.product == MATMUL_TN ? &m.depth : &m.rows;
+  if (*tokens > TUNE_ROWS) *tokens = TUNE_ROWS;
+  return m;
+}
+
+typedef struct product {
+  arena *memory;
+  const char *problem;
+  matmul m;
+  tensor *in[3];
+  graph *graphs[MATMUL_MAX_VARIANTS];
+  matmul_variant variants[MATMUL_MAX_VARIANTS];
+  uint32_t n;
+} product;
+
+static void declare(product *p, const gpu_plan *plan, const matmul *asked) {
+  arena *a = p->memory;
+  matmul *m = &p->m;
+  *m = alone(asked);
+  const bool nt = m->product == MATMUL_NT, tn = m->product == MATMUL_TN;
+  const uint32_t x[] = {tn ? m->depth : m->rows, tn ? m->rows : m->depth};
+  const uint32_t w[] = {nt ? m->cols : m->depth, nt ? m->depth : m->cols};
+  p->in[0] = tensor_persistent(a, "a", DTYPE_F32, LIVE_ALL, 2, x);
+  p->in[1] = tensor_persistent(a, "b", asked->b.t->type, LIVE_ALL, 2, w);
+  p->in[2] = tensor_persistent(a, "out", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){m->rows, m->cols});
+  m->a = BIND(p->in[0]), m->b = BIND(p->in[1]), m->out = BIND(p->in[2]);
+  p->n = matmul_variants(plan, m, p->variants);
+  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  for (uint32_t i = 0; i < p->n; i++) {
+    p->graphs[i] = graph_new(a, "tuning", counts);
+    graph_node(p->graphs[i], &attempt_op, &(attempt){*m, p->variants[i]}, sizeof(attempt), 3, p->in, 0, NULL);
+  }
+}
+
+static bool allocate(product *p, gpu_heap *h, err *e) {
+  tensor *counts = p->graphs[0]->counts;
+  for (int i = 0; i < 3; i++) TRY(heap_alloc(h, tensor_bytes(p->in[i]), &p->in[i]->memory, e));
+  return heap_alloc(h, tensor_bytes(counts), &counts->memory, e);
+}
+
+static bool time_variant(const product *p, uint32_t i, gpu_device *d, double best, double *seconds, err *e) {
+  gpu_recording *r = recording_new(d, "tuning");
+  recording_time(r);
+  measured once, m;
+  bool ok = graph_record(p->graphs[i], d, r, e) && recording_end(r, e) && measure_once(d, &r, 1, &once, e);
+  *seconds = ok ? once.seconds : 0;
+  if (ok && once.seconds < 1.5 * best) {
+    ok = measure_run(d, &r, 1, 0, &m, e);
+    if (ok) *seconds = m.seconds;
+  }
+  recording_free(r);
+  return ok;
+}
+
+static bool measure(product *p, gpu_device *d, err *e) {
+  gpu_heap *h = heap_new(d, "tuning", GPU_MEMORY_DEVICE);
+  bool ok = allocate(p, h, e);
+  double best = 1e30;
+  uint32_t fastest = 0;
+  for (uint32_t i = 0; i < p->n && ok; i++) {
+    double seconds;
+    ok = time_variant(p, i, d, best, &seconds, e);
+    if (!ok || seconds >= best) continue;
+    best = seconds;
+    fastest = i;
+  }
+  heap_free(h);
+  char name[MATMUL_NAME_BYTES];
+  if (ok) tune_set(d, p->problem, matmul_variant_name(&p->variants[fastest], name));
+  return ok;
+}
+
+bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, void (*say)(void *user, uint32_t n_products), void *user,
+                 err *e) {
+  arena *a = arena_new("tuning");
+  graph_asked s = {.memory = a};
+  bool ok = true;
+  for (uint32_t i = 0; i < n; i++) graph_survey(graphs[i], d, &s);
+  product *list = ARENA_ARRAY(a, product, s.n);
+  uint32_t n_products = 0;
+  for (uint64_t i = 0; i < s.n; i++) {
+    product *p = &list[n_products];
+    if (tune_find(d, s.items[i].problem)) continue;
+    *p = (product){.memory = a, .problem = s.items[i].problem};
+    declare(p, device_plan(d), s.items[i].what);
+    if (p->n > 1) n_products++;
+  }
+  if (n_products && say) say(user, n_products);
+  for (uint32_t i = 0; i < n_products && ok; i++)
+    for (uint32_t k = 0; k < list[i].n && ok; k++) ok = graph_request(list[i].graphs[k], d, e);
+  for (uint32_t i = 0; i < n_products && ok; i++) ok = measure(&list[i], d, e);
+  arena_free(a);
+  return ok;
+}
+
+double tune_product_flops(gpu_device *d, graph *const *graphs, uint32_t n) {
+  arena *a = arena_new("survey");
+  graph_asked s = {.memory = a};
+  double flops = 0;
+  for (uint32_t i = 0; i < n; i++) graph_survey(graphs[i], d, &s);
+  for (uint64_t i = 0; i < s.n; i++) {
+    const matmul *m = s.items[i].what;
+    flops += 2.0 * m->rows * m->cols * m->depth * (double)s.items[i].times;
+  }
+  arena_free(a);
+  return flops;
+}
