@@ -29,22 +29,22 @@ def windows_done(output):
   return int(found[-1]) if found else 0
 
 
-def vkift(work, run, steps):
-  return [*side.modern(THREADS), "build/modern/vkift", "train", "--model", work / "random.gguf", "--data", work / "random.jsonl",
-          "--objective", "lm", "--method", "full", "--max-length", TOKENS, "--excess-length", "split", "--batch-size", 1,
-          "--micro-batch-tokens", TOKENS, "--no-packing", "--no-shuffle", "--drop-duplicates=false", "--learning-rate", 1e-4,
-          "--max-steps", steps, "--save-steps", 1000000, "--output-dir", run]
+def vkift(args, run):
+  return side.vkift(args.lane, THREADS, "train", "--model", args.work / "random.gguf", "--data", args.work / "random.jsonl",
+                    "--objective", "lm", "--method", "full", "--max-length", TOKENS, "--excess-length", "split",
+                    "--batch-size", 1, "--micro-batch-tokens", TOKENS, "--no-packing", "--no-shuffle", "--learning-rate", 1e-4,
+                    "--max-steps", args.steps + 2, "--save-steps", 1000000, "--output-dir", run)
 
 
 def measure(args):
   """Steps of each program, (seconds, CPU seconds), from all rounds."""
-  sides = {"vkift, lavapipe (modern lane)": [], "llama-finetune, CPU": [], "llama-finetune, Vulkan on lavapipe": []}
+  sides = {"vkift on lavapipe": [], "llama-finetune, CPU": [], "llama-finetune, Vulkan on lavapipe": []}
   ours, cpu, vulkan = sides
   run = args.work / "llama_cpp_run"
   for i in range(args.rounds):
     print(f"round {i + 1} of {args.rounds}", flush=True)
     shutil.rmtree(run, ignore_errors=True)
-    sides[ours] += side.run_steps(vkift(args.work, run, args.steps + 2), side.lines_in(run / "metrics.jsonl"), args.steps,
+    sides[ours] += side.run_steps(vkift(args, run), side.lines_in(run / "metrics.jsonl"), args.steps,
                                   log=args.work / "vkift.log")
     shutil.rmtree(run, ignore_errors=True)
     sides[cpu] += side.run_steps(llama(args.sid, args.inside, "-ngl", 0, "--device", "none"), windows_done, args.steps,
@@ -65,11 +65,13 @@ def parse_args():
   p.add_argument("--steps", type=int, default=8, help="that are timed in each round [%(default)s]")
   p.add_argument("--vulkan-steps", type=int, default=3, help="of llama.cpp on Vulkan, once; 0: none [%(default)s]")
   p.add_argument("--vulkan-seconds", type=float, default=900, help="the most that these may take [%(default)s]")
+  side.add_lane(p)
   return p.parse_args()
 
 
 def main():
   args = parse_args()
+  side.build(args.lane)
   rows = []
   for name, steps in measure(args).items():
     wall, cpu = (side.median([step[k] for step in steps]) for k in (0, 1))

@@ -5,6 +5,7 @@ import os
 import signal
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -22,10 +23,19 @@ def cpu_seconds(pid):
   return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def run_steps(command, steps_done, most=None, least_steps=2, limit=None, env=None, log=None):
+def name_of(pid):
+  """What the process runs: "vkift", once the scripts in front of it have become it."""
+  try:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+  except OSError:
+    return None
+
+
+def run_steps(command, steps_done, most=None, least_steps=2, limit=None, env=None, log=None, name=None):
   """Runs `command`, which must become the measured process by exec, until it ends, or until `most` steps or `limit` seconds.
   steps_done(output): how many steps have ended, asked many times a second. Returns [(seconds, CPU seconds)] of each step but
-  the first, in which programs compile and allocate. Fails when there are fewer than `least_steps` of them."""
+  the first, in which programs compile and allocate; with `name` also of that one, from when the process took this name. Fails
+  when there are fewer than `least_steps` of them."""
   output = bytearray()
   process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=REPOSITORY,
                                env={**os.environ, **(env or {})})
@@ -36,13 +46,17 @@ def run_steps(command, steps_done, most=None, least_steps=2, limit=None, env=Non
 
   reader = threading.Thread(target=read)
   reader.start()
-  began, ends, stopped = time.monotonic(), [], False
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # then too, what was started is ended below
+  began, ends, stopped, starts = time.monotonic(), [], False, 0
   try:
     while process.poll() is None and not stopped:
       now, cpu, done = time.monotonic(), cpu_seconds(process.pid), steps_done(bytes(output))
-      while cpu is not None and len(ends) < done:
+      if name and not starts and name_of(process.pid) == name:
+        starts = 1
         ends.append((now, cpu))
-      stopped = (most and len(ends) > most) or (limit and now - began > limit)
+      while cpu is not None and len(ends) - starts < done:
+        ends.append((now, cpu))
+      stopped = (most and len(ends) - starts > most) or (limit and now - began > limit)
       time.sleep(0.005)
   finally:
     if process.poll() is None:
@@ -68,9 +82,23 @@ def lines_in(path):
   return count
 
 
-def modern(threads):
-  """The modern lane without the validation layers, on `threads` cores."""
-  return ["scripts/lanes/modern", "env", "-u", "VKIFT_VALIDATION", f"LP_NUM_THREADS={threads}", *pinned(threads)]
+BUILDS = {"modern": "build/modern", "default": "build/release"}
+
+
+def vkift(lane, threads, *words):
+  """The command in a lane of scripts/lanes, without the validation layers, on `threads` cores. With words ("train", …) only."""
+  return [f"scripts/lanes/{lane}", "env", "-u", "VKIFT_VALIDATION", f"LP_NUM_THREADS={threads}", *pinned(threads),
+          f"{BUILDS[lane]}/vkift", *words]
+
+
+def add_lane(parser):
+  parser.add_argument("--lane", choices=BUILDS, default="modern", help="of scripts/lanes, in which vkift runs [%(default)s]")
+
+
+def build(lane):
+  """Before anything is measured."""
+  subprocess.run([f"scripts/lanes/{lane}", "true"] if lane == "modern" else ["scripts/lib/build", "release"], check=True,
+                 cwd=REPOSITORY)
 
 
 def pinned(threads):
