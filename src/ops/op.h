@@ -14,4 +14,12 @@ void record_grid(uint64_t n, uint32_t groups[2]);
 void record_elements(recorder *r, const char *shader, const bind *binds, uint32_t n_binds, const void *push, uint32_t push_bytes,
                      uint64_t n, uint32_t per);
 
+// What operations that end in an rmsnorm share with it (rmsnorm.c). The workgroup size of kernels that take a row of `dim`
+// elements in one workgroup.
+uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim);
+// Appends dx of y = rmsnorm(x), plus `residual` (NULL: none), a gradient that x has from elsewhere.
+tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *dy, tensor *residual);
+// Appends grad_sum += dw.
+void rmsnorm_append_dw(graph *g, tensor *x, tensor *rstd, tensor *dy, tensor *grad_sum);
+
 #endif
