@@ -64,8 +64,12 @@ static void run(op_test *t, const void *context) {
   op_test_check(t, &r, y, in, live, rows, 3e-6);
 }
 
-#define CASE(name_, type, ...) \
-  { .name = name_, .backward = true, .storage = type, .run = run, .shape = &(shape){__VA_ARGS__} }
+#define CASE(name_, type, ...)                                                        \
+  {                                                                                   \
+    .name = name_, .backward = true, .storage = type, .run = run, .shape = &(shape) { \
+      __VA_ARGS__                                                                     \
+    }                                                                                 \
+  }
 static const op_case cases[] = {
     CASE("one element", DTYPE_F32, 1, 1, 1, DTYPE_F32, true, true),
     CASE("prime sizes", DTYPE_F32, 131, 67, 131, DTYPE_F32, true, true),
