@@ -6,67 +6,81 @@
 #include "attention.h"
 #include "attention_lanes.glsl"
 
+#ifdef ADDRESSES
+layout(push_constant) uniform PARAMS {
+  attention_params p;
+  IN_ROWS to_q;
+  IN_ROWS to_k;
+  IN_ROWS to_v;
+  IN_ROWS to_dout;
+  IN_SPANS to_spans;
+  IN_STATS to_stats;
+  OUT_ROWS to_dk;
+  OUT_ROWS to_dv;
+};
+#else
 layout(push_constant) uniform PARAMS { attention_params p; };
-ATTENTION_INPUT(0, q)
-ATTENTION_INPUT(1, k)
-ATTENTION_INPUT(2, v)
-ATTENTION_INPUT(3, dout)
-layout(std430, binding = 4) readonly buffer SPANS { uvec2 spans[]; };
-layout(std430, binding = 5) readonly buffer STATS { vec2 stats[]; }; // lse, delta
-ATTENTION_OUTPUT(6, dk)
-ATTENTION_OUTPUT(7, dv)
+layout(std430, binding = 0) readonly buffer Q { vec4 at[]; } to_q;
+layout(std430, binding = 1) readonly buffer K { vec4 at[]; } to_k;
+layout(std430, binding = 2) readonly buffer V { vec4 at[]; } to_v;
+layout(std430, binding = 3) readonly buffer DOUT { vec4 at[]; } to_dout;
+layout(std430, binding = 4) readonly buffer SPANS { uvec2 at[]; } to_spans;
+layout(std430, binding = 5) readonly buffer STATS { vec2 at[]; } to_stats;
+layout(std430, binding = 6) writeonly buffer DK { vec4 at[]; } to_dk;
+layout(std430, binding = 7) writeonly buffer DV { vec4 at[]; } to_dv;
+#endif
 
 uvec2 range_of(uint row) {
-  return row < p.keys ? spans[row] : uvec2(0);
+  return row < p.keys ? to_spans.at[min(row, p.keys - 1)] : uvec2(0);
 }
 
 void main() {
-  uint kv_head = gl_WorkGroupID.y, sharing = p.n_heads / p.n_kv_heads;
+  uint row = gl_GlobalInvocationID.x, kv_head = gl_WorkGroupID.y, sharing = p.n_heads / p.n_kv_heads;
   uint head_row = min(row, p.keys - 1) * p.n_kv_heads + kv_head;
-  uvec2 span = span_of(workgroup_row, gl_WorkGroupSize.x), own = span_of(subgroup_row, gl_SubgroupSize), range = range_of(row);
+  uvec2 span = workgroup_span(), range = range_of(row);
 
   vec4 key[QUADS], value[QUADS], dk_sum[QUADS], dv_sum[QUADS];
   [[unroll]] for (uint i = 0; i < QUADS; i++) {
-    key[i] = k_at(head_row, i) * p.scale;
-    value[i] = v_at(head_row, i);
+    key[i] = to_k.at[head_row * QUADS + i] * p.scale;
+    value[i] = to_v.at[head_row * QUADS + i];
     dk_sum[i] = dv_sum[i] = vec4(0);
   }
 
-  [[dont_unroll]] for (uint head = kv_head * sharing; head < (kv_head + 1) * sharing; head++)
-    [[dont_unroll]] for (uint staged = span.x; staged < span.y; staged += COLUMNS) {
-      STAGE(staged, span.y, q, dout, p.n_heads, head)
-      [[dont_unroll]] for (uint n = step_of(staged, own.x); n < min(staged + COLUMNS, own.y); n += STEP) {
-        uint at = (n - staged) * QUADS;
-        bool seen[STEP];
-        float w[STEP], ds[STEP];
-        [[unroll]] for (uint c = 0; c < STEP; c++) w[c] = ds[c] = 0;
-        [[unroll]] for (uint i = 0; i < QUADS; i++)
-          [[unroll]] for (uint c = 0; c < STEP; c++) {
-            vec4 x = staged_a[at + c * QUADS + i], y = staged_b[at + c * QUADS + i];
-            [[unroll]] for (uint e = 0; e < 4; e++) {
-              w[c] = fma(key[i][e], x[e], w[c]);
-              ds[c] = fma(value[i][e], y[e], ds[c]);
-            }
-          }
+  uint head = kv_head * sharing;
+  [[dont_unroll]] do { // tests at its end: no round may read the head after the last
+    [[dont_unroll]] for (uint n = span.x; n < span.y; n += STEP) {
+      uint column[STEP];
+      [[unroll]] for (uint c = 0; c < STEP; c++) column[c] = (min(n + c, p.rows - 1) * p.n_heads + head) * QUADS;
+      bool seen[STEP];
+      float w[STEP], ds[STEP];
+      [[unroll]] for (uint c = 0; c < STEP; c++) w[c] = ds[c] = 0;
+      [[unroll]] for (uint i = 0; i < QUADS; i++)
         [[unroll]] for (uint c = 0; c < STEP; c++) {
-          vec2 lse_delta = stats[min(n + c, p.rows - 1) * p.n_heads + head];
-          seen[c] = n + c >= range.x && n + c < range.y;
-          w[c] = seen[c] ? exp(w[c] - lse_delta.x) : 0.0;
-          ds[c] = seen[c] ? w[c] * (ds[c] - lse_delta.y) : 0.0;
-        }
-        [[unroll]] for (uint i = 0; i < QUADS; i++)
-          [[unroll]] for (uint c = 0; c < STEP; c++) {
-            vec4 x = mix(vec4(0), staged_a[at + c * QUADS + i], bvec4(seen[c]));
-            vec4 y = mix(vec4(0), staged_b[at + c * QUADS + i], bvec4(seen[c]));
-            dk_sum[i] = fma(vec4(ds[c]), x, dk_sum[i]);
-            dv_sum[i] = fma(vec4(w[c]), y, dv_sum[i]);
+          vec4 x = to_q.at[column[c] + i], y = to_dout.at[column[c] + i];
+          [[unroll]] for (uint e = 0; e < 4; e++) {
+            w[c] = fma(key[i][e], x[e], w[c]);
+            ds[c] = fma(value[i][e], y[e], ds[c]);
           }
+        }
+      [[unroll]] for (uint c = 0; c < STEP; c++) {
+        vec2 lse_delta = to_stats.at[min(n + c, p.rows - 1) * p.n_heads + head];
+        seen[c] = n + c >= range.x && n + c < range.y;
+        w[c] = seen[c] ? exp(w[c] - lse_delta.x) : 0.0;
+        ds[c] = seen[c] ? w[c] * (ds[c] - lse_delta.y) : 0.0;
       }
+      [[unroll]] for (uint i = 0; i < QUADS; i++)
+        [[unroll]] for (uint c = 0; c < STEP; c++) {
+          vec4 x = mix(vec4(0), to_q.at[column[c] + i], bvec4(seen[c]));
+          vec4 y = mix(vec4(0), to_dout.at[column[c] + i], bvec4(seen[c]));
+          dk_sum[i] = fma(vec4(ds[c]), x, dk_sum[i]);
+          dv_sum[i] = fma(vec4(w[c]), y, dv_sum[i]);
+        }
     }
+  } while (++head < (kv_head + 1) * sharing);
 
   if (row >= p.keys) return;
   [[unroll]] for (uint i = 0; i < QUADS; i++) {
-    dk_store(head_row, i, dk_sum[i] * p.scale);
-    dv_store(head_row, i, dv_sum[i]);
+    to_dk.at[head_row * QUADS + i] = dk_sum[i] * p.scale;
+    to_dv.at[head_row * QUADS + i] = dv_sum[i];
   }
 }

@@ -5,14 +5,28 @@
 #include "attention.h"
 #include "attention_lanes.glsl"
 
+#ifdef ADDRESSES
+layout(push_constant) uniform PARAMS {
+  attention_params p;
+  IN_ROWS to_q;
+  IN_ROWS to_k;
+  IN_ROWS to_v;
+  IN_RANGES to_ranges;
+  IN_COUNTS to_counts;
+  OUT_ROWS to_o;
+  OUT_FLOATS to_lse;
+};
+#else
 layout(push_constant) uniform PARAMS { attention_params p; };
-ATTENTION_INPUT(0, q)
-ATTENTION_INPUT(1, k)
-ATTENTION_INPUT(2, v)
-layout(std430, binding = 3) readonly buffer RANGES { uvec4 ranges[]; };
-layout(std430, binding = 4) readonly buffer COUNTS { uint counts[]; };
-ATTENTION_OUTPUT(5, o)
-layout(std430, binding = 6) writeonly buffer LSE { float lse[]; };
+layout(std430, binding = 0) readonly buffer Q { vec4 at[]; } to_q;
+layout(std430, binding = 1) readonly buffer K { vec4 at[]; } to_k;
+layout(std430, binding = 2) readonly buffer V { vec4 at[]; } to_v;
+layout(std430, binding = 3) readonly buffer RANGES { uvec4 at[]; } to_ranges;
+layout(std430, binding = 4) readonly buffer COUNTS { uint at[]; } to_counts;
+layout(std430, binding = 5) writeonly buffer O { vec4 at[]; } to_o;
+layout(std430, binding = 6) writeonly buffer LSE { float at[]; } to_lse;
+#endif
+#define counts to_counts.at
 #include "lib/live.glsl"
 
 const float LOW = -1e30; // below every score, and finite: LOW − LOW is 0
@@ -20,56 +34,55 @@ const float LOW = -1e30; // below every score, and finite: LOW − LOW is 0
 uint n_live = live_rows(p.rows, p.live);
 
 uvec2 range_of(uint row) {
-  return row < n_live ? ranges[row].xy : uvec2(0);
+  return row < n_live ? to_ranges.at[min(row, p.rows - 1)].xy : uvec2(0);
 }
 
 void main() {
-  if (workgroup_row >= n_live) return;
+  uint row = gl_GlobalInvocationID.x;
+  if (gl_WorkGroupID.x * gl_WorkGroupSize.x >= n_live) return;
   uint head = gl_WorkGroupID.y * HEADS, kv_head = head / (p.n_heads / p.n_kv_heads);
   uint head_row = min(row, n_live - 1) * p.n_heads + head;
-  uvec2 span = span_of(workgroup_row, gl_WorkGroupSize.x), own = span_of(subgroup_row, gl_SubgroupSize), range = range_of(row);
+  uvec2 span = workgroup_span(), range = range_of(row);
 
   vec4 query[HEADS * QUADS], sum[HEADS * QUADS];
   float m[HEADS], l[HEADS];
   [[unroll]] for (uint h = 0; h < HEADS; h++) {
     m[h] = LOW, l[h] = 0;
     [[unroll]] for (uint i = 0; i < QUADS; i++) {
-      query[h * QUADS + i] = q_at(head_row + h, i) * p.scale;
+      query[h * QUADS + i] = to_q.at[(head_row + h) * QUADS + i] * p.scale;
       sum[h * QUADS + i] = vec4(0);
     }
   }
 
-  [[dont_unroll]] for (uint staged = span.x; staged < span.y; staged += COLUMNS) {
-    STAGE(staged, span.y, k, v, p.n_kv_heads, kv_head)
-    [[dont_unroll]] for (uint key = step_of(staged, own.x); key < min(staged + COLUMNS, own.y); key += STEP) {
-      uint at = (key - staged) * QUADS;
-      bool seen[STEP];
-      float w[HEADS * STEP], shrink[HEADS];
-      [[unroll]] for (uint c = 0; c < STEP; c++) seen[c] = key + c >= range.x && key + c < range.y;
-      [[unroll]] for (uint j = 0; j < HEADS * STEP; j++) w[j] = 0;
-      [[unroll]] for (uint i = 0; i < QUADS; i++)
-        [[unroll]] for (uint c = 0; c < STEP; c++) {
-          vec4 x = staged_a[at + c * QUADS + i];
-          [[unroll]] for (uint h = 0; h < HEADS; h++)
-            [[unroll]] for (uint e = 0; e < 4; e++) w[h * STEP + c] = fma(query[h * QUADS + i][e], x[e], w[h * STEP + c]);
-        }
-      [[unroll]] for (uint h = 0; h < HEADS; h++) {
-        float top = m[h], total = 0;
-        [[unroll]] for (uint c = 0; c < STEP; c++) top = max(top, seen[c] ? w[h * STEP + c] : LOW);
-        [[unroll]] for (uint c = 0; c < STEP; c++) {
-          w[h * STEP + c] = seen[c] ? exp(w[h * STEP + c] - top) : 0.0;
-          total += w[h * STEP + c];
-        }
-        shrink[h] = exp(m[h] - top);
-        m[h] = top;
-        l[h] = l[h] * shrink[h] + total;
+  [[dont_unroll]] for (uint key = span.x; key < span.y; key += STEP) {
+    uint column[STEP];
+    [[unroll]] for (uint c = 0; c < STEP; c++) column[c] = (min(key + c, p.keys - 1) * p.n_kv_heads + kv_head) * QUADS;
+    bool seen[STEP];
+    float w[HEADS * STEP], shrink[HEADS];
+    [[unroll]] for (uint c = 0; c < STEP; c++) seen[c] = key + c >= range.x && key + c < range.y;
+    [[unroll]] for (uint j = 0; j < HEADS * STEP; j++) w[j] = 0;
+    [[unroll]] for (uint i = 0; i < QUADS; i++)
+      [[unroll]] for (uint c = 0; c < STEP; c++) {
+        vec4 x = to_k.at[column[c] + i];
+        [[unroll]] for (uint h = 0; h < HEADS; h++)
+          [[unroll]] for (uint e = 0; e < 4; e++) w[h * STEP + c] = fma(query[h * QUADS + i][e], x[e], w[h * STEP + c]);
       }
-      [[unroll]] for (uint i = 0; i < QUADS; i++) {
-        [[unroll]] for (uint h = 0; h < HEADS; h++) sum[h * QUADS + i] *= shrink[h];
-        [[unroll]] for (uint c = 0; c < STEP; c++) {
-          vec4 x = mix(vec4(0), staged_b[at + c * QUADS + i], bvec4(seen[c]));
-          [[unroll]] for (uint h = 0; h < HEADS; h++) sum[h * QUADS + i] = fma(vec4(w[h * STEP + c]), x, sum[h * QUADS + i]);
-        }
+    [[unroll]] for (uint h = 0; h < HEADS; h++) {
+      float top = m[h], total = 0;
+      [[unroll]] for (uint c = 0; c < STEP; c++) top = max(top, seen[c] ? w[h * STEP + c] : LOW);
+      [[unroll]] for (uint c = 0; c < STEP; c++) {
+        w[h * STEP + c] = seen[c] ? exp(w[h * STEP + c] - top) : 0.0;
+        total += w[h * STEP + c];
+      }
+      shrink[h] = exp(m[h] - top);
+      m[h] = top;
+      l[h] = l[h] * shrink[h] + total;
+    }
+    [[unroll]] for (uint i = 0; i < QUADS; i++) {
+      [[unroll]] for (uint h = 0; h < HEADS; h++) sum[h * QUADS + i] *= shrink[h];
+      [[unroll]] for (uint c = 0; c < STEP; c++) {
+        vec4 x = mix(vec4(0), to_v.at[column[c] + i], bvec4(seen[c]));
+        [[unroll]] for (uint h = 0; h < HEADS; h++) sum[h * QUADS + i] = fma(vec4(w[h * STEP + c]), x, sum[h * QUADS + i]);
       }
     }
   }
@@ -78,7 +91,7 @@ void main() {
   bool empty = range.x >= range.y;
   [[unroll]] for (uint h = 0; h < HEADS; h++) {
     float inverse = empty ? 0.0 : 1.0 / l[h];
-    lse[head_row + h] = empty ? 0.0 : m[h] + log(l[h]);
-    [[unroll]] for (uint i = 0; i < QUADS; i++) o_store(head_row + h, i, sum[h * QUADS + i] * inverse);
+    to_lse.at[head_row + h] = empty ? 0.0 : m[h] + log(l[h]);
+    [[unroll]] for (uint i = 0; i < QUADS; i++) to_o.at[(head_row + h) * QUADS + i] = sum[h * QUADS + i] * inverse;
   }
 }

@@ -5,6 +5,7 @@
 #include "dropout.h"
 
 layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint ROW_SIZE = 64;
 layout(push_constant) uniform PARAMS { dropout_params p; };
 layout(std430, binding = 0) readonly buffer X { float x[]; };
 layout(std430, binding = 1) readonly buffer KEYS { uint keys[]; };
@@ -15,9 +16,9 @@ layout(std430, binding = 3) writeonly buffer Y { float y[]; };
 #include "lib/philox.glsl"
 
 void main() {
-  uint blocks = (p.row_size + 3) / 4, n = grid_index() / blocks, first = grid_index() % blocks * 4;
+  uint blocks = (ROW_SIZE + 3) / 4, n = grid_index() / blocks, first = grid_index() % blocks * 4;
   if (n >= live_rows(p.rows, p.live)) return;
   uvec4 words = philox(uvec2(p.key_low, p.key_high), uvec4(keys[3 * n], keys[3 * n + 1], keys[3 * n + 2], first / 4));
-  uint n_features = min(4, p.row_size - first), at = n * p.row_size + first;
+  uint n_features = min(4, ROW_SIZE - first), at = n * ROW_SIZE + first;
   for (uint i = 0; i < n_features; i++) y[at + i] = words[i] >= p.threshold ? x[at + i] * p.scale : 0.0;
 }

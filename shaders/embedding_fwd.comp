@@ -4,6 +4,7 @@
 #include "embedding.h"
 
 layout(local_size_x_id = 0) in;
+layout(constant_id = 2) const uint DIM = 64;
 layout(push_constant) uniform PARAMS { embedding_params p; };
 layout(std430, binding = 1) readonly buffer IDS { uint ids[]; };
 layout(std430, binding = 2) readonly buffer COUNTS { uint counts[]; };
@@ -15,8 +16,8 @@ layout(std430, binding = 3) writeonly buffer Y { float y[]; };
 #include "lib/weight.glsl"
 
 void main() {
-  uint i = grid_index(), n = i / p.dim;
+  uint i = grid_index(), n = i / DIM;
   if (n >= live_rows(p.rows, p.live)) return;
   uint id = ids[n] - p.first_id;
-  if (id < p.n_ids) y[i] = weight_at(id * p.dim + i % p.dim);
+  if (id < p.n_ids) y[i] = weight_at(id * DIM + i % DIM);
 }

@@ -5,6 +5,7 @@
 #include "gather_rows.h"
 
 layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint ROW_SIZE = 64;
 layout(push_constant) uniform PARAMS { gather_rows_params p; };
 layout(std430, binding = 0) readonly buffer X { float x[]; };
 layout(std430, binding = 1) readonly buffer FROM { int from[]; };
@@ -14,10 +15,10 @@ layout(std430, binding = 3) writeonly buffer Y { float y[]; };
 #include "lib/live.glsl"
 
 void main() {
-  uint t = grid_index() / p.row_size, i = grid_index() % p.row_size;
+  uint t = grid_index() / ROW_SIZE, i = grid_index() % ROW_SIZE;
   if (t >= live_rows(p.rows, p.live)) return;
   int row = from[t];
   float value = 0.0;
-  if (row >= 0) value = x[uint(row) * p.row_size + i];
-  y[t * p.row_size + i] = value;
+  if (row >= 0) value = x[uint(row) * ROW_SIZE + i];
+  y[t * ROW_SIZE + i] = value;
 }

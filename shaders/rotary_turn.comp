@@ -5,6 +5,9 @@
 #include "rotary.h"
 
 layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint N_HEADS = 1;
+layout(constant_id = 2) const uint HEAD_DIM = 64;
+layout(constant_id = 3) const uint ROTARY_DIM = 64; // features of a head that turn; the others pass
 layout(push_constant) uniform PARAMS { rotary_params p; };
 layout(std430, binding = 0) readonly buffer X { float x[]; };
 layout(std430, binding = 1) readonly buffer POSITIONS { uint positions[]; };
@@ -16,16 +19,16 @@ layout(std430, binding = 5) writeonly buffer Y { float y[]; };
 #include "lib/live.glsl"
 
 void main() {
-  uint pairs = p.head_dim / 2, turning = p.rotary_dim / 2;
-  uint head = grid_index() / pairs, j = grid_index() % pairs, n = head / p.n_heads; // head: of all rows
+  uint pairs = HEAD_DIM / 2, turning = ROTARY_DIM / 2;
+  uint head = grid_index() / pairs, j = grid_index() % pairs, n = head / N_HEADS; // head: of all rows
   if (n >= live_rows(p.rows, p.live)) return;
   if (j < turning) {
-    uint a = head * p.head_dim + j, b = a + turning, angle = positions[n] * turning + j;
+    uint a = head * HEAD_DIM + j, b = a + turning, angle = positions[n] * turning + j;
     float c = cosines[angle], s = p.sign * sines[angle];
     y[a] = x[a] * c - x[b] * s;
     y[b] = x[b] * c + x[a] * s;
   } else {
-    uint a = head * p.head_dim + 2 * j; // rotary_dim + 2 (j − rotary_dim / 2)
+    uint a = head * HEAD_DIM + 2 * j; // rotary_dim + 2 (j − rotary_dim / 2)
     y[a] = x[a];
     y[a + 1] = x[a + 1];
   }

@@ -52,6 +52,12 @@ void grad_in(struct backward *b, const node *n, uint32_t i, tensor *gradient) {
   *sum = *sum ? op_add(b->g, *sum, gradient) : gradient;
 }
 
+tensor *grad_take_in(struct backward *b, const node *n, uint32_t i) {
+  tensor **sum = slot(b, n->in[i]), *taken = *sum;
+  *sum = NULL;
+  return taken;
+}
+
 static tensor *as_saved(tensor *t) {
   return t && t->saved ? t->saved : t;
 }

@@ -154,6 +154,9 @@ bool grad_wanted(struct backward *b, const node *n, uint32_t i);
 // Hands over the gradient of input i of `n` (not for trained parameters: nodes add to their grad_sum in place).
 // Several are summed with op add, in the order in which they come.
 void grad_in(struct backward *b, const node *n, uint32_t i, tensor *gradient);
+// What has been handed over for input i of `n` so far, taken out, or NULL: a rule whose kernel adds it itself hands over the
+// whole sum instead.
+tensor *grad_take_in(struct backward *b, const node *n, uint32_t i);
 // The tensors of `n` as backward must read them: the recomputed ones where its segment is recomputed.
 tensor *grad_saved_in(struct backward *b, const node *n, uint32_t i);
 tensor *grad_saved_out(struct backward *b, const node *n, uint32_t i);

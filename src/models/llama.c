@@ -194,8 +194,8 @@ static tensor *build(const model_forward *f) {
   for (uint32_t l = 0; l < f->m->config.n_layers; l++) {
     graph_segment_begin(g);
     tensor *h = op_rmsnorm(g, x, block_param(f, l, "input_layernorm.weight")->t, eps);
-    x = op_add(g, x, block_attention(f, h, l));
-    h = op_rmsnorm(g, x, block_param(f, l, "post_attention_layernorm.weight")->t, eps);
+    tensor *o = block_attention(f, h, l);
+    h = op_add_rmsnorm(g, x, o, block_param(f, l, "post_attention_layernorm.weight")->t, eps, &x);
     x = op_add(g, x, block_swiglu(f, h, l));
     graph_segment_end(g);
   }

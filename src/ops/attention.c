@@ -18,7 +18,7 @@ typedef struct attention_options {
 } attention_options;
 
 enum { DECODE_ROWS = 64, DECODE_LOCAL = 64 }; // at most that many query rows against more keys take attention_decode
-enum { LANES = 64, LANES_MAX_DIM = 128, LANES_MAX_HEADS = 4, STAGED_QUADS = 512, STAGED_COLUMNS = 64 };
+enum { LANES_MAX_DIM = 128, LANES_MAX_HEADS = 4 };
 
 static struct attention_params params_of(const attention_shape *s, const tensor *q, const tensor *k) {
   return (struct attention_params){.rows = tensor_rows(q),
@@ -42,8 +42,7 @@ static void record_tiled(recorder *r, const char *shader, const attention_shape 
 // Whether the form for CPU devices takes such heads.
 static bool takes_lanes(const recorder *r, const attention_shape *s) {
   const gpu_plan *plan = record_plan(r);
-  return plan->is_cpu && s->head_dim % 4 == 0 && s->head_dim <= LANES_MAX_DIM && plan->subgroup_size &&
-         LANES % plan->subgroup_size == 0;
+  return plan->is_cpu && plan->on[GPU_FEATURE_BUFFER_ADDRESS] && s->head_dim % 4 == 0 && s->head_dim <= LANES_MAX_DIM;
 }
 
 // Query heads of one key head that an invocation holds: the more, the more is done with each broadcast element.
@@ -55,13 +54,11 @@ static uint32_t heads_together(const attention_shape *s) {
 }
 
 // Dispatches a kernel of shaders/attention_lanes.glsl over rows × heads, `together` heads and `step` columns at a time.
-// What is staged fills the 16 KiB of shared memory that every device has. Longer steps make code that leaves the
-// instruction cache and takes seconds to compile.
+// Longer steps make code that leaves the instruction cache and takes seconds to compile.
 static void record_lanes(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p,
                          uint32_t rows, uint32_t heads, uint32_t together, uint32_t step, const bind *binds, uint32_t n_binds) {
-  const uint32_t columns = STAGED_QUADS / (s->head_dim / 4) / 4 * 4;
-  const uint32_t spec[] = {LANES, s->head_dim, together, step, columns < STAGED_COLUMNS ? columns : STAGED_COLUMNS};
-  record_dispatch(r, shader, spec, 5, binds, n_binds, p, sizeof *p, div_up(rows, LANES), heads / together, 1);
+  const uint32_t lanes = record_plan(r)->subgroup_size, spec[] = {lanes, s->head_dim, together, step};
+  record_dispatch(r, shader, spec, 4, binds, n_binds, p, sizeof *p, div_up(rows, lanes), heads / together, 1);
 }
 
 // in: o, do, lse, ranges; out: stats [N, H, 2] (lse, delta), spans [N, 2] (the queries that see a key)
@@ -86,7 +83,7 @@ static void attention_dq_record(recorder *r, const node *n) {
                         BIND(n->in[4]), BIND(n->in[5]), BIND(record_counts(r)), BIND(n->out[0])};
   const uint32_t together = heads_together(s);
   if (takes_lanes(r, s))
-    record_lanes(r, "attention_lanes_dq", s, &p, p.rows, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
+    record_lanes(r, "attention_lanes_dq_addr", s, &p, p.rows, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
   else record_tiled(r, "attention_dq", s, &p, p.rows, p.n_heads, binds, 8);
 }
 
@@ -98,7 +95,7 @@ static void attention_dkv_record(recorder *r, const node *n) {
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),  BIND(n->in[3]),
                         BIND(n->in[4]), BIND(n->in[5]), BIND(n->out[0]), BIND(n->out[1])};
-  if (takes_lanes(r, s)) record_lanes(r, "attention_lanes_dkv", s, &p, p.keys, p.n_kv_heads, 1, 2, binds, 8);
+  if (takes_lanes(r, s)) record_lanes(r, "attention_lanes_dkv_addr", s, &p, p.keys, p.n_kv_heads, 1, 2, binds, 8);
   else record_tiled(r, "attention_dkv", s, &p, p.keys, p.n_kv_heads, binds, 8);
 }
 
@@ -138,7 +135,7 @@ static void attention_record(recorder *r, const node *n) {
     const uint32_t spec[] = {DECODE_LOCAL, s->head_dim};
     record_dispatch(r, "attention_decode", spec, 2, binds, 7, &p, sizeof p, p.rows, p.n_heads, 1);
   } else if (takes_lanes(r, s)) {
-    record_lanes(r, "attention_lanes_fwd", s, &p, p.rows, p.n_heads, heads_together(s), 2, binds, 7);
+    record_lanes(r, "attention_lanes_fwd_addr", s, &p, p.rows, p.n_heads, heads_together(s), 2, binds, 7);
   } else {
     record_tiled(r, "attention_fwd", s, &p, p.rows, p.n_heads, binds, 7);
   }

@@ -38,14 +38,14 @@ static void embedding_grad(struct backward *b, const node *n) {
 static void embedding_record(recorder *r, const node *n) {
   const tensor *table = n->in[0], *y = n->out[0];
   struct embedding_params p = {.rows = tensor_rows(y), .dim = tensor_row_size(y), .live = y->live};
-  const uint32_t spec[] = {ELEMENTS_LOCAL, table->type}, window = record_window_rows(r, table);
+  const uint32_t spec[] = {ELEMENTS_LOCAL, table->type, p.dim}, window = record_window_rows(r, table);
   uint32_t groups[2];
   record_grid((tensor_elements(y) + ELEMENTS_LOCAL - 1) / ELEMENTS_LOCAL, groups);
   for (uint32_t id = 0; id < tensor_rows(table); id += window) {
     p.first_id = id;
     p.n_ids = tensor_rows(table) - id < window ? tensor_rows(table) - id : window;
     const bind binds[] = {BIND_ROWS(table, id, p.n_ids), BIND(n->in[1]), BIND(record_counts(r)), BIND(y)};
-    record_dispatch(r, "embedding_fwd", spec, 2, binds, 4, &p, sizeof p, groups[0], groups[1], 1);
+    record_dispatch(r, "embedding_fwd", spec, 3, binds, 4, &p, sizeof p, groups[0], groups[1], 1);
   }
 }
 

@@ -7,9 +7,10 @@
 // in: x, rows, (inverse); out: y — or in: dy, inverse; out: dx
 static void take_record(recorder *r, const node *n) {
   const tensor *y = n->out[0];
-  const struct gather_rows_params p = {.rows = tensor_rows(y), .row_size = tensor_row_size(y), .live = y->live};
+  const struct gather_rows_params p = {.rows = tensor_rows(y), .live = y->live};
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(record_counts(r)), BIND(y)};
-  record_elements(r, "gather_rows_take", binds, 4, &p, sizeof p, tensor_elements(y), 1);
+  const uint32_t spec[] = {ELEMENTS_LOCAL, tensor_row_size(y)};
+  record_features(r, "gather_rows_take", spec, 2, binds, 4, &p, sizeof p, tensor_elements(y));
 }
 
 static const op_desc gather_rows_bwd_op = {.name = "gather_rows_bwd", .record = take_record};

@@ -11,7 +11,7 @@
 static void blocks_record(recorder *r, const node *n) {
   const tensor *grad = n->in[0];
   const struct grad_norm_params base = *(const struct grad_norm_params *)n->params;
-  const uint32_t window = record_window_rows(r, grad), spec[] = {64, GRAD_BLOCK};
+  const uint32_t window = record_window_rows(r, grad), spec[] = {record_sum_local(r, 64), GRAD_BLOCK};
   for (uint32_t row = 0; row < tensor_rows(grad); row += window) {
     struct grad_norm_params p = {.first_block = base.first_block + row};
     p.n_blocks = tensor_rows(grad) - row < window ? tensor_rows(grad) - row : window;
@@ -27,7 +27,7 @@ static const op_desc grad_norm_blocks_op = {.name = "grad_norm_blocks", .updates
 // in: squares, hyper, state (updated)
 static void total_record(recorder *r, const node *n) {
   const struct grad_norm_params p = {.n_blocks = (uint32_t)tensor_elements(n->in[0])};
-  const uint32_t spec[] = {256};
+  const uint32_t spec[] = {record_sum_local(r, 256)};
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2])};
   record_dispatch(r, "grad_norm_total", spec, 1, binds, 3, &p, sizeof p, 1, 1, 1);
 }

@@ -51,7 +51,7 @@ static void record_rows(recorder *r, const char *shader, const tensor *h, const 
                         uint32_t n_binds) {
   const struct head_loss_params p = {
       .rows = tensor_rows(h), .first_id = c.first, .n_ids = c.n, .last = c.first + c.n == tensor_rows(w), .live = h->live};
-  const uint32_t spec[] = {record_plan(r)->is_cpu ? 8 : 128};
+  const uint32_t spec[] = {record_sum_local(r, 128)};
   uint32_t groups[2];
   record_grid(p.rows, groups);
   record_dispatch(r, shader, spec, 1, binds, n_binds, &p, sizeof p, groups[0], groups[1], 1);

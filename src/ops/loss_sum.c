@@ -7,7 +7,7 @@
 static void loss_sum_record(recorder *r, const node *n) {
   const tensor *loss = n->in[0];
   const struct loss_sum_params p = {.rows = tensor_rows(loss), .live = loss->live};
-  const uint32_t spec[] = {64};
+  const uint32_t spec[] = {record_sum_local(r, 64)};
   const bind binds[] = {BIND(loss), BIND(n->in[1]), BIND(record_counts(r)), BIND(n->in[2])};
   record_dispatch(r, "loss_sum_fwd", spec, 1, binds, 4, &p, sizeof p, 1, 1, 1);
 }

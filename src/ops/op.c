@@ -15,3 +15,14 @@ void record_elements(recorder *r, const char *shader, const bind *binds, uint32_
   record_grid((n + per_group - 1) / per_group, groups);
   record_dispatch(r, shader, spec, 1, binds, n_binds, push, push_bytes, groups[0], groups[1], 1);
 }
+
+void record_features(recorder *r, const char *shader, const uint32_t spec[], uint32_t n_spec, const bind *binds, uint32_t n_binds,
+                     const void *push, uint32_t push_bytes, uint64_t n) {
+  uint32_t groups[2];
+  record_grid((n + spec[0] - 1) / spec[0], groups);
+  record_dispatch(r, shader, spec, n_spec, binds, n_binds, push, push_bytes, groups[0], groups[1], 1);
+}
+
+uint32_t record_sum_local(const recorder *r, uint32_t on_gpus) {
+  return record_plan(r)->is_cpu ? 8 : on_gpus;
+}

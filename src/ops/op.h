@@ -14,4 +14,22 @@ void record_grid(uint64_t n, uint32_t groups[2]);
 void record_elements(recorder *r, const char *shader, const bind *binds, uint32_t n_binds, const void *push, uint32_t push_bytes,
                      uint64_t n, uint32_t per);
 
+// The same for kernels that divide by a row's sizes, one invocation each for `n`: spec[0] is the local size, the others are
+// those sizes. Integer division by what the compiler does not know is slow on CPU devices, where no instruction does it for
+// several lanes.
+void record_features(recorder *r, const char *shader, const uint32_t spec[], uint32_t n_spec, const bind *binds, uint32_t n_binds,
+                     const void *push, uint32_t push_bytes, uint64_t n);
+
+// The workgroup size of a kernel that ends in workgroup_sum (lib/sum.glsl): `on_gpus`, or one subgroup on CPU devices, where
+// a barrier is a switch between coroutines.
+uint32_t record_sum_local(const recorder *r, uint32_t on_gpus);
+
+// What operations that end in an rmsnorm share with it (rmsnorm.c). The workgroup size of kernels that take a row of `dim`
+// elements in one workgroup.
+uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim);
+// Appends dx of y = rmsnorm(x), plus `residual` (NULL: none), a gradient that x has from elsewhere.
+tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *dy, tensor *residual);
+// Appends grad_sum += dw.
+void rmsnorm_append_dw(graph *g, tensor *x, tensor *rstd, tensor *dy, tensor *grad_sum);
+
 #endif

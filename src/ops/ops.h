@@ -26,6 +26,9 @@ tensor *op_embedding(graph *g, tensor *table, tensor *ids, const embedding_index
 // y = x · rsqrt(mean(x²) + eps) · weight: x [N, D], weight [D] any type → [N, D].
 tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps);
 
+// *sum = a + b and the rmsnorm of it in one pass: a, b [N, D], weight [D] any type → [N, D].
+tensor *op_add_rmsnorm(graph *g, tensor *a, tensor *b, tensor *weight, float eps, tensor **sum);
+
 // A low-rank term beside a weight: scale · (x_in Aᵀ) Bᵀ, with A [r, K] and B [M, r] (F32).
 typedef struct lora_term {
   tensor *x; // the linear's input, or what dropout made of it

@@ -1,6 +1,7 @@
 // rmsnorm: y = x · rstd · w with rstd[n] = 1 / sqrt(mean_i(x[n][i]²) + eps). x, y [N, D], w [D], rstd [N] (saved).
 // Backward: dx = rstd · (w·dy − x · rstd² · mean_i(w·dy·x)); dw = Σ_n dy · x · rstd, summed in chunks of rows, then
-// over the chunks, so that long rows keep many invocations busy and the order of the sum is fixed.
+// over the chunks, so that long rows keep many invocations busy and the order of the sum is fixed. Where x has a gradient
+// from elsewhere already (a residual path), the same kernel adds it.
 #include "rmsnorm.h"
 #include "ops/op.h"
 
@@ -13,26 +14,22 @@ static struct rmsnorm_params params_of(const node *n, const tensor *x) {
 }
 
 // One subgroup on software drivers, where a workgroup barrier is a switch between coroutines.
-static uint32_t local_size(const recorder *r, uint32_t dim) {
+uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim) {
   uint32_t size = record_plan(r)->is_cpu ? 8 : 32;
   while (!record_plan(r)->is_cpu && size < 256 && size * 4 < dim) size *= 2;
   return size;
 }
 
-static void record_rows(recorder *r, const char *shader, const struct rmsnorm_params *p, dtype weight, const bind *binds,
-                        uint32_t n_binds) {
-  const uint32_t spec[] = {local_size(r, p->dim), weight};
-  uint32_t groups[2];
-  record_grid(p->rows, groups);
-  record_dispatch(r, shader, spec, 2, binds, n_binds, p, sizeof *p, groups[0], groups[1], 1);
-}
-
-// in: x, w, rstd, dy; out: dx
+// in: x, w, rstd, dy, residual or NULL; out: dx
 static void rmsnorm_bwd_record(recorder *r, const node *n) {
   const tensor *x = n->in[0], *w = n->in[1];
   const struct rmsnorm_params p = params_of(n, x);
-  const bind binds[] = {BIND(x), BIND(w), BIND(n->in[2]), BIND(n->in[3]), BIND(record_counts(r)), BIND(n->out[0])};
-  record_rows(r, "rmsnorm_bwd", &p, w->type, binds, 6);
+  const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type, n->in[4] != NULL};
+  const bind binds[] = {BIND(x),        BIND(w), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(record_counts(r)),
+                        BIND(n->out[0])};
+  uint32_t groups[2];
+  record_grid(p.rows, groups);
+  record_dispatch(r, "rmsnorm_bwd", spec, 3, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
 }
 
 static const op_desc rmsnorm_bwd_op = {.name = "rmsnorm_bwd", .rows_in = 13, .rows_out = 1, .record = rmsnorm_bwd_record};
@@ -52,27 +49,34 @@ static void rmsnorm_dw_record(recorder *r, const node *n) {
 
 static const op_desc rmsnorm_dw_op = {.name = "rmsnorm_dw", .updates = 1 << 3, .record = rmsnorm_dw_record};
 
+tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *dy, tensor *residual) {
+  tensor *dx = graph_tensor_like(g, "dx", x);
+  const struct rmsnorm_params p = {0}; // eps is in rstd
+  graph_node(g, &rmsnorm_bwd_op, &p, sizeof p, 5, (tensor *[]){x, w, rstd, dy, residual}, 1, &dx);
+  return dx;
+}
+
+void rmsnorm_append_dw(graph *g, tensor *x, tensor *rstd, tensor *dy, tensor *grad_sum) {
+  const uint32_t shape[] = {div_up(tensor_rows(x), DW_CHUNK_ROWS), tensor_row_size(x)};
+  tensor *partial = graph_tensor(g, "rmsnorm_dw", DTYPE_F32, LIVE_ALL, 2, shape);
+  const struct rmsnorm_params p = {0};
+  graph_node(g, &rmsnorm_dw_op, &p, sizeof p, 4, (tensor *[]){x, rstd, dy, grad_sum}, 1, &partial);
+}
+
 static void rmsnorm_grad(struct backward *b, const node *n) {
-  graph *g = grad_graph(b);
   tensor *x = grad_saved_in(b, n, 0), *w = n->in[1], *rstd = grad_saved_out(b, n, 1), *dy = grad_out(b, n, 0);
-  if (grad_wanted(b, n, 0)) {
-    tensor *dx = graph_tensor_like(g, "dx", x);
-    graph_node(g, &rmsnorm_bwd_op, n->params, sizeof(struct rmsnorm_params), 4, (tensor *[]){x, w, rstd, dy}, 1, &dx);
-    grad_in(b, n, 0, dx);
-  }
-  if (grad_wanted(b, n, 1)) {
-    uint32_t shape[] = {div_up(tensor_rows(x), DW_CHUNK_ROWS), tensor_row_size(x)};
-    tensor *partial = graph_tensor(g, "rmsnorm_dw", DTYPE_F32, LIVE_ALL, 2, shape);
-    graph_node(g, &rmsnorm_dw_op, n->params, sizeof(struct rmsnorm_params), 4, (tensor *[]){x, rstd, dy, w->grad_sum}, 1,
-               &partial);
-  }
+  if (grad_wanted(b, n, 0)) grad_in(b, n, 0, rmsnorm_append_dx(grad_graph(b), x, w, rstd, dy, grad_take_in(b, n, 0)));
+  if (grad_wanted(b, n, 1)) rmsnorm_append_dw(grad_graph(b), x, rstd, dy, w->grad_sum);
 }
 
 static void rmsnorm_record(recorder *r, const node *n) {
   const tensor *x = n->in[0], *w = n->in[1];
   const struct rmsnorm_params p = params_of(n, x);
+  const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type};
   const bind binds[] = {BIND(x), BIND(w), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
-  record_rows(r, "rmsnorm_fwd", &p, w->type, binds, 5);
+  uint32_t groups[2];
+  record_grid(p.rows, groups);
+  record_dispatch(r, "rmsnorm_fwd", spec, 2, binds, 5, &p, sizeof p, groups[0], groups[1], 1);
 }
 
 const op_desc rmsnorm_op = {.name = "rmsnorm", .rows_in = 1, .rows_out = 3, .grad = rmsnorm_grad, .record = rmsnorm_record};

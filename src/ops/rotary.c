@@ -11,7 +11,8 @@ static void turn_record(recorder *r, const node *n) {
   struct rotary_params p = *(const struct rotary_params *)n->params;
   p.rows = tensor_rows(x), p.live = x->live;
   const bind binds[] = {BIND(x), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(record_counts(r)), BIND(n->out[0])};
-  record_elements(r, "rotary_turn", binds, 6, &p, sizeof p, tensor_elements(x) / 2, 1);
+  const uint32_t spec[] = {ELEMENTS_LOCAL, p.n_heads, p.head_dim, p.rotary_dim};
+  record_features(r, "rotary_turn", spec, 4, binds, 6, &p, sizeof p, tensor_elements(x) / 2);
 }
 
 static const op_desc rotary_bwd_op = {.name = "rotary_bwd", .rows_in = 3, .rows_out = 1, .record = turn_record};

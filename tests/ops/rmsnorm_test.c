@@ -5,7 +5,7 @@
 typedef struct shape {
   uint32_t rows, dim, live;
   dtype storage;
-  bool trained;
+  bool trained, residual; // residual: rmsnorm(x) + x
 } shape;
 
 static const double eps = 1e-5;
@@ -20,7 +20,7 @@ static void forward(const void *context, double *const *in, double *out) {
   const shape *s = context;
   for (uint32_t n = 0; n < s->rows; n++) {
     const double *x = in[0] + n * s->dim, r = rstd_of(x, s->dim);
-    for (uint32_t i = 0; i < s->dim; i++) out[n * s->dim + i] = x[i] * r * in[1][i];
+    for (uint32_t i = 0; i < s->dim; i++) out[n * s->dim + i] = x[i] * r * in[1][i] + (s->residual ? x[i] : 0);
   }
 }
 
@@ -31,7 +31,7 @@ static void backward(const void *context, double *const *in, const double *dout,
     double mean = 0;
     for (uint32_t i = 0; i < s->dim; i++) mean += w[i] * dy[i] * x[i] / s->dim;
     for (uint32_t i = 0; i < s->dim; i++) {
-      din[0][n * s->dim + i] += r * (w[i] * dy[i] - x[i] * r * r * mean);
+      din[0][n * s->dim + i] += r * (w[i] * dy[i] - x[i] * r * r * mean) + (s->residual ? dy[i] : 0);
       din[1][i] += dy[i] * x[i] * r;
     }
   }
@@ -48,7 +48,9 @@ static void run(op_test *t, const void *context) {
   if (s->trained) op_test_train(t, &in[1], 0.5);
   const op_reference r = {
       .n_in = 2, .in_size = {n, s->dim}, .out_size = n, .context = s, .forward = forward, .backward = backward};
-  op_test_check(t, &r, op_rmsnorm(t->graph, in[0].t, in[1].t, (float)eps), in, live, (uint64_t)s->live * s->dim, 3e-6);
+  tensor *y = op_rmsnorm(t->graph, in[0].t, in[1].t, (float)eps);
+  if (s->residual) y = op_add(t->graph, in[0].t, y);
+  op_test_check(t, &r, y, in, live, (uint64_t)s->live * s->dim, 3e-6);
 }
 
 static const op_case cases[] = {
@@ -56,6 +58,7 @@ static const op_case cases[] = {
     {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){131, 67, 131, DTYPE_F32, true}},
     {.name = "a wide row", .backward = true, .run = run, .shape = &(shape){3, 2049, 3, DTYPE_F32, true}},
     {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){129, 31, 64, DTYPE_F32, true}},
+    {.name = "a residual path", .backward = true, .run = run, .shape = &(shape){67, 43, 65, DTYPE_F32, true, true}},
     {.name = "frozen f16 weight, odd length",
      .backward = true,
      .storage = DTYPE_F16,
