@@ -7,6 +7,7 @@
 
 #include "gpu/internal.h"
 
+enum { DRIVER_NVK = 23 }; // VK_DRIVER_ID_MESA_NVK, which older headers do not know
 enum { MIB = 1 << 20, GIB = 1 << 30 };
 
 static const char *const names[GPU_FEATURE_COUNT] = {
@@ -32,7 +33,9 @@ static bool offered(const gpu_snapshot *s, gpu_feature f) {
     case GPU_FEATURE_F16: return s->f16;
     case GPU_FEATURE_STORAGE_16BIT: return s->storage_16bit;
     case GPU_FEATURE_SUBGROUP: return s->subgroup_arithmetic && s->subgroup_shuffle && s->subgroup_size > 1;
-    case GPU_FEATURE_COOPMAT: return s->coopmat;
+    case GPU_FEATURE_COOPMAT: // its shaders are SPIR-V of Vulkan 1.3, and want full subgroups of a known size
+      return s->coopmat && s->n_coopmats && s->subgroup_size_control && s->vulkan_memory_model && s->maintenance4 &&
+             s->subgroup_arithmetic && s->api_version >= VK_API_VERSION_1_3;
     case GPU_FEATURE_INTEGER_DOT: return s->integer_dot;
     case GPU_FEATURE_BUFFER_ADDRESS: return s->buffer_address;
     case GPU_FEATURE_MEMORY_BUDGET: return s->memory_budget;
@@ -141,6 +144,20 @@ uint32_t choose_api_version(const char *profile) {
 
 // --- the plan --------------------------------------------------------------------------------------------------------
 
+// The largest shape: it reads each operand least often.
+static void choose_coopmat(const gpu_snapshot *s, gpu_coopmat *chosen) {
+  for (uint32_t i = 0; i < s->n_coopmats; i++) {
+    const gpu_coopmat *c = &s->coopmats[i];
+    if (c->m * c->n * c->k > chosen->m * chosen->n * chosen->k) *chosen = *c;
+  }
+}
+
+// Drivers that have matrices in hardware wherever they list them. AMD's own lists them on cards without; Intel's are slower
+// than plain arithmetic on some.
+static bool has_fast_coopmat(const gpu_snapshot *s) {
+  return s->driver_id == VK_DRIVER_ID_MESA_RADV || s->driver_id == VK_DRIVER_ID_NVIDIA_PROPRIETARY || s->driver_id == DRIVER_NVK;
+}
+
 // Of common devices: half of the discrete cards have more cores, and half fewer.
 static uint32_t usual_cores(gpu_kind kind) {
   return kind == GPU_KIND_DISCRETE ? 32 : kind == GPU_KIND_CPU ? 4 : 8;
@@ -171,6 +188,11 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
   }
   TRY(apply_disable(plan, disable, unknown));
   TRY(apply_profile(plan, profile, unknown));
+  if (!plan->on[GPU_FEATURE_F16]) turn_off(plan, GPU_FEATURE_COOPMAT, "needs f16, which is off");
+  if (plan->on[GPU_FEATURE_COOPMAT]) {
+    plan->coopmat_first = has_fast_coopmat(s);
+    choose_coopmat(s, &plan->coopmat);
+  }
   plan->max_binding_bytes = plan->max_binding_bytes / 4 * 4; // whole words: shaders read words
   return true;
 }

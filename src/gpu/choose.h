@@ -26,8 +26,10 @@ typedef struct gpu_plan {
   uint32_t max_invocations; // of a workgroup
   uint32_t max_shared_bytes;
   uint32_t subgroup_size;
+  gpu_coopmat coopmat;  // with GPU_FEATURE_COOPMAT: the shape that kernels take
   uint32_t cores;       // that run workgroups at the same time; a guess by the kind of device where the driver does not say
   double slice_seconds; // how long one submission may run
+  bool coopmat_first;   // cooperative matrices are the default where they may be taken, not only candidates
   bool software;        // kernels are compiled for a CPU, which takes seconds where loops are unrolled
   bool is_cpu;          // a software driver: kernels with register tiles instead of shared memory suit it
 } gpu_plan;

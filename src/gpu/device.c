@@ -105,6 +105,9 @@ typedef struct feature_chain {
   VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
 #ifdef VK_KHR_cooperative_matrix
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat;
+  VkPhysicalDeviceVulkanMemoryModelFeatures memory_model;
+  VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_size;
+  VkPhysicalDeviceMaintenance4Features maintenance4;
 #endif
   VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR reports;
   const char *extensions[8];
@@ -142,6 +145,13 @@ static void chain_features(const gpu_plan *plan, bool reports, feature_chain *c)
   if (plan->on[GPU_FEATURE_COOPMAT]) {
     CHAIN(coopmat, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
     c->coopmat.cooperativeMatrix = true;
+    // What their shaders need, in Vulkan 1.3 itself.
+    CHAIN(memory_model, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, NULL);
+    c->memory_model.vulkanMemoryModel = true;
+    CHAIN(subgroup_size, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, NULL);
+    c->subgroup_size.subgroupSizeControl = c->subgroup_size.computeFullSubgroups = true;
+    CHAIN(maintenance4, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES, NULL);
+    c->maintenance4.maintenance4 = true;
   }
 #endif
   if (reports) {

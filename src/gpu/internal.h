@@ -62,6 +62,7 @@ const char *quirk_reason(const gpu_snapshot *s, gpu_feature f);
 typedef struct reflection {
   uint32_t n_bindings, push_bytes, shared_bytes;
   uint32_t local_size[3];
+  bool coopmat; // multiplies cooperative matrices
   kernel_binding bindings[GPU_MAX_BINDINGS];
 } reflection;
 
@@ -96,6 +97,7 @@ typedef enum kernel_state { KERNEL_IDLE, KERNEL_QUEUED, KERNEL_MAKING, KERNEL_MA
 struct gpu_kernel {
   kernel_info info;
   uint32_t addresses_at; // takes_addresses: where they begin in the push constants
+  bool full_subgroups;   // and of the plan's size
   uint64_t key;
   const struct shader_code *code;
   VkDescriptorSetLayout set_layout;

@@ -111,6 +111,9 @@ bool kernel_compile(gpu_device *d, gpu_kernel *k, err *e) {
   for (uint32_t i = 0; i < k->n_spec; i++) entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
   VkSpecializationInfo spec = {
       .mapEntryCount = k->n_spec, .pMapEntries = entries, .dataSize = k->n_spec * sizeof *k->spec, .pData = k->spec};
+  const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
+      .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+      .requiredSubgroupSize = d->plan.subgroup_size};
   VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
                                       .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                 .stage = VK_SHADER_STAGE_COMPUTE_BIT,
@@ -118,6 +121,10 @@ bool kernel_compile(gpu_device *d, gpu_kernel *k, err *e) {
                                                 .pName = "main",
                                                 .pSpecializationInfo = &spec},
                                       .layout = k->layout};
+  if (k->full_subgroups) {
+    info.stage.pNext = &size;
+    info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+  }
   if (d->reports)
     info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR | VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
   const bool ok = VK(vkCreateComputePipelines(d->handle, d->pipeline_cache, 1, &info, NULL, &k->pipeline));
@@ -161,6 +168,7 @@ static gpu_kernel *declare(gpu_device *d, const shader_code *code, const uint32_
   k->info = (kernel_info){
       .shader = code->name, .n_bindings = r.n_bindings, .push_bytes = r.push_bytes, .takes_addresses = twin != NULL};
   k->addresses_at = addresses_at;
+  k->full_subgroups = r.coopmat;
   memcpy(k->info.local_size, r.local_size, sizeof r.local_size);
   memcpy(k->info.bindings, r.bindings, sizeof r.bindings);
   if (make_layout(d, k, e)) return k;

@@ -8,6 +8,7 @@
 enum { // opcodes
   OP_ENTRY_POINT = 15,
   OP_EXECUTION_MODE = 16,
+  OP_CAPABILITY = 17,
   OP_TYPE_BOOL = 20,
   OP_TYPE_INT = 21,
   OP_TYPE_FLOAT = 22,
@@ -66,7 +67,8 @@ enum { // decorations, storage classes, modes, a built-in
   CLASS_STORAGE_BUFFER = 12,
   MODE_LOCAL_SIZE = 17,
   MODE_LOCAL_SIZE_ID = 38,
-  BUILTIN_WORKGROUP_SIZE = 25
+  BUILTIN_WORKGROUP_SIZE = 25,
+  CAPABILITY_COOPERATIVE_MATRIX = 6022
 };
 
 enum { MAX_DEPTH = 32, HEADER_WORDS = 5 };
@@ -286,6 +288,7 @@ bool reflect(const uint32_t *words, size_t bytes, const uint32_t *spec, uint32_t
       ok = ERR(e, "SPIR-V word %u: an instruction of %u words, %u are left", at, length(&m, at), m.n_words - at);
       break;
     }
+    r->coopmat |= opcode(&m, at) == OP_CAPABILITY && word(&m, at, 1) == CAPABILITY_COOPERATIVE_MATRIX;
     has_entry |= opcode(&m, at) == OP_ENTRY_POINT;
     uint32_t result = result_word(opcode(&m, at)), id = result ? word(&m, at, result) : 0;
     if (id && id < m.bound) m.definition[id] = at;

@@ -88,6 +88,26 @@ static uint32_t count_cores(VkPhysicalDevice device, const VkExtensionProperties
   return amd.shaderEngineCount * amd.shaderArraysPerEngineCount * amd.computeUnitsPerShaderArray + nv.shaderSMCount;
 }
 
+#ifdef VK_KHR_cooperative_matrix
+// Multiples of four, as the kernels stage them, and no wider than their tiles.
+static bool has_use(const VkCooperativeMatrixPropertiesKHR *p) {
+  return p->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && p->BType == p->AType && p->CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+         p->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && p->scope == VK_SCOPE_SUBGROUP_KHR && !p->saturatingAccumulation &&
+         p->MSize >= 4 && p->NSize >= 4 && p->KSize >= 4 && 32 % p->MSize == 0 && 32 % p->NSize == 0 && 32 % p->KSize == 0;
+}
+
+static void take_coopmats(VkPhysicalDevice device, gpu_snapshot *s) {
+  VkCooperativeMatrixPropertiesKHR all[64];
+  uint32_t n = sizeof all / sizeof *all;
+  for (uint32_t i = 0; i < n; i++)
+    all[i] = (VkCooperativeMatrixPropertiesKHR){.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
+  const VkResult result = vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR(device, &n, all);
+  if (result != VK_SUCCESS && result != VK_INCOMPLETE) n = 0;
+  for (uint32_t i = 0; i < n && s->n_coopmats < GPU_MAX_COOPMATS; i++)
+    if (has_use(&all[i])) s->coopmats[s->n_coopmats++] = (gpu_coopmat){all[i].MSize, all[i].NSize, all[i].KSize};
+}
+#endif
+
 static void take_properties(VkPhysicalDevice device, gpu_snapshot *s) {
   VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
   VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
@@ -127,7 +147,12 @@ static void take_features(VkPhysicalDevice device, const VkExtensionProperties *
   ASK(VK_KHR_8BIT_STORAGE_EXTENSION_NAME, storage_8bit);
   ASK(VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME, address);
   ASK(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME, dot);
+  VkPhysicalDeviceVulkanMemoryModelFeatures memory_model = {.sType =
+                                                                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
+  VkPhysicalDeviceMaintenance4Features maintenance4 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES};
   ASK(VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, control);
+  ASK(VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME, memory_model);
+  ASK(VK_KHR_MAINTENANCE_4_EXTENSION_NAME, maintenance4);
 #ifdef VK_KHR_cooperative_matrix
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat = {.sType =
                                                               VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
@@ -141,9 +166,12 @@ static void take_features(VkPhysicalDevice device, const VkExtensionProperties *
   s->storage_8bit = storage_8bit.storageBuffer8BitAccess;
   s->buffer_address = address.bufferDeviceAddress;
   s->integer_dot = dot.shaderIntegerDotProduct;
+  s->vulkan_memory_model = memory_model.vulkanMemoryModel;
+  s->maintenance4 = maintenance4.maintenance4;
   s->subgroup_size_control = control.subgroupSizeControl && control.computeFullSubgroups;
 #ifdef VK_KHR_cooperative_matrix
   s->coopmat = coopmat.cooperativeMatrix;
+  if (s->coopmat) take_coopmats(device, s);
 #endif
 }
 

@@ -8,6 +8,12 @@
 
 typedef enum gpu_kind { GPU_KIND_DISCRETE, GPU_KIND_INTEGRATED, GPU_KIND_VIRTUAL, GPU_KIND_CPU, GPU_KIND_OTHER } gpu_kind;
 
+// A product of cooperative matrices of a subgroup, m × k and k × n, of f16 with sums of f32.
+typedef struct gpu_coopmat {
+  uint32_t m, n, k;
+} gpu_coopmat;
+enum { GPU_MAX_COOPMATS = 16 };
+
 typedef struct gpu_snapshot {
   uint32_t index; // in the order that `vkift devices` prints
   char name[256], driver_name[256], driver_info[256];
@@ -21,14 +27,16 @@ typedef struct gpu_snapshot {
   uint32_t storage_align; // minStorageBufferOffsetAlignment
   uint32_t max_workgroup_invocations, max_workgroup_size[3], max_workgroup_count[3], max_shared_bytes, max_push_bytes;
   uint32_t subgroup_size;
-  uint32_t cores; // compute units, streaming multiprocessors; 0: the driver does not say
-  uint32_t timestamp_bits;
+  uint32_t cores;                         // compute units, streaming multiprocessors; 0: the driver does not say
+  gpu_coopmat coopmats[GPU_MAX_COOPMATS]; // those of the device that vkift has a use for
+  uint32_t n_coopmats, timestamp_bits;
   float timestamp_period; // nanoseconds per tick
 
   // features and extensions that vkift may one day take; all false on the floor
   bool f16, storage_16bit, storage_8bit, int8, subgroup_arithmetic, subgroup_shuffle, subgroup_size_control;
-  bool coopmat, integer_dot, buffer_address, memory_budget, driver_properties, display; // display: may drive a screen
-  uint32_t compute_family;                                                              // queue family that vkift uses
+  bool vulkan_memory_model, maintenance4, coopmat, integer_dot, buffer_address, memory_budget, driver_properties,
+      display;             // display: may drive a screen
+  uint32_t compute_family; // queue family that vkift uses
 } gpu_snapshot;
 
 #endif

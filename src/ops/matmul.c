@@ -47,10 +47,9 @@ void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v
   const struct matmul_params p = params_of(m);
   REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s",
           m->a.t->name, m->b.t->name);
-  // Tiles store quads too.
-  const bool quads = matmul_has_quads(m) && (!v->deep || (m->cols | p.out_offset | p.out_stride) % 4 == 0);
-  const uint32_t spec[] = {v->lanes,   v->rows,       v->cols,       m->b.t->type, quads,
-                           m->product, v->group_rows, v->group_cols, v->deep,      v->unrolled};
+  const bool quads = v->deep ? matmul_tile_quads(m) : matmul_has_quads(m);
+  const uint32_t spec[] = {v->lanes,      v->rows,       v->cols, m->b.t->type, quads,      m->product,
+                           v->group_rows, v->group_cols, v->deep, v->more[0],   v->more[1], v->more[2]};
   const bind binds[] = {BIND(record_counts(r)), m->a, m->b, m->out};
   record_dispatch(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols),
                   div_up(m->rows, v->group_rows), 1);

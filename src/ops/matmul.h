@@ -31,7 +31,9 @@ typedef struct matmul_variant {
   const char *shader;
   uint32_t lanes, rows, cols; // workgroup size; rows and columns (or groups of four) of one invocation
   uint32_t group_rows, group_cols;
-  uint32_t deep, unrolled; // tiles: slices of the depth in a step, and how many without a loop; 0 for the other families
+  uint32_t deep;    // tiles: slices of the depth in a step; 0 for the other families
+  uint32_t more[3]; // tiles: how many slices without a loop; cooperative matrices: their m, n, k
+  bool f16;         // the operands are rounded to f16 on their way
 } matmul_variant;
 
 // The families that a product can be computed with: those of a family that the device can run, its default first. They
@@ -45,6 +47,7 @@ enum { MATMUL_MAX_VARIANTS = MATMUL_MAX_ROWS + MATMUL_MAX_TILES };
 uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_VARIANTS]);
 // Whether all loads may take four elements at once.
 bool matmul_has_quads(const matmul *m);
+bool matmul_tile_quads(const matmul *m); // and all stores too
 
 // The words that a choice is kept under (gpu/gpu.h): "nt bf16 512x576x576" (rows beyond TUNE_ROWS count as so many), and
 // "matmul_rows_nt_addr 8 32x3" with what tells the family's variants apart. Written to `name`, which is returned.

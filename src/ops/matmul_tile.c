@@ -1,8 +1,13 @@
-// Tiles in shared memory: which of them a device can run, and which suits a product (shaders/matmul_tile.comp).
+// Tiles in shared memory: which of them a device can run, and which suits a product (shaders/matmul_tile.comp, and with
+// cooperative matrices shaders/matmul_tile_coopmat.comp).
 //
 // A large tile reads each operand less often, a small one leaves no core without work: the largest of which there are
 // enough. 8 × 8 sums an invocation keep the arithmetic ahead of what shared memory delivers; 128 × 128 then needs 256
 // invocations and 32 KiB, 64 × 64 with 8 × 4 runs on any device.
+//
+// Cooperative matrices are of f16: they round the activation (or its gradient) to 11 bits. So they are for 16-bit weights
+// only, and not for the gradients of weights.
+#include "gpu/gpu.h"
 #include "ops/matmul.h"
 
 typedef struct tile {
@@ -23,25 +28,28 @@ static bool fits(const gpu_plan *plan, const tile *t) {
   return invocations(t) <= plan->max_invocations && (t->rows + t->cols) * t->deep * sizeof(float) <= plan->max_shared_bytes;
 }
 
-static uint64_t groups(const matmul *m, const tile *t) {
-  return (uint64_t)div_up(m->rows, t->rows) * div_up(m->cols, t->cols);
+// Whether a tile is not mostly empty, and there is one for each core.
+static bool suits(const gpu_plan *plan, const matmul *m, uint32_t rows, uint32_t cols) {
+  if (rows > NARROW && m->rows <= rows / 2) return false;
+  if (cols > NARROW && m->cols <= cols / 2) return false;
+  return (uint64_t)div_up(m->rows, rows) * div_up(m->cols, cols) >= plan->cores;
 }
 
-// How badly a tile suits, 0 best: it should not be mostly empty, and there should be a few for each core.
-static bool suits(const gpu_plan *plan, const matmul *m, const tile *t) {
-  if (t->rows > NARROW && m->rows <= t->rows / 2) return false;
-  if (t->cols > NARROW && m->cols <= t->cols / 2) return false;
-  return groups(m, t) >= plan->cores;
+bool matmul_tile_quads(const matmul *m) {
+  return matmul_has_quads(m) && (m->cols | m->out_offset | m->out_stride) % 4 == 0;
 }
 
-uint32_t matmul_tile_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_TILES]) {
+// The first that suits comes first; where none does, the last, which is the smallest. Rows that are no multiples of four are
+// read element by element: long code, for which large tiles are not worth it.
+static uint32_t scalar_variants(const gpu_plan *plan, const matmul *m, matmul_variant *out) {
+  const bool quads = matmul_tile_quads(m);
   uint32_t n = 0, best = 0;
   bool found = false;
   for (uint32_t i = 0; i < N_TILES; i++) {
     const tile *t = &tiles[i];
-    if (!fits(plan, t)) continue;
-    if (!found) best = n; // where none suits: the smallest that fits
-    found |= suits(plan, m, t);
+    if (!fits(plan, t) || (!quads && t->each_rows * t->each_cols > 32)) continue;
+    if (!found) best = n;
+    found = found || suits(plan, m, t->rows, t->cols);
     out[n++] = (matmul_variant){.shader = "matmul_tile",
                                 .lanes = invocations(t),
                                 .rows = t->each_rows,
@@ -49,11 +57,72 @@ uint32_t matmul_tile_variants(const gpu_plan *plan, const matmul *m, matmul_vari
                                 .group_rows = t->rows,
                                 .group_cols = t->cols,
                                 .deep = t->deep,
-                                .unrolled = plan->software ? 1 : t->deep};
+                                .more = {plan->software ? 1 : t->deep}};
   }
   if (!n) return 0;
   const matmul_variant first = out[best];
   for (uint32_t i = best; i > 0; i--) out[i] = out[i - 1];
   out[0] = first;
   return n;
+}
+
+// --- cooperative matrices --------------------------------------------------------------------------------------------
+
+typedef struct coopmat_tile {
+  uint32_t side, lanes; // square
+} coopmat_tile;
+
+static const coopmat_tile coopmat_tiles[] = {{128, 256}, {64, 128}};
+
+// False: the tile does not fit the device and its matrices.
+static bool coopmat_variant(const gpu_plan *plan, const coopmat_tile *t, uint32_t deep, matmul_variant *v) {
+  const gpu_coopmat *c = &plan->coopmat;
+  uint32_t rows = t->side, cols = t->side, subgroups = t->lanes / plan->subgroup_size;
+  if (!subgroups || t->lanes > plan->max_invocations) return false;
+  for (uint32_t n = 1; n < subgroups; n *= 2) {
+    if (cols >= rows) cols /= 2;
+    else rows /= 2;
+  }
+  const uint32_t line_bytes = 2 * deep + 16; // of f16, and what spreads lines over banks
+  const uint32_t shared = 2 * t->side * line_bytes + subgroups * (c->m * c->n + 2) * (uint32_t)sizeof(float);
+  if (rows % c->m || cols % c->n || deep % c->k || shared > plan->max_shared_bytes) return false;
+  *v = (matmul_variant){.shader = "matmul_tile_coopmat",
+                        .lanes = t->lanes,
+                        .rows = rows,
+                        .cols = cols,
+                        .group_rows = t->side,
+                        .group_cols = t->side,
+                        .deep = deep,
+                        .more = {c->m, c->n, c->k},
+                        .f16 = true};
+  return true;
+}
+
+// At most two, the one that suits first. A deep step scales less often, where it fits.
+static uint32_t coopmat_variants(const gpu_plan *plan, const matmul *m, matmul_variant *out) {
+  const bool weight_16 = m->b.t && (m->b.t->type == DTYPE_F16 || m->b.t->type == DTYPE_BF16);
+  if (!plan->on[GPU_FEATURE_COOPMAT] || !weight_16 || m->product == MATMUL_TN || !matmul_tile_quads(m)) return 0;
+  if (m->rows <= NARROW || m->cols <= NARROW || !kernel_exists("matmul_tile_coopmat")) return 0;
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < sizeof coopmat_tiles / sizeof *coopmat_tiles; i++)
+    for (uint32_t deep = 64; deep >= 32; deep /= 2)
+      if (m->depth % deep == 0 && coopmat_variant(plan, &coopmat_tiles[i], deep, &out[n])) {
+        n++;
+        break;
+      }
+  if (n == 2 && !suits(plan, m, out[0].group_rows, out[0].group_cols)) {
+    const matmul_variant large = out[0];
+    out[0] = out[1];
+    out[1] = large;
+  }
+  return n;
+}
+
+uint32_t matmul_tile_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_TILES]) {
+  if (plan->coopmat_first) {
+    const uint32_t n = coopmat_variants(plan, m, out);
+    return n + scalar_variants(plan, m, out + n);
+  }
+  const uint32_t n = scalar_variants(plan, m, out);
+  return n + coopmat_variants(plan, m, out + n);
 }

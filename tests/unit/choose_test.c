@@ -23,6 +23,11 @@ static gpu_snapshot big_card(void) {
                         .subgroup_arithmetic = true,
                         .subgroup_shuffle = true,
                         .coopmat = true,
+                        .coopmats = {{16, 8, 16}, {16, 16, 16}, {16, 8, 8}},
+                        .n_coopmats = 3,
+                        .subgroup_size_control = true,
+                        .vulkan_memory_model = true,
+                        .maintenance4 = true,
                         .integer_dot = true,
                         .buffer_address = true,
                         .memory_budget = true};
@@ -48,6 +53,9 @@ static void test_everything(void **state) {
   assert_int_equal(p.max_invocations, 1024);
   assert_int_equal(p.max_shared_bytes, 49152);
   assert_int_equal(p.subgroup_size, 32);
+  assert_true(p.coopmat.m == 16 && p.coopmat.n == 16 && p.coopmat.k == 16); // the largest
+  assert_false(p.coopmat_first);
+  assert_int_equal(p.cores, 32);
   assert_true(p.slice_seconds == 0.1);
   assert_false(p.is_cpu);
   s.display = true;
@@ -67,6 +75,31 @@ static void test_not_offered(void **state) {
   assert_true(p.on[GPU_FEATURE_STORAGE_16BIT]);
   assert_string_equal(p.why_off[GPU_FEATURE_COOPMAT], "not offered by the driver");
   assert_int_equal(p.api_version, API_1_1 + 7);
+}
+
+// Cooperative matrices want more than their extension.
+static void test_coopmat(void **state) {
+  (void)state;
+  enum { RADV = 3 };
+  gpu_snapshot s = big_card();
+  s.driver_id = RADV;
+  s.cores = 84;
+  gpu_plan p = chosen(&s, NULL, NULL);
+  assert_true(p.coopmat_first);
+  assert_int_equal(p.cores, 84);
+  p = chosen(&s, "f16", NULL);
+  assert_false(p.on[GPU_FEATURE_COOPMAT]);
+  assert_string_equal(p.why_off[GPU_FEATURE_COOPMAT], "needs f16, which is off");
+  p = chosen(&s, "coopmat", NULL);
+  assert_false(p.on[GPU_FEATURE_COOPMAT] || p.coopmat_first);
+  s.n_coopmats = 0;
+  assert_false(chosen(&s, NULL, NULL).on[GPU_FEATURE_COOPMAT]);
+  s = big_card();
+  s.maintenance4 = false;
+  assert_false(chosen(&s, NULL, NULL).on[GPU_FEATURE_COOPMAT]);
+  s = big_card();
+  s.api_version = API_1_1;
+  assert_false(chosen(&s, NULL, NULL).on[GPU_FEATURE_COOPMAT]);
 }
 
 static void test_disable(void **state) {
@@ -171,8 +204,8 @@ static void test_quirk(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_everything), cmocka_unit_test(test_not_offered),
-                                     cmocka_unit_test(test_disable),    cmocka_unit_test(test_floor),
-                                     cmocka_unit_test(test_clamps),     cmocka_unit_test(test_unknown),
-                                     cmocka_unit_test(test_quirk)};
+                                     cmocka_unit_test(test_coopmat),    cmocka_unit_test(test_disable),
+                                     cmocka_unit_test(test_floor),      cmocka_unit_test(test_clamps),
+                                     cmocka_unit_test(test_unknown),    cmocka_unit_test(test_quirk)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

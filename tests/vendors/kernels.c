@@ -170,6 +170,7 @@ static bool print_new(gpu_device *d, const printing *p, err *e) {
 // Each variant of a product that the device may take, or the default alone.
 static bool print_product(arena *a, gpu_device *d, printing *p, matmul m, dtype type, bool default_only, err *e) {
   matmul_variant list[MATMUL_MAX_VARIANTS];
+  m.b = BIND(tensor_persistent(a, "b", type, LIVE_ALL, 1, &m.depth)); // only its type matters here
   const uint32_t n = matmul_variants(device_plan(d), &m, list);
   for (uint32_t i = 0; i < (default_only ? 1 : n); i++) {
     TRY(request_product(a, d, (job){m, list[i]}, type, e));
