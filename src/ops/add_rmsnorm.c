@@ -27,7 +27,8 @@ static void add_rmsnorm_record(recorder *r, const node *n) {
   record_dispatch(r, "add_rmsnorm_fwd", spec, 2, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
 }
 
-const op_desc add_rmsnorm_op = {.name = "add_rmsnorm", .grad = add_rmsnorm_grad, .record = add_rmsnorm_record};
+const op_desc add_rmsnorm_op = {
+    .name = "add_rmsnorm", .rows_in = 3, .rows_out = 7, .grad = add_rmsnorm_grad, .record = add_rmsnorm_record};
 
 tensor *op_add_rmsnorm(graph *g, tensor *a, tensor *b, tensor *weight, float eps, tensor **sum) {
   REQUIRE(tensor_elements(a) == tensor_elements(b) && a->live == b->live, "%s + %s", a->name, b->name);

@@ -119,7 +119,7 @@ prints "the run's share of that"
 # --- models of well-known shapes, every layer computed again: SmolLM2-135M in 700 MiB; rows of 8B whose MLP passes a binding
 shaped() { # HIDDEN MLP LAYERS HEADS KV VOCABULARY TIED OPTIONS…
   for pair in hidden_size:"$1" intermediate_size:"$2" num_hidden_layers:"$3" num_attention_heads:"$4" num_key_value_heads:"$5" \
-    vocab_size:"$6" tie_word_embeddings:"$7" head_dim:- max_position_embeddings:8192 bos_token_id:- eos_token_id:-; do
+    vocab_size:"$6" tie_word_embeddings:"$7" head_dim:null max_position_embeddings:8192 bos_token_id:null eos_token_id:null; do
     python3 "$here/tiny.py" set alone/config.json "${pair%%:*}" "${pair#*:}"
   done
   expect 0 vkift plan --model alone --vram 1TiB --gradient-checkpointing on --json "${@:8}"
