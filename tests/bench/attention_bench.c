@@ -1,8 +1,7 @@
 // attention_bench [ROWS]: speed of attention at SmolLM2-135M's shape (9 query heads, 3 key heads, heads of 64) on the device
-// that VKIFT_DEVICE names: ROWS tokens (2048) as examples of 150 tokens and as one example. Only what a causal example's
-// queries see is counted: 4 · head_dim operations a query, key and head forward, 6 for dq and 8 for dk and dv (products
-// that a backward in one pass would make are 10; making scores again in both passes is not counted as speed: it is in the
-// time). "core" counts the process's CPU time instead of the clock's.
+// that VKIFT_DEVICE names: ROWS tokens (2048) as examples of 150 tokens and as one example. Only pairs of query and key that
+// are seen count: 4 · head_dim operations each forward, 6 for dq and 8 for dk and dv; "all" counts 14, since a backward in
+// one pass would do with 10. "core" counts the process's CPU time instead of the clock's.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
