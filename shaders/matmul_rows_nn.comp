@@ -6,9 +6,9 @@
 
 void main() {
   const uint rows = live_rows(p.rows, p.live), lanes = gl_WorkGroupSize.x;
-  const uint row = gl_WorkGroupID.y * ROWS;
+  const uint row = gl_WorkGroupID.x * ROWS;
   if (row >= rows) return;
-  const uint col = 4 * (gl_WorkGroupID.x * lanes * COLS + gl_LocalInvocationID.x);
+  const uint col = 4 * (gl_WorkGroupID.y * lanes * COLS + gl_LocalInvocationID.x);
 
   // What lies beyond the end repeats the last row or group, or is 0, and is not stored.
   uint a_at[ROWS], b_col[COLS];

@@ -6,9 +6,9 @@
 
 void main() {
   const uint rows = live_rows(p.rows, p.live), lanes = gl_WorkGroupSize.x;
-  const uint row = gl_WorkGroupID.y * ROWS;
+  const uint row = gl_WorkGroupID.x * ROWS;
   if (row >= rows) return;
-  const uint col = gl_WorkGroupID.x * lanes * COLS + gl_LocalInvocationID.x;
+  const uint col = gl_WorkGroupID.y * lanes * COLS + gl_LocalInvocationID.x;
 
   // Rows and columns beyond the end repeat the last one and are not stored: no test in the loop.
   uint a_at[ROWS], b_at[COLS];

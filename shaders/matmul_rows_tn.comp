@@ -8,8 +8,8 @@ const uint STEPS = 4;
 
 void main() {
   const uint depth = live_rows(p.depth, p.live), lanes = gl_WorkGroupSize.x;
-  const uint row = gl_WorkGroupID.y * ROWS;
-  const uint col = 4 * (gl_WorkGroupID.x * lanes * COLS + gl_LocalInvocationID.x);
+  const uint row = gl_WorkGroupID.x * ROWS;
+  const uint col = 4 * (gl_WorkGroupID.y * lanes * COLS + gl_LocalInvocationID.x);
 
   // What lies beyond the end repeats the last group, or is 0, and is not stored.
   uint a_row[ROWS / 4], b_col[COLS];

@@ -51,8 +51,11 @@ void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v
   const uint32_t spec[] = {v->lanes,      v->rows,       v->cols, m->b.t->type, quads,      m->product,
                            v->group_rows, v->group_cols, v->deep, v->more[0],   v->more[1], v->more[2]};
   const bind binds[] = {BIND(record_counts(r)), m->a, m->b, m->out};
-  record_dispatch(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, div_up(m->cols, v->group_cols),
-                  div_up(m->rows, v->group_rows), 1);
+  const uint32_t down = div_up(m->rows, v->group_rows), across = div_up(m->cols, v->group_cols);
+  // In registers (matmul_rows.c): down first, so that what b has for a group's columns stays in a core's cache.
+  const bool down_first = !v->deep;
+  record_dispatch(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, down_first ? down : across,
+                  down_first ? across : down, 1);
 }
 
 const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]) {

@@ -4,12 +4,15 @@
 // sums move to and from the nearest cache once for four steps of the depth. With buffer addresses (X_addr) a load costs a
 // third, and long kernels compile in a tenth of the time.
 //
-// Measured with lavapipe 26.1 and 25.0 (LLVM 19 and 15), one core, GFLOP/s at 512 × 576 × 576, f32, beside 105 of OpenBLAS:
+// Workgroups go down a block of columns first: what b has for these columns stays in a core's cache. The other way round
+// 512 × 576 × 1536 took twice as long (NN; b in steps of a row's length, which no prefetcher follows).
 //
-//            by addresses                                       by bindings
-//   NT    32 × 3: 36, ?   32 × 2: 35, 8    6 × 8: 17, 12         32 × 3: 27, ?   6 × 8: 17, 8
-//   NN    32 × 1: 35, ?   24 × 1: 32, 11   6 × 2: 16, 11         24 × 1: 25, 5   6 × 2: 14, 7
-//   TN    24 × 1: 35, 12  16 × 1: 28, 11                         24 × 1: 24, 5   8 × 2: 14, 9
+// GFLOP/s of one core with lavapipe 26.1 and 25.0 (LLVM 19 and 15), 512 × 576 × 576, f32; OpenBLAS does 105:
+//
+//            by addresses                                               by bindings
+//   NT    32 × 3: 36, 11   16 × 4: 29, 12   6 × 8: 17, 12            6 × 8: 17, 8
+//   NN    32 × 1: 34       24 × 1: 30, 11   6 × 2: 16, 11            6 × 2: 14, 7
+//   TN    48 × 1: 46       32 × 1: 38       24 × 1: 35, 12           8 × 2: 14, 9
 #include "ops/matmul.h"
 
 typedef struct shape {
@@ -20,9 +23,9 @@ enum { N_SHAPES = 5 };
 
 // The default first. By bindings nothing larger: lavapipe 25.0 takes five seconds and more to compile it.
 static const shape by_address[3][N_SHAPES] = {
-    [MATMUL_NT] = {{16, 4}, {32, 3}, {32, 2}, {24, 1}, {6, 8}},
-    [MATMUL_NN] = {{24, 1}, {32, 1}, {16, 1}, {6, 2}, {0}},
-    [MATMUL_TN] = {{24, 1}, {32, 1}, {16, 1}, {8, 2}, {0}},
+    [MATMUL_NT] = {{32, 3}, {16, 4}, {48, 3}, {24, 1}, {6, 8}},
+    [MATMUL_NN] = {{32, 1}, {24, 1}, {48, 1}, {16, 1}, {6, 2}},
+    [MATMUL_TN] = {{32, 1}, {48, 1}, {24, 1}, {16, 1}, {8, 2}},
 };
 static const shape by_binding[3][N_SHAPES] = {
     [MATMUL_NT] = {{6, 8}, {16, 2}},

@@ -113,7 +113,8 @@ bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, err *e) {
     if (tune_find(d, s.items[i].problem)) continue;
     *p = (product){.memory = a, .problem = s.items[i].problem};
     declare(p, device_plan(d), s.items[i].what);
-    if (p->n > 1) n_products++;
+    // A window's offset may forbid loads of four elements, which the whole product allows: that is left at its default.
+    if (p->n > 1 && matmul_has_quads(s.items[i].what) == matmul_has_quads(&p->m)) n_products++;
   }
   if (n_products) tune_begins(d, n_products);
   for (uint32_t i = 0; i < n_products && ok; i++)
