@@ -166,6 +166,30 @@ static bool check_subgroup(check *c) {
   return true;
 }
 
+static bool check_coopmat(check *c) {
+  enum { MOST = 16 }; // rows, columns, depth
+  static float x[2 * MOST * MOST], y[MOST * MOST];
+  const gpu_plan *plan = &c->device->plan;
+  const uint32_t m = plan->coopmat.m, n = plan->coopmat.n, k = plan->coopmat.k;
+  const bool on = plan->on[GPU_FEATURE_COOPMAT];
+  if (!on || !kernel_exists("check_coopmat")) {
+    c->row->skipped = true;
+    return ERR(&c->e, "%s", on ? "not built: the shader compiler did not know them" : plan->why_off[GPU_FEATURE_COOPMAT]);
+  }
+  REQUIRE(m <= MOST && n <= MOST && k <= MOST, "matrices of %u x %u x %u", m, n, k);
+  for (uint32_t i = 0; i < (m + n) * k; i++) x[i] = (float)(i * 7 % 23) - 11; // sums are exact
+  TRY(gpu_upload(c->device, c->x, x, sizeof x, &c->e));
+  TRY(dispatch(c, "check_coopmat", (uint32_t[]){plan->subgroup_size, m, n, k}, 4, m * n, 1));
+  TRY(run(c));
+  TRY(gpu_download(c->device, c->y, y, sizeof y, &c->e));
+  for (uint32_t i = 0; i < m * n; i++) {
+    float want = 0;
+    for (uint32_t d = 0; d < k; d++) want += x[i / n * k + d] * x[(m + i % n) * k + d];
+    if (y[i] != want) return wrong(c, i, y[i], want);
+  }
+  return true;
+}
+
 // --- all of them -----------------------------------------------------------------------------------------------------
 
 static const struct {
@@ -179,6 +203,7 @@ static const struct {
     {"f16 unpacked from words", check_f16},
     {"bf16 unpacked from words", check_bf16},
     {"subgroup sums and shuffles", check_subgroup},
+    {"products of cooperative matrices", check_coopmat}, // the last: check_before_use
 };
 
 static void run_check(gpu_device *d, int i, device_check_row *row) {
@@ -200,4 +225,13 @@ bool device_check(gpu_device *d, device_check_row rows[DEVICE_CHECKS]) {
     ok &= rows[i].ok || rows[i].skipped;
   }
   return ok;
+}
+
+void check_before_use(gpu_device *d) {
+  device_check_row row;
+  if (!d->plan.on[GPU_FEATURE_COOPMAT]) return;
+  run_check(d, DEVICE_CHECKS - 1, &row);
+  if (row.ok || row.skipped) return;
+  d->plan.on[GPU_FEATURE_COOPMAT] = d->plan.coopmat_first = false;
+  d->plan.why_off[GPU_FEATURE_COOPMAT] = "a product with a known answer came out wrong";
 }

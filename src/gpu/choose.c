@@ -7,7 +7,13 @@
 
 #include "gpu/internal.h"
 
-enum { DRIVER_NVK = 23 }; // VK_DRIVER_ID_MESA_NVK, which older headers do not know
+enum {
+  DRIVER_NVK = 24,
+  VENDOR_AMD = 0x1002,
+  VENDOR_ARM = 0x13b5,
+  VENDOR_IMAGINATION = 0x1010,
+  VENDOR_QUALCOMM = 0x5143
+}; // VK_DRIVER_ID_MESA_NVK, which older headers do not know
 enum { MIB = 1 << 20, GIB = 1 << 30 };
 
 static const char *const names[GPU_FEATURE_COUNT] = {
@@ -158,6 +164,10 @@ static bool has_fast_coopmat(const gpu_snapshot *s) {
   return s->driver_id == VK_DRIVER_ID_MESA_RADV || s->driver_id == VK_DRIVER_ID_NVIDIA_PROPRIETARY || s->driver_id == DRIVER_NVK;
 }
 
+static bool is_mobile(const gpu_snapshot *s) {
+  return s->vendor_id == VENDOR_ARM || s->vendor_id == VENDOR_IMAGINATION || s->vendor_id == VENDOR_QUALCOMM;
+}
+
 // Of common devices: half of the discrete cards have more cores, and half fewer.
 static uint32_t usual_cores(gpu_kind kind) {
   return kind == GPU_KIND_DISCRETE ? 32 : kind == GPU_KIND_CPU ? 4 : 8;
@@ -175,6 +185,8 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
       .max_shared_bytes = s->max_shared_bytes,
       .subgroup_size = s->subgroup_size,
       .cores = s->cores ? s->cores : usual_cores(s->kind),
+      .max_sums = is_mobile(s) ? 32 : 64,
+      .waves_of_64 = s->vendor_id == VENDOR_AMD && s->min_subgroup_size == 64,
       .software = s->kind == GPU_KIND_CPU,
       .is_cpu = s->kind == GPU_KIND_CPU,
   };

@@ -30,6 +30,8 @@ typedef struct gpu_plan {
   uint32_t cores;       // that run workgroups at the same time; a guess by the kind of device where the driver does not say
   double slice_seconds; // how long one submission may run
   bool coopmat_first;   // cooperative matrices are the default where they may be taken, not only candidates
+  uint32_t max_sums;    // that an invocation of a matrix product holds: mobile GPUs have registers for half as many
+  bool waves_of_64;     // AMD's GCN: an invocation with more than 128 registers leaves one wave on its core
   bool software;        // kernels are compiled for a CPU, which takes seconds where loops are unrolled
   bool is_cpu;          // a software driver: kernels with register tiles instead of shared memory suit it
 } gpu_plan;

@@ -209,7 +209,9 @@ static bool open_new(arena *a, const char *which, bool reports, gpu_device **dev
 }
 
 bool device_open(arena *a, const char *which, gpu_device **device, err *e) {
-  return open_new(a, which, false, device, e);
+  TRY(open_new(a, which, false, device, e));
+  check_before_use(*device);
+  return true;
 }
 
 bool device_open_for_reports(arena *a, const char *which, gpu_device **device, err *e) {

@@ -225,7 +225,7 @@ bool measure_transfer(gpu_device *d, gpu_slice slice, void *host, uint64_t bytes
 void device_report(const gpu_snapshot *s, const gpu_plan *plan, bool json, text *out);
 
 // Small kernels with known answers, run on the device.
-enum { DEVICE_CHECKS = 7 };
+enum { DEVICE_CHECKS = 8 };
 typedef struct device_check_row {
   const char *what;
   bool skipped, ok;

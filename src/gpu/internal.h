@@ -243,6 +243,11 @@ bool slice_takes(const run_slice *s, const recording_part *p, double limit); // 
 void slice_add(run_slice *s, recording_part *p);
 void slice_ran(run_slice *s, double seconds, double limit, uint64_t next); // parts [0, n) stay where they are
 
+// --- known answers (check.c) -----------------------------------------------------------------------------------------
+
+// Switches off what the device offers and gets wrong, where being wrong has been seen in the field: cooperative matrices.
+void check_before_use(gpu_device *d);
+
 // --- submission (submit.c) -------------------------------------------------------------------------------------------
 
 // What submitting needs is made at the first submission: drivers that only compile (RADV's null hardware) lack all of it.

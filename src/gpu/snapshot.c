@@ -93,7 +93,7 @@ static uint32_t count_cores(VkPhysicalDevice device, const VkExtensionProperties
 static bool has_use(const VkCooperativeMatrixPropertiesKHR *p) {
   return p->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && p->BType == p->AType && p->CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
          p->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && p->scope == VK_SCOPE_SUBGROUP_KHR && !p->saturatingAccumulation &&
-         p->MSize >= 4 && p->NSize >= 4 && p->KSize >= 4 && 32 % p->MSize == 0 && 32 % p->NSize == 0 && 32 % p->KSize == 0;
+         p->MSize >= 4 && p->NSize >= 4 && p->KSize >= 4 && 16 % p->MSize == 0 && 16 % p->NSize == 0 && 16 % p->KSize == 0;
 }
 
 static void take_coopmats(VkPhysicalDevice device, gpu_snapshot *s) {
@@ -107,6 +107,15 @@ static void take_coopmats(VkPhysicalDevice device, gpu_snapshot *s) {
     if (has_use(&all[i])) s->coopmats[s->n_coopmats++] = (gpu_coopmat){all[i].MSize, all[i].NSize, all[i].KSize};
 }
 #endif
+
+static uint32_t min_subgroup(VkPhysicalDevice device, const VkExtensionProperties *list, uint32_t n) {
+  VkPhysicalDeviceSubgroupSizeControlProperties control = {
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
+  VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &control};
+  if (!snapshot_has_extension(list, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) return 0;
+  vkGetPhysicalDeviceProperties2(device, &all);
+  return control.minSubgroupSize;
+}
 
 static void take_properties(VkPhysicalDevice device, gpu_snapshot *s) {
   VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
@@ -225,6 +234,7 @@ bool snapshot_take(VkPhysicalDevice device, gpu_snapshot *s) {
   s->driver_properties = snapshot_has_extension(list, n, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
   s->memory_budget = snapshot_has_extension(list, n, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   take_properties(device, s);
+  s->min_subgroup_size = min_subgroup(device, list, n);
   s->cores = count_cores(device, list, n);
   take_features(device, list, n, s);
   s->display = may_display(device, snapshot_has_extension(list, n, VK_EXT_PHYSICAL_DEVICE_DRM_EXTENSION_NAME), s->kind);

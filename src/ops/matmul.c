@@ -69,7 +69,7 @@ const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]) {
 }
 
 const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_BYTES]) {
-  snprintf(name, MATMUL_NAME_BYTES, "%s %u %ux%u %ux%u %u %u %u %u", v->shader, v->lanes, v->rows, v->cols, v->group_rows,
+  snprintf(name, MATMUL_NAME_BYTES, "%s %u %ux%u %ux%u %u %ux%ux%u", v->shader, v->lanes, v->rows, v->cols, v->group_rows,
            v->group_cols, v->deep, v->more[0], v->more[1], v->more[2]);
   return name;
 }

@@ -18,21 +18,23 @@ typedef struct tile {
 static const tile tiles[] = {
     {128, 128, 32, 8, 8}, {64, 128, 32, 8, 8}, {64, 64, 32, 8, 4}, {64, 32, 32, 8, 4}, {32, 64, 32, 4, 8}, {32, 32, 32, 4, 4},
 };
-enum { N_TILES = sizeof tiles / sizeof *tiles, NARROW = 32 };
+enum { N_TILES = sizeof tiles / sizeof *tiles, NARROW = 32, ODD_SUMS = 32 };
 
 static uint32_t invocations(const tile *t) {
   return t->rows / t->each_rows * (t->cols / t->each_cols);
 }
 
 static bool fits(const gpu_plan *plan, const tile *t) {
-  return invocations(t) <= plan->max_invocations && (t->rows + t->cols) * t->deep * sizeof(float) <= plan->max_shared_bytes;
+  if (plan->waves_of_64 && t->rows == 64 && t->cols == 128) return false; // 136 registers; 128 x 128 takes 128
+  return t->each_rows * t->each_cols <= plan->max_sums && invocations(t) <= plan->max_invocations &&
+         (t->rows + t->cols) * t->deep * sizeof(float) <= plan->max_shared_bytes;
 }
 
-// Whether a tile is not mostly empty, and there is one for each core.
-static bool suits(const gpu_plan *plan, const matmul *m, uint32_t rows, uint32_t cols) {
+// Whether a tile is not mostly empty, and there are as many as wanted.
+static bool suits(const matmul *m, uint32_t rows, uint32_t cols, uint32_t wanted) {
   if (rows > NARROW && m->rows <= rows / 2) return false;
   if (cols > NARROW && m->cols <= cols / 2) return false;
-  return (uint64_t)div_up(m->rows, rows) * div_up(m->cols, cols) >= plan->cores;
+  return (uint64_t)div_up(m->rows, rows) * div_up(m->cols, cols) >= wanted;
 }
 
 bool matmul_tile_quads(const matmul *m) {
@@ -47,9 +49,9 @@ static uint32_t scalar_variants(const gpu_plan *plan, const matmul *m, matmul_va
   bool found = false;
   for (uint32_t i = 0; i < N_TILES; i++) {
     const tile *t = &tiles[i];
-    if (!fits(plan, t) || (!quads && t->each_rows * t->each_cols > 32)) continue;
+    if (!fits(plan, t) || (!quads && t->each_rows * t->each_cols > ODD_SUMS)) continue;
     if (!found) best = n;
-    found = found || suits(plan, m, t->rows, t->cols);
+    found = found || suits(m, t->rows, t->cols, plan->cores);
     out[n++] = (matmul_variant){.shader = "matmul_tile",
                                 .lanes = invocations(t),
                                 .rows = t->each_rows,
@@ -98,7 +100,8 @@ static bool coopmat_variant(const gpu_plan *plan, const coopmat_tile *t, uint32_
   return true;
 }
 
-// At most two, the one that suits first. A deep step scales less often, where it fits.
+// At most two, the one that suits first: for small ones the way into shared memory is long beside the arithmetic, so that
+// half of the cores may wait. A deep step scales less often, where it fits.
 static uint32_t coopmat_variants(const gpu_plan *plan, const matmul *m, matmul_variant *out) {
   const bool weight_16 = m->b.t && (m->b.t->type == DTYPE_F16 || m->b.t->type == DTYPE_BF16);
   if (!plan->on[GPU_FEATURE_COOPMAT] || !weight_16 || m->product == MATMUL_TN || !matmul_tile_quads(m)) return 0;
@@ -110,7 +113,7 @@ static uint32_t coopmat_variants(const gpu_plan *plan, const matmul *m, matmul_v
         n++;
         break;
       }
-  if (n == 2 && !suits(plan, m, out[0].group_rows, out[0].group_cols)) {
+  if (n == 2 && !suits(m, out[0].group_rows, out[0].group_cols, plan->cores / 2)) {
     const matmul_variant large = out[0];
     out[0] = out[1];
     out[1] = large;

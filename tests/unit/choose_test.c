@@ -102,6 +102,21 @@ static void test_coopmat(void **state) {
   assert_false(chosen(&s, NULL, NULL).on[GPU_FEATURE_COOPMAT]);
 }
 
+// GCN, what came after it, and a phone.
+static void test_vendors(void **state) {
+  (void)state;
+  gpu_snapshot s = big_card();
+  s.vendor_id = 0x1002;
+  s.min_subgroup_size = 32;
+  assert_false(chosen(&s, NULL, NULL).waves_of_64);
+  s.min_subgroup_size = 64;
+  assert_true(chosen(&s, NULL, NULL).waves_of_64);
+  assert_int_equal(chosen(&s, NULL, NULL).max_sums, 64);
+  s.vendor_id = 0x5143; // Adreno
+  assert_false(chosen(&s, NULL, NULL).waves_of_64);
+  assert_int_equal(chosen(&s, NULL, NULL).max_sums, 32);
+}
+
 static void test_disable(void **state) {
   (void)state;
   gpu_snapshot s = big_card();
@@ -203,9 +218,9 @@ static void test_quirk(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_everything), cmocka_unit_test(test_not_offered),
-                                     cmocka_unit_test(test_coopmat),    cmocka_unit_test(test_disable),
-                                     cmocka_unit_test(test_floor),      cmocka_unit_test(test_clamps),
-                                     cmocka_unit_test(test_unknown),    cmocka_unit_test(test_quirk)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_everything), cmocka_unit_test(test_not_offered), cmocka_unit_test(test_coopmat),
+      cmocka_unit_test(test_disable),    cmocka_unit_test(test_floor),       cmocka_unit_test(test_clamps),
+      cmocka_unit_test(test_unknown),    cmocka_unit_test(test_quirk),       cmocka_unit_test(test_vendors)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
