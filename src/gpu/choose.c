@@ -114,6 +114,7 @@ static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
 
   uint64_t whole = (uint64_t)value;
   if (same("is_cpu", word, length) && whole <= 1) return plan->is_cpu = whole, true;
+  if (same("coopmat_first", word, length) && whole <= 1) return plan->coopmat_first = whole, true;
   if (!(value > 0)) return false;
   if (same("slice_seconds", word, length)) return plan->slice_seconds = value, true;
   if (!whole) return false;
@@ -185,6 +186,7 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
       .max_shared_bytes = s->max_shared_bytes,
       .subgroup_size = s->subgroup_size,
       .cores = s->cores ? s->cores : usual_cores(s->kind),
+      .coopmat_first = has_fast_coopmat(s),
       .max_sums = is_mobile(s) ? 32 : 64,
       .waves_of_64 = s->vendor_id == VENDOR_AMD && s->min_subgroup_size == 64,
       .software = s->kind == GPU_KIND_CPU,
@@ -201,10 +203,8 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
   TRY(apply_disable(plan, disable, unknown));
   TRY(apply_profile(plan, profile, unknown));
   if (!plan->on[GPU_FEATURE_F16]) turn_off(plan, GPU_FEATURE_COOPMAT, "needs f16, which is off");
-  if (plan->on[GPU_FEATURE_COOPMAT]) {
-    plan->coopmat_first = has_fast_coopmat(s);
-    choose_coopmat(s, &plan->coopmat);
-  }
+  if (plan->on[GPU_FEATURE_COOPMAT]) choose_coopmat(s, &plan->coopmat);
+  else plan->coopmat_first = false;
   plan->max_binding_bytes = plan->max_binding_bytes / 4 * 4; // whole words: shaders read words
   return true;
 }

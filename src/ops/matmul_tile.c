@@ -108,7 +108,7 @@ static uint32_t coopmat_variants(const gpu_plan *plan, const matmul *m, matmul_v
   if (m->rows <= NARROW || m->cols <= NARROW || !kernel_exists("matmul_tile_coopmat")) return 0;
   uint32_t n = 0;
   for (uint32_t i = 0; i < sizeof coopmat_tiles / sizeof *coopmat_tiles; i++)
-    for (uint32_t deep = 64; deep >= 32; deep /= 2)
+    for (uint32_t deep = plan->software ? 32 : 64; deep >= 32; deep /= 2) // a CPU's compiler takes long over 64
       if (m->depth % deep == 0 && coopmat_variant(plan, &coopmat_tiles[i], deep, &out[n])) {
         n++;
         break;

@@ -92,6 +92,10 @@ static void test_coopmat(void **state) {
   assert_string_equal(p.why_off[GPU_FEATURE_COOPMAT], "needs f16, which is off");
   p = chosen(&s, "coopmat", NULL);
   assert_false(p.on[GPU_FEATURE_COOPMAT] || p.coopmat_first);
+  assert_false(chosen(&s, NULL, "coopmat_first=0").coopmat_first);
+  s.driver_id = 0;
+  assert_true(chosen(&s, NULL, "coopmat_first=1").coopmat_first);
+  assert_false(chosen(&s, "coopmat", "coopmat_first=1").coopmat_first);
   s.n_coopmats = 0;
   assert_false(chosen(&s, NULL, NULL).on[GPU_FEATURE_COOPMAT]);
   s = big_card();
