@@ -608,6 +608,7 @@ typedef struct vkift_bench_options {
   int64_t rows;       // 512: tokens of a row
   double seconds;     // 0.3, for each figure: it is the median of the runs in that time, of three at least
   const char *filter; // only figures with this text in "name shape"; NULL: all
+  bool tune;          // measure first which kernel suits each product, as training does, and take that; else the defaults
   bool variants;      // also each matrix product by every kernel that the device may take, the chosen one first
   const char *report; // write the device, its known-answer checks and all figures to this file as one JSON object; NULL: nowhere
 } vkift_bench_options;

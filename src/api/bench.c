@@ -64,6 +64,7 @@ static bool write_report(const vkift_bench_options *o, const model *m, gpu_devic
 }
 
 static bool measure_all(bench *b, model *m, err *e) {
+  if (b->options->tune) tune_load(b->device); // else the device has no choices: the defaults
   return peak_measure(b, e) && copies_measure(b, e) && kernels_measure(b, &m->config, e) &&
          (!b->options->variants || variants_measure(b, &m->config, e)) && train_step_measure(b, m, e);
 }
@@ -75,6 +76,7 @@ static bool run(arena *a, const vkift_bench_options *o, collector *c, err *e) {
   TRY(bench_model(a, o->model, &m, e));
   bool ok = device_open(a, o->device, &b.device, e) && measure_all(&b, m, e);
   if (ok && !c->figures.length) ok = ERR(e, "filter: no figure has \"%s\" in its name and shape", o->filter), usage(e);
+  if (ok && o->tune) tune_save(b.device);
   ok = ok && (!o->report || write_report(o, m, b.device, &c->figures, e));
   model_close(m);
   device_close(b.device);

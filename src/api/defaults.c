@@ -58,7 +58,7 @@ vkift_data_options vkift_data_defaults(void) {
 }
 
 vkift_bench_options vkift_bench_defaults(void) {
-  return (vkift_bench_options){.rows = 512, .seconds = 0.3};
+  return (vkift_bench_options){.rows = 512, .seconds = 0.3, .tune = true};
 }
 
 vkift_render_options vkift_render_defaults(void) {

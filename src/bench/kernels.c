@@ -173,6 +173,7 @@ static bool wants(const bench *b, const kernel_case *k, const node *n) {
 static bool measure_case(const bench *b, const kernel_case *k, err *e) {
   rig r;
   rig_open(b->device, &r);
+  r.tune = b->options->tune;
   k->build(&r, k);
   bool wanted = false, ok = true;
   for (uint64_t i = 0; i < r.graph->n_nodes; i++) wanted |= wants(b, k, r.graph->nodes[i]);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "ops/tune.h"
 
 enum { RANDOM_ELEMENTS = 1 << 16 }; // drawn once and repeated: enough that no cache or compressor can tell
 
@@ -96,6 +97,7 @@ bool rig_ready(rig *r, err *e) {
   graph_memory_add(&memory, r->graph);
   TRY(fill(r, e) && graph_memory_allocate(&memory, r->heap, e));
   graph_bind_memory(r->graph, &memory);
+  TRY(!r->tune || tune_graphs(r->device, &r->graph, 1, e));
   r->whole = recording_new(r->device, "rig");
   return graph_record(r->graph, r->device, r->whole, e) && recording_end(r->whole, e) && gpu_run(r->device, &r->whole, 1, e);
 }

@@ -11,6 +11,7 @@ typedef struct rig {
   arena *memory;
   gpu_device *device;
   gpu_heap *heap;
+  bool tune; // rig_ready measures the kernels that its products may take, as training does, where that has not been done yet
   graph *graph;
   gpu_recording *whole; // all nodes
   struct rig_content *contents;

@@ -51,6 +51,7 @@ static bool measure(const bench *b, arena *a, model *m, text *note, err *e) {
   const corpus c = {.train = {.n = 1, .n_tokens = tokens}, .longest = tokens, .max_length = tokens};
   vkift_train_options o = vkift_train_defaults();
   o.lora_r = LORA_R;
+  o.tune = b->options->tune ? VKIFT_ON : VKIFT_OFF;
   if (!m->params[0].source) o.weight_dtype = VKIFT_WEIGHT_BF16; // no file says what they are
   char shape[96];
   snprintf(shape, sizeof shape, "lora r%d, %u tokens, %u targets", LORA_R, tokens, x->n_targets);

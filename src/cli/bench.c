@@ -18,6 +18,8 @@ static const option bench_table[] = {
     {"rows", OPTION_INTEGER, AT(o.rows), .least = 2, .most = 65535, .help = "tokens of a row"},
     {"filter", OPTION_TEXT, AT(o.filter), .unset = "all",
      .help = "only what has this text in its name and shape: linear_dw, \"-> 1536\""},
+    {"tune", OPTION_BOOL, AT(o.tune),
+     .help = "measure first which kernel suits each matrix product, as training does; off: the defaults"},
     {"variants", OPTION_BOOL, AT(o.variants),
      .help = "also each matrix product by every kernel that the device may take, its default first"},
     {"seconds", OPTION_NUMBER, AT(o.seconds), .least = 0, .most = 3600,

@@ -142,6 +142,7 @@ static bool compare_node(bench *b, rig *r, turn *t, double *ratio, err *e) {
 static bool compare_shape(bench *b, const uint32_t shape[2], double ratios[PRODUCTS], err *e) {
   rig r;
   rig_open(b->device, &r);
+  r.tune = true;
   turn t = {.b = b, .in = (int)shape[0], .out = (int)shape[1]};
   t.x = numbers((uint64_t)b->rows * shape[0]);
   t.y = numbers((uint64_t)b->rows * shape[1]);

@@ -12,7 +12,7 @@ check() { # COMMAND… — of python, whose complaint is the failure
 }
 
 bench() { # STATUS OPTIONS…
-  expect "$1" vkift bench --model model --rows 32 --seconds 0 "${@:2}"
+  expect "$1" vkift bench --model model --rows 32 --seconds 0 --no-tune "${@:2}"
 }
 
 bench 0 --json --report report.json
