@@ -39,7 +39,7 @@ static const shape by_element[3] = {[MATMUL_NT] = {4, 4}, [MATMUL_NN] = {4, 1}, 
 static uint32_t power_of_two_for(uint32_t n, uint32_t most) {
   uint32_t p = 1;
   while (p < n && p < most) p *= 2;
-  return p;
+  return p < most ? p : most;
 }
 
 // No larger than the product. TN takes rows by fours.
