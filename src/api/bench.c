@@ -26,9 +26,12 @@ static bool usage(err *e) {
   return false;
 }
 
-static bool check(const vkift_bench_options *o, err *e) {
+static bool check(arena *a, const vkift_bench_options *o, err *e) {
   if (o->rows < 2 || o->rows > 65535) return ERR(e, "rows: expected 2 to 65535, found %lld", (long long)o->rows), usage(e);
   if (!(o->seconds >= 0 && o->seconds <= 3600)) return ERR(e, "seconds: expected 0 to 3600, found %g", o->seconds), usage(e);
+  if (o->report && file_is_dir(o->report)) return ERR(e, "%s: expected a file to write, found a directory", o->report);
+  if (o->report && !file_is_dir(path_directory(a, o->report)))
+    return ERR(e, "%s: expected a file in a directory, found no such directory", o->report);
   if (o->report && o->filter) return ERR(e, "report and filter contradict each other: a report has all figures"), usage(e);
   return true;
 }
@@ -63,20 +66,26 @@ static bool write_report(const vkift_bench_options *o, const model *m, gpu_devic
   return ok;
 }
 
+// The step begins with what is kept.
+static bool keep_choices(const bench *b) {
+  if (b->options->tune) tune_save(b->device);
+  return true;
+}
+
 static bool measure_all(bench *b, model *m, err *e) {
   if (b->options->tune) tune_load(b->device); // else the device has no choices: the defaults
   return peak_measure(b, e) && copies_measure(b, e) && kernels_measure(b, &m->config, e) &&
-         (!b->options->variants || variants_measure(b, &m->config, e)) && train_step_measure(b, m, e);
+         (!b->options->variants || variants_measure(b, &m->config, e)) && keep_choices(b) && train_step_measure(b, m, e);
 }
 
 static bool run(arena *a, const vkift_bench_options *o, collector *c, err *e) {
   bench b = {.memory = a, .options = o, .figure = collect, .user = c};
   model *m = NULL;
-  TRY(check(o, e));
+  TRY(check(a, o, e));
   TRY(bench_model(a, o->model, &m, e));
   bool ok = device_open(a, o->device, &b.device, e) && measure_all(&b, m, e);
   if (ok && !c->figures.length) ok = ERR(e, "filter: no figure has \"%s\" in its name and shape", o->filter), usage(e);
-  if (ok && o->tune) tune_save(b.device);
+  if (ok) keep_choices(&b);
   ok = ok && (!o->report || write_report(o, m, b.device, &c->figures, e));
   model_close(m);
   device_close(b.device);

@@ -58,7 +58,8 @@ static bool run_once(const job *j, double *seconds, double *cpu, err *e) {
   *seconds = clock_seconds() - begin;
   *cpu = (double)(clock() - cpu_begin) / CLOCKS_PER_SEC;
   device_trace(j->device, NULL);
-  if (j->timed) *seconds = commands_seconds(j->timed);
+  const double stamped = j->timed ? commands_seconds(j->timed) : 0;
+  if (stamped > 0) *seconds = stamped; // a coarse device clock may see nothing
   return ok;
 }
 

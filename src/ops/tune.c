@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "ops/matmul.h"
 
 typedef struct attempt {
@@ -83,13 +84,14 @@ static bool time_variant(const product *p, uint32_t i, gpu_device *d, double bes
   return ok;
 }
 
-static bool measure(product *p, gpu_device *d, err *e) {
+static bool measure(product *p, gpu_device *d, double until, err *e) {
   gpu_heap *h = heap_new(d, "tuning", GPU_MEMORY_DEVICE);
   bool ok = allocate(p, h, e);
   double best = 1e30;
   uint32_t fastest = 0;
   for (uint32_t i = 0; i < p->n && ok; i++) {
     double seconds;
+    if (clock_seconds() >= until) break; // those that come late are measured next time; this one by what is known
     ok = time_variant(p, i, d, best, &seconds, e);
     if (!ok || seconds >= best) continue;
     best = seconds;
@@ -97,7 +99,7 @@ static bool measure(product *p, gpu_device *d, err *e) {
   }
   heap_free(h);
   char name[MATMUL_NAME_BYTES];
-  if (ok) tune_set(d, p->problem, matmul_variant_name(&p->variants[fastest], name));
+  if (ok && best < 1e30) tune_set(d, p->problem, matmul_variant_name(&p->variants[fastest], name));
   return ok;
 }
 
@@ -119,9 +121,20 @@ bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, err *e) {
   if (n_products) tune_begins(d, n_products);
   for (uint32_t i = 0; i < n_products && ok; i++)
     for (uint32_t k = 0; k < list[i].n && ok; k++) ok = graph_request(list[i].graphs[k], d, e);
-  for (uint32_t i = 0; i < n_products && ok; i++) ok = measure(&list[i], d, e);
+  const double until = clock_seconds() + TUNE_SECONDS;
+  for (uint32_t i = 0; i < n_products && ok && clock_seconds() < until; i++) ok = measure(&list[i], d, until, e);
   arena_free(a);
   return ok;
+}
+
+// Else the default is taken (matmul_record).
+static bool is_offered(const gpu_plan *plan, const matmul *m, const char *variant) {
+  matmul_variant v[MATMUL_MAX_VARIANTS];
+  char name[MATMUL_NAME_BYTES];
+  const uint32_t n = matmul_variants(plan, m, v);
+  uint32_t i = 0;
+  while (i < n && strcmp(matmul_variant_name(&v[i], name), variant)) i++;
+  return i < n;
 }
 
 uint64_t tune_choices(arena *a, gpu_device *d, graph *const *graphs, uint32_t n, const char *const **lines) {
@@ -131,7 +144,8 @@ uint64_t tune_choices(arena *a, gpu_device *d, graph *const *graphs, uint32_t n,
   uint64_t n_lines = 0;
   for (uint64_t i = 0; i < s.n; i++) {
     const char *variant = tune_find(d, s.items[i].problem);
-    if (variant) list[n_lines++] = arena_printf(a, "%s = %s", s.items[i].problem, variant);
+    if (variant && is_offered(device_plan(d), s.items[i].what, variant))
+      list[n_lines++] = arena_printf(a, "%s = %s", s.items[i].problem, variant);
   }
   *lines = list;
   return n_lines;

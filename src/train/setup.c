@@ -261,7 +261,7 @@ static const double WORTH_FLOPS = 1e13;
 
 static double run_flops(const setup *s, const corpus *c, const vkift_train_options *o, graph *micro) {
   double tokens = (double)c->train.n_tokens * o->num_train_epochs;
-  if (o->max_steps) tokens = (double)c->train.n_tokens / (double)c->train.n * (double)(o->max_steps * o->batch_size);
+  if (o->max_steps) tokens = (double)c->train.n_tokens / (double)c->train.n * (double)o->max_steps * (double)o->batch_size;
   return tune_product_flops(s->device, &micro, 1) * tokens / s->choice.capacity;
 }
 

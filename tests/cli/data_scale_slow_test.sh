@@ -2,7 +2,6 @@
 # A million examples: host memory hardly grows with their number, a second start finds their tokens, and trains the same.
 . "$(dirname "$0")/lib.sh"
 here=$SOURCE_DIR/tests/cli
-export VKIFT_CACHE_DIR=$WORK/cache
 python3 "$here/tiny.py" model "$WORK/model" || exit 1
 cd "$WORK" || exit 1
 python3 "$here/data_scale.py" rows many.jsonl 1000000
