@@ -83,7 +83,7 @@ static void save(arena *a, gpu_device *d, size_t bytes) {
 }
 
 void cache_keep(gpu_device *d) {
-  if (d->cache_kernels == d->n_kernels) return;
+  if (!d->pipeline_cache || d->cache_kernels == d->n_kernels) return;
   d->cache_kernels = d->n_kernels;
   size_t bytes = 0;
   if (vkGetPipelineCacheData(d->handle, d->pipeline_cache, &bytes, NULL) != VK_SUCCESS || bytes <= d->cache_bytes ||

@@ -203,6 +203,7 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
   TRY(apply_disable(plan, disable, unknown));
   TRY(apply_profile(plan, profile, unknown));
   if (!plan->on[GPU_FEATURE_F16]) turn_off(plan, GPU_FEATURE_COOPMAT, "needs f16, which is off");
+  if (!plan->on[GPU_FEATURE_SUBGROUP]) turn_off(plan, GPU_FEATURE_COOPMAT, "needs subgroup, which is off");
   if (plan->on[GPU_FEATURE_COOPMAT]) choose_coopmat(s, &plan->coopmat);
   else plan->coopmat_first = false;
   plan->max_binding_bytes = plan->max_binding_bytes / 4 * 4; // whole words: shaders read words

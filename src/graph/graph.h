@@ -23,7 +23,7 @@ enum {
   TENSOR_MAX_DIMS = 4,
   NODE_MAX_INPUTS = 10,
   NODE_MAX_OUTPUTS = 4,
-  GRAPH_MAX_CHUNKS = 64,
+  GRAPH_MAX_CHUNKS = 1024,
   TENSOR_LEAST_PIECE = 128,
   GRAPH_NONE = UINT32_MAX
 };
@@ -210,7 +210,7 @@ typedef struct graph_asked {
   asked_item *items;
   uint64_t n, capacity;
 } graph_asked;
-// Adds what recording the graph would ask. The tensors that `what` names are the graph's.
+// Adds what recording the graph would ask. The tensors that `what` names are the graph's, or views in the arena.
 void graph_survey(const graph *g, gpu_device *d, graph_asked *s);
 
 // The variant that was chosen for a problem (gpu/gpu.h), NULL where none was; a survey notes the question.

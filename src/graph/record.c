@@ -187,12 +187,12 @@ static void record_node(recorder *r, const node *n) {
 }
 
 static bool walk(recorder *r) {
-  r->memory = arena_new("recording");
+  r->memory = r->survey ? r->survey->memory : arena_new("recording"); // a survey's answers name views of windows
   for (uint64_t i = 0; i < r->g->n_nodes && !r->failed; i++) {
     record_node(r, r->g->nodes[i]);
     if (r->recording) recording_cut(r->recording);
   }
-  arena_free(r->memory);
+  if (!r->survey) arena_free(r->memory);
   return !r->failed;
 }
 

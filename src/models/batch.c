@@ -15,7 +15,7 @@ uint32_t batch_most_tokens(const model *m, const gpu_plan *limits) {
   uint64_t tokens = smaller(MOST_GROUPS, limits->max_binding_bytes / 4 / (hidden > HEAD_IDS ? hidden : HEAD_IDS));
   const uint64_t wide = c->intermediate_size;
   if (WINDOW_STEP * wide * 4 > limits->max_binding_bytes) tokens = smaller(tokens, limits->max_binding_bytes / 4 / wide);
-  return (uint32_t)smaller(tokens, graph_chunk_bytes(limits) / 4 / wide);
+  return (uint32_t)smaller(tokens, graph_chunk_bytes(limits) / 4 / (wide > hidden ? wide : hidden));
 }
 
 uint64_t batch_round(uint64_t tokens) {

@@ -215,8 +215,11 @@ static bool pick_family_hf(const json *d, model *m, err *e) {
 
 static bool read_stored_type(const json *d, model *m, err *e) {
   const char *name = "";
-  TRY(json_string_or(d, d->root, "", "torch_dtype", &name, e));
-  TRY(json_string_or(d, d->root, "", "dtype", &name, e)); // transformers 5
+  const char *keys[] = {"torch_dtype", "dtype"}; // the second is transformers 5's; other types than text say nothing to us
+  for (int i = 0; i < 2; i++) {
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, keys[i]);
+    if (cJSON_IsString(v)) name = v->valuestring;
+  }
   m->stored = !strcmp(name, "bfloat16") ? DTYPE_BF16 : !strcmp(name, "float16") ? DTYPE_F16 : DTYPE_F32;
   return json_number_or(d, d->root, "", "pretraining_tokens", &m->config.pretraining_tokens, e);
 }
@@ -246,8 +249,10 @@ static bool open_hf(arena *a, model *m, const opening *o, err *e) {
     TRY(check_vocabulary(m, e));
   }
   if (o->weights) TRY(safetensors_open_model(a, m->path, &m->weights, e));
-  err absent = {0}; // of a plan's: then config.json says the type
-  if (o->shape && !safetensors_open_model(a, m->path, &m->weights, &absent)) m->weights = (weights){0};
+  // A plan's need not be there: then config.json says the type.
+  const bool there = file_exists(path_join(a, m->path, "model.safetensors")) ||
+                     file_exists(path_join(a, m->path, "model.safetensors.index.json"));
+  if (o->shape && there) TRY(safetensors_open_model(a, m->path, &m->weights, e));
   return list_params(a, m, o, e);
 }
 

@@ -84,16 +84,25 @@ static bool time_variant(const product *p, uint32_t i, gpu_device *d, double bes
   return ok;
 }
 
+// A variant that this driver cannot compile or run is none, but for the default, which the run would take; nor is a product
+// tuned that finds no memory beside the run's.
 static bool measure(product *p, gpu_device *d, double until, err *e) {
   gpu_heap *h = heap_new(d, "tuning", GPU_MEMORY_DEVICE);
-  bool ok = allocate(p, h, e);
+  err failure = {0};
+  bool ok = allocate(p, h, &failure);
+  if (!ok) {
+    heap_free(h);
+    return true;
+  }
   double best = 1e30;
   uint32_t fastest = 0;
   for (uint32_t i = 0; i < p->n && ok; i++) {
     double seconds;
     if (clock_seconds() >= until) break; // those that come late are measured next time; this one by what is known
-    ok = time_variant(p, i, d, best, &seconds, e);
-    if (!ok || seconds >= best) continue;
+    failure = (err){0};
+    const bool ran = time_variant(p, i, d, best, &seconds, i ? &failure : e);
+    ok = ran || i;
+    if (!ran || seconds >= best) continue;
     best = seconds;
     fastest = i;
   }
@@ -119,8 +128,9 @@ bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, err *e) {
     if (p->n > 1 && matmul_has_quads(s.items[i].what) == matmul_has_quads(&p->m)) n_products++;
   }
   if (n_products) tune_begins(d, n_products);
-  for (uint32_t i = 0; i < n_products && ok; i++)
-    for (uint32_t k = 0; k < list[i].n && ok; k++) ok = graph_request(list[i].graphs[k], d, e);
+  err unsuited = {0}; // said again where the variant is tried
+  for (uint32_t i = 0; i < n_products; i++)
+    for (uint32_t k = 0; k < list[i].n; k++) graph_request(list[i].graphs[k], d, &unsuited);
   const double until = clock_seconds() + TUNE_SECONDS;
   for (uint32_t i = 0; i < n_products && ok && clock_seconds() < until; i++) ok = measure(&list[i], d, until, e);
   arena_free(a);

@@ -48,6 +48,12 @@ same plain nonsense
 checks=$((checks + 1))
 ! grep -q matmul_of_nobody nonsense/config.yaml || fail "config.yaml names kernels that were not taken"
 
+# Activations larger than a binding: products of windows.
+VKIFT_DEVICE_PROFILE=${VKIFT_DEVICE_PROFILE:+$VKIFT_DEVICE_PROFILE,}max_binding_bytes=262144 expect 0 vkift train \
+  --model "$SOURCE_DIR/assets/base" --data "$SOURCE_DIR/assets/train.jsonl" --method full --micro-batch-tokens 512 --max-length 200 \
+  --max-steps 1 --tune on --output-dir windows
+grep -q ' = matmul_' windows/config.yaml || fail "no kernels of windows"
+
 # The kernels of a run by hand: one of another shape changes nothing, a malformed one is an error.
 train other --kernels 'nt f32 7x7x7 = matmul_rows_nt 8 1x1 1x8 0 0x0x0'
 same plain other

@@ -90,6 +90,8 @@ static void test_coopmat(void **state) {
   p = chosen(&s, "f16", NULL);
   assert_false(p.on[GPU_FEATURE_COOPMAT]);
   assert_string_equal(p.why_off[GPU_FEATURE_COOPMAT], "needs f16, which is off");
+  p = chosen(&s, "subgroup", NULL); // its kernels need both
+  assert_false(p.on[GPU_FEATURE_COOPMAT] || p.coopmat_first);
   p = chosen(&s, "coopmat", NULL);
   assert_false(p.on[GPU_FEATURE_COOPMAT] || p.coopmat_first);
   assert_false(chosen(&s, NULL, "coopmat_first=0").coopmat_first);
