@@ -41,6 +41,8 @@ void tell_most() {
   if (WEIGHT_TYPE != WEIGHT_F16)
     [[unroll]] for (uint i = 0; i < B_BLOCKS * 4; i++) m.y = max(m.y, largest(b_block[i]));
   m.x = subgroupMax(m.x);
+  // What is not finite stays in its own row of out, and must not scale its neighbours away: they are taken as f16 has them.
+  if (!(m.x <= 3e38)) m.x = 16384.0;
   if (WEIGHT_TYPE != WEIGHT_F16) m.y = subgroupMax(m.y);
   if (subgroupElect()) most[gl_SubgroupID] = m;
 }
