@@ -299,13 +299,16 @@ bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const c
                      checkpoint_state *state, err *e) {
   uint64_t *steps, n;
   TRY(list_steps(a, dir, &steps, &n, e));
+  const char *newest = NULL;
   for (uint64_t i = 0; i < n; i++) {
     err why = {0};
     *path = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)steps[i]);
     if (verify(a, *path, &why) && read_counters(a, *path, state, &why)) return true;
     if (note) note(user, arena_printf(a, "checkpoint skipped: %s", why.message));
+    if (!newest) newest = arena_strdup(a, why.message);
   }
-  return ERR(e, "%s: expected a checkpoint to resume from, found %s", dir, n ? "only damaged ones" : "none");
+  if (!newest) return ERR(e, "%s: expected a checkpoint to resume from, found none", dir);
+  return ERR(e, "%s: expected a checkpoint to resume from, found none that can be used; the newest: %s", dir, newest);
 }
 
 // A killed run may leave half of what it wrote or removed: nothing reads it, and the next rotation takes it away.

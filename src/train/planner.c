@@ -9,7 +9,7 @@
 #include "ops/cost.h"
 #include "train/setup.h"
 
-enum { MOST_WAYS = 12, DEFAULT_ROW = 2048, LEAST_LENGTH = 128 };
+enum { MOST_WAYS = 12, DEFAULT_ROW = 2048, LEAST_LENGTH = 16 };
 
 typedef struct planner {
   arena *memory;

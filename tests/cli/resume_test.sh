@@ -56,7 +56,7 @@ damage "$newest/state.json" rm "$newest/state.json"
 cp -r first all_damaged
 for file in all_damaged/checkpoints/*/state.json; do flip "$file" 30; done
 expect 1 vkift train --resume all_damaged
-says "all_damaged/checkpoints: expected a checkpoint to resume from, found only damaged ones"
+says "all_damaged/checkpoints: expected a checkpoint to resume from, found none that can be used; the newest: "
 checks=$((checks + 1))
 [ "$(find all_damaged -type f | wc -l)" -eq "$(find first -type f | wc -l)" ] || fail "a refused run left or removed files"
 
