@@ -20,7 +20,7 @@ first_step few.jsonl
 few=$peak
 first_step many.jsonl
 says "1000000 examples"
-says "the tokens are kept in $WORK/cache/data/"
+says "the tokens are kept in $VKIFT_CACHE_DIR/data/"
 [ $((peak - few)) -le $((256 * 1024)) ] || fail "reading a million examples took $((peak - few)) KiB more than reading a thousand"
 read_row=$row read_peak=$peak
 first_step many.jsonl

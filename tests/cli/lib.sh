@@ -11,8 +11,8 @@ SOURCE_DIR=${VKIFT_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pw
 VKIFT=${VKIFT:-$SOURCE_DIR/build/release/vkift}
 WORK=$(mktemp -d)
 export PYTHONDONTWRITEBYTECODE=1 # the source tree stays as it is
-trap 'rm -rf "$WORK"' EXIT
-export VKIFT_CACHE_DIR=$WORK/cache # what was kept by other runs, such as measured kernels, stays out
+trap 'rm -rf "$WORK" "$WORK.cache"' EXIT
+export VKIFT_CACHE_DIR=$WORK.cache # what was kept by other runs, such as measured kernels, stays out
 checks=0 failures=0 last=
 
 vkift() { "$VKIFT" "$@"; }

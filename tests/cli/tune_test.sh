@@ -13,7 +13,7 @@ same() { # RUN RUN
   checks=$((checks + 1)) last="$1 and $2"
   cmp "$1/adapter/adapter_model.safetensors" "$2/adapter/adapter_model.safetensors" || fail "other bits"
 }
-tuned() { cat cache/*-tuned-*; }
+tuned() { cat "$VKIFT_CACHE_DIR"/*-tuned-*; }
 
 # Without it, and in a short run, nothing is measured.
 train plain --tune off
@@ -40,7 +40,7 @@ checks=$((checks + 1))
 same measured known
 
 # What was measured since does not reach a run that says its kernels; a file that says nonsense is as none.
-sed -i 's/ = .*/ = matmul_of_nobody 8 1x1 1x1 0 0x0x0/' cache/*-tuned-*
+sed -i 's/ = .*/ = matmul_of_nobody 8 1x1 1x1 0 0x0x0/' "$VKIFT_CACHE_DIR"/*-tuned-*
 expect 0 vkift train --config measured/config.yaml --output-dir again
 same measured again
 train nonsense
