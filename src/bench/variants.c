@@ -2,26 +2,13 @@
 #include "bench/bench.h"
 #include "ops/matmul.h"
 
-// A node that records its product by one variant.
-typedef struct job {
-  matmul m;
-  matmul_variant variant;
-} job;
-
-static void job_record(recorder *r, const node *n) {
-  const job *j = n->params;
-  matmul_record_variant(r, &j->m, &j->variant);
-}
-
-static const op_desc job_op = {.name = "product", .updates = 1 << 2, .record = job_record};
 static const char *const names[] = {"linear", "linear_dx", "linear_dw"}; // by matmul_product
 
-static tensor *operand(rig *r, dtype type, uint32_t rows, uint32_t cols) {
-  return rig_tensor(r, "operand", type, LIVE_ALL, 2, (uint32_t[]){rows, cols});
+static tensor *operand(rig *r, dtype type, const uint32_t *shape) {
+  return rig_tensor(r, "operand", type, LIVE_ALL, 2, shape);
 }
 
-static bool measure_node(const bench *b, rig *r, const node *n, const char *shape, err *e) {
-  const matmul *m = &((const job *)n->params)->m;
+static bool measure_node(const bench *b, rig *r, const node *n, const matmul *m, const char *shape, err *e) {
   gpu_recording *recording;
   measured took;
   TRY(rig_record(r, n, &recording, e));
@@ -34,34 +21,24 @@ static bool measure_node(const bench *b, rig *r, const node *n, const char *shap
 
 // One graph for a product, with a node for each variant.
 static bool measure_product(const bench *b, matmul m, dtype type, const char *shape, err *e) {
-  const bool nt = m.product == MATMUL_NT, tn = m.product == MATMUL_TN;
   rig r;
   rig_open(b->device, &r);
-  tensor *in[] = {operand(&r, DTYPE_F32, tn ? m.depth : m.rows, tn ? m.rows : m.depth),
-                  operand(&r, type, nt ? m.cols : m.depth, nt ? m.depth : m.cols), operand(&r, DTYPE_F32, m.rows, m.cols)};
+  uint32_t x[2], w[2];
+  matmul_operand_shapes(&m, x, w);
+  tensor *in[] = {operand(&r, DTYPE_F32, x), operand(&r, type, w), operand(&r, DTYPE_F32, (uint32_t[]){m.rows, m.cols})};
   m.a = BIND(in[0]), m.b = BIND(in[1]), m.out = BIND(in[2]);
   matmul_variant variants[MATMUL_MAX_VARIANTS];
   const uint32_t n = matmul_variants(device_plan(b->device), &m, variants);
-  for (uint32_t i = 0; i < n; i++) {
-    const job j = {m, variants[i]};
-    graph_node(r.graph, &job_op, &j, sizeof j, 3, in, 0, NULL);
-  }
+  for (uint32_t i = 0; i < n; i++) matmul_node(r.graph, &m, &variants[i]);
   bool ok = rig_ready(&r, e);
-  for (uint64_t i = 0; ok && i < r.graph->n_nodes; i++) ok = measure_node(b, &r, r.graph->nodes[i], shape, e);
+  for (uint64_t i = 0; ok && i < r.graph->n_nodes; i++) ok = measure_node(b, &r, r.graph->nodes[i], &m, shape, e);
   rig_close(&r);
   return ok;
 }
 
 static bool measure_shape(const bench *b, matmul_product product, uint32_t in, uint32_t out, dtype type, err *e) {
   const uint32_t rows = (uint32_t)b->options->rows;
-  const matmul m = {.product = product,
-                    .rows = product == MATMUL_TN ? out : rows,
-                    .cols = product == MATMUL_NT ? out : in,
-                    .depth = product == MATMUL_NT   ? in
-                             : product == MATMUL_NN ? out
-                                                    : rows,
-                    .live = LIVE_ALL,
-                    .alpha = 1};
+  const matmul m = matmul_of_linear(product, rows, in, out);
   char shape[80];
   snprintf(shape, sizeof shape, "%u x %u -> %u, %s, variant", rows, in, out, dtype_get(type)->name);
   return !bench_wants(b, names[product], shape) || measure_product(b, m, type, shape, e);

@@ -84,3 +84,39 @@ void matmul_record(recorder *r, const matmul *m) {
   while (chosen && i < n && strcmp(matmul_variant_name(&v[i], name), chosen)) i++;
   matmul_record_variant(r, m, &v[chosen && i < n ? i : 0]);
 }
+
+// --- a product by itself -------------------------------------------------------------------------------------------------
+
+matmul matmul_of_linear(matmul_product product, uint32_t rows, uint32_t in, uint32_t out) {
+  matmul m = {.product = product, .rows = rows, .cols = in, .depth = out, .live = LIVE_ALL, .alpha = 1}; // NN
+  if (product == MATMUL_NT) m.cols = out, m.depth = in;
+  if (product == MATMUL_TN) m.rows = out, m.depth = rows;
+  return m;
+}
+
+void matmul_operand_shapes(const matmul *m, uint32_t a[2], uint32_t b[2]) {
+  const bool nt = m->product == MATMUL_NT, tn = m->product == MATMUL_TN;
+  a[0] = tn ? m->depth : m->rows, a[1] = tn ? m->rows : m->depth;
+  b[0] = nt ? m->cols : m->depth, b[1] = nt ? m->depth : m->cols;
+}
+
+typedef struct node_params {
+  matmul m;
+  matmul_variant variant;
+} node_params;
+
+// in: a, b, out (updated)
+static void product_record(recorder *r, const node *n) {
+  const node_params *p = n->params;
+  matmul m = p->m;
+  m.a = BIND(n->in[0]), m.b = BIND(n->in[1]), m.out = BIND(n->in[2]);
+  matmul_record_variant(r, &m, &p->variant);
+}
+
+static const op_desc product_op = {.name = "product", .updates = 1 << 2, .record = product_record};
+
+node *matmul_node(graph *g, const matmul *m, const matmul_variant *v) {
+  // The graph's nodes name tensors that may change; matmul only reads a and b.
+  tensor *in[] = {(tensor *)m->a.t, (tensor *)m->b.t, (tensor *)m->out.t};
+  return graph_node(g, &product_op, &(node_params){*m, *v}, sizeof(node_params), 3, in, 0, NULL);
+}

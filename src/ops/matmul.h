@@ -58,4 +58,13 @@ const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_B
 void matmul_record(recorder *r, const matmul *m);
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v);
 
+// --- a product by itself: for measuring (tune.c, bench), compiling and tests -----------------------------------------------
+
+// One of the products of a linear layer of rows × in → out, without its tensors; all rows are live.
+matmul matmul_of_linear(matmul_product product, uint32_t rows, uint32_t in, uint32_t out);
+// How a and b are stored, as whole tensors; out is [rows, cols].
+void matmul_operand_shapes(const matmul *m, uint32_t a[2], uint32_t b[2]);
+// A node that computes m, whose a, b and out are whole tensors that it names, by that variant.
+node *matmul_node(graph *g, const matmul *m, const matmul_variant *v);
+
 #endif

@@ -8,19 +8,6 @@
 #include "base/log.h"
 #include "ops/matmul.h"
 
-typedef struct attempt {
-  matmul m;
-  matmul_variant v;
-} attempt;
-
-// in: a, b, out (updated)
-static void attempt_record(recorder *r, const node *n) {
-  const attempt *a = n->params;
-  matmul_record_variant(r, &a->m, &a->v);
-}
-
-static const op_desc attempt_op = {.name = "product", .updates = 1 << 2, .record = attempt_record};
-
 // A product of the survey by itself: whole tensors, and at most TUNE_ROWS tokens.
 static matmul alone(const matmul *asked) {
   matmul m = {.product = asked->product,
@@ -49,9 +36,8 @@ static void declare(product *p, const gpu_plan *plan, const matmul *asked) {
   arena *a = p->memory;
   matmul *m = &p->m;
   *m = alone(asked);
-  const bool nt = m->product == MATMUL_NT, tn = m->product == MATMUL_TN;
-  const uint32_t x[] = {tn ? m->depth : m->rows, tn ? m->rows : m->depth};
-  const uint32_t w[] = {nt ? m->cols : m->depth, nt ? m->depth : m->cols};
+  uint32_t x[2], w[2];
+  matmul_operand_shapes(m, x, w);
   p->in[0] = tensor_persistent(a, "a", DTYPE_F32, LIVE_ALL, 2, x);
   p->in[1] = tensor_persistent(a, "b", asked->b.t->type, LIVE_ALL, 2, w);
   p->in[2] = tensor_persistent(a, "out", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){m->rows, m->cols});
@@ -60,7 +46,7 @@ static void declare(product *p, const gpu_plan *plan, const matmul *asked) {
   tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
   for (uint32_t i = 0; i < p->n; i++) {
     p->graphs[i] = graph_new(a, "tuning", counts);
-    graph_node(p->graphs[i], &attempt_op, &(attempt){*m, p->variants[i]}, sizeof(attempt), 3, p->in, 0, NULL);
+    matmul_node(p->graphs[i], m, &p->variants[i]);
   }
 }
 

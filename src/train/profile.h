@@ -16,8 +16,7 @@ typedef struct profile {
   gpu_device *device;
   gpu_trace trace;
   uint64_t first, last; // steps of this call that are taken, 1-based
-  uint64_t taken;
-  profile_span *spans; // of the host
+  profile_span *spans;  // of the host
   uint64_t n_spans, capacity;
 } profile;
 

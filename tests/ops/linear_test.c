@@ -123,12 +123,6 @@ typedef struct product {
 
 enum { N_ATTEMPTS = 8, FEW = 4 }; // at least the variants of each family; first and last ones of them
 
-// One node for each variant, so that each is forced in turn.
-typedef struct attempt {
-  product p;
-  matmul_variant variant;
-} attempt;
-
 static matmul product_of(const product *p, const tensor *a, const tensor *b, const tensor *out) {
   return (matmul){.product = p->product,
                   .a = BIND(a),
@@ -142,15 +136,7 @@ static matmul product_of(const product *p, const tensor *a, const tensor *b, con
                   .accumulate = !p->wide};
 }
 
-// in: a, b, out (updated)
-static void attempt_record(recorder *r, const node *n) {
-  const attempt *a = n->params;
-  const matmul m = product_of(&a->p, n->in[0], n->in[1], n->in[2]);
-  matmul_record_variant(r, &m, &a->variant);
-}
-
-static const op_desc product_op = {.name = "product", .updates = 1 << 2, .record = attempt_record};
-
+// One node for each variant, so that each is forced in turn.
 static void run_product(op_test *t, const void *context) {
   const product *p = context;
   const bool nt = p->product == MATMUL_NT, tn = p->product == MATMUL_TN;
@@ -181,7 +167,8 @@ static void run_product(op_test *t, const void *context) {
   if (tn) kill_rows(t, b.t, live);
   for (uint32_t v = 0; v < n_variants; v++) {
     out[v] = op_test_random(t, "out", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){n, m}, 1);
-    graph_node(t->graph, &product_op, &(attempt){*p, variants[v]}, sizeof(attempt), 3, (tensor *[]){a.t, b.t, out[v].t}, 0, NULL);
+    const matmul one = product_of(p, a.t, b.t, out[v].t);
+    matmul_node(t->graph, &one, &variants[v]);
   }
   op_test_run(t);
   for (uint32_t i = 0; i < (tn ? n : live); i++) // rows beyond the live ones stay as they were

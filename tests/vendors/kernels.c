@@ -106,29 +106,16 @@ static bool request_graphs(arena *a, gpu_device *d, err *e) {
 
 // --- products ------------------------------------------------------------------------------------------------------------
 
-typedef struct job {
-  matmul m;
-  matmul_variant variant;
-} job;
-
-static void job_record(recorder *r, const node *n) {
-  const job *j = n->params;
-  matmul_record_variant(r, &j->m, &j->variant);
-}
-
-static const op_desc job_op = {.name = "product", .updates = 1 << 2, .record = job_record};
-
 static const char *const products[] = {"y", "dx", "dw"};
 
-static bool request_product(arena *a, gpu_device *d, job j, dtype type, err *e) {
-  const bool nt = j.m.product == MATMUL_NT, tn = j.m.product == MATMUL_TN;
-  const uint32_t x[] = {tn ? j.m.depth : j.m.rows, tn ? j.m.rows : j.m.depth};
-  const uint32_t w[] = {nt ? j.m.cols : j.m.depth, nt ? j.m.depth : j.m.cols};
-  tensor *in[] = {tensor_persistent(a, "a", DTYPE_F32, LIVE_ALL, 2, x), tensor_persistent(a, "b", type, LIVE_ALL, 2, w),
-                  tensor_persistent(a, "out", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){j.m.rows, j.m.cols})};
-  j.m.a = BIND(in[0]), j.m.b = BIND(in[1]), j.m.out = BIND(in[2]);
+static bool request_product(arena *a, gpu_device *d, matmul m, const matmul_variant *v, dtype type, err *e) {
+  uint32_t x[2], w[2];
+  matmul_operand_shapes(&m, x, w);
+  m.a = BIND(tensor_persistent(a, "a", DTYPE_F32, LIVE_ALL, 2, x));
+  m.b = BIND(tensor_persistent(a, "b", type, LIVE_ALL, 2, w));
+  m.out = BIND(tensor_persistent(a, "out", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){m.rows, m.cols}));
   graph *g = graph_new(a, "product", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
-  graph_node(g, &job_op, &j, sizeof j, 3, in, 0, NULL);
+  matmul_node(g, &m, v);
   return graph_request(g, d, e);
 }
 
@@ -173,7 +160,7 @@ static bool print_product(arena *a, gpu_device *d, printing *p, matmul m, dtype 
   m.b = BIND(tensor_persistent(a, "b", type, LIVE_ALL, 1, &m.depth)); // only its type matters here
   const uint32_t n = matmul_variants(device_plan(d), &m, list);
   for (uint32_t i = 0; i < (default_only ? 1 : n); i++) {
-    TRY(request_product(a, d, (job){m, list[i]}, type, e));
+    TRY(request_product(a, d, m, &list[i], type, e));
     p->label = arena_printf(a, "%s %s %u x %u, %u", products[m.product], dtype_get(type)->name, list[i].group_rows,
                             list[i].group_cols, list[i].lanes);
     TRY(print_new(d, p, e));
@@ -190,9 +177,8 @@ static bool print_products(arena *a, gpu_device *d, printing *p, bool defaults_o
     for (int s = 0; s < (defaults_only ? 2 : 6); s++)
       for (int r = 0; r < (defaults_only ? 1 : 3); r++) {
         const uint32_t in = sizes[s][0], out = sizes[s][1], n = rows[r];
-        const matmul y = {.product = MATMUL_NT, .live = LIVE_ALL, .alpha = 1, .rows = n, .cols = out, .depth = in};
-        const matmul dx = {.product = MATMUL_NN, .live = LIVE_ALL, .alpha = 1, .rows = n, .cols = in, .depth = out};
-        const matmul dw = {.product = MATMUL_TN, .live = LIVE_ALL, .alpha = 1, .rows = out, .cols = in, .depth = n};
+        const matmul y = matmul_of_linear(MATMUL_NT, n, in, out), dx = matmul_of_linear(MATMUL_NN, n, in, out);
+        const matmul dw = matmul_of_linear(MATMUL_TN, n, in, out);
         TRY(print_product(a, d, p, y, types[t], defaults_only, e));
         if (r == 0) TRY(print_product(a, d, p, dx, types[t], defaults_only, e));
         if (r == 0 && t == 0) TRY(print_product(a, d, p, dw, types[t], defaults_only, e)); // both are activations
