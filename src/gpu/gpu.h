@@ -84,8 +84,9 @@ bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err
 //
 // A shader X_addr (cmake/shaders.cmake) is X reading and writing by buffer addresses, which cost no test of bounds: after
 // its parameters the push constants hold one address a binding. Its bindings are its twin's, so barriers follow from what
-// the twin declares, and the validation layers, which see no race through addresses, see the twin's. It needs the feature
-// buffer_address. Every address is at a multiple of GPU_ADDRESS_ALIGN.
+// the twin declares. The validation layers see no race through addresses; they see the twin's, where tests run it too (those
+// of matmul_rows; nothing runs the twins of attention_lanes, which take long to compile). It needs the feature buffer_address.
+// Every address is at a multiple of GPU_ADDRESS_ALIGN.
 typedef struct gpu_kernel gpu_kernel;
 
 enum { GPU_ADDRESS_ALIGN = 16, GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 128 };
