@@ -6,7 +6,7 @@
 // invocations and 32 KiB, 64 × 64 with 8 × 4 runs on any device.
 //
 // Cooperative matrices are of f16: they round the activation (or its gradient) to 11 bits. So they are for 16-bit weights
-// only, and not for the gradients of weights.
+// only, which a model only has where they are frozen (params_add), and not for the gradients of weights.
 #include "gpu/gpu.h"
 #include "ops/matmul.h"
 
