@@ -118,6 +118,7 @@ static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
 
   uint64_t whole = (uint64_t)value;
   if (same("is_cpu", word, length) && whole <= 1) return plan->is_cpu = whole, true;
+  if (same("lanes_bound", word, length) && whole <= 256) return plan->lanes_bound = (uint32_t)whole, true;
   if (same("coopmat_first", word, length) && whole <= 1) return plan->coopmat_first = whole, true;
   if (!(value > 0)) return false;
   if (same("slice_seconds", word, length)) return plan->slice_seconds = value, true;

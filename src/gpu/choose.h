@@ -36,6 +36,9 @@ typedef struct gpu_plan {
   bool waves_of_64;     // AMD's GCN: an invocation with more than 128 registers leaves one wave on its core
   bool software;        // kernels are compiled for a CPU, which takes seconds where loops are unrolled
   bool is_cpu;          // a software driver: kernels with register tiles instead of shared memory suit it
+  uint32_t
+      lanes_bound; // heads of so many features take attention_lanes also without buffer addresses, by its twins that bind: for
+                   // tests, since those take long to compile
 } gpu_plan;
 
 const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coopmat", …
@@ -44,7 +47,7 @@ const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coo
 // or "floor" (API 1.1, nothing optional, minimum limits), to which ",name=value" can be added or that can be replaced by
 // "name=value,…" to clamp single limits, e.g. "max_binding_bytes=65536". False and *unknown set for an unknown name.
 // Names: the plan's fields max_binding_bytes, max_chunk_bytes, max_invocations, max_shared_bytes (lowered), storage_align
-// (raised), slice_seconds, is_cpu and coopmat_first (set; is_cpu=0 tests the kernels meant for GPUs on a software driver).
+// (raised), slice_seconds, is_cpu, coopmat_first and lanes_bound (set; is_cpu=0 tests the kernels meant for GPUs on a software driver).
 bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu_plan *plan, const char **unknown);
 // Whether a kernel that needs full subgroups of the plan's size (those of cooperative matrices) may have workgroups of so many
 // invocations.

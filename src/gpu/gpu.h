@@ -84,8 +84,8 @@ bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err
 //
 // A shader X_addr (cmake/shaders.cmake) is X reading and writing by buffer addresses, which cost no test of bounds: after
 // its parameters the push constants hold one address a binding. Its bindings are its twin's, so barriers follow from what
-// the twin declares. The validation layers see no race through addresses; they see the twin's, where tests run it too (those
-// of matmul_rows; nothing runs the twins of attention_lanes, which take long to compile). It needs the feature buffer_address.
+// the twin declares. The validation layers see no race through addresses; they see the twin's, which tests run too (those
+// of attention_lanes, which take long to compile, for small heads: ops_attention_bound). It needs the feature buffer_address.
 // Every address is at a multiple of GPU_ADDRESS_ALIGN.
 typedef struct gpu_kernel gpu_kernel;
 

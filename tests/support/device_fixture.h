@@ -18,9 +18,9 @@ int device_fixture_close(void **state);
 
 // Runs a group as often as there are profiles (values of VKIFT_DEVICE_PROFILE; NULL: the device as it is), or once where a lane
 // sets one. Returns how many tests failed.
-#define device_fixture_run(tests, profiles, setup, teardown)                                                            \
-  device_fixture_run_group((tests), sizeof(tests) / sizeof *(tests), (profiles), sizeof(profiles) / sizeof *(profiles), \
-                           (setup), (teardown))
+#define device_fixture_run(tests, profiles, setup, teardown)                                                                     \
+  device_fixture_run_group((tests), sizeof(tests) / sizeof *(tests), (profiles), sizeof(profiles) / sizeof *(profiles), (setup), \
+                           (teardown))
 int device_fixture_run_group(const struct CMUnitTest *tests, size_t n_tests, const char *const *profiles, size_t n_profiles,
                              CMFixtureFunction setup, CMFixtureFunction teardown);
 

@@ -192,6 +192,8 @@ static void test_clamps(void **state) {
   assert_true(p.is_cpu && p.on[GPU_FEATURE_F16]);
   p = chosen(&s, NULL, "floor,max_invocations=128,max_shared_bytes=4096,max_binding_bytes=65537");
   assert_int_equal(p.max_invocations, 128);
+  assert_int_equal(p.lanes_bound, 0);
+  assert_int_equal(chosen(&s, "buffer_address", "lanes_bound=8").lanes_bound, 8);
   assert_int_equal(p.max_shared_bytes, 4096);
   assert_int_equal(p.max_binding_bytes, 65536);                                                      // whole words
   assert_int_equal(chosen(&s, NULL, "max_binding_bytes=99999999999").max_binding_bytes, 0xffffff00); // clamps only lower
@@ -212,6 +214,7 @@ static void test_unknown(void **state) {
                                   "storage_align=48",
                                   "storage_align=512",
                                   "is_cpu=2",
+                                  "lanes_bound=257",
                                   "slice_seconds=0",
                                   "slice_seconds=nan",
                                   "max_chunk_bytes=1e300",
