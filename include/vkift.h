@@ -599,6 +599,52 @@ typedef struct vkift_conversion {
 vkift_status vkift_data_convert(const vkift_data_options *options, vkift_convert_to to, const char *output,
                                 vkift_conversion *result, vkift_error *error);
 
+// The tasks of a data set in groups of similar ones, told by the words of their definitions and of some of their examples. No
+// model is needed. Make with vkift_cluster_defaults().
+typedef struct vkift_cluster_options {
+  vkift_data_list data; // required: as of training (weights do not count here), at least three tasks
+  vkift_reading reading;
+  int64_t n_clusters;        // 0: the number whose groups are the clearest (highest mean silhouette)
+  int64_t examples_per_task; // 50, drawn by `seed`, of which the words are counted
+  int64_t permutations;      // 1000: random orders of the tasks' own categories, to say what agreement chance gives
+  int64_t seed;              // 42
+  const char *clusters_out;  // a new file of clusters (YAML); NULL: none
+  const char *picture;       // the groups as SVG; NULL: none
+} vkift_cluster_options;
+
+vkift_cluster_options vkift_cluster_defaults(void);
+
+typedef struct vkift_cluster_task {
+  const char *name, *category; // category: what its rows say of their cluster, "" where they do not
+  int64_t examples;
+  double silhouette; // how clearly it belongs to its group, in [−1, 1]; 0 where it is alone there
+  // The most similar task of another group, and that group; `similarity` to it is in [0, 1].
+  const char *like, *like_cluster;
+  double similarity;
+  int64_t border; // place among the ten tasks nearest a border, from 1; 0: not among them
+} vkift_cluster_task;
+
+typedef struct vkift_cluster {
+  int64_t index; // 0-based, the largest first
+  const char *name;
+  const vkift_cluster_task *tasks; // [n_tasks], the clearest first
+  size_t n_tasks;
+} vkift_cluster;
+
+typedef struct vkift_cluster_report {
+  int64_t tasks, clusters, examples, skipped_bad;
+  double silhouette; // mean of the tasks'
+  // Agreement with the tasks' own categories, of the tasks that have one: the adjusted Rand index, 1 where both are the same, and
+  // what it is for random orders of the categories. Where there are not two categories, all of it is 0.
+  int64_t with_category, categories, permutations;
+  double rand_index, chance_mean, chance_deviation, chance_highest;
+  int64_t chance_as_high; // permutations with an index at least as high as rand_index
+} vkift_cluster_report;
+
+// Calls cluster() for each group (NULL: not), then fills in *report (NULL: not), with the files written before.
+vkift_status vkift_data_cluster(const vkift_cluster_options *options, void (*cluster)(void *user, const vkift_cluster *cluster),
+                                void *user, vkift_cluster_report *report, vkift_error *error);
+
 // --- measuring -------------------------------------------------------------------------------------------------------
 
 // Make with vkift_bench_defaults().

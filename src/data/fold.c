@@ -198,18 +198,19 @@ static bool check_train(const folding *f, err *e) {
   const fold *out = f->out;
   if (out->train.n > out->seen) return true;
   char shown[QUOTE_BYTES];
-  return ERR(e,
-             "%s held out: nothing is left to train on of %llu examples: %llu are its own, %llu of neighbouring clusters, %llu of a "
-             "source that it shares, %llu have a prompt that is evaluated on, %llu are much like an example that is",
-             quote_string(name_of(f), shown), (unsigned long long)f->c->set->n,
-             (unsigned long long)(out->eval.n + out->not_evaluated), (unsigned long long)out->neighbours.n,
-             (unsigned long long)out->sources.n, (unsigned long long)out->same_prompts, (unsigned long long)out->near);
+  return ERR(
+      e,
+      "%s held out: nothing is left to train on of %llu examples: %llu are its own, %llu of neighbouring clusters, %llu of a "
+      "source that it shares, %llu have a prompt that is evaluated on, %llu are much like an example that is",
+      quote_string(name_of(f), shown), (unsigned long long)f->c->set->n, (unsigned long long)(out->eval.n + out->not_evaluated),
+      (unsigned long long)out->neighbours.n, (unsigned long long)out->sources.n, (unsigned long long)out->same_prompts,
+      (unsigned long long)out->near);
 }
 
 bool fold_make(arena *a, const clusters *c, uint32_t held_out, const fold_options *o, fold *out, err *e) {
   REQUIRE(held_out < (o->leave_out_task ? c->n_tasks : c->n), "number %u of %u clusters, %u tasks", held_out, c->n, c->n_tasks);
-  REQUIRE(o->seen_share >= 0 && o->seen_share < 1 && o->valid_share >= 0 && o->valid_share < 1, "shares %g and %g",
-          o->seen_share, o->valid_share);
+  REQUIRE(o->seen_share >= 0 && o->seen_share < 1 && o->valid_share >= 0 && o->valid_share < 1, "shares %g and %g", o->seen_share,
+          o->valid_share);
   folding f = {.c = c, .o = o, .held_out = held_out, .out = out};
   arena *scratch = arena_new("a fold's draws");
   *out = (fold){.name = name_of(&f)};
@@ -227,8 +228,9 @@ bool fold_check_all(const clusters *c, const fold_options *o, err *e) {
   const uint32_t n = o->leave_out_task ? c->n_tasks : c->n;
   if (n < 2) {
     char shown[QUOTE_BYTES];
-    return ERR(e, "expected at least two %s, of which one can be held out, found %u: %s", o->leave_out_task ? "tasks" : "clusters",
-               n, n ? quote_string(o->leave_out_task ? c->tasks[0].name : c->items[0].name, shown) : "none");
+    return ERR(e, "expected at least two %s, of which one can be held out, found %u: %s",
+               o->leave_out_task ? "tasks" : "clusters", n,
+               n ? quote_string(o->leave_out_task ? c->tasks[0].name : c->items[0].name, shown) : "none");
   }
   for (uint32_t i = 0; i < n; i++) {
     arena *a = arena_new("a fold to look at");
