@@ -47,10 +47,12 @@ static const option cluster_flag_table[] = {
 static const command_help cluster_help = {
     .usage = "vkift data cluster --data PATH [--clusters-out FILE] [--picture FILE] [options]",
     .about =
-        "Finds groups of similar tasks by the words of their definitions and examples, so that whole groups can be held out. Prints "
-        "them with how clearly each task belongs (silhouette, from -1 to 1), the tasks nearest a border, and how far the groups agree "
+        "Finds groups of similar tasks by the words of their definitions and examples, so that whole groups can be held out. "
+        "Prints "
+        "them with how clearly each task belongs (silhouette, from -1 to 1), the tasks nearest a border, and how far the groups "
+        "agree "
         "with the categories that the tasks have themselves. No model is needed.",
-    .example = "vkift data cluster --data tasks/ --clusters-out clusters.yaml --picture clusters.svg",
+    .example = "vkift data cluster --data tasks/ --clusters-out c.yaml --picture c.svg",
 };
 
 // --- the groups --------------------------------------------------------------------------------------------------------
@@ -117,8 +119,7 @@ static void on_cluster(void *user, const vkift_cluster *c) {
   text_puts(&l->json, l->json.length ? ", {" : "{");
   put_json_string(&l->json, "name", c->name);
   text_puts(&l->json, ", \"tasks\": [");
-  for (size_t i = 0; i < c->n_tasks; i++)
-    width = max(width, width_of(c->tasks[i].name, strlen(c->tasks[i].name)));
+  for (size_t i = 0; i < c->n_tasks; i++) width = max(width, width_of(c->tasks[i].name, strlen(c->tasks[i].name)));
   for (size_t i = 0; i < c->n_tasks; i++) {
     const vkift_cluster_task *t = &c->tasks[i];
     if (i) text_puts(&l->json, ", ");
@@ -129,8 +130,11 @@ static void on_cluster(void *user, const vkift_cluster *c) {
     if (*t->category) text_puts(&l->groups, "  "), put_visible(&l->groups, t->category, 0);
     text_putc(&l->groups, '\n');
     if (!t->border || t->border > MOST_BORDERS) continue;
-    l->borders[t->border - 1] = (border){arena_strdup(l->memory, t->name), arena_strdup(l->memory, c->name),
-                                         arena_strdup(l->memory, t->like), arena_strdup(l->memory, t->like_cluster), t->silhouette,
+    l->borders[t->border - 1] = (border){arena_strdup(l->memory, t->name),
+                                         arena_strdup(l->memory, c->name),
+                                         arena_strdup(l->memory, t->like),
+                                         arena_strdup(l->memory, t->like_cluster),
+                                         t->silhouette,
                                          t->similarity};
     if (t->border > l->n_borders) l->n_borders = t->border;
   }
@@ -160,8 +164,8 @@ static void print_text(const listing *l, const vkift_cluster_report *r) {
     text_printf(&out, "), similarity %.2f\n", b->similarity);
   }
   if (r->categories) {
-    text_printf(&out, "\nagreement with the categories of %s tasks (%lld of them): adjusted Rand index %.3f", show_count(r->with_category).text,
-                (long long)r->categories, r->rand_index);
+    text_printf(&out, "\nagreement with the categories of %s tasks (%lld of them): adjusted Rand index %.3f",
+                show_count(r->with_category).text, (long long)r->categories, r->rand_index);
     if (r->permutations)
       text_printf(&out, "\nby chance (%s random orders): %.3f on average, deviation %.3f, the highest %.3f; %s at least as high",
                   show_count(r->permutations).text, r->chance_mean, r->chance_deviation, r->chance_highest,

@@ -49,7 +49,7 @@ static int by_distance(const void *a, const void *b) {
 agglomerate_merge *agglomerate(arena *a, const float *d, uint32_t n) {
   agglomerate_merge *merges = ARENA_ARRAY(a, agglomerate_merge, n);
   arena *scratch = arena_new("distances of clusters");
-  linkage l = {ARENA_ARRAY(scratch, double, (uint64_t)n * n), ARENA_ARRAY(scratch, uint32_t, n), n};
+  linkage l = {ARENA_ARRAY(scratch, double, (uint64_t)n *n), ARENA_ARRAY(scratch, uint32_t, n), n};
   uint32_t *chain = ARENA_ARRAY(scratch, uint32_t, n), length = 0, done = 0;
   for (uint64_t i = 0; i < (uint64_t)n * n; i++) l.d[i] = (double)d[i];
   for (uint32_t i = 0; i < n; i++) l.size[i] = 1;

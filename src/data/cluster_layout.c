@@ -1,21 +1,22 @@
 // The centres begin as classical multidimensional scaling has them (Torgerson, 1952): with D the distances between groups, 1 − the
 // mean similarity of their tasks, and J = I − 11ᵀ/k, the two largest eigenvalues λ of −J D² J / 2 and their vectors v give the
-// coordinates √λ·v. Then discs that overlap are pushed apart and all are drawn to the middle, until they lie close.
+// coordinates √λ·v. Then boxes (a disc with its label) that overlap are pushed apart and all are drawn to the middle, until they lie
+// close.
 #include "data/cluster_layout.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { POWER_STEPS = 300, PUSH_STEPS = 1200 };
-static const double golden_angle = 2.399963229728653, stretch = 1.7; // width to height, about
+enum { POWER_STEPS = 300, PULL_STEPS = 900, PUSH_STEPS = 5000 };
+static const double golden_angle = 2.399963229728653, stretch = 2.2; // width to height, about
 
 // --- multidimensional scaling ------------------------------------------------------------------------------------------
 
 // [k, k]: −J D² J / 2.
 static double *centred(arena *a, const similar_groups *g, const task_similarity *s) {
   const uint32_t k = g->n;
-  double *b = ARENA_ARRAY(a, double, (uint64_t)k * k), *rows = ARENA_ARRAY(a, double, k), all = 0;
+  double *b = ARENA_ARRAY(a, double, (uint64_t)k *k), *rows = ARENA_ARRAY(a, double, k), all = 0;
   for (uint32_t i = 0; i < g->n_tasks; i++)
     for (uint32_t j = 0; j < g->n_tasks; j++)
       b[(uint64_t)g->tasks[i].group * k + g->tasks[j].group] += (double)s->s[(uint64_t)i * s->n + j];
@@ -70,30 +71,39 @@ static void scale(arena *a, const similar_groups *g, const task_similarity *s, l
   }
 }
 
-// --- discs -------------------------------------------------------------------------------------------------------------
+// --- boxes -------------------------------------------------------------------------------------------------------------
 
-static void push_apart(layout_point *at, const double *radii, uint32_t k, double gap) {
+// Halves of width and height.
+typedef struct box {
+  double w, h;
+} box;
+
+// Along the side on which less is wanting. Returns whether there was anything to do.
+static bool push_apart(layout_point *at, const box *boxes, uint32_t k, double gap) {
+  bool any = false;
   for (uint32_t i = 0; i < k; i++) {
     for (uint32_t j = 0; j < i; j++) {
-      const double dx = at[i].x - at[j].x, dy = at[i].y - at[j].y, distance = sqrt(dx * dx + dy * dy);
-      const double lack = radii[i] + radii[j] + gap - distance;
-      if (lack <= 0) continue;
-      const double ux = distance > 1e-9 ? dx / distance : cos(golden_angle * i), uy = distance > 1e-9 ? dy / distance : sin(golden_angle * i);
-      at[i].x += ux * lack / 2, at[i].y += uy * lack / 2;
-      at[j].x -= ux * lack / 2, at[j].y -= uy * lack / 2;
+      const double dx = at[i].x - at[j].x, dy = at[i].y - at[j].y;
+      const double lack_x = boxes[i].w + boxes[j].w + gap - fabs(dx), lack_y = boxes[i].h + boxes[j].h + gap - fabs(dy);
+      if (lack_x <= 1e-6 || lack_y <= 1e-6) continue;
+      any = true;
+      const double x = lack_x < lack_y ? copysign(lack_x / 2, dx) : 0, y = lack_x < lack_y ? 0 : copysign(lack_y / 2, dy);
+      at[i].x += x, at[i].y += y;
+      at[j].x -= x, at[j].y -= y;
     }
   }
+  return any;
 }
 
-static void settle(layout_point *at, const double *radii, uint32_t k, double gap) {
+static void settle(layout_point *at, const box *boxes, uint32_t k, double gap) {
   double area = 0;
-  for (uint32_t i = 0; i < k; i++) area += radii[i] * radii[i];
-  for (uint32_t i = 0; i < k; i++) at[i].x *= 1.6 * sqrt(area * stretch), at[i].y *= 1.6 * sqrt(area / stretch);
-  for (int step = 0; step < PUSH_STEPS; step++) {
-    const double pull = step < PUSH_STEPS * 3 / 4 ? 0.006 : 0; // at the end nothing overlaps
-    for (uint32_t i = 0; i < k; i++) at[i].x *= 1 - pull / stretch, at[i].y *= 1 - pull * stretch;
-    push_apart(at, radii, k, gap);
+  for (uint32_t i = 0; i < k; i++) area += 4 * (boxes[i].w + gap / 2) * (boxes[i].h + gap / 2);
+  for (uint32_t i = 0; i < k; i++) at[i].x *= sqrt(area * stretch), at[i].y *= sqrt(area / stretch);
+  for (int step = 0; step < PULL_STEPS; step++) {
+    for (uint32_t i = 0; i < k; i++) at[i].x *= 1 - 0.005 / stretch, at[i].y *= 1 - 0.005 * stretch;
+    push_apart(at, boxes, k, gap);
   }
+  for (int step = 0; step < PUSH_STEPS && push_apart(at, boxes, k, gap); step++) continue;
 }
 
 // --- tasks in their disc -----------------------------------------------------------------------------------------------
@@ -102,7 +112,8 @@ static void settle(layout_point *at, const double *radii, uint32_t k, double gap
 static double seeds(uint32_t n, double spacing, layout_point *at) {
   double x = 0, y = 0, farthest = 0;
   for (uint32_t i = 0; i < n; i++) {
-    const double r = n == 2 ? spacing / 2 : 0.66 * spacing * sqrt(i + 0.5), angle = n == 2 ? 3.14159265358979 * i : golden_angle * i;
+    const double r = n == 2 ? spacing / 2 : 0.66 * spacing * sqrt(i + 0.5),
+                 angle = n == 2 ? 3.14159265358979 * i : golden_angle * i;
     at[i] = (layout_point){r * cos(angle), r * sin(angle)};
     x += at[i].x / n, y += at[i].y / n;
   }
@@ -132,11 +143,11 @@ static void place_tasks(const similar_groups *g, uint32_t group, const layout_po
   }
 }
 
-static void move_to_corner(const similar_groups *g, cluster_layout *l) {
+static void move_to_corner(const similar_groups *g, const box *boxes, double label_height, cluster_layout *l) {
   double left = INFINITY, top = INFINITY, right = -INFINITY, bottom = -INFINITY;
   for (uint32_t i = 0; i < g->n; i++) {
-    left = fmin(left, l->groups[i].x - l->radii[i]), right = fmax(right, l->groups[i].x + l->radii[i]);
-    top = fmin(top, l->groups[i].y - l->radii[i]), bottom = fmax(bottom, l->groups[i].y + l->radii[i]);
+    left = fmin(left, l->groups[i].x - boxes[i].w), right = fmax(right, l->groups[i].x + boxes[i].w);
+    top = fmin(top, l->groups[i].y - l->radii[i] - label_height), bottom = fmax(bottom, l->groups[i].y + l->radii[i]);
   }
   for (uint32_t i = 0; i < g->n; i++) l->groups[i].x -= left, l->groups[i].y -= top;
   for (uint32_t i = 0; i < g->n_tasks; i++) l->tasks[i].x -= left, l->tasks[i].y -= top;
@@ -144,20 +155,24 @@ static void move_to_corner(const similar_groups *g, cluster_layout *l) {
   l->height = bottom - top;
 }
 
-cluster_layout cluster_layout_make(arena *a, const similar_groups *g, const task_similarity *s, double spacing, double margin,
-                                   double gap) {
+cluster_layout cluster_layout_make(arena *a, const similar_groups *g, const task_similarity *s, const layout_sizes *sizes) {
   cluster_layout l = {ARENA_ARRAY(a, layout_point, g->n), ARENA_ARRAY(a, layout_point, g->n_tasks), ARENA_ARRAY(a, double, g->n)};
   arena *scratch = arena_new("a layout");
   layout_point *places = ARENA_ARRAY(scratch, layout_point, g->n_tasks);
   bool *taken = ARENA_ARRAY(scratch, bool, g->n_tasks);
-  scale(scratch, g, s, l.groups);
-  for (uint32_t i = 0; i < g->n; i++) l.radii[i] = seeds(g->sizes[i], spacing, places) + margin;
-  settle(l.groups, l.radii, g->n, gap);
+  box *boxes = ARENA_ARRAY(scratch, box, g->n);
   for (uint32_t i = 0; i < g->n; i++) {
-    seeds(g->sizes[i], spacing, places);
+    l.radii[i] = seeds(g->sizes[i], sizes->spacing, places) + sizes->margin;
+    boxes[i] = (box){fmax(l.radii[i], sizes->label_width[i] / 2), l.radii[i] + sizes->label_height / 2};
+  }
+  scale(scratch, g, s, l.groups);
+  settle(l.groups, boxes, g->n, sizes->gap);
+  for (uint32_t i = 0; i < g->n; i++) l.groups[i].y += sizes->label_height / 2; // from the middle of the box to that of the disc
+  for (uint32_t i = 0; i < g->n; i++) {
+    seeds(g->sizes[i], sizes->spacing, places);
     place_tasks(g, i, places, taken, &l);
   }
-  move_to_corner(g, &l);
+  move_to_corner(g, boxes, sizes->label_height, &l);
   arena_free(scratch);
   return l;
 }

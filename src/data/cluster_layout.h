@@ -11,12 +11,19 @@ typedef struct layout_point {
 
 typedef struct cluster_layout {
   layout_point *groups, *tasks; // [g->n] centres, [g->n_tasks]
-  double *radii;                // [g->n]: discs of this radius do not overlap
+  double *radii;                // [g->n]: of their discs
   double width, height;         // all of it lies in [0, width] × [0, height]
 } cluster_layout;
 
-// spacing: between the centres of tasks; margin: around a group's tasks; gap: between discs. The same input gives the same layout.
-cluster_layout cluster_layout_make(arena *a, const similar_groups *g, const task_similarity *s, double spacing, double margin,
-                                   double gap);
+typedef struct layout_sizes {
+  double spacing;            // between the centres of a group's tasks
+  double margin;             // from them to the rim of the disc
+  double gap;                // between discs, with their labels
+  double label_height;       // of the label that stands on top of a disc
+  const double *label_width; // [g->n]
+} layout_sizes;
+
+// Discs and their labels do not overlap. The same input gives the same layout.
+cluster_layout cluster_layout_make(arena *a, const similar_groups *g, const task_similarity *s, const layout_sizes *sizes);
 
 #endif

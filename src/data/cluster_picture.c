@@ -5,16 +5,16 @@
 
 enum {
   HUES = 12,
-  WIDTH = 1120,        // of the picture at least
-  EDGE = 24,           // around everything
-  HEAD = 76,           // above the groups: heading and explanation
-  LINE = 19,           // of the list
-  COLUMNS = 2,         // of the list
-  MOST_NAME = 46,      // characters of a task's name there
-  MOST_CATEGORY = 26,  // … of a category
-  MOST_TITLE = 34,     // … of a group's name
+  WIDTH = 1120,       // of the picture at least
+  EDGE = 24,          // around everything
+  HEAD = 76,          // above the groups: heading and explanation
+  LINE = 19,          // of the list
+  COLUMNS = 2,        // of the list
+  MOST_NAME = 42,     // characters of a task's name there
+  MOST_CATEGORY = 28, // … of a category
+  MOST_TITLE = 34,    // … of a group's name
 };
-static const double radius = 11, spacing = 27, margin = 22, gap = 30;
+static const double radius = 11, letter = 7.6; // letter: the width of one in a group's name, at most
 
 // Saturated fills carry the numbers; discs have the same hue, thinned.
 static const char style[] =
@@ -83,8 +83,8 @@ static void put_disc(text *out, const similar_groups *g, uint32_t k, const clust
 // From rim to rim.
 static void put_like(text *out, layout_point from, layout_point to) {
   const double dx = to.x - from.x, dy = to.y - from.y, length = sqrt(dx * dx + dy * dy), part = length > 0 ? radius / length : 0;
-  text_printf(out, "<path class=\"like\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n", from.x + dx * part, from.y + dy * part, to.x - dx * part,
-              to.y - dy * part);
+  text_printf(out, "<path class=\"like\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n", from.x + dx * part, from.y + dy * part,
+              to.x - dx * part, to.y - dy * part);
 }
 
 static void put_map(text *out, const task_texts *tasks, const similar_groups *g, const cluster_layout *l, const uint32_t *numbers,
@@ -96,7 +96,8 @@ static void put_map(text *out, const task_texts *tasks, const similar_groups *g,
   }
   for (uint32_t i = 0; i < g->n_tasks; i++) {
     const double cx = x + l->tasks[i].x, cy = y + l->tasks[i].y;
-    text_printf(out, "<circle class=\"h%u\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>", g->tasks[i].group % HUES, cx, cy, radius);
+    text_printf(out, "<circle class=\"h%u\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>", g->tasks[i].group % HUES, cx, cy,
+                radius);
     put_xml(out, tasks->items[i].name, strlen(tasks->items[i].name));
     text_printf(out, "</title></circle><text class=\"number\" x=\"%.1f\" y=\"%.1f\">%u</text>\n", cx, cy + 3.7, numbers[i]);
   }
@@ -111,8 +112,10 @@ static void put_map(text *out, const task_texts *tasks, const similar_groups *g,
 
 static void put_list_group(text *out, const task_texts *tasks, const similar_groups *g, uint32_t k, const uint32_t *numbers,
                            double x, double y) {
-  text_printf(out, "<circle class=\"h%u\" cx=\"%.1f\" cy=\"%.1f\" r=\"6\"/><text x=\"%.1f\" y=\"%.1f\" font-size=\"13\" "
-                   "font-weight=\"600\">", k % HUES, x + 8, y - 4.5, x + 22, y);
+  text_printf(out,
+              "<circle class=\"h%u\" cx=\"%.1f\" cy=\"%.1f\" r=\"6\"/><text x=\"%.1f\" y=\"%.1f\" font-size=\"13\" "
+              "font-weight=\"600\">",
+              k % HUES, x + 8, y - 4.5, x + 22, y);
   put_name(out, g->names[k], MOST_TITLE);
   text_puts(out, "</text>\n");
   for (uint32_t i = 0; i < g->sizes[k]; i++) {
@@ -122,7 +125,7 @@ static void put_list_group(text *out, const task_texts *tasks, const similar_gro
                 numbers[g->lists[k][i]]);
     text_printf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"12\">", x + 26, y);
     put_name(out, t->name, MOST_NAME);
-    text_printf(out, "</text><text class=\"muted\" x=\"%.1f\" y=\"%.1f\" font-size=\"12\">", x + 350, y);
+    text_printf(out, "</text><text class=\"muted\" x=\"%.1f\" y=\"%.1f\" font-size=\"12\">", x + 330, y);
     put_name(out, t->category, MOST_CATEGORY);
     text_puts(out, "</text>\n");
   }
@@ -135,7 +138,8 @@ static double put_list(text *out, const task_texts *tasks, const similar_groups 
   for (uint32_t k = 0; k < g->n; k++) {
     const uint32_t own = g->sizes[k] + 2;
     if (line && column + 1 < COLUMNS && line + own / 2 > each) line = 0, column++;
-    if (out) put_list_group(out, tasks, g, k, numbers, x + column * ((double)(WIDTH - 2 * EDGE) / COLUMNS), y + (line + 1) * LINE);
+    if (out)
+      put_list_group(out, tasks, g, k, numbers, x + column * ((double)(WIDTH - 2 * EDGE) / COLUMNS), y + (line + 1) * LINE);
     line += own;
     if (line > highest) highest = line;
   }
@@ -144,21 +148,26 @@ static double put_list(text *out, const task_texts *tasks, const similar_groups 
 
 void cluster_picture_put(const task_texts *tasks, const task_similarity *s, const similar_groups *g, text *out) {
   arena *a = arena_new("a picture of groups");
-  const cluster_layout l = cluster_layout_make(a, g, s, spacing, margin, gap);
+  double *labels = ARENA_ARRAY(a, double, g->n);
+  for (uint32_t k = 0; k < g->n; k++) labels[k] = letter * fmin(MOST_TITLE, (double)characters(g->names[k], strlen(g->names[k])));
+  const layout_sizes sizes = {.spacing = 27, .margin = 21, .gap = 16, .label_height = 20, .label_width = labels};
+  const cluster_layout l = cluster_layout_make(a, g, s, &sizes);
   uint32_t *numbers = ARENA_ARRAY(a, uint32_t, g->n_tasks), number = 0;
   for (uint32_t k = 0; k < g->n; k++)
     for (uint32_t i = 0; i < g->sizes[k]; i++) numbers[g->lists[k][i]] = ++number; // as in the list
   const double width = fmax(WIDTH, l.width + 2 * EDGE), below = HEAD + 20 + l.height + 36;
   const double height = below + put_list(NULL, tasks, g, numbers, 0, 0) + EDGE;
-  text_printf(out,
-              "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n<title>%u tasks in %u groups of "
-              "similar ones</title>\n%s<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n",
-              width, height, g->n_tasks, g->n, style);
-  text_printf(out,
-              "<text x=\"%d\" y=\"40\" font-size=\"20\" font-weight=\"600\">%u tasks in %u groups of similar ones</text>\n"
-              "<text class=\"muted\" x=\"%d\" y=\"62\" font-size=\"13\">Each circle is a task; tasks of a group share a disc, which "
-              "lies near those that it is like. Dashed: from tasks near a border to what they are like there.</text>\n",
-              EDGE, g->n_tasks, g->n, EDGE);
+  text_printf(
+      out,
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n<title>%u tasks in %u groups of "
+      "similar ones</title>\n%s<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n",
+      width, height, g->n_tasks, g->n, style);
+  text_printf(
+      out,
+      "<text x=\"%d\" y=\"40\" font-size=\"20\" font-weight=\"600\">%u tasks in %u groups of similar ones</text>\n"
+      "<text class=\"muted\" x=\"%d\" y=\"62\" font-size=\"13\">Each circle is a task; tasks of a group share a disc, which "
+      "lies near those that it is like. Dashed: from tasks near a border to what they are like there.</text>\n",
+      EDGE, g->n_tasks, g->n, EDGE);
   put_map(out, tasks, g, &l, numbers, (width - l.width) / 2, HEAD + 20);
   put_list(out, tasks, g, numbers, EDGE + (width - WIDTH) / 2, below);
   text_puts(out, "</svg>\n");

@@ -57,8 +57,7 @@ static word *words_of(arena *a, const similar_groups *g, uint32_t group, const t
   n = 0;
   for (uint32_t i = 0; i < g->sizes[group]; i++) {
     const uint32_t task = g->lists[group][i];
-    for (uint32_t k = 0; k < s->n_words[task]; k++)
-      all[n++] = (word){s->words[task][k], (double)s->weights[task][k], 1};
+    for (uint32_t k = 0; k < s->n_words[task]; k++) all[n++] = (word){s->words[task][k], (double)s->weights[task][k], 1};
   }
   if (n) qsort(all, n, sizeof *all, by_text);
   for (uint64_t i = 0; i < n; i++) {

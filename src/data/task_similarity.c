@@ -156,12 +156,14 @@ static int by_task_and_weight(const void *a, const void *b) {
 
 // English words that say nothing of a task in its name, sorted. (In the similarity they weigh little by themselves.)
 static const char *const said_of_all[] = {
-    "about", "above", "after", "all", "also", "although", "and", "another", "any", "are", "based", "because", "been", "before",
-    "being", "below", "between", "both", "but", "can", "contains", "could", "does", "each", "every", "example", "first", "following",
-    "for", "from", "given", "has", "have", "her", "here", "him", "his", "how", "input", "into", "its", "make", "may", "more", "most",
-    "must", "need", "not", "one", "only", "other", "our", "output", "return", "same", "should", "some", "such", "task", "than", "that",
-    "the", "their", "them", "then", "there", "these", "they", "this", "those", "two", "use", "used", "using", "was", "were", "what",
-    "when", "where", "whether", "which", "while", "who", "will", "with", "without", "would", "write", "you", "your"};
+    "about", "above",   "after", "all",       "also",    "although", "and",   "another", "any",      "are",   "based", "because",
+    "been",  "before",  "being", "below",     "between", "both",     "but",   "can",     "contains", "could", "does",  "each",
+    "every", "example", "first", "following", "for",     "from",     "given", "has",     "have",     "her",   "here",  "him",
+    "his",   "how",     "input", "into",      "its",     "make",     "may",   "more",    "most",     "must",  "need",  "not",
+    "one",   "only",    "other", "our",       "output",  "return",   "same",  "should",  "some",     "such",  "task",  "than",
+    "that",  "the",     "their", "them",      "then",    "there",    "these", "they",    "this",     "those", "two",   "use",
+    "used",  "using",   "was",   "were",      "what",    "when",     "where", "whether", "which",    "while", "who",   "will",
+    "with",  "without", "would", "write",     "you",     "your"};
 
 static int by_letters(const void *key, const void *entry) {
   const term *x = key;
@@ -221,7 +223,7 @@ static void keep_words(arena *a, task_similarity *out, const terms *definitions,
 
 task_similarity task_similarity_make(arena *a, const task_texts *tasks) {
   const uint32_t n = tasks->n;
-  task_similarity out = {.n = n, .s = ARENA_ARRAY(a, float, (uint64_t)n * n)};
+  task_similarity out = {.n = n, .s = ARENA_ARRAY(a, float, (uint64_t)n *n)};
   arena *scratch = arena_new("words of tasks");
   terms definitions = {.a = scratch}, examples = {.a = scratch};
   bool *defined = ARENA_ARRAY(scratch, bool, n);

@@ -135,7 +135,8 @@ static int by_name(const void *a, const void *b) {
 bool task_texts_read(arena *a, const char *const *paths, uint64_t n_paths, const dataset_options *options, uint32_t per_task,
                      task_texts *out, err *e) {
   arena *scratch = arena_new("tasks while they are read");
-  reading r = {.a = a, .options = options, .per_task = per_task, .table = ARENA_ARRAY(scratch, uint32_t, TABLE), .mask = TABLE - 1};
+  reading r = {
+      .a = a, .options = options, .per_task = per_task, .table = ARENA_ARRAY(scratch, uint32_t, TABLE), .mask = TABLE - 1};
   bool ok = true;
   *out = (task_texts){0};
   for (uint64_t i = 0; ok && i < n_paths; i++) ok = read_path(&r, paths[i], &out->skipped_bad, e);
