@@ -9,10 +9,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "base/rng.h"
 #include "data/augment_rows.h"
 #include "data/dataset_files.h"
 #include "data/dataset_maps.h"
+#include "data/draw.h"
 #include "data/encode.h"
 #include "data/minhash.h"
 #include "data/token_cache.h"
@@ -399,16 +399,6 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
 
 // --- whole sets --------------------------------------------------------------------------------------------------------
 
-typedef struct draw {
-  uint64_t key, i;
-} draw;
-
-static int by_key(const void *a, const void *b) {
-  const draw *x = a, *y = b;
-  if (x->key != y->key) return x->key < y->key ? -1 : 1;
-  return (x->i > y->i) - (x->i < y->i);
-}
-
 static void move_to(dataset *to, example x) {
   to->items[to->n++] = x;
   to->n_tokens += x.n;
@@ -422,13 +412,11 @@ bool dataset_same_row(const example *x, const example *y) {
 // Each draws a number that depends on the seed and the index of its row's first example alone. So what came of one row draws the
 // same, and so do copies of one example (--data PATH:3), which share an index.
 static void draw_all(const dataset *set, uint64_t seed, draw *draws) {
-  const rng stream = rng_new(seed, RNG_SPLIT);
   for (uint64_t i = 0, row = 0; i < set->n; i++) {
     if (!dataset_same_row(&set->items[row], &set->items[i])) row = i;
-    const rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[row].index});
-    draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i};
+    draws[i] = (draw){.key = draw_key(seed, set->items[row].index, DRAW_SPLIT), .i = i};
   }
-  qsort(draws, (size_t)set->n, sizeof *draws, by_key);
+  qsort(draws, (size_t)set->n, sizeof *draws, draw_order);
 }
 
 // Who drew the same stays together: what is scored is never trained on too. In the order of their numbers those groups are held

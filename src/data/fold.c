@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
+#include "data/draw.h"
 #include "io/quote.h"
 
 typedef enum side { SIDE_TRAIN, SIDE_HELD, SIDE_NEIGHBOUR, SIDE_SOURCE } side;
@@ -59,34 +59,18 @@ static void take_sides(arena *a, folding *f) {
 
 // --- draws -------------------------------------------------------------------------------------------------------------
 
-typedef struct draw {
-  uint64_t key, i; // i: the example's place in its set
-  uint32_t task;
-} draw;
-
-static int by_task_and_key(const void *a, const void *b) {
-  const draw *x = a, *y = b;
-  if (x->task != y->task) return x->task < y->task ? -1 : 1;
-  if (x->key != y->key) return x->key < y->key ? -1 : 1;
-  return (x->i > y->i) - (x->i < y->i);
-}
-
-enum { DRAW_EVAL = 3, DRAW_VALID }; // other numbers than mixture_limit_tasks's
-
 // The examples of `set` that are held out, or those that are not, each task's in the order of their numbers. What came of one row
 // draws the same.
 static draw *draw_all(arena *a, const folding *f, const dataset *set, bool held, uint32_t purpose, uint64_t *n) {
-  const rng stream = rng_new(f->o->seed, RNG_SPLIT);
   draw *draws = ARENA_ARRAY(a, draw, set->n);
   *n = 0;
   for (uint64_t i = 0, row = 0; i < set->n; i++) {
     const example *x = &set->items[i];
     if (!dataset_same_row(&set->items[row], x)) row = i;
     if ((side_of(f, x) == SIDE_HELD) != held) continue;
-    const rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[row].index, purpose});
-    draws[(*n)++] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i, clusters_origin(f->c, x)->task};
+    draws[(*n)++] = (draw){draw_key(f->o->seed, set->items[row].index, purpose), i, clusters_origin(f->c, x)->task};
   }
-  if (*n) qsort(draws, (size_t)*n, sizeof *draws, by_task_and_key);
+  if (*n) qsort(draws, (size_t)*n, sizeof *draws, draw_order);
   return draws;
 }
 

@@ -130,9 +130,11 @@ static task_texts read_texts(arena *a, const char *name, const char *rows, uint3
 static void texts_of_tasks_are_gathered(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  task_texts t = read_texts(a, "x.jsonl",
-                            "{\"prompt\":\"p1\",\"completion\":\"c1\",\"task\":\"b\",\"cluster\":\"B\"}\n{\"prompt\":\"p2\",\"completion\":\"c2\"}\n"
-                            "{\"prompt\":\"p3\",\"completion\":\"c3\",\"task\":\"b\",\"definition\":\"say it\"}\n", 10);
+  task_texts t = read_texts(
+      a, "x.jsonl",
+      "{\"prompt\":\"p1\",\"completion\":\"c1\",\"task\":\"b\",\"cluster\":\"B\"}\n{\"prompt\":\"p2\",\"completion\":\"c2\"}\n"
+      "{\"prompt\":\"p3\",\"completion\":\"c3\",\"task\":\"b\",\"definition\":\"say it\"}\n",
+      10);
   assert_int_equal(t.n, 2);
   assert_string_equal(t.items[0].name, "b");
   assert_string_equal(t.items[0].category, "B");
@@ -176,7 +178,8 @@ static void token_ids_have_no_words(void **state) {
 static void put_tasks(text *rows, const char *kind, const char *words, int n) {
   for (int i = 0; i < n; i++)
     for (int k = 0; k < 5; k++)
-      text_printf(rows, "{\"prompt\":\"%s own%s%d\",\"completion\":\"n%d\",\"task\":\"%s%d\",\"cluster\":\"%s\"}\n", words, kind, i, k, kind, i, kind);
+      text_printf(rows, "{\"prompt\":\"%s own%s%d\",\"completion\":\"n%d\",\"task\":\"%s%d\",\"cluster\":\"%s\"}\n", words, kind,
+                  i, k, kind, i, kind);
 }
 
 static task_texts three_kinds(arena *a) {
@@ -233,7 +236,10 @@ static void definitions_count_where_there_are_any(void **state) {
   arena *a = arena_new("test");
   text rows = {0};
   // The examples say that a and b are alike, the definitions that a and c are.
-  const char *const of[][3] = {{"a", "red green", "sort the list"}, {"b", "red green", "name a colour"}, {"c", "tin lead", "sort the list"}, {"d", "seven", NULL}};
+  const char *const of[][3] = {{"a", "red green", "sort the list"},
+                               {"b", "red green", "name a colour"},
+                               {"c", "tin lead", "sort the list"},
+                               {"d", "seven", NULL}};
   for (int i = 0; i < 4; i++) {
     text_printf(&rows, "{\"prompt\":\"%s\",\"completion\":\"x\",\"task\":\"%s\"", of[i][1], of[i][0]);
     if (of[i][2]) text_printf(&rows, ",\"definition\":\"%s\"", of[i][2]);
@@ -255,7 +261,8 @@ static void texts_without_spaces_are_compared(void **state) {
   const task_texts t = read_texts(a, "zh.jsonl",
                                   "{\"text\":\"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\",\"task\":\"a\"}\n"
                                   "{\"text\":\"\xe6\x97\xa5\xe6\x9c\xac\xe4\xba\xba\",\"task\":\"b\"}\n"
-                                  "{\"text\":\"\xe5\xb1\xb1\xe5\xb7\x9d\",\"task\":\"c\"}\n", 5);
+                                  "{\"text\":\"\xe5\xb1\xb1\xe5\xb7\x9d\",\"task\":\"c\"}\n",
+                                  5);
   const task_similarity s = task_similarity_make(a, &t);
   assert_true(s.s[1] > 0.05F);
   assert_true(s.s[2] < 1e-6F);
@@ -279,8 +286,12 @@ static void the_picture_has_every_task(void **state) {
   cluster_picture_put(&t, &s, &g, &again);
   assert_string_equal(out.data, again.data);
   assert_non_null(strstr(out.data, ">river11</text>"));
-  assert_non_null(strstr(out.data, "a&lt;b &amp; \xc3\xa9\xc3\xa9" "0</text>"));
-  assert_non_null(strstr(out.data, ">a name that is much longer t\xe2\x80\xa6" "as room for 1</text>"));
+  assert_non_null(strstr(out.data,
+                         "a&lt;b &amp; \xc3\xa9\xc3\xa9"
+                         "0</text>"));
+  assert_non_null(strstr(out.data,
+                         ">a name that is much longer t\xe2\x80\xa6"
+                         "as room for 1</text>"));
   assert_null(strstr(out.data, "nan"));
   assert_null(strstr(out.data, "a<b"));
   int circles = 0;
