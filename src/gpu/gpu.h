@@ -84,8 +84,8 @@ bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err
 //
 // A shader X_addr (cmake/shaders.cmake) is X reading and writing by buffer addresses, which cost no test of bounds: after
 // its parameters the push constants hold one address a binding. Its bindings are its twin's, so barriers follow from what
-// the twin declares. The validation layers see no race through addresses; they see the twin's, where tests run it too (those
-// of matmul_rows; nothing runs the twins of attention_lanes, which take long to compile). It needs the feature buffer_address.
+// the twin declares. The validation layers see no race through addresses; they see the twin's, which tests run too (those
+// of attention_lanes, which take long to compile, for small heads: ops_attention_bound). It needs the feature buffer_address.
 // Every address is at a multiple of GPU_ADDRESS_ALIGN.
 typedef struct gpu_kernel gpu_kernel;
 
@@ -117,25 +117,20 @@ typedef struct kernel_info {
 const kernel_info *kernel_get_info(const gpu_kernel *k);
 void kernel_describe(const gpu_kernel *k, text *out); // appends the shader's name and its constants: "matmul_tile 256,4,4"
 
-// --- choices among kernels (tune.c) ------------------------------------------------------------------------------------
+// --- choices among kernels (choices.c) ---------------------------------------------------------------------------------
 
 // For a problem ("nt bf16 512x576x576") the variant that was measured to be the fastest ("matmul_rows_nt_addr 8 32x3"). The
 // device holds them; a file beside the pipeline cache remembers them.
-typedef struct tune_choice {
-  const char *problem, *variant;
-} tune_choice;
-
-const char *tune_find(const gpu_device *d, const char *problem); // NULL: none, take the default
-void tune_set(gpu_device *d, const char *problem, const char *variant);
-bool tune_set_text(gpu_device *d, const char *line); // "problem = variant"; false for anything else
-const tune_choice *tune_list(const gpu_device *d, uint64_t *n);
-void tune_clear(gpu_device *d);
-void tune_load(gpu_device *d);       // adds what the file has; nothing without one
-void tune_save(const gpu_device *d); // failing to is no error
+const char *choices_find(const gpu_device *d, const char *problem); // NULL: none, take the default
+void choices_set(gpu_device *d, const char *problem, const char *variant);
+bool choices_set_text(gpu_device *d, const char *line); // "problem = variant"; false for anything else
+void choices_clear(gpu_device *d);
+void choices_load(gpu_device *d);       // adds what the file has; nothing without one
+void choices_save(const gpu_device *d); // failing to is no error
 // Called before products are measured, with their number.
-typedef void tune_measuring(void *user, uint32_t n_products);
-void tune_on_measuring(gpu_device *d, tune_measuring *call, void *user);
-void tune_begins(const gpu_device *d, uint32_t n_products);
+typedef void choices_measuring(void *user, uint32_t n_products);
+void choices_on_measuring(gpu_device *d, choices_measuring *call, void *user);
+void choices_begin_measuring(const gpu_device *d, uint32_t n_products);
 
 // --- recordings ------------------------------------------------------------------------------------------------------
 

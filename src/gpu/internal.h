@@ -125,6 +125,10 @@ typedef struct gpu_queue {
   uint64_t batch_capacity, slice_number;
 } gpu_queue;
 
+typedef struct kernel_choice {
+  const char *problem, *variant;
+} kernel_choice;
+
 struct gpu_device {
   arena *memory;
   gpu_instance instance;
@@ -147,9 +151,9 @@ struct gpu_device {
   gpu_trace *trace;                    // NULL: nobody asks
   double busy_seconds;                 // from the end of each submission to that of what it submitted
   bool reports;                        // keeps what compilers report (statistics.c)
-  tune_choice *tuned;                  // tune.c
-  uint64_t n_tuned, tuned_capacity;
-  tune_measuring *on_measuring;
+  kernel_choice *choices;              // choices.c
+  uint64_t n_choices, choice_capacity;
+  choices_measuring *on_measuring;
   void *on_measuring_user;
   bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
 };

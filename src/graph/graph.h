@@ -91,8 +91,8 @@ struct graph {
   uint64_t n_nodes, nodes_capacity, n_tensors, tensors_capacity;
   tensor *counts; // persistent i32 [4], indexed by tensor_live
   uint32_t segment, n_segments;
-  uint64_t planned_bytes, unplanned_bytes; // after graph_plan: what it needs; the sum of all tensors
-  uint64_t chunk_used[GRAPH_MAX_CHUNKS];   // after graph_plan: planned_bytes by chunk
+  uint64_t planned_bytes, unplanned_bytes; // after graph_plan_within: what it needs; the sum of all tensors
+  uint64_t chunk_used[GRAPH_MAX_CHUNKS];   // after graph_plan_within: planned_bytes by chunk
   uint32_t n_chunks;
   struct graph_window *windows; // after graph_plan_within: the windows of rows that nodes are recorded in (window.c)
   uint32_t n_windows;
@@ -167,15 +167,11 @@ tensor *op_add(graph *g, tensor *a, tensor *b);
 
 // --- plan (plan.c) ---------------------------------------------------------------------------------------------------
 
-// Gives every tensor an offset so that tensors that live at the same time never overlap; sets planned_bytes. `align` is
-// the device's storage alignment. Nodes whose results nothing reads are removed first: a recomputed segment needs less
-// than its forward did. One arena of any size:
-void graph_plan(graph *g, uint32_t align);
-// The same in as many chunks as the device's largest allocation makes it; no tensor spans two.
+// Gives every tensor an offset so that tensors that live at the same time never overlap; sets planned_bytes. Offsets are
+// aligned as the device wants them, in as many chunks as its largest allocation makes it; no tensor spans two. Nodes whose
+// results nothing reads are removed first: a recomputed segment needs less than its forward did.
 void graph_plan_within(graph *g, const gpu_plan *limits);
 uint64_t graph_chunk_bytes(const gpu_plan *limits);
-// After graph_plan: memory for all planned tensors out of `slice` (at least planned_bytes).
-void graph_bind(graph *g, gpu_slice slice);
 
 // Memory that several graphs share, since they never run at the same time: as large, chunk by chunk, as the largest need.
 typedef struct graph_memory {

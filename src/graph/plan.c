@@ -109,7 +109,10 @@ static void note_place(graph *g, range *r, uint64_t chunk) {
   g->unplanned_bytes += r->bytes;
 }
 
-static void plan_tensors(graph *g, uint32_t align, uint64_t chunk) {
+void graph_plan_within(graph *g, const gpu_plan *limits) {
+  const uint32_t align = limits->storage_align;
+  const uint64_t chunk = graph_chunk_bytes(limits) / align * align;
+  window_plan(g, limits);
   remove_unread(g);
   uint64_t n = g->n_tensors;
   arena *a = arena_new("memory plan");
@@ -130,21 +133,6 @@ static void plan_tensors(graph *g, uint32_t align, uint64_t chunk) {
   g->planned_bytes = 0;
   for (uint32_t c = 0; c < g->n_chunks; c++) g->planned_bytes += g->chunk_used[c];
   arena_free(a);
-}
-
-void graph_plan(graph *g, uint32_t align) {
-  plan_tensors(g, align, 1ull << 62);
-}
-
-void graph_plan_within(graph *g, const gpu_plan *limits) {
-  const uint32_t align = limits->storage_align;
-  window_plan(g, limits);
-  plan_tensors(g, align, graph_chunk_bytes(limits) / align * align);
-}
-
-void graph_bind(graph *g, gpu_slice slice) {
-  REQUIRE(g->n_chunks <= 1, "graph %s has %u chunks", g->name, g->n_chunks);
-  graph_bind_memory(g, &(graph_memory){.n = 1, .slices = {slice}});
 }
 
 // --- memory of several graphs ------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ static bool may_write(const node *n, const tensor *t) {
 
 const char *record_ask(recorder *r, const char *problem, const void *what, uint64_t what_bytes) {
   graph_asked *s = r->survey;
-  if (!s) return tune_find(r->device, problem);
+  if (!s) return choices_find(r->device, problem);
   uint64_t i = 0;
   while (i < s->n && strcmp(s->items[i].problem, problem)) i++;
   if (i == s->n) {

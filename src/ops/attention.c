@@ -42,7 +42,8 @@ static void record_tiled(recorder *r, const char *shader, const attention_shape 
 // Whether the form for CPU devices takes such heads.
 static bool takes_lanes(const recorder *r, const attention_shape *s) {
   const gpu_plan *plan = record_plan(r);
-  return plan->is_cpu && plan->on[GPU_FEATURE_BUFFER_ADDRESS] && s->head_dim % 4 == 0 && s->head_dim <= LANES_MAX_DIM;
+  const uint32_t most = plan->on[GPU_FEATURE_BUFFER_ADDRESS] ? LANES_MAX_DIM : plan->lanes_bound;
+  return plan->is_cpu && s->head_dim % 4 == 0 && s->head_dim <= most && s->head_dim <= LANES_MAX_DIM;
 }
 
 // Query heads of one key head that an invocation holds: the more, the more is done with each broadcast element.
@@ -53,13 +54,18 @@ static uint32_t heads_together(const attention_shape *s) {
   return 1;
 }
 
-// Dispatches a kernel of shaders/attention_lanes.glsl over rows × heads, `together` heads and `step` columns at a time.
+// Dispatches a kernel of shaders/attention_lanes.glsl, named [by addresses, with bindings], over rows × heads, `together` heads and `step` columns at a time.
 // Longer steps make code that leaves the instruction cache and takes seconds to compile.
-static void record_lanes(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p,
+static void record_lanes(recorder *r, const char *const shaders[2], const attention_shape *s, const struct attention_params *p,
                          uint32_t rows, uint32_t heads, uint32_t together, uint32_t step, const bind *binds, uint32_t n_binds) {
   const uint32_t lanes = record_plan(r)->subgroup_size, spec[] = {lanes, s->head_dim, together, step};
+  const char *shader = shaders[!record_plan(r)->on[GPU_FEATURE_BUFFER_ADDRESS]];
   record_dispatch(r, shader, spec, 4, binds, n_binds, p, sizeof *p, div_up(rows, lanes), heads / together, 1);
 }
+
+static const char *const lanes_fwd[] = {"attention_lanes_fwd_addr", "attention_lanes_fwd"};
+static const char *const lanes_dq[] = {"attention_lanes_dq_addr", "attention_lanes_dq"};
+static const char *const lanes_dkv[] = {"attention_lanes_dkv_addr", "attention_lanes_dkv"};
 
 // in: o, do, lse, ranges; out: stats [N, H, 2] (lse, delta), spans [N, 2] (the queries that see a key)
 static void attention_prepare_record(recorder *r, const node *n) {
@@ -82,8 +88,7 @@ static void attention_dq_record(recorder *r, const node *n) {
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),         BIND(n->in[3]),
                         BIND(n->in[4]), BIND(n->in[5]), BIND(record_counts(r)), BIND(n->out[0])};
   const uint32_t together = heads_together(s);
-  if (takes_lanes(r, s))
-    record_lanes(r, "attention_lanes_dq_addr", s, &p, p.rows, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
+  if (takes_lanes(r, s)) record_lanes(r, lanes_dq, s, &p, p.rows, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
   else record_tiled(r, "attention_dq", s, &p, p.rows, p.n_heads, binds, 8);
 }
 
@@ -95,7 +100,7 @@ static void attention_dkv_record(recorder *r, const node *n) {
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),  BIND(n->in[3]),
                         BIND(n->in[4]), BIND(n->in[5]), BIND(n->out[0]), BIND(n->out[1])};
-  if (takes_lanes(r, s)) record_lanes(r, "attention_lanes_dkv_addr", s, &p, p.keys, p.n_kv_heads, 1, 2, binds, 8);
+  if (takes_lanes(r, s)) record_lanes(r, lanes_dkv, s, &p, p.keys, p.n_kv_heads, 1, 2, binds, 8);
   else record_tiled(r, "attention_dkv", s, &p, p.keys, p.n_kv_heads, binds, 8);
 }
 
@@ -135,7 +140,7 @@ static void attention_record(recorder *r, const node *n) {
     const uint32_t spec[] = {DECODE_LOCAL, s->head_dim};
     record_dispatch(r, "attention_decode", spec, 2, binds, 7, &p, sizeof p, p.rows, p.n_heads, 1);
   } else if (takes_lanes(r, s)) {
-    record_lanes(r, "attention_lanes_fwd_addr", s, &p, p.rows, p.n_heads, heads_together(s), 2, binds, 7);
+    record_lanes(r, lanes_fwd, s, &p, p.rows, p.n_heads, heads_together(s), 2, binds, 7);
   } else {
     record_tiled(r, "attention_fwd", s, &p, p.rows, p.n_heads, binds, 7);
   }

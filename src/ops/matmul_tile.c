@@ -6,7 +6,7 @@
 // invocations and 32 KiB, 64 × 64 with 8 × 4 runs on any device.
 //
 // Cooperative matrices are of f16: they round the activation (or its gradient) to 11 bits. So they are for 16-bit weights
-// only, and not for the gradients of weights.
+// only, which a model only has where they are frozen (params_add), and not for the gradients of weights.
 #include "gpu/gpu.h"
 #include "ops/matmul.h"
 
@@ -80,7 +80,7 @@ static const coopmat_tile coopmat_tiles[] = {{128, 256}, {64, 128}};
 static bool coopmat_variant(const gpu_plan *plan, const coopmat_tile *t, uint32_t deep, matmul_variant *v) {
   const gpu_coopmat *c = &plan->coopmat;
   uint32_t rows = t->side, cols = t->side, subgroups = t->lanes / plan->subgroup_size;
-  if (!subgroups || t->lanes > plan->max_invocations) return false;
+  if (!subgroups || t->lanes > plan->max_invocations || !choose_takes_subgroups(plan, t->lanes)) return false;
   for (uint32_t n = 1; n < subgroups; n *= 2) {
     if (cols >= rows) cols /= 2;
     else rows /= 2;

@@ -94,7 +94,7 @@ static bool measure(product *p, gpu_device *d, double until, err *e) {
   }
   heap_free(h);
   char name[MATMUL_NAME_BYTES];
-  if (ok && best < 1e30) tune_set(d, p->problem, matmul_variant_name(&p->variants[fastest], name));
+  if (ok && best < 1e30) choices_set(d, p->problem, matmul_variant_name(&p->variants[fastest], name));
   return ok;
 }
 
@@ -107,13 +107,13 @@ bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, err *e) {
   uint32_t n_products = 0;
   for (uint64_t i = 0; i < s.n; i++) {
     product *p = &list[n_products];
-    if (tune_find(d, s.items[i].problem)) continue;
+    if (choices_find(d, s.items[i].problem)) continue;
     *p = (product){.memory = a, .problem = s.items[i].problem};
     declare(p, device_plan(d), s.items[i].what);
     // A window's offset may forbid loads of four elements, which the whole product allows: that is left at its default.
     if (p->n > 1 && matmul_has_quads(s.items[i].what) == matmul_has_quads(&p->m)) n_products++;
   }
-  if (n_products) tune_begins(d, n_products);
+  if (n_products) choices_begin_measuring(d, n_products);
   err unsuited = {0}; // said again where the variant is tried
   for (uint32_t i = 0; i < n_products; i++)
     for (uint32_t k = 0; k < list[i].n; k++) graph_request(list[i].graphs[k], d, &unsuited);
@@ -139,7 +139,7 @@ uint64_t tune_choices(arena *a, gpu_device *d, graph *const *graphs, uint32_t n,
   const char **list = ARENA_ARRAY(a, const char *, s.n);
   uint64_t n_lines = 0;
   for (uint64_t i = 0; i < s.n; i++) {
-    const char *variant = tune_find(d, s.items[i].problem);
+    const char *variant = choices_find(d, s.items[i].problem);
     if (variant && is_offered(device_plan(d), s.items[i].what, variant))
       list[n_lines++] = arena_printf(a, "%s = %s", s.items[i].problem, variant);
   }

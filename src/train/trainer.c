@@ -297,7 +297,7 @@ static bool start(trainer *t, err *e) {
   TRY(t->source->read(t->source->user, t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
   kernel_on_compiling(t->device, say_compiling, t);
-  tune_on_measuring(t->device, say_measuring, t);
+  choices_on_measuring(t->device, say_measuring, t);
   say_device(t);
   const char *cache = t->corpus.train.cache_written;
   if (cache)

@@ -118,7 +118,8 @@ static void no_live_tensors_overlap(void **state) {
     made x = make(seed, 1 + rng_below(&r, 120));
     const bool *needed = find_needed(&x);
     const uint32_t align = 4u << rng_below(&r, 7);
-    graph_plan(x.g, align);
+    graph_plan_within(x.g, &(gpu_plan){.storage_align = align, .max_chunk_bytes = 1 << 30, .max_binding_bytes = 1 << 30});
+    assert_true(x.g->n_chunks <= 1);
     uint64_t at = 0; // the needed nodes are left, in their order
     for (uint64_t i = 0; i < x.n; i++)
       if (needed[i]) {
@@ -182,11 +183,11 @@ static void a_chain_takes_two(void **state) {
     x = y;
   }
   x->keep = true;
-  graph_plan(g, 256);
+  graph_plan_within(g, &(gpu_plan){.storage_align = 256, .max_chunk_bytes = 1 << 30, .max_binding_bytes = 1 << 30});
   assert_int_equal(g->n_nodes, 30);
   assert_int_equal(g->planned_bytes, 512);
   assert_int_equal(g->unplanned_bytes, 30 * 256);
-  graph_bind(g, (gpu_slice){.offset = 4096, .bytes = 512});
+  graph_bind_memory(g, &(graph_memory){.n = 1, .slices = {{.offset = 4096, .bytes = 512}}});
   for (int i = 0; i < 30; i++) assert_int_equal(g->tensors[i]->memory.offset, 4096 + i % 2 * 256);
   arena_free(a);
 }
