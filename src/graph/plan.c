@@ -7,6 +7,7 @@
 // chunk, and none reaches over a chunk's end.
 #include <stdlib.h>
 
+#include "graph/indirect.h"
 #include "graph/window.h"
 
 typedef struct range {
@@ -139,6 +140,7 @@ void graph_plan(graph *g, uint32_t align) {
 void graph_plan_within(graph *g, const gpu_plan *limits) {
   const uint32_t align = limits->storage_align;
   window_plan(g, limits);
+  indirect_plan(g, limits);
   plan_tensors(g, align, graph_chunk_bytes(limits) / align * align);
 }
 

@@ -63,14 +63,14 @@ void op_test_wants_gradient(op_value *value) {
 void op_test_run(op_test *t) {
   err e = {0};
   upload(t, t->graph->counts, t->counts);
-  graph_plan(t->graph, device_plan(t->device)->storage_align);
-  gpu_slice memory;
+  graph_plan_within(t->graph, device_plan(t->device));
+  graph_memory memory = {0};
+  graph_memory_add(&memory, t->graph);
   gpu_recording *poison = recording_new(t->device, "poison"), *r = recording_new(t->device, "case");
-  if (t->graph->planned_bytes) {
-    if (!heap_alloc(t->heap, t->graph->planned_bytes, &memory, &e)) fail_msg("%s", e.message);
-    graph_bind(t->graph, memory);
-    recording_fill(poison, memory, 0x7fc00000u); // NaN: what a kernel does not write must not be read
-  }
+  if (!graph_memory_allocate(&memory, t->heap, &e)) fail_msg("%s", e.message);
+  graph_bind_memory(t->graph, &memory);
+  for (uint32_t c = 0; c < memory.n; c++)
+    recording_fill(poison, memory.slices[c], 0x7fc00000u); // NaN: what a kernel does not write must not be read
   bool ok = recording_end(poison, &e) && graph_record(t->graph, t->device, r, &e) && recording_end(r, &e) &&
             gpu_run(t->device, (gpu_recording *[]){poison, r}, 2, &e);
   if (!ok) fail_msg("%s", e.message);
