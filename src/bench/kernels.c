@@ -164,8 +164,10 @@ static bool measure_node(const bench *b, rig *r, const kernel_case *k, const nod
   return ok;
 }
 
-static bool wants(const bench *b, const kernel_case *k, const node *n) {
+// What a recording makes for itself, such as counts of workgroups, is no operation.
+static bool wants(const bench *b, const rig *r, const kernel_case *k, const node *n) {
   char shape[80];
+  if (n->n_out && (n->out[0] == r->graph->group_counts || n->out[0] == r->graph->window_counts)) return false;
   shape_of(k, n, shape);
   return bench_wants(b, n->op->name, shape);
 }
@@ -176,10 +178,10 @@ static bool measure_case(const bench *b, const kernel_case *k, err *e) {
   r.tune = b->options->tune;
   k->build(&r, k);
   bool wanted = false, ok = true;
-  for (uint64_t i = 0; i < r.graph->n_nodes; i++) wanted |= wants(b, k, r.graph->nodes[i]);
+  for (uint64_t i = 0; i < r.graph->n_nodes; i++) wanted |= wants(b, &r, k, r.graph->nodes[i]);
   if (wanted) ok = rig_ready(&r, e);
   for (uint64_t i = 0; ok && wanted && i < r.graph->n_nodes; i++)
-    if (wants(b, k, r.graph->nodes[i])) ok = measure_node(b, &r, k, r.graph->nodes[i], e);
+    if (wants(b, &r, k, r.graph->nodes[i])) ok = measure_node(b, &r, k, r.graph->nodes[i], e);
   rig_close(&r);
   return ok;
 }

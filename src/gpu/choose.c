@@ -23,6 +23,7 @@ static const char *const names[GPU_FEATURE_COUNT] = {
     [GPU_FEATURE_COOPMAT] = "coopmat",
     [GPU_FEATURE_INTEGER_DOT] = "integer_dot",
     [GPU_FEATURE_BUFFER_ADDRESS] = "buffer_address",
+    [GPU_FEATURE_INDIRECT] = "indirect",
     [GPU_FEATURE_MEMORY_BUDGET] = "memory_budget",
 };
 
@@ -48,6 +49,7 @@ static bool offered(const gpu_snapshot *s, gpu_feature f) {
              s->vulkan_memory_model && s->maintenance4 && s->subgroup_arithmetic && s->api_version >= VK_API_VERSION_1_3;
     case GPU_FEATURE_INTEGER_DOT: return s->integer_dot;
     case GPU_FEATURE_BUFFER_ADDRESS: return s->buffer_address;
+    case GPU_FEATURE_INDIRECT: return true; // every driver has it; whether it is right, check_before_use finds out
     case GPU_FEATURE_MEMORY_BUDGET: return s->memory_budget;
     case GPU_FEATURE_COUNT: break;
   }

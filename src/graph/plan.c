@@ -7,6 +7,7 @@
 // chunk, and none reaches over a chunk's end.
 #include <stdlib.h>
 
+#include "graph/indirect.h"
 #include "graph/window.h"
 
 typedef struct range {
@@ -113,6 +114,7 @@ void graph_plan_within(graph *g, const gpu_plan *limits) {
   const uint32_t align = limits->storage_align;
   const uint64_t chunk = graph_chunk_bytes(limits) / align * align;
   window_plan(g, limits);
+  indirect_plan(g, limits);
   remove_unread(g);
   uint64_t n = g->n_tensors;
   arena *a = arena_new("memory plan");

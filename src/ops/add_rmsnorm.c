@@ -22,9 +22,7 @@ static void add_rmsnorm_record(recorder *r, const node *n) {
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type};
   const bind binds[] = {BIND(a),         BIND(n->in[1]),  BIND(w),        BIND(record_counts(r)),
                         BIND(n->out[0]), BIND(n->out[1]), BIND(n->out[2])};
-  uint32_t groups[2];
-  record_grid(p.rows, groups);
-  record_dispatch(r, "add_rmsnorm_fwd", spec, 2, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
+  record_rows(r, "add_rmsnorm_fwd", spec, 2, binds, 7, &p, sizeof p, a, 1, 1);
 }
 
 const op_desc add_rmsnorm_op = {

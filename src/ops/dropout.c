@@ -12,7 +12,7 @@ static void mask_record(recorder *r, const node *n) {
   p.rows = tensor_rows(x), p.row_size = tensor_row_size(x), p.live = x->live;
   const bind binds[] = {BIND(x), BIND(n->in[1]), BIND(record_counts(r)), BIND(n->out[0])};
   const uint32_t spec[] = {ELEMENTS_LOCAL, p.row_size};
-  record_features(r, "dropout_mask", spec, 2, binds, 4, &p, sizeof p, (uint64_t)p.rows * div_up(p.row_size, 4));
+  record_features(r, "dropout_mask", spec, 2, binds, 4, &p, sizeof p, x, div_up(p.row_size, 4));
 }
 
 static const op_desc dropout_bwd_op = {.name = "dropout_bwd", .rows_in = 3, .rows_out = 1, .record = mask_record};

@@ -54,8 +54,13 @@ void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v
   const uint32_t down = div_up(m->rows, v->group_rows), across = div_up(m->cols, v->group_cols);
   // In registers (matmul_rows.c): down first, so that what b has for a group's columns stays in a core's cache.
   const bool down_first = !v->deep;
-  record_dispatch(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, down_first ? down : across,
-                  down_first ? across : down, 1);
+  const row_groups groups = {.groups = {down_first ? down : across, down_first ? across : down, 1},
+                             .along = down_first ? 0 : 1,
+                             .live = m->product == MATMUL_TN ? LIVE_ALL : m->live, // TN: they limit its depth
+                             .rows = m->rows,
+                             .per_row = 1,
+                             .per_group = v->group_rows};
+  record_dispatch_rows(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, &groups);
 }
 
 const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]) {

@@ -27,9 +27,7 @@ static void rmsnorm_bwd_record(recorder *r, const node *n) {
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type, n->in[4] != NULL};
   const bind binds[] = {BIND(x),        BIND(w), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(record_counts(r)),
                         BIND(n->out[0])};
-  uint32_t groups[2];
-  record_grid(p.rows, groups);
-  record_dispatch(r, "rmsnorm_bwd", spec, 3, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
+  record_rows(r, "rmsnorm_bwd", spec, 3, binds, 7, &p, sizeof p, x, 1, 1);
 }
 
 static const op_desc rmsnorm_bwd_op = {.name = "rmsnorm_bwd", .rows_in = 29, .rows_out = 1, .record = rmsnorm_bwd_record};
@@ -74,9 +72,7 @@ static void rmsnorm_record(recorder *r, const node *n) {
   const struct rmsnorm_params p = params_of(n, x);
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type};
   const bind binds[] = {BIND(x), BIND(w), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
-  uint32_t groups[2];
-  record_grid(p.rows, groups);
-  record_dispatch(r, "rmsnorm_fwd", spec, 2, binds, 5, &p, sizeof p, groups[0], groups[1], 1);
+  record_rows(r, "rmsnorm_fwd", spec, 2, binds, 5, &p, sizeof p, x, 1, 1);
 }
 
 const op_desc rmsnorm_op = {.name = "rmsnorm", .rows_in = 1, .rows_out = 3, .grad = rmsnorm_grad, .record = rmsnorm_record};

@@ -12,7 +12,7 @@ static void turn_record(recorder *r, const node *n) {
   p.rows = tensor_rows(x), p.live = x->live;
   const bind binds[] = {BIND(x), BIND(n->in[1]), BIND(n->in[2]), BIND(n->in[3]), BIND(record_counts(r)), BIND(n->out[0])};
   const uint32_t spec[] = {ELEMENTS_LOCAL, p.n_heads, p.head_dim, p.rotary_dim};
-  record_features(r, "rotary_turn", spec, 4, binds, 6, &p, sizeof p, tensor_elements(x) / 2);
+  record_features(r, "rotary_turn", spec, 4, binds, 6, &p, sizeof p, x, tensor_row_size(x) / 2);
 }
 
 static const op_desc rotary_bwd_op = {.name = "rotary_bwd", .rows_in = 3, .rows_out = 1, .record = turn_record};

@@ -11,7 +11,7 @@ static void swiglu_bwd_record(recorder *r, const node *n) {
   const tensor *gate = n->in[0];
   const struct swiglu_params p = params_of(gate);
   const bind binds[] = {BIND(gate), BIND(n->in[1]), BIND(n->in[2]), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
-  record_elements(r, "swiglu_bwd", binds, 6, &p, sizeof p, tensor_elements(gate), 1);
+  record_elements(r, "swiglu_bwd", binds, 6, &p, sizeof p, gate);
 }
 
 static const op_desc swiglu_bwd_op = {.name = "swiglu_bwd", .rows_in = 7, .rows_out = 3, .record = swiglu_bwd_record};
@@ -29,7 +29,7 @@ static void swiglu_record(recorder *r, const node *n) {
   const tensor *y = n->out[0];
   const struct swiglu_params p = params_of(y);
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(record_counts(r)), BIND(y)};
-  record_elements(r, "swiglu_fwd", binds, 4, &p, sizeof p, tensor_elements(y), 1);
+  record_elements(r, "swiglu_fwd", binds, 4, &p, sizeof p, y);
 }
 
 const op_desc swiglu_op = {.name = "swiglu", .rows_in = 3, .rows_out = 1, .grad = swiglu_grad, .record = swiglu_record};
