@@ -72,6 +72,10 @@ typedef struct op_desc {
   void (*grad)(struct backward *b, const node *n);
   // Records the dispatches of `n`.
   void (*record)(struct recorder *r, const node *n);
+  // Where a node of it begins a segment that backward computes again: its result `kept` is kept in the place of its inputs,
+  // and this appends nodes that give its other results, out[], from that. NULL: its inputs are kept.
+  void (*resume)(graph *g, const node *n, tensor *kept, tensor *const *out);
+  uint32_t kept;
 } op_desc;
 
 struct node {
