@@ -68,6 +68,10 @@ typedef struct op_desc {
   // Bit i: input (result) i goes row by row. Where all such tensors of a node are large, the node is recorded in windows of
   // their rows: each row of a result must depend on the same row of these inputs alone, and what is updated must be added to.
   uint32_t rows_in, rows_out;
+  // Bit i: result i may lie where input i lies, if nothing reads that later. What an invocation writes to a place must depend
+  // on what it has read there, and no other invocation reads there: then no compiler can write first, which may take buffers
+  // that are not declared as aliases for different memory.
+  uint32_t in_place;
   // Appends the gradient nodes of `n`: reads grad_out(), calls grad_in() or adds to grad_sum. NULL: not differentiable.
   void (*grad)(struct backward *b, const node *n);
   // Records the dispatches of `n`.

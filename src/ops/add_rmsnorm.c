@@ -35,6 +35,7 @@ static void add_rmsnorm_record(recorder *r, const node *n) {
 const op_desc add_rmsnorm_op = {.name = "add_rmsnorm",
                                 .rows_in = 3,
                                 .rows_out = 7,
+                                .in_place = 3,
                                 .grad = add_rmsnorm_grad,
                                 .record = add_rmsnorm_record,
                                 .resume = add_rmsnorm_resume,

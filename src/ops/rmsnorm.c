@@ -32,7 +32,8 @@ static void rmsnorm_bwd_record(recorder *r, const node *n) {
   record_dispatch(r, "rmsnorm_bwd", spec, 3, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
 }
 
-static const op_desc rmsnorm_bwd_op = {.name = "rmsnorm_bwd", .rows_in = 29, .rows_out = 1, .record = rmsnorm_bwd_record};
+static const op_desc rmsnorm_bwd_op = {
+    .name = "rmsnorm_bwd", .rows_in = 29, .rows_out = 1, .in_place = 1, .record = rmsnorm_bwd_record};
 
 // in: x, rstd, dy, the weight's grad_sum (updated); out: partial [chunks, D]
 static void rmsnorm_dw_record(recorder *r, const node *n) {
