@@ -69,10 +69,18 @@ typedef struct op_desc {
   // Bit i: input (result) i goes row by row. Where all such tensors of a node are large, the node is recorded in windows of
   // their rows: each row of a result must depend on the same row of these inputs alone, and what is updated must be added to.
   uint32_t rows_in, rows_out;
+  // Bit i: result i may lie where input i lies, if nothing reads that later. What an invocation writes to a place must depend
+  // on what it has read there, and no other invocation reads there: then no compiler can write first, which may take buffers
+  // that are not declared as aliases for different memory.
+  uint32_t in_place;
   // Appends the gradient nodes of `n`: reads grad_out(), calls grad_in() or adds to grad_sum. NULL: not differentiable.
   void (*grad)(struct backward *b, const node *n);
   // Records the dispatches of `n`.
   void (*record)(struct recorder *r, const node *n);
+  // Where a node of it begins a segment that backward computes again: its result `kept` is kept in the place of its inputs,
+  // and this appends nodes that give its other results, out[], from that. NULL: its inputs are kept.
+  void (*resume)(graph *g, const node *n, tensor *kept, tensor *const *out);
+  uint32_t kept;
 } op_desc;
 
 struct node {

@@ -15,7 +15,7 @@ static void add_record(recorder *r, const node *n) {
   record_elements(r, "add_fwd", binds, 4, &p, sizeof p, y);
 }
 
-const op_desc add_op = {.name = "add", .rows_in = 3, .rows_out = 1, .grad = add_grad, .record = add_record};
+const op_desc add_op = {.name = "add", .rows_in = 3, .rows_out = 1, .in_place = 1, .grad = add_grad, .record = add_record};
 
 tensor *op_add(graph *g, tensor *a, tensor *b) {
   REQUIRE(tensor_elements(a) == tensor_elements(b) && a->live == b->live, "%s + %s", a->name, b->name);

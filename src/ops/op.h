@@ -32,6 +32,8 @@ uint32_t record_sum_local(const recorder *r, uint32_t on_gpus);
 // What operations that end in an rmsnorm share with it (rmsnorm.c). The workgroup size of kernels that take a row of `dim`
 // elements in one workgroup.
 uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim);
+// Appends y = rmsnorm(x), into tensors that are there: y like x, rstd [N].
+void rmsnorm_append(graph *g, tensor *x, tensor *w, float eps, tensor *y, tensor *rstd);
 // Appends dx of y = rmsnorm(x), plus `residual` (NULL: none), a gradient that x has from elsewhere.
 tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *dy, tensor *residual);
 // Appends grad_sum += dw.
