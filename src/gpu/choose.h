@@ -42,7 +42,8 @@ const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coo
 // or "floor" (API 1.1, nothing optional, minimum limits), to which ",name=value" can be added or that can be replaced by
 // "name=value,…" to clamp single limits, e.g. "max_binding_bytes=65536". False and *unknown set for an unknown name.
 // Names: the plan's fields max_binding_bytes, max_chunk_bytes, max_invocations, max_shared_bytes (lowered), storage_align
-// (raised), slice_seconds, is_cpu and coopmat_first (set; is_cpu=0 tests the kernels meant for GPUs on a software driver).
+// (raised), slice_seconds, cores, is_cpu and coopmat_first (set; is_cpu=0 tests the kernels meant for GPUs on a software driver,
+// with cores=60 those that a large card takes).
 bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu_plan *plan, const char **unknown);
 // The plan of a device that offers the floor and nothing else: for planning without a device.
 gpu_plan choose_floor(void);
