@@ -127,6 +127,7 @@ static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
   if (!whole) return false;
   if (same("max_binding_bytes", word, length)) return plan->max_binding_bytes = least(plan->max_binding_bytes, whole), true;
   if (same("max_chunk_bytes", word, length)) return plan->max_chunk_bytes = least(plan->max_chunk_bytes, whole), true;
+  if (same("cores", word, length)) return plan->cores = (uint32_t)least(whole, UINT32_MAX), true;
   if (same("max_invocations", word, length)) return plan->max_invocations = (uint32_t)least(plan->max_invocations, whole), true;
   if (same("max_shared_bytes", word, length))
     return plan->max_shared_bytes = (uint32_t)least(plan->max_shared_bytes, whole), true;
