@@ -194,15 +194,17 @@ typedef struct vkift_train_options {
   int64_t seed; // 42
 
   // the run directory
-  const char *output_dir;   // NULL: runs/<date-time>; never an existing directory with something in it unless `resume`
-  bool resume;              // go on from the newest good checkpoint in output_dir
-  int64_t logging_steps;    // 1: every how many steps `step` is called and metrics.jsonl gets a line
-  int64_t eval_steps;       // 0: once an epoch
-  int64_t save_steps;       // 0: once an epoch
-  int64_t save_total_limit; // 2: checkpoints that are kept
-  int64_t max_bad_steps;    // 5 steps in a row whose loss or gradient is not finite end the run
-  const char *profile;      // a Chrome trace of the second and third step of this call is written there; NULL: none
-  bool log_tensor_norms;    // also write the gradient norm of every trained tensor to metrics.jsonl
+  const char *output_dir;          // NULL: runs/<date-time>; never an existing directory with something in it unless `resume`
+  bool resume;                     // go on from the newest good checkpoint in output_dir
+  int64_t logging_steps;           // 1: every how many steps `step` is called and metrics.jsonl gets a line
+  int64_t eval_steps;              // 0: once an epoch
+  int64_t save_steps;              // 0: once an epoch
+  int64_t save_total_limit;        // 2: checkpoints that are kept
+  bool load_best_model_at_end;     // the result has the weights of the evaluation whose loss was least; needs evaluation data
+  int64_t early_stopping_patience; // so many evaluations in a row without a lower loss end the run; 0: never
+  int64_t max_bad_steps;           // 5 steps in a row whose loss or gradient is not finite end the run
+  const char *profile;             // a Chrome trace of the second and third step of this call is written there; NULL: none
+  bool log_tensor_norms;           // also write the gradient norm of every trained tensor to metrics.jsonl
 } vkift_train_options;
 
 vkift_train_options vkift_train_defaults(void);
@@ -243,6 +245,8 @@ typedef struct vkift_train_result {
   char output[4096];  // run_dir/adapter or run_dir/model; "" when stopped before the end
   int64_t steps, total_steps, bad_steps;
   double last_loss, last_eval_loss; // NaN where there is none
+  int64_t best_step;                // of the evaluation with the least loss; 0: there was none
+  double best_eval_loss;            // … NaN
   bool stopped;                     // by should_stop
 } vkift_train_result;
 

@@ -68,12 +68,12 @@ static bool write_report(const vkift_bench_options *o, const model *m, gpu_devic
 
 // The step begins with what is kept.
 static bool keep_choices(const bench *b) {
-  if (b->options->tune) tune_save(b->device);
+  if (b->options->tune) choices_save(b->device);
   return true;
 }
 
 static bool measure_all(bench *b, model *m, err *e) {
-  if (b->options->tune) tune_load(b->device); // else the device has no choices: the defaults
+  if (b->options->tune) choices_load(b->device); // else the device has no choices: the defaults
   return peak_measure(b, e) && copies_measure(b, e) && kernels_measure(b, &m->config, e) &&
          (!b->options->variants || variants_measure(b, &m->config, e)) && keep_choices(b) && train_step_measure(b, m, e);
 }

@@ -133,6 +133,10 @@ const option train_option_table[] = {
     {"save_steps", OPTION_INTEGER, AT(save_steps), GROUP, RANGE(1, INFINITY), .unset = "once an epoch",
      .help = "write a checkpoint every so many steps"},
     {"save_total_limit", OPTION_INTEGER, AT(save_total_limit), GROUP, RANGE(1, INFINITY), .help = "checkpoints that are kept"},
+    {"load_best_model_at_end", OPTION_BOOL, AT(load_best_model_at_end), GROUP,
+     .help = "keep the weights of the evaluation whose loss was least, not the last ones"},
+    {"early_stopping_patience", OPTION_INTEGER, AT(early_stopping_patience), GROUP, RANGE(1, 1 << 20), .unset = "never",
+     .help = "stop after so many evaluations in a row without a lower loss"},
     {"max_bad_steps", OPTION_INTEGER, AT(max_bad_steps), GROUP, RANGE(1, INFINITY),
      .help = "stop after so many steps in a row whose loss or gradient is not finite"},
     {"profile", OPTION_PATH, AT(profile), GROUP, .rules = OPTION_NOT_RECORDED, .unset = "none", .value = "FILE",
@@ -180,8 +184,18 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
   if (ok && o->augment.num_demonstrations && o->eval_split > 0)
     ok = ERR(
         e, "num_demonstrations and eval_split contradict each other: what is scored would be shown in training; give eval_data");
+  if (ok && o->gradient_checkpointing == VKIFT_OFF && (o->checkpointing_layers || o->checkpointing_group))
+    ok =
+        ERR(e,
+            "gradient_checkpointing off and %s contradict each other: drop %s to keep all activations, or gradient_checkpointing "
+            "off to compute layers again",
+            o->checkpointing_layers ? "checkpointing_layers" : "checkpointing_group",
+            o->checkpointing_layers && o->checkpointing_group ? "it and checkpointing_group" : "it");
   if (ok && o->modules_to_save.n && o->method != VKIFT_LORA)
     ok = ERR(e, "modules_to_save needs method lora: full trains everything");
+  if (ok && (o->load_best_model_at_end || o->early_stopping_patience) && !o->eval_data && !(o->eval_split > 0))
+    ok = ERR(e, "%s needs evaluation data: give eval_data or eval_split",
+             o->load_best_model_at_end ? "load_best_model_at_end" : "early_stopping_patience");
   if (ok && o->eval_data && o->eval_split > 0) ok = ERR(e, "eval_data and eval_split contradict each other: give one of them");
   if (!ok) e->usage = true;
   return ok;
