@@ -98,8 +98,7 @@ static void attention_dq_record(recorder *r, const node *n) {
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),         BIND(n->in[3]),
                         BIND(n->in[4]), BIND(n->in[5]), BIND(record_counts(r)), BIND(n->out[0])};
   const uint32_t together = heads_together(s);
-  if (takes_lanes(r, s))
-    record_lanes(r, lanes_dq, s, &p, p.rows, p.live, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
+  if (takes_lanes(r, s)) record_lanes(r, lanes_dq, s, &p, p.rows, p.live, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
   else record_tiled(r, "attention_dq", s, &p, p.rows, p.live, p.n_heads, binds, 8);
 }
 

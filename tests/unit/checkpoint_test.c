@@ -289,12 +289,9 @@ static void rotation_spares_the_best(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_number_comes_back),
-      cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
-      cmocka_unit_test(damage_of_any_byte_is_found),
-      cmocka_unit_test(another_version_is_refused),
-      cmocka_unit_test(another_layout_is_refused),
-      cmocka_unit_test(rotation),
+      cmocka_unit_test(every_number_comes_back),     cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
+      cmocka_unit_test(damage_of_any_byte_is_found), cmocka_unit_test(another_version_is_refused),
+      cmocka_unit_test(another_layout_is_refused),   cmocka_unit_test(rotation),
       cmocka_unit_test(rotation_spares_the_best),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);

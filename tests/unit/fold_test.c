@@ -488,6 +488,30 @@ static void folds_without_training_data_are_refused(void **state) {
   data_fixture_end(&f);
 }
 
+// The built-in example: each of its clusters can be held out.
+static void the_built_in_data_can_be_folded(void **state) {
+  (void)state;
+  const char *source = getenv("VKIFT_SOURCE_DIR");
+  if (!source) skip();
+  data_fixture f = data_fixture_begin("alpaca", false);
+  dataset set = {0};
+  err e = {0};
+  f.options.sketches = true;
+  if (!dataset_read(f.a, test_path(source, "assets/train.jsonl"), &f.options, &set, &e)) fail_msg("%s", e.message);
+  const clusters c = make(&f, &set, NULL);
+  assert_int_equal(c.n, 8);
+  assert_int_equal(c.n_tasks, 24);
+  for (uint32_t i = 0; i < c.n; i++) {
+    fold x;
+    if (!fold_make(f.a, &c, i, &(fold_options){.valid_share = 0.05}, &x, &e)) fail_msg("%s", e.message);
+    check_fold(&x);
+    assert_int_equal(x.eval.n, c.items[i].n);
+    assert_int_equal(x.sources.n, 0);
+    assert_true(x.train.n > 1300 && x.valid.n >= 60);
+  }
+  data_fixture_end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_say_their_cluster),
@@ -506,6 +530,7 @@ int main(void) {
       cmocka_unit_test(a_prompt_that_chooses_is_not_trained_on),
       cmocka_unit_test(what_came_of_one_row_stays_together),
       cmocka_unit_test(folds_without_training_data_are_refused),
+      cmocka_unit_test(the_built_in_data_can_be_folded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
