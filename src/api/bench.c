@@ -83,7 +83,8 @@ static bool run(arena *a, const vkift_bench_options *o, collector *c, err *e) {
   model *m = NULL;
   TRY(check(a, o, e));
   TRY(bench_model(a, o->model, &m, e));
-  bool ok = device_open(a, o->device, &b.device, e) && measure_all(&b, m, e);
+  bool ok =
+      device_open(a, o->device, &b.device, e) && bench_rows_fit(&b, m, e) && train_step_check(&b, m, e) && measure_all(&b, m, e);
   if (ok && !c->figures.length) ok = ERR(e, "filter: no figure has \"%s\" in its name and shape", o->filter), usage(e);
   if (ok) keep_choices(&b);
   ok = ok && (!o->report || write_report(o, m, b.device, &c->figures, e));
