@@ -123,6 +123,8 @@ static void print_json(const vkift_train_result *r, double seconds) {
   json_line_put_number(&out, r->last_loss, 9);
   text_puts(&out, ", \"last_eval_loss\": ");
   json_line_put_number(&out, r->last_eval_loss, 9);
+  text_printf(&out, ", \"best_step\": %lld, \"best_eval_loss\": ", (long long)r->best_step);
+  json_line_put_number(&out, r->best_eval_loss, 9);
   text_puts(&out, ", \"seconds\": ");
   json_line_put_number(&out, seconds, 6);
   text_putc(&out, '}');

@@ -14,6 +14,8 @@ const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "
 const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
 const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
+const char *const metric_names[] = {"none",          "auto", "rouge_l", "rouge_l_tokens", "exact_match", "accuracy",
+                                    "accuracy_norm", "f1",   "bleu",    "chrf",           NULL};
 static const char *const init_names[] = {"pretrained", "random", NULL};
 static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
 static const char *const optim_names[] = {"adamw", "adamw_8bit", NULL};
@@ -133,6 +135,10 @@ const option train_option_table[] = {
     {"save_steps", OPTION_INTEGER, AT(save_steps), GROUP, RANGE(1, INFINITY), .unset = "once an epoch",
      .help = "write a checkpoint every so many steps"},
     {"save_total_limit", OPTION_INTEGER, AT(save_total_limit), GROUP, RANGE(1, INFINITY), .help = "checkpoints that are kept"},
+    {"load_best_model_at_end", OPTION_BOOL, AT(load_best_model_at_end), GROUP,
+     .help = "keep the weights of the evaluation whose loss was least, not the last ones"},
+    {"early_stopping_patience", OPTION_INTEGER, AT(early_stopping_patience), GROUP, RANGE(1, 1 << 20), .unset = "never",
+     .help = "stop after so many evaluations in a row without a lower loss"},
     {"max_bad_steps", OPTION_INTEGER, AT(max_bad_steps), GROUP, RANGE(1, INFINITY),
      .help = "stop after so many steps in a row whose loss or gradient is not finite"},
     {"profile", OPTION_PATH, AT(profile), GROUP, .rules = OPTION_NOT_RECORDED, .unset = "none", .value = "FILE",
@@ -189,6 +195,9 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
             o->checkpointing_layers && o->checkpointing_group ? "it and checkpointing_group" : "it");
   if (ok && o->modules_to_save.n && o->method != VKIFT_LORA)
     ok = ERR(e, "modules_to_save needs method lora: full trains everything");
+  if (ok && (o->load_best_model_at_end || o->early_stopping_patience) && !o->eval_data && !(o->eval_split > 0))
+    ok = ERR(e, "%s needs evaluation data: give eval_data or eval_split",
+             o->load_best_model_at_end ? "load_best_model_at_end" : "early_stopping_patience");
   if (ok && o->eval_data && o->eval_split > 0) ok = ERR(e, "eval_data and eval_split contradict each other: give one of them");
   if (!ok) e->usage = true;
   return ok;

@@ -23,6 +23,7 @@ static const char *const names[GPU_FEATURE_COUNT] = {
     [GPU_FEATURE_COOPMAT] = "coopmat",
     [GPU_FEATURE_INTEGER_DOT] = "integer_dot",
     [GPU_FEATURE_BUFFER_ADDRESS] = "buffer_address",
+    [GPU_FEATURE_INDIRECT] = "indirect",
     [GPU_FEATURE_MEMORY_BUDGET] = "memory_budget",
 };
 
@@ -48,6 +49,7 @@ static bool offered(const gpu_snapshot *s, gpu_feature f) {
              s->vulkan_memory_model && s->maintenance4 && s->subgroup_arithmetic && s->api_version >= VK_API_VERSION_1_3;
     case GPU_FEATURE_INTEGER_DOT: return s->integer_dot;
     case GPU_FEATURE_BUFFER_ADDRESS: return s->buffer_address;
+    case GPU_FEATURE_INDIRECT: return true; // every driver has it; whether it is right, check_before_use finds out
     case GPU_FEATURE_MEMORY_BUDGET: return s->memory_budget;
     case GPU_FEATURE_COUNT: break;
   }
@@ -125,6 +127,7 @@ static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
   if (!whole) return false;
   if (same("max_binding_bytes", word, length)) return plan->max_binding_bytes = least(plan->max_binding_bytes, whole), true;
   if (same("max_chunk_bytes", word, length)) return plan->max_chunk_bytes = least(plan->max_chunk_bytes, whole), true;
+  if (same("cores", word, length)) return plan->cores = (uint32_t)least(whole, UINT32_MAX), true;
   if (same("max_invocations", word, length)) return plan->max_invocations = (uint32_t)least(plan->max_invocations, whole), true;
   if (same("max_shared_bytes", word, length))
     return plan->max_shared_bytes = (uint32_t)least(plan->max_shared_bytes, whole), true;

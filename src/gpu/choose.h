@@ -12,6 +12,7 @@ typedef enum gpu_feature {
   GPU_FEATURE_COOPMAT,
   GPU_FEATURE_INTEGER_DOT,
   GPU_FEATURE_BUFFER_ADDRESS,
+  GPU_FEATURE_INDIRECT,
   GPU_FEATURE_MEMORY_BUDGET,
   GPU_FEATURE_COUNT
 } gpu_feature;
@@ -47,7 +48,8 @@ const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coo
 // or "floor" (API 1.1, nothing optional, minimum limits), to which ",name=value" can be added or that can be replaced by
 // "name=value,…" to clamp single limits, e.g. "max_binding_bytes=65536". False and *unknown set for an unknown name.
 // Names: the plan's fields max_binding_bytes, max_chunk_bytes, max_invocations, max_shared_bytes (lowered), storage_align
-// (raised), slice_seconds, is_cpu, coopmat_first and lanes_bound (set; is_cpu=0 tests the kernels meant for GPUs on a software driver).
+// (raised), slice_seconds, cores, is_cpu, coopmat_first and lanes_bound (set; is_cpu=0 tests the kernels meant for GPUs on a software
+// driver, with cores=60 those that a large card takes).
 bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu_plan *plan, const char **unknown);
 // Whether a kernel that needs full subgroups of the plan's size (those of cooperative matrices) may have workgroups of so many
 // invocations.

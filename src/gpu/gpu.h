@@ -147,10 +147,18 @@ void recording_free(gpu_recording *r); // NULL is fine; must not be running
 // `groups` are workgroup counts; each is REQUIREd to be at most 65,535 and a dispatch with a zero is left out.
 bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
                         uint32_t push_bytes, const uint32_t groups[3], err *e);
+// The same with the counts that the device finds in `groups`, three words, when it gets there: none where one is zero. They
+// must be visible there (recording_barrier_indirect), and the feature `indirect` on.
+bool recording_dispatch_indirect(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
+                                 uint32_t push_bytes, gpu_slice groups, err *e);
 void recording_copy(gpu_recording *r, gpu_slice from, gpu_slice to, uint64_t bytes); // transfer
 void recording_fill(gpu_recording *r, gpu_slice to, uint32_t word);                  // transfer; bytes a multiple of 4
+// The same with words of the host, which the recording keeps: `to` has at most GPU_MAX_WRITE bytes.
+enum { GPU_MAX_WRITE = 65536 };
+void recording_write(gpu_recording *r, gpu_slice to, const void *data);
 // Everything before (compute and transfer writes) is visible to everything after (compute and transfer accesses).
 void recording_barrier(gpu_recording *r);
+void recording_barrier_indirect(gpu_recording *r); // and to the counts of indirect dispatches
 // A place where a long recording may be cut into another command buffer.
 void recording_cut(gpu_recording *r);
 bool recording_end(gpu_recording *r, err *e);
@@ -185,8 +193,9 @@ typedef struct trace_span {
   trace_kind kind;
   uint64_t slice; // of one submission: its submit, wait and commands
   double begin, end;
-  const char *recording, *command; // TRACE_COMMAND: the shader's name, "copy" or "fill". They live as long as the recording
-  recording_label label;           // … of timed recordings; op NULL where nothing was said
+  const char *recording,
+      *command;          // TRACE_COMMAND: the shader's name, "copy", "fill" or "write". They live as long as the recording
+  recording_label label; // … of timed recordings; op NULL where nothing was said
 } trace_span;
 typedef struct gpu_trace {
   arena *memory;
@@ -221,7 +230,7 @@ bool measure_transfer(gpu_device *d, gpu_slice slice, void *host, uint64_t bytes
 void device_report(const gpu_snapshot *s, const gpu_plan *plan, bool json, text *out);
 
 // Small kernels with known answers, run on the device.
-enum { DEVICE_CHECKS = 8 };
+enum { DEVICE_CHECKS = 9 };
 typedef struct device_check_row {
   const char *what;
   bool skipped, ok;

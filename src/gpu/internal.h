@@ -218,8 +218,13 @@ struct gpu_recording {
   gpu_recording *next, *previous; // in device->recordings
 };
 
-// Everything before (compute and transfer) is visible to everything after, and to the host where `host`.
-void recording_full_barrier(VkCommandBuffer buffer, bool host);
+// Everything before (compute and transfer) is visible to everything after.
+typedef enum barrier_reach {
+  BARRIER_KERNELS,
+  BARRIER_HOST,     // and to the host
+  BARRIER_INDIRECT, // and to indirect dispatches, which have read what they read before
+} barrier_reach;
+void recording_full_barrier(VkCommandBuffer buffer, barrier_reach reach);
 
 // --- timestamps (trace.c) --------------------------------------------------------------------------------------------
 
@@ -249,7 +254,8 @@ void slice_ran(run_slice *s, double seconds, double limit, uint64_t next); // pa
 
 // --- known answers (check.c) -----------------------------------------------------------------------------------------
 
-// Switches off what the device offers and gets wrong, where being wrong has been seen in the field: cooperative matrices.
+// Switches off what the device offers and gets wrong, where being wrong has been seen in the field (cooperative matrices) or
+// where drivers build it out of other things (indirect dispatches).
 void check_before_use(gpu_device *d);
 
 // --- submission (submit.c) -------------------------------------------------------------------------------------------

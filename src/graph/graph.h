@@ -29,7 +29,8 @@ enum {
 };
 
 // How many leading rows (dimension 0) of a tensor hold data in this submission. A recording has a fixed capacity; the
-// live count is data in `graph.counts`: workgroups beyond it leave at once and sums stop there.
+// live count is data in `graph.counts`: workgroups beyond it are not started or leave at once (indirect.h), and sums stop
+// there.
 typedef enum tensor_live {
   LIVE_TOKENS = 0,  // counts[0]: tokens of the packed row
   LIVE_TARGETS = 1, // counts[1]: target rows
@@ -68,10 +69,18 @@ typedef struct op_desc {
   // Bit i: input (result) i goes row by row. Where all such tensors of a node are large, the node is recorded in windows of
   // their rows: each row of a result must depend on the same row of these inputs alone, and what is updated must be added to.
   uint32_t rows_in, rows_out;
+  // Bit i: result i may lie where input i lies, if nothing reads that later. What an invocation writes to a place must depend
+  // on what it has read there, and no other invocation reads there: then no compiler can write first, which may take buffers
+  // that are not declared as aliases for different memory.
+  uint32_t in_place;
   // Appends the gradient nodes of `n`: reads grad_out(), calls grad_in() or adds to grad_sum. NULL: not differentiable.
   void (*grad)(struct backward *b, const node *n);
   // Records the dispatches of `n`.
   void (*record)(struct recorder *r, const node *n);
+  // Where a node of it begins a segment that backward computes again: its result `kept` is kept in the place of its inputs,
+  // and this appends nodes that give its other results, out[], from that. NULL: its inputs are kept.
+  void (*resume)(graph *g, const node *n, tensor *kept, tensor *const *out);
+  uint32_t kept;
 } op_desc;
 
 struct node {
@@ -97,6 +106,7 @@ struct graph {
   struct graph_window *windows; // after graph_plan_within: the windows of rows that nodes are recorded in (window.c)
   uint32_t n_windows;
   tensor *window_counts;            // i32 [n_windows, 64]: counts of each
+  tensor *group_counts;             // after graph_plan_within: the workgroups of indirect dispatches (indirect.c), or NULL
   struct outside_gradient *outside; // gradients of persistent tensors that are no parameters
 };
 
@@ -111,6 +121,9 @@ tensor *graph_tensor_like(graph *g, const char *name, const tensor *like);
 // Appends a node. `params` is copied. A result needs a gradient when any input does and the operation has a rule.
 node *graph_node(graph *g, const op_desc *op, const void *params, uint64_t params_bytes, uint32_t n_in, tensor *const *in,
                  uint32_t n_out, tensor *const *out);
+// The same before all others: what the recording makes at its start.
+node *graph_node_first(graph *g, const op_desc *op, const void *params, uint64_t params_bytes, uint32_t n_in, tensor *const *in,
+                       uint32_t n_out, tensor *const *out);
 
 uint64_t tensor_elements(const tensor *t);
 uint64_t tensor_bytes(const tensor *t);
@@ -225,6 +238,15 @@ typedef struct bind {
 // NULL (an absent optional input) is bound to some small buffer: the shader must not read it.
 void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
                      const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z);
+// One dispatch whose workgroups beyond the live rows have nothing to do: they may never be started (indirect.h).
+// groups[along] are what rows · per_row / per_group rounds up to; `rows` are those of the node's tensors.
+typedef struct row_groups {
+  uint32_t groups[3], along;
+  tensor_live live;
+  uint32_t rows, per_row, per_group;
+} row_groups;
+void record_dispatch_rows(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds,
+                          uint32_t n_binds, const void *push, uint32_t push_bytes, const row_groups *groups);
 // Fills a tensor with a 32-bit word.
 void record_fill(recorder *r, const tensor *t, uint32_t word);
 // The most rows of `t` that one binding may hold: all of them, or a number whose multiples lie at aligned offsets.

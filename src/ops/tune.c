@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "ops/matmul.h"
 
-// A product of the survey by itself: whole tensors, and at most TUNE_ROWS tokens.
+// A product of the survey by itself: whole tensors, and at most so many tokens as tell.
 static matmul alone(const matmul *asked) {
   matmul m = {.product = asked->product,
               .rows = asked->rows,
@@ -18,7 +18,7 @@ static matmul alone(const matmul *asked) {
               .alpha = asked->alpha,
               .accumulate = asked->accumulate};
   uint32_t *tokens = m.product == MATMUL_TN ? &m.depth : &m.rows;
-  if (*tokens > TUNE_ROWS) *tokens = TUNE_ROWS;
+  *tokens = matmul_tuned_tokens(asked);
   return m;
 }
 
@@ -42,6 +42,8 @@ static void declare(product *p, const gpu_plan *plan, const matmul *asked) {
   p->in[1] = tensor_persistent(a, "b", asked->b.t->type, LIVE_ALL, 2, w);
   p->in[2] = tensor_persistent(a, "out", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){m->rows, m->cols});
   m->a = BIND(p->in[0]), m->b = BIND(p->in[1]), m->out = BIND(p->in[2]);
+  const uint32_t scratch = asked->scratch.t ? matmul_scratch_elements(m->rows, m->cols, m->depth) : 0;
+  if (scratch) m->scratch = BIND(tensor_persistent(a, "scratch", DTYPE_F32, LIVE_ALL, 1, &scratch));
   p->n = matmul_variants(plan, m, p->variants);
   tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
   for (uint32_t i = 0; i < p->n; i++) {
@@ -53,6 +55,8 @@ static void declare(product *p, const gpu_plan *plan, const matmul *asked) {
 static bool allocate(product *p, gpu_heap *h, err *e) {
   tensor *counts = p->graphs[0]->counts;
   for (int i = 0; i < 3; i++) TRY(heap_alloc(h, tensor_bytes(p->in[i]), &p->in[i]->memory, e));
+  tensor *scratch = (tensor *)p->m.scratch.t;
+  if (scratch) TRY(heap_alloc(h, tensor_bytes(scratch), &scratch->memory, e));
   return heap_alloc(h, tensor_bytes(counts), &counts->memory, e);
 }
 

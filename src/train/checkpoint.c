@@ -131,6 +131,12 @@ static void add_word(cJSON *o, const char *key, uint64_t v) {
   cJSON_AddStringToObject(o, key, hex);
 }
 
+static void add_bits(cJSON *o, const char *key, double v) {
+  uint64_t bits;
+  memcpy(&bits, &v, sizeof bits);
+  add_word(o, key, bits);
+}
+
 static bool read_word(const json *d, const char *key, uint64_t *v, err *e) {
   const char *hex;
   char *end;
@@ -139,6 +145,13 @@ static bool read_word(const json *d, const char *key, uint64_t *v, err *e) {
   *v = strtoull(hex, &end, 16);
   if (errno || *end || strlen(hex) != 16)
     return ERR(e, "%s: %s: expected 16 hexadecimal digits, found \"%s\"", d->origin, key, hex);
+  return true;
+}
+
+static bool read_bits(const json *d, const char *key, double *v, err *e) {
+  uint64_t bits = 0;
+  TRY(read_word(d, key, &bits, e));
+  memcpy(v, &bits, sizeof bits);
   return true;
 }
 
@@ -167,9 +180,12 @@ static bool write_counters(const char *path, const checkpoint_state *s, err *e) 
   add_word(o, "seed", s->seed);
   add_word(o, "base_hash", s->base_hash);
   cJSON_AddStringToObject(o, "device", s->device);
-  uint64_t bits;
-  memcpy(&bits, &s->last_loss, sizeof bits);
-  add_word(o, "last_loss_bits", bits);
+  add_bits(o, "last_loss_bits", s->last_loss);
+  if (s->best_step) {
+    cJSON_AddNumberToObject(o, "best_step", (double)s->best_step);
+    add_bits(o, "best_eval_loss_bits", s->best_eval_loss);
+    cJSON_AddNumberToObject(o, "evals_without_gain", s->evals_without_gain);
+  }
   return write_object(path, o, e);
 }
 
@@ -181,10 +197,19 @@ static bool read_u64(const json *d, const char *key, uint64_t *v, err *e) {
   return true;
 }
 
+// Of the best evaluation, where there was one.
+static bool read_best(const json *d, checkpoint_state *s, err *e) {
+  if (!cJSON_GetObjectItemCaseSensitive(d->root, "best_step")) return true;
+  TRY(read_u64(d, "best_step", &s->best_step, e) && read_bits(d, "best_eval_loss_bits", &s->best_eval_loss, e));
+  if (s->best_step > s->step)
+    return ERR(e, "%s: best_step: expected at most the step %llu, found %llu", d->origin, (unsigned long long)s->step,
+               (unsigned long long)s->best_step);
+  return json_u32(d, d->root, "", "evals_without_gain", &s->evals_without_gain, e);
+}
+
 static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e) {
   json d;
   uint32_t version = 0;
-  uint64_t bits = 0;
   const char *device = "";
   *s = (checkpoint_state){0};
   TRY(json_read(path_join(a, dir, "state.json"), JSON_LIMIT, &d, e));
@@ -198,8 +223,8 @@ static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e
        json_u32(&d, d.root, "", "checkpointing_layers", &s->recomputed_layers, e) &&
        json_u32(&d, d.root, "", "checkpointing_group", &s->recomputed_group, e) && read_word(&d, "data_hash", &s->data_hash, e) &&
        read_word(&d, "seed", &s->seed, e) && read_word(&d, "base_hash", &s->base_hash, e) &&
-       json_string(&d, d.root, "", "device", &device, e) && read_word(&d, "last_loss_bits", &bits, e);
-  memcpy(&s->last_loss, &bits, sizeof bits);
+       json_string(&d, d.root, "", "device", &device, e) && read_bits(&d, "last_loss_bits", &s->last_loss, e) &&
+       read_best(&d, s, e);
   s->device = arena_strdup(a, device);
   json_free(&d);
   return ok;
@@ -250,16 +275,20 @@ static bool read_verified(arena *a, const char *dir, checkpoint_state *s, bool *
 
 // --- directories ---------------------------------------------------------------------------------------------------------
 
+char *checkpoint_path(arena *a, const char *dir, uint64_t step) {
+  return arena_printf(a, "%s/step-%llu", dir, (unsigned long long)step);
+}
+
 // A checkpoint is renamed before it is taken apart, so that half of one is never found.
 static bool remove_checkpoint(arena *a, const char *dir, uint64_t step, err *e) {
-  const char *old = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)step);
+  const char *old = checkpoint_path(a, dir, step);
   const char *away = arena_printf(a, "%s/.step-%llu.old", dir, (unsigned long long)step);
   return (!file_exists(away) || dir_remove(away, e)) && dir_rename(old, away, e) && dir_remove(away, e);
 }
 
 bool checkpoint_write(const char *dir, const checkpoint_state *state, const params *p, gpu_device *d, err *e) {
   arena *a = arena_new("checkpoint path");
-  const char *final = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)state->step);
+  const char *final = checkpoint_path(a, dir, state->step);
   const char *beside = arena_printf(a, "%s/.step-%llu.tmp", dir, (unsigned long long)state->step);
   bool ok = dir_make(dir, e) && (!file_exists(beside) || dir_remove(beside, e)) && dir_make(beside, e) &&
             write_tensors(path_join(a, beside, files[1]), p, d, e) && write_counters(path_join(a, beside, files[0]), state, e) &&
@@ -307,7 +336,7 @@ bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const c
   for (uint64_t i = 0; i < n; i++) {
     err why = {0};
     bool foreign;
-    *path = arena_printf(a, "%s/step-%llu", dir, (unsigned long long)steps[i]);
+    *path = checkpoint_path(a, dir, steps[i]);
     if (read_verified(a, *path, state, &foreign, &why)) return true;
     // To go on from an older one would take away what another vkift can still use.
     if (foreign) return ERR(e, "%.1300s (to go on from an older checkpoint, move this one away)", why.message);
@@ -328,12 +357,12 @@ static bool remove_left_over(arena *a, const char *dir, err *e) {
   return true;
 }
 
-bool checkpoint_rotate(const char *dir, uint64_t keep, err *e) {
+bool checkpoint_rotate(const char *dir, uint64_t keep, uint64_t spared, err *e) {
   if (!keep) return true;
   arena *a = arena_new("checkpoint rotation");
   uint64_t *steps, n;
   bool ok = remove_left_over(a, dir, e) && list_steps(a, dir, &steps, &n, e);
-  for (uint64_t i = keep; ok && i < n; i++) ok = remove_checkpoint(a, dir, steps[i], e);
+  for (uint64_t i = keep; ok && i < n; i++) ok = steps[i] == spared || remove_checkpoint(a, dir, steps[i], e);
   arena_free(a);
   return ok;
 }

@@ -20,8 +20,11 @@ typedef struct checkpoint_state {
   uint32_t capacity;                            // tokens of a packed row: another would group sums otherwise
   uint32_t recomputed_layers, recomputed_group; // gradient checkpointing (graph_recompute)
   double last_loss;
-  uint64_t base_hash; // model_fingerprint of what the run began with
-  const char *device; // name, driver and paths taken: another one may give other bits
+  uint64_t best_step;          // of the evaluation with the least loss; 0: none yet
+  double best_eval_loss;       // … its loss
+  uint32_t evals_without_gain; // evaluations since then
+  uint64_t base_hash;          // model_fingerprint of what the run began with
+  const char *device;          // name, driver and paths taken: another one may give other bits
 } checkpoint_state;
 
 // Writes <dir>/step-N beside, flushes it, renames it.
@@ -34,8 +37,9 @@ bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const c
 bool checkpoint_any(const char *dir);
 // Loads the tensors of a verified checkpoint.
 bool checkpoint_load(const char *path, const params *p, gpu_device *d, err *e);
-// Removes the oldest checkpoints until `keep` are left (0: all stay).
-bool checkpoint_rotate(const char *dir, uint64_t keep, err *e);
+// Removes the oldest checkpoints until `keep` are left (0: all stay). The one of step `spared` stays beside them (0: none).
+bool checkpoint_rotate(const char *dir, uint64_t keep, uint64_t spared, err *e);
+char *checkpoint_path(arena *a, const char *dir, uint64_t step);
 // Removes checkpoints of later steps than the one that a run goes on from: they are damaged, and would be kept as the
 // newest in the place of good ones.
 bool checkpoint_remove_after(const char *dir, uint64_t step, err *e);

@@ -12,9 +12,9 @@
 #include "data/prefetch.h"
 #include "models/prompt_choice.h"
 #include "models/prompt_untrained.h"
-#include "models/save.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
+#include "train/output.h"
 #include "train/profile.h"
 #include "train/schedule.h"
 #include "train/setup.h"
@@ -23,6 +23,7 @@ typedef struct trainer {
   arena *memory;
   vkift_train_options options; // the run's own copy: what was left open is filled in
   const vkift_train_events *events;
+  const corpus_source *source;
   const char *run_dir, *checkpoints;
   model *model;
   prompt_style prompt;
@@ -201,13 +202,23 @@ static bool write_config(trainer *t, err *e) {
   return train_options_write(path_join(t->memory, t->run_dir, "config.yaml"), &t->options, e);
 }
 
+// The evaluation loss has not fallen for as long as the user wants to wait.
+static bool has_ended_early(const trainer *t) {
+  const int64_t patience = t->options.early_stopping_patience;
+  return patience && t->state.evals_without_gain >= (uint64_t)patience;
+}
+
+static bool is_over(const trainer *t) {
+  return t->state.step >= t->total_steps || has_ended_early(t);
+}
+
 static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e));
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
   TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
   // Flags may have changed it, --max-steps to go on for longer. A run that has ended stays as it is.
-  if (t->state.step < t->total_steps) TRY(write_config(t, e));
+  if (!is_over(t)) TRY(write_config(t, e));
   t->saved_step = t->state.step;
   note(t, arena_printf(t->memory, "resumed from %s", checkpoint));
   return true;
@@ -216,7 +227,8 @@ static bool restore(trainer *t, const char *checkpoint, err *e) {
 static bool save_checkpoint(trainer *t, err *e) {
   TRY(checkpoint_write(t->checkpoints, &t->state, &t->setup.params, t->device, e));
   t->saved_step = t->state.step;
-  return checkpoint_rotate(t->checkpoints, (uint64_t)t->options.save_total_limit, e);
+  return checkpoint_rotate(t->checkpoints, (uint64_t)t->options.save_total_limit,
+                           t->options.load_best_model_at_end ? t->state.best_step : 0, e);
 }
 
 static bool begin(trainer *t, err *e) {
@@ -280,7 +292,7 @@ static bool start(trainer *t, err *e) {
   if (prompt_asks_date(&t->prompt) && !o->chat_template_date) o->chat_template_date = prompt_today(t->memory);
   TRY(prompt_fix_date(t->memory, &t->prompt, o->chat_template_date, e));
   TRY(warn_of_untrained(t, e));
-  TRY(corpus_read(t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
+  TRY(t->source->read(t->source->user, t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
   kernel_on_compiling(t->device, say_compiling, t);
   choices_on_measuring(t->device, say_measuring, t);
@@ -397,6 +409,16 @@ static bool run_step(trainer *t, uint64_t number, err *e) {
 
 // --- the loop ------------------------------------------------------------------------------------------------------------
 
+// A loss that is not finite is no gain.
+static void remember_best(trainer *t, double loss) {
+  checkpoint_state *s = &t->state;
+  const bool better = isfinite(loss) && (!s->best_step || loss < s->best_eval_loss);
+  s->evals_without_gain = better ? 0 : s->evals_without_gain + 1;
+  if (!better) return;
+  s->best_step = s->step;
+  s->best_eval_loss = loss;
+}
+
 static bool evaluate(trainer *t, err *e) {
   if (!t->corpus.eval.n) return true;
   score_total total;
@@ -406,6 +428,7 @@ static bool evaluate(trainer *t, err *e) {
                                   .examples = (int64_t)total.n_examples,
                                   .target_tokens = (int64_t)total.n_targets};
   t->last_eval_loss = total.loss;
+  remember_best(t, total.loss);
   if (t->events && t->events->evaluation) t->events->evaluation(t->events->user, &point);
   return metrics_eval(&t->metrics, &point, e);
 }
@@ -418,45 +441,36 @@ static bool loop(trainer *t, bool *stopped, err *e) {
   t->started = clock_seconds();
   t->first_step = t->state.step;
   *stopped = asked_to_stop(t);
-  if (t->state.step < t->total_steps && !*stopped)
+  if (!is_over(t) && !*stopped)
     TRY(prefetch_new(t->loader, &t->setup.batch->limits, t->options.packing, t->total_steps - t->state.step, &t->prefetch, e));
   if (t->options.profile) t->profile = profile_new(t->memory, t->options.profile, t->device, t->total_steps - t->state.step);
-  while (t->state.step < t->total_steps && !*stopped) {
+  while (!is_over(t) && !*stopped) {
     TRY(run_step(t, t->state.step - t->first_step + 1, e));
     const bool last = t->state.step == t->total_steps;
     if (last || t->state.step % t->eval_every == 0) TRY(evaluate(t, e));
-    if (last || t->state.step % t->save_every == 0) TRY(save_checkpoint(t, e));
-    *stopped = !last && asked_to_stop(t);
+    const bool is_best = t->options.load_best_model_at_end && t->state.best_step == t->state.step;
+    if (last || is_best || t->state.step % t->save_every == 0) TRY(save_checkpoint(t, e));
+    *stopped = !is_over(t) && asked_to_stop(t);
   }
+  if (has_ended_early(t))
+    note(t, arena_printf(t->memory, "step %llu: the evaluation loss has not fallen in %u evaluations: training ends here",
+                         (unsigned long long)t->state.step, t->state.evals_without_gain));
   return t->saved_step == t->state.step || save_checkpoint(t, e);
 }
 
 // --- the end -------------------------------------------------------------------------------------------------------------
 
-static bool trained_values(void *user, const model_param *p, float *out, err *e) {
-  const trainer *t = user;
-  return tensor_download(p->t, t->device, out, e);
+// With load_best_model_at_end, what is kept is the checkpoint whose evaluation loss was least.
+static bool take_best(trainer *t, err *e) {
+  const checkpoint_state *s = &t->state;
+  if (!t->options.load_best_model_at_end || !s->best_step || s->best_step == s->step) return true;
+  note(t, arena_printf(t->memory, "the weights of step %llu are kept: its evaluation loss was the least, %.4f",
+                       (unsigned long long)s->best_step, s->best_eval_loss));
+  return checkpoint_load(checkpoint_path(t->memory, t->checkpoints, s->best_step), &t->setup.params, t->device, e);
 }
 
-// The result is written beside and renamed, so that adapter/ or model/ is whole when it is there. One of an earlier end of
-// this run is renamed away before it is taken apart, for the same reason.
-static bool save_output(trainer *t, const char **output, err *e) {
-  const bool full = t->options.method == VKIFT_FULL;
-  const char *name = full ? "model" : "adapter";
-  const char *beside = arena_printf(t->memory, "%s/.%s.tmp", t->run_dir, name),
-             *old = arena_printf(t->memory, "%s/.%s.old", t->run_dir, name);
-  *output = path_join(t->memory, t->run_dir, name);
-  TRY(!file_exists(beside) || dir_remove(beside, e)); // of a killed run, like `old`
-  TRY(!file_exists(old) || dir_remove(old, e));
-  TRY(dir_make(beside, e));
-  if (full) TRY(save_model(t->model, &t->prompt, beside, DTYPE_COUNT, trained_values, t, e));
-  else
-    TRY(adapter_write(t->setup.adapter, beside, path_name(t->model->path), t->device, e) &&
-        save_tokenizer(t->model, &t->prompt, beside, e));
-  TRY(dir_sync(beside, e));
-  TRY(!file_exists(*output) || dir_rename(*output, old, e));
-  TRY(dir_rename(beside, *output, e));
-  return !file_exists(old) || dir_remove(old, e);
+static bool write_output(trainer *t, const char **output, err *e) {
+  return take_best(t, e) && output_write(t->memory, t->run_dir, t->model, &t->prompt, t->setup.adapter, t->device, output, e);
 }
 
 static void fill_result(const trainer *t, const char *output, bool stopped, vkift_train_result *r) {
@@ -466,19 +480,32 @@ static void fill_result(const trainer *t, const char *output, bool stopped, vkif
                             .bad_steps = (int64_t)t->state.bad_steps,
                             .last_loss = t->state.last_loss,
                             .last_eval_loss = t->last_eval_loss,
+                            .best_step = (int64_t)t->state.best_step,
+                            .best_eval_loss = t->state.best_step ? t->state.best_eval_loss : NAN,
                             .stopped = stopped};
   snprintf(r->run_dir, sizeof r->run_dir, "%s", t->run_dir);
   snprintf(r->output, sizeof r->output, "%s", output);
 }
 
+static bool read_own(void *user, arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
+                     const vkift_train_events *events, corpus *c, err *e) {
+  (void)user;
+  return corpus_read(a, m, prompt, o, events, c, e);
+}
+
 bool trainer_run(const vkift_train_options *options, const vkift_train_events *events, vkift_train_result *result, err *e) {
+  return trainer_run_on(&(corpus_source){.read = read_own}, options, events, result, e);
+}
+
+bool trainer_run_on(const corpus_source *source, const vkift_train_options *options, const vkift_train_events *events,
+                    vkift_train_result *result, err *e) {
   arena *a = arena_new("training run");
   trainer *t = ARENA_NEW(a, trainer);
-  *t = (trainer){.memory = a, .options = *options, .events = events, .last_eval_loss = NAN};
+  *t = (trainer){.memory = a, .options = *options, .events = events, .source = source, .last_eval_loss = NAN};
   const char *output = "";
   bool stopped = false;
   bool ok = start(t, e) && loop(t, &stopped, e);
-  if (ok && !stopped) ok = save_output(t, &output, e);
+  if (ok && !stopped) ok = write_output(t, &output, e);
   if (ok) fill_result(t, output, stopped, result);
   metrics_close(&t->metrics);
   prefetch_free(t->prefetch);

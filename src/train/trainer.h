@@ -2,9 +2,18 @@
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
-#include "base/err.h"
-#include "vkift.h"
+#include "eval/corpus.h"
 
 bool trainer_run(const vkift_train_options *options, const vkift_train_events *events, vkift_train_result *result, err *e);
+
+// What is trained and evaluated on, where that is not all that the options name: the same each time it is asked.
+typedef struct corpus_source {
+  bool (*read)(void *user, arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
+               const vkift_train_events *events, corpus *c, err *e); // as corpus_read
+  void *user;
+} corpus_source;
+
+bool trainer_run_on(const corpus_source *source, const vkift_train_options *options, const vkift_train_events *events,
+                    vkift_train_result *result, err *e);
 
 #endif

@@ -60,6 +60,11 @@ void op_test_wants_gradient(op_value *value) {
   value->t->needs_grad = true;
 }
 
+tensor *op_test_passed(op_test *t, tensor *x) {
+  double *zeros = ARENA_ARRAY(t->memory, double, tensor_elements(x));
+  return op_add(t->graph, x, op_test_values(t, "zeros", DTYPE_F32, x->live, x->n_dims, x->shape, zeros).t);
+}
+
 void op_test_run(op_test *t) {
   err e = {0};
   upload(t, t->graph->counts, t->counts);

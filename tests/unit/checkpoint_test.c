@@ -267,8 +267,8 @@ static void rotation(void **state) {
     test_write(test_path(test_path(f->dir, own[i]), "state.json"), "{", 1);
   }
   for (int i = 0; i < 3; i++) assert_true(dir_make(test_path(f->dir, foreign[i]), NULL));
-  if (!checkpoint_rotate(f->dir, 0, &e) || !file_exists(test_path(f->dir, "step-8"))) fail_with(&e); // 0: all stay
-  if (!checkpoint_rotate(f->dir, 2, &e)) fail_with(&e);
+  if (!checkpoint_rotate(f->dir, 0, 0, &e) || !file_exists(test_path(f->dir, "step-8"))) fail_with(&e); // 0: all stay
+  if (!checkpoint_rotate(f->dir, 2, 0, &e)) fail_with(&e);
   char **names;
   uint64_t n;
   assert_true(dir_list(f->memory, f->dir, &names, &n, NULL));
@@ -277,11 +277,22 @@ static void rotation(void **state) {
   for (uint64_t i = 0; i < n; i++) assert_string_equal(names[i], left[i]);
 }
 
+static void rotation_spares_the_best(void **state) {
+  fixture *f = *state;
+  err e = {0};
+  start_empty(f);
+  for (uint64_t step = 1; step <= 5; step++) write_step(f, step);
+  if (!checkpoint_rotate(f->dir, 2, 2, &e)) fail_with(&e);
+  for (uint64_t step = 1; step <= 5; step++)
+    assert_int_equal(file_exists(checkpoint_path(f->memory, f->dir, step)), step == 2 || step >= 4);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_number_comes_back),     cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
       cmocka_unit_test(damage_of_any_byte_is_found), cmocka_unit_test(another_version_is_refused),
       cmocka_unit_test(another_layout_is_refused),   cmocka_unit_test(rotation),
+      cmocka_unit_test(rotation_spares_the_best),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }

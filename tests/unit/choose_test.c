@@ -90,6 +90,7 @@ static void test_coopmat(void **state) {
   gpu_plan p = chosen(&s, NULL, NULL);
   assert_true(p.coopmat_first);
   assert_int_equal(p.cores, 84);
+  assert_int_equal(chosen(&s, NULL, "cores=7").cores, 7);
   p = chosen(&s, "f16", NULL);
   assert_false(p.on[GPU_FEATURE_COOPMAT]);
   assert_string_equal(p.why_off[GPU_FEATURE_COOPMAT], "needs f16, which is off");
