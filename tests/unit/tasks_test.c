@@ -35,12 +35,11 @@ static vkift_metric metric_of(arena *a, task_item x, const tasks_options *o) {
   return s.tasks[0].metric;
 }
 
-// --metric, then a file's rule, then the row's own, then its category, then its choices, then ROUGE-L by its script.
+// --metric, then the row's own, then its category, then its choices, then ROUGE-L by its script.
 static void which_metric(void **state) {
   (void)state;
   arena *a = arena_new("tasks");
-  const task_rule rules[] = {{"c", VKIFT_METRIC_CHRF}, {"d", VKIFT_METRIC_AUTO}};
-  const tasks_options automatic = {.metric = VKIFT_METRIC_AUTO, .rules = rules, .n_rules = 2, .rouge_tokenizer = (void *)a};
+  const tasks_options automatic = {.metric = VKIFT_METRIC_AUTO, .rouge_tokenizer = (void *)a};
   tasks_options fixed = automatic;
   fixed.metric = VKIFT_METRIC_F1;
   task_item x = item("t", "b", "", ONE("yes"));
@@ -59,10 +58,6 @@ static void which_metric(void **state) {
   assert_int_equal(metric_of(a, x, &automatic), VKIFT_METRIC_ROUGE_L); // what is asked for by name stays
   x.metric = "bleu";
   assert_int_equal(metric_of(a, x, &automatic), VKIFT_METRIC_BLEU);
-  x.cluster = "d";
-  assert_int_equal(metric_of(a, x, &automatic), VKIFT_METRIC_BLEU);
-  x.cluster = "c";
-  assert_int_equal(metric_of(a, x, &automatic), VKIFT_METRIC_CHRF);
   assert_int_equal(metric_of(a, x, &fixed), VKIFT_METRIC_F1);
   arena_free(a);
 }
@@ -227,6 +222,11 @@ static void choices_in_the_answers_place(void **state) {
   assert_string_equal(x->origin->metric, "f1");
   assert_string_equal(x->references->data, "aye");
   assert_null(set.items[1].as_answers);
+  const tasks_options automatic = {.metric = VKIFT_METRIC_AUTO}, by_choices = {.metric = VKIFT_METRIC_ACCURACY};
+  err e = {0};
+  assert_true(tasks_check(&set, f.t, &automatic, &e));
+  assert_false(tasks_check(&set, f.t, &by_choices, &e));
+  assert_string_equal(e.message, "c.jsonl:2: expected choices, since the task c is scored by accuracy, found none");
   assert_int_equal(x->as_answers->n, 3);
   const char *const texts[] = {"yes", "yesterday", "no"};
   uint32_t at = 0;
