@@ -343,6 +343,20 @@ vkift_status vkift_generate(vkift_generator *generator, const vkift_message *mes
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
 
+// How answers are scored, all on a scale to 100. The best of the references counts.
+typedef enum vkift_metric {
+  VKIFT_METRIC_NONE,
+  VKIFT_METRIC_AUTO, // of each task: what its rows name, else by its category, else accuracy where rows have choices, else ROUGE-L
+  VKIFT_METRIC_ROUGE_L, // as Super-NaturalInstructions' script: F1 of the longest common subsequence of stemmed words
+  VKIFT_METRIC_ROUGE_L_TOKENS, // of a tokenizer's tokens, where references are not in Latin script: with GPT-2's, Tk-Instruct's cross-lingual form
+  VKIFT_METRIC_EXACT_MATCH,   // as the same script: but for case, punctuation and white space
+  VKIFT_METRIC_ACCURACY,      // whether the likeliest of a row's choices is right, as lm-evaluation-harness' acc
+  VKIFT_METRIC_ACCURACY_NORM, // … by likelihood for each character, as its acc_norm
+  VKIFT_METRIC_F1,            // SQuAD's F1 of words
+  VKIFT_METRIC_BLEU,          // sacreBLEU's defaults, over all answers of a task
+  VKIFT_METRIC_CHRF,          // … likewise
+} vkift_metric;
+
 // Make with vkift_eval_defaults().
 typedef struct vkift_eval_options {
   vkift_source source;
@@ -352,9 +366,18 @@ typedef struct vkift_eval_options {
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
   int64_t micro_batch_tokens; // 0: chosen
-  int64_t seed;               // 42: of what is drawn for a template pack's rows
-  bool accuracy;              // also answer each example greedily and compare with its own answer
+  int64_t seed;               // 42: of what is drawn for a template pack's rows, and of the samples for intervals
+  vkift_metric metric;        // also answer each example greedily, or weigh its choices, and score that by task
   int64_t max_new_tokens;     // 128, of such an answer
+  int64_t limit;              // examples of each task: the first of them; 0: all
+  bool compare_base;          // score also what the run or the adapter started from, on the same examples
+  const char
+      *rouge_tokenizer; // for ROUGE_L_TOKENS: a tokenizer.json, a directory with one, or a GGUF file; NULL: the model's own
+  // With a metric, every answer and its score as JSON Lines; of the base in NAME.base.jsonl beside it. NULL: with a run, in its
+  // predictions/, named after the data; else nowhere.
+  const char *predictions;
+  // Score the answers of such a file by `metric` instead of a model's: `source` and `data` stay empty.
+  const char *score;
 } vkift_eval_options;
 
 vkift_eval_options vkift_eval_defaults(void);
@@ -371,22 +394,35 @@ typedef struct vkift_scored {
                             // Tokens without loss are scored too
   const bool *target;       // [n]: whether the token carries loss
   double loss;              // mean nll over the targets
-  const char *answer, *expected; // with `accuracy`; else NULL
-  bool correct;                  // answer equals expected, white space at both ends aside
 } vkift_scored;
 
-// With `accuracy`: the examples of one cluster (rows without one form the cluster ""), ordered by name.
-typedef struct vkift_cluster_score {
-  const char *cluster;
-  int64_t examples, correct;
-  const char *frequent_answer; // the answer that the data gives most often, and how often: what a constant would score
-  int64_t frequent;
-} vkift_cluster_score;
+// With a metric: what a task, a cluster or all clusters of one metric scored. A cluster's score is the mean over its tasks, that
+// of all the mean over clusters; examples without a cluster form the cluster "".
+typedef enum vkift_score_level { VKIFT_SCORE_TASK, VKIFT_SCORE_CLUSTER, VKIFT_SCORE_ALL } vkift_score_level;
+
+typedef struct vkift_task_score {
+  vkift_score_level level;
+  const char *name;     // of the task or the cluster; "" for ALL
+  const char *cluster;  // of a task; "" otherwise
+  const char *category; // of a task; "" otherwise
+  vkift_metric metric;
+  const char *metric_name;
+  int64_t clusters, tasks, examples;
+  double score, low, high; // 0–100, with the interval that has 95 % of the scores of resampled examples (for ALL, of
+                           // resampled clusters too)
+  // With compare_base, else 0: the base's score, and how much more this one has, on the same resampled examples.
+  double base, difference, low_difference, high_difference;
+  double constant;             // what each task's most frequent right answer would score if it were every answer
+  const char *frequent_answer; // of a task: that answer; "" otherwise
+  int64_t limits, limits_met;  // examples whose prompt states a length as vkift's augmentation does; answers that kept to it
+  int64_t base_limits_met;     // … of the base
+} vkift_task_score;
 
 typedef struct vkift_eval_events {
   void *user;
-  void (*example)(void *user, const vkift_scored *scored);       // has every token scored, not only the targets
-  void (*cluster)(void *user, const vkift_cluster_score *score); // after the last example
+  void (*example)(void *user, const vkift_scored *scored); // has every token scored, not only the targets
+  // After the last example: of each metric its clusters, each followed by its tasks, then all.
+  void (*score)(void *user, const vkift_task_score *score);
   void (*progress)(void *user, int64_t done, int64_t examples);
   void (*note)(void *user, const char *message);
   bool (*should_stop)(void *user); // true ends with VKIFT_FAILED
@@ -396,8 +432,10 @@ typedef struct vkift_eval_result {
   double loss;       // mean nll over all target tokens
   double perplexity; // e^loss
   int64_t examples, tokens, target_tokens;
-  int64_t correct; // with `accuracy`
   double seconds;
+  double base_loss, base_perplexity, base_seconds; // with compare_base; else NaN
+  char predictions[4096];                          // where the answers are; "" where they were not kept
+  char rouge_tokenizer[4096];                      // whose tokens ROUGE_L_TOKENS counted; "" where no task has it
 } vkift_eval_result;
 
 // events and result may be NULL.

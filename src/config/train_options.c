@@ -14,6 +14,8 @@ const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "
 const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
 const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
+const char *const metric_names[] = {"none",          "auto", "rouge_l", "rouge_l_tokens", "exact_match", "accuracy",
+                                    "accuracy_norm", "f1",   "bleu",    "chrf",           NULL};
 static const char *const init_names[] = {"pretrained", "random", NULL};
 static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
 static const char *const optim_names[] = {"adamw", "adamw_8bit", NULL};

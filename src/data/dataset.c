@@ -66,6 +66,7 @@ static bool put_pieces(reader *r, const draft *whole, err *e) {
   uint32_t kept = 0;
   for (uint32_t from = 0; from < n; from += most) {
     draft piece = *whole;
+    piece.x.as_answers = NULL;
     piece.x.n = n - from < most ? n - from : most;
     piece.x.ids += from;
     piece.target += from;
@@ -94,6 +95,7 @@ static bool put_beginning(reader *r, draft *d, err *e) {
   example *x = &d->x;
   const uint32_t n = x->n;
   x->n = r->options->max_length;
+  x->as_answers = NULL;
   if (x->prompt_n > x->n) x->prompt_n = x->n;
   count_targets(d, false);
   if (!x->n_targets) return drop_long(r, x, n), true;
@@ -172,9 +174,12 @@ static row_outcome take_example(void *user, const formats_row *row, raw_example 
   masked m;
   example_plain *plain;
   encode_losses losses;
+  choice_tokens *choices = NULL;
   row_outcome outcome = ROW_BAD;
-  if (encode(r, a, row, raw, place, &m, &plain, &losses, e)) {
-    const example_origin from = {.task = raw->task, .cluster = raw->cluster, .source = raw->source};
+  if (encode(r, a, row, raw, place, &m, &plain, &losses, e) &&
+      (!r->options->choices || encode_choices(a, r->options, row, raw, &m, &choices, e))) {
+    const example_origin from = {
+        .task = raw->task, .cluster = raw->cluster, .source = raw->source, .category = raw->category, .metric = raw->metric};
     draft d = {.target = m.target};
     d.x = (example){.ids = m.ids,
                     .n = m.n,
@@ -185,6 +190,7 @@ static row_outcome take_example(void *user, const formats_row *row, raw_example 
                     .answer = answer_of(raw),
                     .references = packed_strings_of(a, raw->references),
                     .choices = packed_strings_of(a, raw->choices),
+                    .as_answers = choices,
                     .plain = plain,
                     .sketch = r->options->sketches ? sketch(a, raw) : NULL};
     const dataset_watch *w = r->options->watch;

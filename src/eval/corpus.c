@@ -212,12 +212,13 @@ static bool say_progress(void *user, uint64_t done_bytes, uint64_t total_bytes) 
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
                  const vkift_train_events *events, corpus *c, err *e) {
   vkift_train_events own = events ? *events : (vkift_train_events){0};
-  *c = (corpus){0};
+  *c = (corpus){.choices = c->choices};
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
   dataset_options options = corpus_options(m, prompt, &o->reading, o->objective, o->excess_length, c->max_length);
   options.progress = say_progress;
   options.seed = (uint64_t)o->seed;
   options.progress_user = &own;
+  options.choices = c->choices;
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, c, e));
   look_for_valid(a, o, c);

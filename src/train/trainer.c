@@ -91,9 +91,7 @@ static bool open_run_dir(trainer *t, err *e) {
 
 // Said before the run begins, not after its third step.
 static bool check_profile(const trainer *t, err *e) {
-  const char *path = t->options.profile, *dir = path ? path_directory(t->memory, path) : NULL;
-  if (path && file_is_dir(path)) return ERR(e, "%s: expected a file to write, found a directory", path);
-  return !path || file_is_dir(dir) || ERR(e, "%s: expected a file in a directory, found no directory %s", path, dir);
+  return !t->options.profile || file_may_be_written(t->memory, t->options.profile, e);
 }
 
 static void say_device(const trainer *t) {

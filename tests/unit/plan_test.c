@@ -220,7 +220,7 @@ static void a_chain_in_place(void **state) {
     x = all[i];
   }
   all[5]->keep = all[7]->keep = true;
-  graph_plan(g, 256);
+  graph_plan_within(g, &(gpu_plan){.storage_align = 256, .max_chunk_bytes = 1 << 30, .max_binding_bytes = 1 << 30});
   const uint64_t n = g->unplanned_bytes;
   assert_int_equal(n, 9 * 256);
   const bool expected[8] = {false, true, false, true, false, true, false, false}; // of all[i]: in the place of all[i − 1]
