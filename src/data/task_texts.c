@@ -29,7 +29,7 @@ typedef struct reading {
 
 // --- tasks by name -----------------------------------------------------------------------------------------------------
 
-enum { TABLE = 4 * 8192 };
+enum { TABLE = 16384 };
 _Static_assert(TABLE > 2 * TASK_TEXT_MOST && (TABLE & (TABLE - 1)) == 0, "a table of at most half its places");
 
 static gathered *task_named(reading *r, const char *name) {

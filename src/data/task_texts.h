@@ -6,7 +6,7 @@
 #include "data/cluster_file.h"
 #include "data/dataset.h"
 
-enum { TASK_TEXT_BYTES = 2000, TASK_TEXT_MOST = 10000 }; // of one example that is looked at; tasks
+enum { TASK_TEXT_BYTES = 2000, TASK_TEXT_MOST = 5000 }; // of one example that is looked at; tasks
 
 typedef struct task_text {
   const char *name, *category; // category: what the rows say of their cluster, "" where they do not
