@@ -5,7 +5,9 @@
 //   neighbours     clusters that the file declares neighbours of the one held out are not trained on
 //   sources        nor are examples of a data set (`source`) that a task held out comes from, whatever their cluster
 //   same prompts   nor examples whose prompt is evaluated on
-//   near           nor examples much like one that is evaluated on (mixture.h): the set was read with `sketches`
+//   near           nor examples like one that is evaluated on, by their runs of five words (minhash.h): the set was read with
+//                  `sketches`. The bar is lower than that of near duplicates (mixture.h), since one instance in the words of two
+//                  tasks is to be found: 0.5
 //
 // What is drawn, is drawn by the seed and the example's index, task by task, and what came of one row draws the same. So the same
 // examples are evaluated on in each kind of fold that holds their task out.
@@ -14,6 +16,8 @@
 
 #include "data/clusters.h"
 #include "data/mixture.h"
+
+#define FOLD_NEAR 0.5 // similarity from which an example is not trained on
 
 // The zero value holds a cluster out by all rules and evaluates on all of it.
 typedef struct fold_options {
