@@ -38,7 +38,7 @@ typedef struct fold_left_out {
   uint32_t n_tasks;
 } fold_left_out;
 
-// The sets are views of the data: examples keep their indexes and order. `n` of their counts are filled in, no others.
+// The sets are views of the data: examples keep their indexes and order. Of the counts they have n, n_tokens and n_targets.
 typedef struct fold {
   const char *name; // of what is held out
   dataset train, valid, eval;
