@@ -205,6 +205,8 @@ typedef struct vkift_train_options {
   int64_t max_bad_steps;           // 5 steps in a row whose loss or gradient is not finite end the run
   const char *profile;             // a Chrome trace of the second and third step of this call is written there; NULL: none
   bool log_tensor_norms;           // also write the gradient norm of every trained tensor to metrics.jsonl
+  bool tensorboard;                // also write TensorBoard event files to output_dir/tensorboard
+  vkift_strings command;           // the command line that began the run, kept in run.json for its report; empty: none
 } vkift_train_options;
 
 vkift_train_options vkift_train_defaults(void);
@@ -454,6 +456,20 @@ typedef struct vkift_export_options {
 vkift_export_options vkift_export_defaults(void);
 
 vkift_status vkift_export(const vkift_export_options *options, vkift_error *error);
+
+// --- report ----------------------------------------------------------------------------------------------------------
+
+// Make with vkift_report_defaults().
+typedef struct vkift_report_options {
+  const char *run; // required: the directory of a training run, or of a cross-validation (with results.json)
+  bool markdown;   // Markdown instead of an HTML page
+} vkift_report_options;
+
+vkift_report_options vkift_report_defaults(void);
+
+// Makes one page about a run, which needs no other file to be looked at. *page ends with a NUL that *length does not count;
+// released with vkift_free.
+vkift_status vkift_report(const vkift_report_options *options, char **page, size_t *length, vkift_error *error);
 
 // --- data ------------------------------------------------------------------------------------------------------------
 

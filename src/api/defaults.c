@@ -68,3 +68,7 @@ vkift_render_options vkift_render_defaults(void) {
 vkift_cluster_options vkift_cluster_defaults(void) {
   return (vkift_cluster_options){.reading = reading, .examples_per_task = 50, .permutations = 1000, .seed = SEED};
 }
+
+vkift_report_options vkift_report_defaults(void) {
+  return (vkift_report_options){0};
+}

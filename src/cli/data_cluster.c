@@ -9,7 +9,7 @@
 #include "cli/json_line.h"
 #include "cli/marked.h"
 #include "cli/options.h"
-#include "cli/show.h"
+#include "base/show.h"
 #include "config/train_options.h"
 #include "io/json.h"
 

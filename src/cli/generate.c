@@ -7,10 +7,10 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
 #include "cli/options.h"
-#include "cli/show.h"
 #include "cli/source.h"
 #include "config/train_options.h"
 #include "io/json.h"

@@ -21,6 +21,7 @@ static const command commands[] = {
     {"generate", generate_run, "complete a prompt, or chat"},
     {"eval", eval_run, "score a model on a data set"},
     {"export", export_run, "write a model with its adapter merged"},
+    {"report", report_run, "one page about a run: curves, data, memory, scores, predictions"},
     {"data", data_run, "show what a model would be trained on, or check a whole data set"},
     {"plan", plan_run, "memory, operations and time of a training run, before it runs"},
     {"bench", bench_run, "speed of the kernels and of a training step, beside the device's peaks"},
