@@ -1,6 +1,6 @@
 // vkift_report of the public API.
-#include "api/status.h"
 #include "report/report.h"
+#include "api/status.h"
 
 vkift_status vkift_report(const vkift_report_options *options, char **page, size_t *length, vkift_error *error) {
   err e = {0};

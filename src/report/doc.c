@@ -135,8 +135,7 @@ static void put_base64(text *out, const unsigned char *bytes, size_t n) {
   for (size_t i = 0; i < n; i += 3) {
     const uint32_t three =
         (uint32_t)bytes[i] << 16 | (uint32_t)(i + 1 < n ? bytes[i + 1] : 0) << 8 | (uint32_t)(i + 2 < n ? bytes[i + 2] : 0);
-    for (size_t k = 0; k < 4; k++)
-      text_putc(out, i + k > n ? '=' : letters[three >> (18 - 6 * k) & 63]);
+    for (size_t k = 0; k < 4; k++) text_putc(out, i + k > n ? '=' : letters[three >> (18 - 6 * k) & 63]);
   }
 }
 
@@ -169,8 +168,10 @@ void doc_begin(doc *d, const char *title) {
 
 void doc_end(doc *d) {
   if (d->markdown) return;
-  text_printf(&d->out, "</main>\n<footer>Made by <code>vkift report</code>, vkift <span class=\"name\">%s</span>. This page is one "
-                       "file: it works offline and loads nothing.</footer>\n", vkift_version());
+  text_printf(&d->out,
+              "</main>\n<footer>Made by <code>vkift report</code>, vkift <span class=\"name\">%s</span>. This page is one "
+              "file: it works offline and loads nothing.</footer>\n",
+              vkift_version());
   // In a script element only "</" and "<!--" have a meaning.
   text_puts(&d->out, "<script type=\"application/json\" id=\"plots\">{");
   for (size_t i = 0; i < d->island.length; i++) {

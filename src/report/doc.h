@@ -36,10 +36,10 @@ void doc_heading(doc *d, const char *title);
 void doc_paragraph(doc *d, const char *css_class); // NULL: an ordinary one
 void doc_end_paragraph(doc *d);
 void doc_say(doc *d, const char *words);
-void doc_quote(doc *d, const char *words);                     // on one line in Markdown
-void doc_quote_cut(doc *d, const char *words, size_t most);    // at most so many bytes, with "…" where more are there
-void doc_term(doc *d, const char *words);                      // words of ours that are typed: a file's name, an option
-void doc_strong(doc *d, bool begin);                           // what stands between true and false
+void doc_quote(doc *d, const char *words);                  // on one line in Markdown
+void doc_quote_cut(doc *d, const char *words, size_t most); // at most so many bytes, with "…" where more are there
+void doc_term(doc *d, const char *words);                   // words of ours that are typed: a file's name, an option
+void doc_strong(doc *d, bool begin);                        // what stands between true and false
 #if defined(__GNUC__)
 __attribute__((format(printf, 5, 6)))
 #endif
@@ -47,8 +47,8 @@ void doc_number(doc *d, double value, number_form form, int digits, const char *
 
 void doc_table(doc *d, const char *caption, const doc_column *columns, size_t n);
 void doc_row(doc *d);
-void doc_foot(doc *d); // the rows behind it sum up
-void doc_cell(doc *d); // begins the next cell of the row
+void doc_foot(doc *d);                                     // the rows behind it sum up
+void doc_cell(doc *d);                                     // begins the next cell of the row
 void doc_bar(doc *d, double share, const char *css_class); // HTML: a cell's bar
 void doc_end_table(doc *d);
 

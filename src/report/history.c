@@ -11,9 +11,10 @@
 
 enum { MOST_LINES = 4 << 20, WINDOWS = 40 };
 
-const char *const history_key_names[HISTORY_KEYS] = {
-    "step",         "epoch",   "loss", "grad_norm", "learning_rate", "tokens", "target_tokens", "seconds", "target_tokens_per_second",
-    "device_bytes", "eval_loss"};
+const char *const history_key_names[HISTORY_KEYS] = {"step",          "epoch",         "loss",
+                                                     "grad_norm",     "learning_rate", "tokens",
+                                                     "target_tokens", "seconds",       "target_tokens_per_second",
+                                                     "device_bytes",  "eval_loss"};
 
 static void put_line(arena *a, history_lines *l, const double *values, uint32_t line) {
   uint64_t capacity = l->capacity;
@@ -73,8 +74,7 @@ bool history_read(arena *a, const char *path, history *h, err *e) {
   file_map map;
   TRY(file_map_open(path, &map, e));
   jsonl r = {.name = path, .at = (const char *)map.data, .end = (const char *)map.data + map.size, .line = 1};
-  const bool ok =
-      !map.size || (jsonl_check_text(path, (const char *)map.data, map.size, e) && read_lines(a, &r, &map, h, e));
+  const bool ok = !map.size || (jsonl_check_text(path, (const char *)map.data, map.size, e) && read_lines(a, &r, &map, h, e));
   file_unmap(&map);
   return ok;
 }

@@ -11,8 +11,9 @@
 enum { MOST_ROWS = 200, MOST_NAME = 60 };
 
 static void begin_figure(doc *d, const char *id, const char *title, const char *what) {
-  doc_html(d, "<figure class=\"rows\" id=\"%s\" role=\"group\" aria-label=\"%s\">\n<figcaption><h3>%s</h3><p class=\"legend\" "
-              "aria-hidden=\"true\">%s</p></figcaption>\n",
+  doc_html(d,
+           "<figure class=\"rows\" id=\"%s\" role=\"group\" aria-label=\"%s\">\n<figcaption><h3>%s</h3><p class=\"legend\" "
+           "aria-hidden=\"true\">%s</p></figcaption>\n",
            id, title, title, what);
 }
 
@@ -55,8 +56,8 @@ static bool share_axis(const result *x, const result *y) {
 static void put_score_row(doc *d, const result *r, const plot_scale *s) {
   const bool worse = results_loss(r) > 0;
   put_label(d, r);
-  doc_html(d, "<i class=\"base\" style=\"width:%.2f%%\"></i><i class=\"tuned%s\" style=\"width:%.2f%%\"></i>", inside(plot_place(s, r->base)),
-           worse ? " worse" : "", inside(plot_place(s, r->tuned)));
+  doc_html(d, "<i class=\"base\" style=\"width:%.2f%%\"></i><i class=\"tuned%s\" style=\"width:%.2f%%\"></i>",
+           inside(plot_place(s, r->base)), worse ? " worse" : "", inside(plot_place(s, r->tuned)));
   if (isfinite(r->base_low) && isfinite(r->base_high)) put_whisker(d, s, r->base_low, r->base_high, "of-base");
   put_whisker(d, s, r->base + r->low, r->base + r->high, "of-tuned");
   put_mark(d, s, r->shuffled, "shuffled");
@@ -81,8 +82,10 @@ static void put_score_group(doc *d, const results *r, uint64_t first) {
     shuffled |= isfinite(c->shuffled), seen |= isfinite(c->seen);
   }
   char legend[600];
-  snprintf(legend, sizeof legend, "<span class=\"key base\"></span> base <span class=\"key tuned\"></span> tuned, with the interval of the "
-           "difference%s%s", shuffled ? " <span class=\"key shuffled\"></span> shuffled answers" : "",
+  snprintf(legend, sizeof legend,
+           "<span class=\"key base\"></span> base <span class=\"key tuned\"></span> tuned, with the interval of the "
+           "difference%s%s",
+           shuffled ? " <span class=\"key shuffled\"></span> shuffled answers" : "",
            seen ? " <span class=\"key seen\"></span> with seen tasks" : "");
   char id[32];
   snprintf(id, sizeof id, "bars-%llu", (unsigned long long)first);
@@ -117,8 +120,8 @@ static void put_difference_row(doc *d, const result *r, const plot_scale *s) {
   put_label(d, r);
   put_mark(d, s, 0, "zero");
   put_whisker(d, s, r->low, r->high, sort);
-  doc_html(d, "<i class=\"dot %s\" style=\"left:%.2f%%\"></i></span><span class=\"value %s\">", sort, inside(plot_place(s, r->difference)),
-           sort);
+  doc_html(d, "<i class=\"dot %s\" style=\"left:%.2f%%\"></i></span><span class=\"value %s\">", sort,
+           inside(plot_place(s, r->difference)), sort);
   doc_number(d, r->difference, NUMBER_SIGNED, r->digits, "results.json:%s/difference", r->place);
   doc_html(d, "</span></div>\n");
 }

@@ -92,7 +92,9 @@ static void put_lead(doc *d, const results *r) {
   doc_paragraph(d, "lead");
   doc_say(d, "Each of ");
   doc_number(d, (double)r->n, NUMBER_COUNT, 0, "results.json:count(clusters)");
-  doc_say(d, " clusters was held out in turn while the model was tuned on the others. On tasks it was not tuned on, the score went from ");
+  doc_say(d,
+          " clusters was held out in turn while the model was tuned on the others. On tasks it was not tuned on, the score went "
+          "from ");
   put_score(d, o, o->base, "base");
   doc_say(d, " to ");
   put_score(d, o, o->tuned, "tuned");
@@ -177,7 +179,7 @@ static void put_notes(doc *d, const results *r, const bool *shown) {
 }
 
 static void put_table(doc *d, const results *r) {
-  doc_column columns[N_FIXED + N_EXTRAS] = {{"cluster", false}, {"metric", false}, {"examples", true}, {"base", true},
+  doc_column columns[N_FIXED + N_EXTRAS] = {{"cluster", false}, {"metric", false},    {"examples", true}, {"base", true},
                                             {"tuned", true},    {"difference", true}, {"interval", true}};
   bool shown[N_EXTRAS];
   size_t n = N_FIXED;
@@ -235,7 +237,9 @@ static void put_tasks(doc *d, const results *r) {
 // --- leaks -----------------------------------------------------------------------------------------------------------------
 
 static void put_leaks(doc *d, const results *r) {
-  static const doc_column columns[] = {{"cluster held out", false}, {"of its source data sets", true}, {"of neighbouring clusters", true},
+  static const doc_column columns[] = {{"cluster held out", false},
+                                       {"of its source data sets", true},
+                                       {"of neighbouring clusters", true},
                                        {"near duplicates", true}};
   bool any = false;
   for (uint64_t i = 0; i < r->n; i++) {
@@ -245,8 +249,10 @@ static void put_leaks(doc *d, const results *r) {
   if (!any) return;
   doc_section(d, "leaks", "Left out so that nothing leaks");
   doc_paragraph(d, NULL);
-  doc_say(d, "What was not trained on since it is too close to the cluster that was held out: tasks of the same source data sets, clusters "
-             "that are declared neighbours, and examples that nearly repeat one of it.");
+  doc_say(d,
+          "What was not trained on since it is too close to the cluster that was held out: tasks of the same source data sets, "
+          "clusters "
+          "that are declared neighbours, and examples that nearly repeat one of it.");
   doc_end_paragraph(d);
   doc_table(d, "What the rules against leaks removed", columns, 4);
   for (uint64_t i = 0; i < r->n; i++) {

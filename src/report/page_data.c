@@ -40,20 +40,13 @@ static bool read_all_counts(const json *f, counts *c, err *e) {
   const struct {
     const char *object, *key;
     double *to;
-  } keys[] = {{NULL, "examples", &c->examples},
-              {NULL, "tokens", &c->tokens},
-              {NULL, "target_tokens", &c->targets},
-              {NULL, "eval_examples", &c->eval_examples},
-              {NULL, "max_length", &c->max_length},
-              {"lengths", "shortest", &c->shortest},
-              {"lengths", "median", &c->median},
-              {"lengths", "p90", &c->p90},
-              {"lengths", "longest", &c->longest},
-              {"lengths", "from", &c->from},
-              {"lengths", "width", &c->width},
-              {"rows", "capacity", &c->capacity},
-              {"rows", "rows", &c->rows},
-              {"rows", "tokens", &c->row_tokens}};
+  } keys[] = {{NULL, "examples", &c->examples},     {NULL, "tokens", &c->tokens},
+              {NULL, "target_tokens", &c->targets}, {NULL, "eval_examples", &c->eval_examples},
+              {NULL, "max_length", &c->max_length}, {"lengths", "shortest", &c->shortest},
+              {"lengths", "median", &c->median},    {"lengths", "p90", &c->p90},
+              {"lengths", "longest", &c->longest},  {"lengths", "from", &c->from},
+              {"lengths", "width", &c->width},      {"rows", "capacity", &c->capacity},
+              {"rows", "rows", &c->rows},           {"rows", "tokens", &c->row_tokens}};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) TRY(page_fact(f, keys[i].object, keys[i].key, keys[i].to, e));
   return true;
 }
@@ -165,17 +158,18 @@ static bool put_histograms(doc *d, const json *f, const counts *c, err *e) {
                              .n = n},
                 "data.json:/lengths/examples");
   TRY(read_counts(f, NULL, "target_shares", y, &n, e));
-  put_histogram(d, "Share of tokens that carries loss",
-                &(plot_bars){.id = "target_shares",
-                             .what = "Histogram of the share of each example's tokens that carries loss. The table behind it has the "
-                                     "values.",
-                             .x_name = "% of an example's tokens",
-                             .y_name = "examples",
-                             .width = n ? 1.0 / (double)n : 1,
-                             .percent = true,
-                             .y = y,
-                             .n = n},
-                "data.json:/target_shares");
+  put_histogram(
+      d, "Share of tokens that carries loss",
+      &(plot_bars){.id = "target_shares",
+                   .what = "Histogram of the share of each example's tokens that carries loss. The table behind it has the "
+                           "values.",
+                   .x_name = "% of an example's tokens",
+                   .y_name = "examples",
+                   .width = n ? 1.0 / (double)n : 1,
+                   .percent = true,
+                   .y = y,
+                   .n = n},
+      "data.json:/target_shares");
   doc_html(d, "</div>\n");
   if (!(c->rows > 0 && c->capacity > 0)) return true;
   doc_paragraph(d, NULL);
@@ -210,7 +204,8 @@ static bool put_histograms(doc *d, const json *f, const counts *c, err *e) {
 // --- tasks -----------------------------------------------------------------------------------------------------------------
 
 static bool put_tasks(doc *d, const json *f, err *e) {
-  static const doc_column columns[] = {{"task", false}, {"cluster", false}, {"examples", true}, {"tokens", true}, {"carry loss", true}};
+  static const doc_column columns[] = {
+      {"task", false}, {"cluster", false}, {"examples", true}, {"tokens", true}, {"carry loss", true}};
   cJSON *list;
   if (!cJSON_GetObjectItemCaseSensitive(f->root, "tasks")) return true;
   TRY(json_array(f, f->root, "", "tasks", &list, e));
@@ -254,7 +249,8 @@ static bool put_pieces(doc *d, const json *f, const cJSON *pieces, err *e) {
   for (const cJSON *p = pieces->child; ok && p && n < MOST_PIECES; p = p->next, n++) {
     const char *words = "";
     bool target = false, control = false, gap = false;
-    ok = json_string_or(f, p, "samples.pieces", "text", &words, e) && json_bool_or(f, p, "samples.pieces", "target", &target, e) &&
+    ok = json_string_or(f, p, "samples.pieces", "text", &words, e) &&
+         json_bool_or(f, p, "samples.pieces", "target", &target, e) &&
          json_bool_or(f, p, "samples.pieces", "control", &control, e) && json_bool_or(f, p, "samples.pieces", "gap", &gap, e);
     if (!ok) break;
     const size_t whole = strlen(words), length = whole < MOST_PIECE ? whole : MOST_PIECE;
@@ -268,7 +264,8 @@ static bool put_pieces(doc *d, const json *f, const cJSON *pieces, err *e) {
     if (tag) doc_html(d, "</%s>", tag);
   }
   doc_html(d, "</pre>\n");
-  if (ok && d->markdown) doc_code(d, "An example as the model gets it; what is in [[ ]] carries loss", plain.length ? plain.data : "");
+  if (ok && d->markdown)
+    doc_code(d, "An example as the model gets it; what is in [[ ]] carries loss", plain.length ? plain.data : "");
   text_free(&plain);
   return ok;
 }
@@ -280,8 +277,9 @@ static bool put_samples(doc *d, const json *f, err *e) {
   if (!list->child) return true;
   doc_heading(d, "What the model sees");
   if (!d->markdown) {
-    doc_html(d, "<p>Two examples as they reach the model. What is <mark>marked</mark> carries loss; control tokens are in "
-                "<span class=\"control\">another colour</span>.</p>\n");
+    doc_html(d,
+             "<p>Two examples as they reach the model. What is <mark>marked</mark> carries loss; control tokens are in "
+             "<span class=\"control\">another colour</span>.</p>\n");
   }
   int i = 0;
   for (const cJSON *s = list->child; s && i < MOST_SAMPLES; s = s->next, i++) {
@@ -326,8 +324,8 @@ bool page_data(doc *d, const page_run *r, err *e) {
 // --- memory ----------------------------------------------------------------------------------------------------------------
 
 bool page_memory(doc *d, const page_run *r, err *e) {
-  static const char *const kinds[][2] = {{"frozen_bytes", "frozen weights"}, {"weight_bytes", "trained weights"},
-                                         {"gradient_bytes", "gradients"},    {"optimizer_bytes", "optimizer"},
+  static const char *const kinds[][2] = {{"frozen_bytes", "frozen weights"},  {"weight_bytes", "trained weights"},
+                                         {"gradient_bytes", "gradients"},     {"optimizer_bytes", "optimizer"},
                                          {"activation_bytes", "activations"}, {"rest_bytes", "rest"}};
   static const doc_column columns[] = {{"kind", false}, {"size", true}, {"share", true}, {"", false}};
   double all;

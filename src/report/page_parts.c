@@ -73,7 +73,9 @@ void page_prediction_group(doc *d, const prediction_group *g) {
 }
 
 static void put_group(doc *d, const prediction_group *g, bool is_open) {
-  text_puts(&d->out, d->markdown ? "### " : is_open ? "<details class=\"group\" open><summary>" : "<details class=\"group\"><summary>");
+  text_puts(&d->out, d->markdown ? "### "
+                     : is_open   ? "<details class=\"group\" open><summary>"
+                                 : "<details class=\"group\"><summary>");
   doc_quote_cut(d, g->cluster, MOST_LABEL);
   text_puts(&d->out, d->markdown ? "\n\n" : "</summary>\n");
   page_prediction_group(d, g);
@@ -85,9 +87,10 @@ void page_predictions(doc *d, const page_run *r, bool by_cluster) {
   if (!p->n) return;
   doc_section(d, "predictions", "Best and worst predictions");
   doc_paragraph(d, NULL);
-  doc_say(d, by_cluster ? "Of each cluster those with the highest and the lowest score; among equals, where tuning gained or lost "
-                          "most, and then the first. Long texts are cut here; the files in "
-                        : "Those with the highest and the lowest score. Long texts are cut here; the files in ");
+  doc_say(d, by_cluster
+                 ? "Of each cluster those with the highest and the lowest score; among equals, where tuning gained or lost "
+                   "most, and then the first. Long texts are cut here; the files in "
+                 : "Those with the highest and the lowest score. Long texts are cut here; the files in ");
   doc_term(d, "predictions/");
   doc_say(d, " have all of them.");
   if (p->n > MOST_GROUPS_SHOWN) doc_say(d, " The first clusters are shown.");
@@ -136,9 +139,8 @@ static bool put_command(doc *d, const json *facts, err *e) {
 
 static bool put_facts(doc *d, const json *facts, err *e) {
   static const doc_column columns[] = {{"what", false}, {"", false}};
-  static const char *const keys[][2] = {{"vkift", "vkift"},   {"began", "began"},
-                                        {"device", "device"}, {"driver", "driver"},
-                                        {"driver_version", "driver version"}};
+  static const char *const keys[][2] = {
+      {"vkift", "vkift"}, {"began", "began"}, {"device", "device"}, {"driver", "driver"}, {"driver_version", "driver version"}};
   doc_table(d, "What it ran on", columns, 2);
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     const char *value = NULL;

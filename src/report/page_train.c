@@ -142,7 +142,8 @@ static void put_key_numbers(doc *d, const training *t) {
           "metrics.jsonl:last(loss)");
   put_key(d, "best evaluation loss", value_at(v, HISTORY_EVAL_LOSS, history_least(v, HISTORY_EVAL_LOSS)), NUMBER_DIGITS, 3,
           "metrics.jsonl:min(eval_loss)");
-  put_key(d, "tokens that carried loss", history_sum(l, HISTORY_TARGET_TOKENS), NUMBER_COUNT, 0, "metrics.jsonl:sum(target_tokens)");
+  put_key(d, "tokens that carried loss", history_sum(l, HISTORY_TARGET_TOKENS), NUMBER_COUNT, 0,
+          "metrics.jsonl:sum(target_tokens)");
   put_key(d, "… of them a second", history_sum(l, HISTORY_TARGET_TOKENS) / history_sum(l, HISTORY_SECONDS), NUMBER_DIGITS, 3,
           "metrics.jsonl:ratio(target_tokens,seconds)");
   doc_html(d, "</dl>\n");
@@ -152,7 +153,8 @@ static const char *title_of(training *t) {
   const vkift_train_options *o = &t->options;
   if (!t->has_options || !o->model || !o->data.n) return t->run->name;
   const char *model = path_name(path_trim(t->memory, o->model)), *data = path_name(path_trim(t->memory, o->data.items[0].path));
-  return arena_printf(t->memory, o->data.n > 1 ? "%.200s, tuned on %.200s and other data" : "%.200s, tuned on %.200s", model, data);
+  return arena_printf(t->memory, o->data.n > 1 ? "%.200s, tuned on %.200s and other data" : "%.200s, tuned on %.200s", model,
+                      data);
 }
 
 // --- curves --------------------------------------------------------------------------------------------------------------
@@ -275,8 +277,8 @@ static void put_curve(doc *d, const history *h, const curve *c) {
 
 static void put_curves(doc *d, const history *h) {
   static const curve curves[] = {
-      {"loss", "Loss", "Training loss by step, and evaluation loss where there is one. The table behind it has the values.", "training",
-       HISTORY_LOSS, false, true, NUMBER_DIGITS, 4},
+      {"loss", "Loss", "Training loss by step, and evaluation loss where there is one. The table behind it has the values.",
+       "training", HISTORY_LOSS, false, true, NUMBER_DIGITS, 4},
       {"learning_rate", "Learning rate", "Learning rate by step. The table behind it has the values.", "learning rate",
        HISTORY_LEARNING_RATE, true, false, NUMBER_DIGITS, 4},
       {"grad_norm", "Gradient norm", "Norm of the gradient before clipping, by step. The table behind it has the values.",
@@ -299,7 +301,8 @@ bool page_train(doc *d, page_run *r, err *e) {
   training t = {.memory = r->memory, .run = r, .has_options = r->config != NULL};
   if (r->config) TRY(train_options_read(r->memory, path_join(r->memory, r->dir, "config.yaml"), &t.options, e));
   TRY(history_read(r->memory, path_join(r->memory, r->dir, "metrics.jsonl"), &t.history, e));
-  TRY(page_fact(&r->facts, NULL, "parameters", &t.parameters, e) && page_fact(&r->facts, NULL, "trained_parameters", &t.trained, e) &&
+  TRY(page_fact(&r->facts, NULL, "parameters", &t.parameters, e) &&
+      page_fact(&r->facts, NULL, "trained_parameters", &t.trained, e) &&
       page_fact(&r->facts, NULL, "total_steps", &t.total_steps, e) && page_fact(&r->data, NULL, "examples", &t.examples, e));
   doc_begin(d, title_of(&t));
   doc_paragraph(d, "lead");

@@ -194,7 +194,8 @@ static void island_lines(doc *d, const plot *p, const plot_scale *x, const plot_
 static void begin_area(doc *d, const char *id, const char *what) {
   text_puts(&d->out, "<div class=\"area\" role=\"img\" aria-label=\"");
   doc_say(d, what);
-  text_printf(&d->out, "\" data-plot=\"%s\"><svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" aria-hidden=\"true\">", id);
+  text_printf(&d->out, "\" data-plot=\"%s\"><svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" aria-hidden=\"true\">",
+              id);
 }
 
 static void end_area(doc *d) {

@@ -18,10 +18,10 @@ typedef struct plot_series {
 } plot_series;
 
 typedef struct plot {
-  const char *id, *what;   // what: one sentence for who does not see it
-  const char *x_name;      // "step"
-  bool from_zero;          // the y axis begins at 0
-  bool may_be_log;           // it is logarithmic where values differ much
+  const char *id, *what; // what: one sentence for who does not see it
+  const char *x_name;    // "step"
+  bool from_zero;        // the y axis begins at 0
+  bool may_be_log;       // it is logarithmic where values differ much
   const plot_series *series;
   size_t n;
   number_form form; // of y in the read-out

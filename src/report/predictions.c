@@ -146,7 +146,10 @@ static bool read_prediction(reader *r, const place *at, prediction *p) {
   *p = (prediction){.score = NAN, .score_base = NAN, .file = r->files[at->file], .line = at->line};
   const struct {
     const char *key, **to;
-  } strings[] = {{"task", &p->task}, {"prompt", &p->prompt}, {"prediction", &p->text}, {"prediction_base", &p->base},
+  } strings[] = {{"task", &p->task},
+                 {"prompt", &p->prompt},
+                 {"prediction", &p->text},
+                 {"prediction_base", &p->base},
                  {"metric", &p->metric}};
   for (size_t i = 0; ok && i < sizeof strings / sizeof *strings; i++) {
     ok = json_string_or(&d, d.root, "", strings[i].key, strings[i].to, r->e);

@@ -119,8 +119,7 @@ static bool read_all(arena *a, const json *d, results *r, err *e) {
   cJSON *list, *overall;
   TRY(json_array(d, d->root, "", "clusters", &list, e) && json_object(d, d->root, "", "overall", &overall, e));
   const int n = cJSON_GetArraySize(list);
-  if (n < 1 || n > MOST_CLUSTERS)
-    return ERR(e, "%s: clusters: expected 1 to %d clusters, found %d", d->origin, MOST_CLUSTERS, n);
+  if (n < 1 || n > MOST_CLUSTERS) return ERR(e, "%s: clusters: expected 1 to %d clusters, found %d", d->origin, MOST_CLUSTERS, n);
   r->clusters = ARENA_ARRAY(a, result, n);
   for (const cJSON *item = list->child; item; item = item->next, r->n++)
     TRY(read_cluster(a, d, item, r->n, &r->clusters[r->n], e));

@@ -14,10 +14,11 @@
 
 enum {
   BARS = 40,
-  SHARES = 10,                         // bars of a share from 0 to 1
-  PACKED_STEPS = 1000,                 // steps whose rows are packed
-  MOST_TASKS = 30,                     // that are listed
-  SAMPLE_HEAD = 120, SAMPLE_TAIL = 280 // tokens of an example that are shown, where it is longer
+  SHARES = 10,         // bars of a share from 0 to 1
+  PACKED_STEPS = 1000, // steps whose rows are packed
+  MOST_TASKS = 30,     // that are listed
+  SAMPLE_HEAD = 120,
+  SAMPLE_TAIL = 280 // tokens of an example that are shown, where it is longer
 };
 
 // ", " before the key where something is in front.
@@ -309,8 +310,8 @@ static bool put_samples(text *out, const tokenizer *t, const dataset *d, err *e)
   bool ok = !d->n || put_sample(out, t, &d->items[0], e);
   if (ok && d->n > 1) {
     uint64_t other = 1;
-    while (other + 1 < d->n && (3 * d->items[other].n < 4 * d->items[0].n ||
-                                !strcmp(d->items[other].origin->task, d->items[0].origin->task)))
+    while (other + 1 < d->n &&
+           (3 * d->items[other].n < 4 * d->items[0].n || !strcmp(d->items[other].origin->task, d->items[0].origin->task)))
       other++;
     text_puts(out, ", ");
     ok = put_sample(out, t, &d->items[other], e);
