@@ -10,11 +10,11 @@
 
 enum { MOST_ROWS = 200, MOST_NAME = 60 };
 
-static void begin_figure(doc *d, const char *id, const char *title, const char *what) {
+static void begin_figure(doc *d, const char *css_class, const char *title, const char *what) {
   doc_html(d,
-           "<figure class=\"rows\" id=\"%s\" role=\"group\" aria-label=\"%s\">\n<figcaption><h3>%s</h3><p class=\"legend\" "
+           "<figure class=\"rows %s\" role=\"group\" aria-label=\"%s\">\n<figcaption><h3>%s</h3><p class=\"legend\" "
            "aria-hidden=\"true\">%s</p></figcaption>\n",
-           id, title, title, what);
+           css_class, title, title, what);
 }
 
 static void put_label(doc *d, const result *r) {
@@ -87,9 +87,7 @@ static void put_score_group(doc *d, const results *r, uint64_t first) {
            "difference%s%s",
            shuffled ? " <span class=\"key shuffled\"></span> shuffled answers" : "",
            seen ? " <span class=\"key seen\"></span> with seen tasks" : "");
-  char id[32];
-  snprintf(id, sizeof id, "bars-%llu", (unsigned long long)first);
-  begin_figure(d, id, of->lower ? "Scores (lower is better)" : "Scores", legend);
+  begin_figure(d, "scores", of->lower ? "Scores (lower is better)" : "Scores", legend);
   const plot_scale s = plot_scale_of(least, most > least ? most * 1.04 : least + 1);
   uint64_t rows = 0;
   for (uint64_t i = first; i < r->n && rows < MOST_ROWS; i++)
@@ -98,13 +96,17 @@ static void put_score_group(doc *d, const results *r, uint64_t first) {
   doc_html(d, "</figure>\n");
 }
 
-void page_score_bars(doc *d, const results *r) {
-  if (d->markdown) return;
-  for (uint64_t i = 0; i < r->n; i++) {
+// For each axis that scores need, once.
+static void for_each_axis(doc *d, const results *r, void (*put)(doc *d, const results *r, uint64_t first)) {
+  for (uint64_t i = 0; !d->markdown && i < r->n; i++) {
     bool is_first = true;
     for (uint64_t k = 0; k < i; k++) is_first &= !share_axis(&r->clusters[k], &r->clusters[i]);
-    if (is_first) put_score_group(d, r, i);
+    if (is_first) put(d, r, i);
   }
+}
+
+void page_score_bars(doc *d, const results *r) {
+  for_each_axis(d, r, put_score_group);
 }
 
 // --- differences -----------------------------------------------------------------------------------------------------------
@@ -126,26 +128,30 @@ static void put_difference_row(doc *d, const result *r, const plot_scale *s) {
   doc_html(d, "</span></div>\n");
 }
 
-// Of the clusters that share the first one's axis, which are most of them.
-void page_difference_bars(doc *d, const results *r) {
-  if (d->markdown) return;
-  const result **rows = malloc(r->n * sizeof *rows);
+static void put_difference_group(doc *d, const results *r, uint64_t first) {
+  const result *of = &r->clusters[first], **rows = malloc(r->n * sizeof *rows);
   REQUIRE(rows, "no memory for %llu rows", (unsigned long long)r->n);
   double least = 0, most = 0;
   size_t n = 0;
-  for (uint64_t i = 0; i < r->n; i++) {
+  for (uint64_t i = first; i < r->n; i++) {
     const result *c = &r->clusters[i];
-    if (!share_axis(&r->clusters[0], c)) continue;
+    if (!share_axis(of, c)) continue;
     rows[n++] = c;
     least = fmin(least, fmin(c->low, c->difference)), most = fmax(most, fmax(c->high, c->difference));
   }
   qsort(rows, n, sizeof *rows, compare_differences);
   const double room = 0.03 * (most - least);
   const plot_scale s = plot_scale_of(least - room, most + room);
-  begin_figure(d, "differences", "Difference, the largest loss first",
-               "A dot is tuned less base, the line its interval. Left of the upright line tuning lowered the score.");
+  begin_figure(d, "differences",
+               of->lower ? "Difference (lower is better), the largest loss first" : "Difference, the largest loss first",
+               of->lower ? "A dot is tuned less base, the line its interval. Right of the upright line tuning made it worse."
+                         : "A dot is tuned less base, the line its interval. Left of the upright line tuning made it worse.");
   for (size_t i = 0; i < n && i < MOST_ROWS; i++) put_difference_row(d, rows[i], &s);
   put_scale(d, &s);
   doc_html(d, "</figure>\n");
   free(rows);
+}
+
+void page_difference_bars(doc *d, const results *r) {
+  for_each_axis(d, r, put_difference_group);
 }

@@ -101,9 +101,9 @@ static void put_warnings(doc *d, const training *t) {
     doc_paragraph(d, "alert");
     doc_strong(d, true);
     doc_number(d, (double)t->history.n_bad, NUMBER_COUNT, 0, "metrics.jsonl:count(bad)");
-    doc_say(d, " steps changed nothing");
+    doc_say(d, t->history.n_bad == 1 ? " step changed nothing" : " steps changed nothing");
     doc_strong(d, false);
-    doc_say(d, ": their loss or gradient was not finite. A smaller learning rate often helps.");
+    doc_say(d, ": loss or gradient was not finite. A smaller learning rate often helps.");
     doc_end_paragraph(d);
   }
   const history_lines *v = &t->history.evals;

@@ -48,10 +48,14 @@ static void numbers_are_shown(void **state) {
   } rows[] = {
       {1234567, NUMBER_COUNT, 0, "1,234,567"},
       {0, NUMBER_COUNT, 0, "0"},
-      {-3.456, NUMBER_DECIMALS, 1, "\xE2\x88\x92" "3.5"},
+      {-3.456, NUMBER_DECIMALS, 1,
+       "\xE2\x88\x92"
+       "3.5"},
       {-0.04, NUMBER_DECIMALS, 1, "0.0"},
       {0.25, NUMBER_SIGNED, 1, "+0.2"},
-      {-0.35, NUMBER_SIGNED, 2, "\xE2\x88\x92" "0.35"},
+      {-0.35, NUMBER_SIGNED, 2,
+       "\xE2\x88\x92"
+       "0.35"},
       {0.001, NUMBER_SIGNED, 1, "0.0"},
       {0.0848372, NUMBER_DIGITS, 3, "0.0848"},
       {9.7712, NUMBER_DIGITS, 3, "9.77"},
@@ -81,9 +85,8 @@ static void marks_are_short(void **state) {
   const struct {
     double value, step;
     const char *shown;
-  } rows[] = {{0, 5, "0"},         {15, 5, "15"},        {20000, 5000, "20,000"}, {0.5, 0.5, "0.5"},
-              {1, 0.5, "1.0"},     {0.05, 0.01, "0.05"}, {5e-4, 5e-4, "5e-4"},    {1e-3, 5e-4, "1e-3"},
-              {1.5e-4, 5e-5, "1.5e-4"}};
+  } rows[] = {{0, 5, "0"},          {15, 5, "15"},        {20000, 5000, "20,000"}, {0.5, 0.5, "0.5"},       {1, 0.5, "1.0"},
+              {0.05, 0.01, "0.05"}, {5e-4, 5e-4, "5e-4"}, {1e-3, 5e-4, "1e-3"},    {1.5e-4, 5e-5, "1.5e-4"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     text out = {0};
     number_put_tick(&out, rows[i].value, rows[i].step);
@@ -100,11 +103,13 @@ static void words_are_no_markup(void **state) {
   static const char words[] = "<b>&\"'`|\\*_[x](y)#~\x1b[31m\x7f\xff\xC2\x85\nnext";
   doc d = {0};
   doc_quote(&d, words);
-  assert_string_equal(d.out.data, "<bdi>&lt;b&gt;&amp;&quot;&#39;`|\\*_[x](y)#~\xE2\x90\x9B[31m\xE2\x90\xA1\xEF\xBF\xBD\xEF\xBF\xBD\nnext</bdi>");
+  assert_string_equal(
+      d.out.data, "<bdi>&lt;b&gt;&amp;&quot;&#39;`|\\*_[x](y)#~\xE2\x90\x9B[31m\xE2\x90\xA1\xEF\xBF\xBD\xEF\xBF\xBD\nnext</bdi>");
   doc_free(&d);
   doc m = {.markdown = true};
   doc_quote(&m, words);
-  assert_string_equal(m.out.data, "&lt;b&gt;&amp;\"'\\`\\|\\\\\\*\\_\\[x\\](y)\\#\\~\xE2\x90\x9B\\[31m\xE2\x90\xA1\xEF\xBF\xBD\xEF\xBF\xBD next");
+  assert_string_equal(
+      m.out.data, "&lt;b&gt;&amp;\"'\\`\\|\\\\\\*\\_\\[x\\](y)\\#\\~\xE2\x90\x9B\\[31m\xE2\x90\xA1\xEF\xBF\xBD\xEF\xBF\xBD next");
   doc_free(&m);
 }
 
@@ -212,12 +217,14 @@ static void predictions_are_ranked(void **state) {
        "{\"prediction\": \"c\", \"score\": 1, \"score_base\": 0}\n{\"prediction\": \"d\", \"score\": 0, \"score_base\": 1}\n"
        "{\"prediction\": \"e\", \"score\": 0.5}\n{\"prediction\": \"f\", \"score\": 0.25}\n"
        "{\"prediction\": \"g\", \"score\": 0.75, \"cluster\": \"other\", \"references\": [\"x\", \"y\"]}\n");
-  file("p/c.jsonl", "{\"prediction\": \"h\", \"score\": 9, \"metric\": \"perplexity\"}\n"
-                    "{\"prediction\": \"i\", \"score\": 3, \"metric\": \"perplexity\"}\n");
+  file("p/c.jsonl",
+       "{\"prediction\": \"h\", \"score\": 9, \"metric\": \"perplexity\"}\n"
+       "{\"prediction\": \"i\", \"score\": 3, \"metric\": \"perplexity\"}\n");
   file("p/note.txt", "not a prediction");
   predictions p;
   err e = {0};
-  if (!predictions_read(memory, path_join(memory, test_directory(), "p"), results_lower_is_better, &p, &e)) fail_msg("%s", e.message);
+  if (!predictions_read(memory, path_join(memory, test_directory(), "p"), results_lower_is_better, &p, &e))
+    fail_msg("%s", e.message);
   assert_int_equal(p.n, 3);
   const prediction_group *b = predictions_find(&p, "b"), *c = predictions_find(&p, "c"), *other = predictions_find(&p, "other");
   assert_true(b && c && other && !predictions_find(&p, "d"));
@@ -261,9 +268,11 @@ static void results_are_read(void **state) {
   (void)state;
   results r;
   err e = {0};
-  const char *path = file("results.json", "{\"clusters\": [" CLUSTER ", {\"name\": \"b\", \"metric\": \"perplexity\", \"base\": 31, "
-                                          "\"tuned\": 40, \"difference\": 9, \"low\": 1, \"high\": 12, \"n\": 3, \"seen\": null}], "
-                                          "\"overall\": {" SCORES "}, \"control\": {\"later\": 1}}");
+  const char *path =
+      file("results.json", "{\"clusters\": [" CLUSTER
+                           ", {\"name\": \"b\", \"metric\": \"perplexity\", \"base\": 31, "
+                           "\"tuned\": 40, \"difference\": 9, \"low\": 1, \"high\": 12, \"n\": 3, \"seen\": null}], "
+                           "\"overall\": {" SCORES "}, \"control\": {\"later\": 1}}");
   if (!results_read(memory, path, &r, &e)) fail_msg("%s", e.message);
   assert_int_equal(r.n, 2);
   assert_true(results_loss(&r.clusters[0]) == 0.25 && !results_is_surely_worse(&r.clusters[0]));
@@ -286,13 +295,17 @@ static void broken_results_are_refused(void **state) {
       {"{\"clusters\": [" CLUSTER ", 3], \"overall\": {" SCORES "}}", "clusters[1]: expected an object"},
       {"{\"clusters\": [{\"name\": \"a\", \"metric\": \"m\", \"base\": \"1\"}], \"overall\": {" SCORES "}}",
        "clusters[0].base: expected a finite number"},
-      {"{\"clusters\": [" CLUSTER "], \"overall\": {\"base\": 1, \"tuned\": 1, \"difference\": 0, \"low\": 1, \"high\": -1, \"n\": 2}}",
+      {"{\"clusters\": [" CLUSTER
+       "], \"overall\": {\"base\": 1, \"tuned\": 1, \"difference\": 0, \"low\": 1, \"high\": -1, \"n\": 2}}",
        "overall: expected low to be at most high"},
-      {"{\"clusters\": [" CLUSTER "], \"overall\": {\"base\": 1, \"tuned\": 1, \"difference\": 0, \"low\": 0, \"high\": 0, \"n\": 1.5}}",
+      {"{\"clusters\": [" CLUSTER
+       "], \"overall\": {\"base\": 1, \"tuned\": 1, \"difference\": 0, \"low\": 0, \"high\": 0, \"n\": 1.5}}",
        "overall.n: expected a whole number"},
-      {"{\"clusters\": [{\"name\": \"a\", \"metric\": \"m\", " SCORES ", \"tasks\": [{\"name\": \"t\"}]}], \"overall\": {" SCORES "}}",
+      {"{\"clusters\": [{\"name\": \"a\", \"metric\": \"m\", " SCORES ", \"tasks\": [{\"name\": \"t\"}]}], \"overall\": {" SCORES
+       "}}",
        "clusters[0].tasks[0].base"},
-      {"{\"clusters\": [{\"name\": \"a\", \"metric\": \"m\", " SCORES ", \"left_out\": {\"neighbours\": -1}}], \"overall\": {" SCORES "}}",
+      {"{\"clusters\": [{\"name\": \"a\", \"metric\": \"m\", " SCORES
+       ", \"left_out\": {\"neighbours\": -1}}], \"overall\": {" SCORES "}}",
        "clusters[0].left_out.neighbours: expected a whole number"},
       {"{\"clusters\": [" CLUSTER "], \"overall\": {" SCORES "}", "expected a comma or '}', found the end"},
   };
@@ -340,11 +353,15 @@ static void losses_are_said_first(void **state) {
   text page = {0};
   err e = {0};
   if (!report_make(example_run("crossval"), true, &page, &e)) fail_msg("%s", e.message);
-  const char *said = strstr(page.data, "Tuning made the score worse in 2 of 8 clusters"), *table = strstr(page.data, "| cluster ");
+  const char *said = strstr(page.data, "Tuning made the score worse in 2 of 8 clusters"),
+             *table = strstr(page.data, "| cluster ");
   assert_true(said && table && said < table);
   const char *largest = strstr(page.data, "**relations**"), *other = strstr(page.data, "**facts**");
   assert_true(largest && other && largest < other && other < table);
-  assert_non_null(strstr(page.data, "| facts | exact\\_match | 120 | 9.2 | 5.8 | \xE2\x88\x92" "3.4 | \xE2\x88\x92" "8.3 to +0.8 |"));
+  assert_non_null(strstr(page.data,
+                         "| facts | exact\\_match | 120 | 9.2 | 5.8 | \xE2\x88\x92"
+                         "3.4 | \xE2\x88\x92"
+                         "8.3 to +0.8 |"));
   text_free(&page);
 }
 
