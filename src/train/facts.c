@@ -286,7 +286,7 @@ static bool put_sample(text *out, const tokenizer *t, const example *x, err *e) 
   token_text *texts = ARENA_ARRAY(a, token_text, head + tail);
   bool ok = token_texts(a, t, x->ids, head, texts, e) && token_texts(a, t, x->ids + (x->n - tail), tail, texts + head, e);
   text_putc(out, '{');
-  put_string(out, "file", x->origin->file);
+  put_string(out, "file", path_name(x->origin->file)); // the same wherever the data lie
   put_number(out, "line", x->line);
   put_string(out, "task", x->origin->task);
   put_number(out, "tokens", x->n);
