@@ -15,7 +15,8 @@ typedef struct training {
   vkift_train_options options;
   bool has_options;
   history history;
-  double parameters, trained, total_steps, examples;
+  bool has_ended; // its result is there
+  double parameters, trained, examples;
 } training;
 
 // --- the beginning -----------------------------------------------------------------------------------------------------------
@@ -57,10 +58,6 @@ static void put_progress(doc *d, const training *t) {
   const double done = l->columns[HISTORY_STEP][l->n - 1], seconds = all_seconds(&t->history);
   const bool all_logged = done == (double)l->n;
   doc_number(d, done, NUMBER_COUNT, 0, "metrics.jsonl:last(step)");
-  if (t->total_steps > done) {
-    doc_say(d, " of ");
-    doc_number(d, t->total_steps, NUMBER_COUNT, 0, "run.json:/total_steps");
-  }
   doc_say(d, " steps took ");
   if (!all_logged) doc_say(d, "about ");
   doc_number(d, seconds, NUMBER_TIME, 0, all_logged ? "metrics.jsonl:sum(seconds)" : "metrics.jsonl:estimate(seconds)");
@@ -69,7 +66,7 @@ static void put_progress(doc *d, const training *t) {
     doc_say(d, " on ");
     doc_quote_cut(d, device, 100);
   }
-  doc_say(d, t->total_steps > done ? "; the run has not ended. " : ". ");
+  doc_say(d, t->has_ended ? ". " : "; the run has not ended. ");
 }
 
 static void put_losses(doc *d, const training *t) {
@@ -302,8 +299,8 @@ bool page_train(doc *d, page_run *r, err *e) {
   if (r->config) TRY(train_options_read(r->memory, path_join(r->memory, r->dir, "config.yaml"), &t.options, e));
   TRY(history_read(r->memory, path_join(r->memory, r->dir, "metrics.jsonl"), &t.history, e));
   TRY(page_fact(&r->facts, NULL, "parameters", &t.parameters, e) &&
-      page_fact(&r->facts, NULL, "trained_parameters", &t.trained, e) &&
-      page_fact(&r->facts, NULL, "total_steps", &t.total_steps, e) && page_fact(&r->data, NULL, "examples", &t.examples, e));
+      page_fact(&r->facts, NULL, "trained_parameters", &t.trained, e) && page_fact(&r->data, NULL, "examples", &t.examples, e));
+  t.has_ended = file_exists(path_join(r->memory, r->dir, "adapter")) || file_exists(path_join(r->memory, r->dir, "model"));
   doc_begin(d, title_of(&t));
   doc_paragraph(d, "lead");
   put_method(d, &t);

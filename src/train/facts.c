@@ -86,7 +86,7 @@ static void put_memory(text *out, const setup_need *n) {
   text_putc(out, '}');
 }
 
-bool facts_write_run(const char *path, const setup *s, const vkift_train_options *o, uint64_t total_steps, err *e) {
+bool facts_write_run(const char *path, const setup *s, const vkift_train_options *o, err *e) {
   text out = {0};
   char began[32];
   const time_t now = time(NULL);
@@ -109,7 +109,6 @@ bool facts_write_run(const char *path, const setup *s, const vkift_train_options
   put_number(&out, "layers", s->model->config.n_layers);
   put_number(&out, "row_tokens", s->choice.capacity);
   put_number(&out, "checkpointing_layers", s->choice.recompute.segments);
-  put_number(&out, "total_steps", (double)total_steps);
   put_memory(&out, &s->need);
   return write_object(path, &out, e);
 }

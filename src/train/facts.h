@@ -7,7 +7,7 @@
 
 #include "train/setup.h"
 
-bool facts_write_run(const char *path, const setup *s, const vkift_train_options *o, uint64_t total_steps, err *e);
+bool facts_write_run(const char *path, const setup *s, const vkift_train_options *o, err *e);
 bool facts_write_data(const char *path, const corpus *c, const model *m, const pack_limits *limits, const vkift_train_options *o,
                       err *e);
 

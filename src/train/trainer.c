@@ -235,7 +235,7 @@ static bool save_checkpoint(trainer *t, err *e) {
 }
 
 static bool write_facts(trainer *t, err *e) {
-  TRY(facts_write_run(path_join(t->memory, t->run_dir, "run.json"), &t->setup, &t->options, t->total_steps, e));
+  TRY(facts_write_run(path_join(t->memory, t->run_dir, "run.json"), &t->setup, &t->options, e));
   return facts_write_data(path_join(t->memory, t->run_dir, "data.json"), &t->corpus, t->model, &t->setup.batch->limits,
                           &t->options, e);
 }
