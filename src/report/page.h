@@ -3,9 +3,9 @@
 #define REPORT_PAGE_H
 
 #include "io/json.h"
+#include "report/best_worst.h"
 #include "report/doc.h"
 #include "report/history.h"
-#include "report/predictions.h"
 #include "report/results.h"
 #include "vkift.h"
 
@@ -17,7 +17,7 @@ typedef struct page_run {
   const char *dir, *name; // name: the directory's last part
   char *config;           // config.yaml as text; NULL: none
   json facts, data;       // run.json, data.json; root NULL: none
-  predictions predictions;
+  best_worst predictions;
 } page_run;
 
 // --- a training run: page_train.c, page_data.c

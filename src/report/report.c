@@ -26,7 +26,7 @@ static bool open_run(page_run *r, err *e) {
   if (has(r, "config.yaml"))
     TRY(file_read(r->memory, path_join(r->memory, dir, "config.yaml"), MOST_CONFIG, &r->config, &size, e));
   return read_json(r, "run.json", &r->facts, e) && read_json(r, "data.json", &r->data, e) &&
-         predictions_read(r->memory, path_join(r->memory, dir, "predictions"), results_lower_is_better, &r->predictions, e);
+         best_worst_read(r->memory, path_join(r->memory, dir, "predictions"), results_lower_is_better, &r->predictions, e);
 }
 
 bool report_make(const char *dir, bool markdown, text *page, err *e) {

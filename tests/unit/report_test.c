@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "report/best_worst.h"
 #include "report/doc.h"
 #include "report/history.h"
 #include "report/number.h"
-#include "report/predictions.h"
 #include "report/report.h"
 #include "report/results.h"
 
@@ -221,13 +221,13 @@ static void predictions_are_ranked(void **state) {
        "{\"prediction\": \"h\", \"score\": 9, \"metric\": \"perplexity\"}\n"
        "{\"prediction\": \"i\", \"score\": 3, \"metric\": \"perplexity\"}\n");
   file("p/note.txt", "not a prediction");
-  predictions p;
+  best_worst p;
   err e = {0};
-  if (!predictions_read(memory, path_join(memory, test_directory(), "p"), results_lower_is_better, &p, &e))
+  if (!best_worst_read(memory, path_join(memory, test_directory(), "p"), results_lower_is_better, &p, &e))
     fail_msg("%s", e.message);
   assert_int_equal(p.n, 3);
-  const prediction_group *b = predictions_find(&p, "b"), *c = predictions_find(&p, "c"), *other = predictions_find(&p, "other");
-  assert_true(b && c && other && !predictions_find(&p, "d"));
+  const prediction_group *b = best_worst_find(&p, "b"), *c = best_worst_find(&p, "c"), *other = best_worst_find(&p, "other");
+  assert_true(b && c && other && !best_worst_find(&p, "d"));
   assert_int_equal(b->n, 6);
   const char *best[] = {"c", "b", "e"}, *worst[] = {"d", "a", "f"};
   assert_int_equal(b->n_best, 3);
@@ -239,22 +239,49 @@ static void predictions_are_ranked(void **state) {
   assert_string_equal(c->best[0].text, "i"); // lower is better
 }
 
+// `vkift eval --compare-base` writes two files, line by line of the same examples.
+static void the_bases_file_is_read_beside(void **state) {
+  (void)state;
+  file("r/t.jsonl",
+       "{\"prediction\": \"a\", \"score\": 100}\n{\"prediction\": \"b\", \"score\": null}\n"
+       "{\"prediction\": \"c\", \"score\": 100}\n{\"prediction\": \"d\", \"score\": 5, \"cluster\": \"\"}\n");
+  file("r/t.base.jsonl",
+       "{\"prediction\": \"A\", \"score\": 90}\n{\"prediction\": \"B\", \"score\": 1}\n"
+       "{\"prediction\": \"C\", \"score\": 2.5}\n");
+  file("r/other.base.jsonl", "{\"prediction\": \"x\", \"score\": 1}\n"); // of nothing: a file like others
+  best_worst p;
+  err e = {0};
+  if (!best_worst_read(memory, path_join(memory, test_directory(), "r"), results_lower_is_better, &p, &e))
+    fail_msg("%s", e.message);
+  assert_int_equal(p.n, 2);
+  const prediction_group *g = best_worst_find(&p, "t");
+  assert_non_null(best_worst_find(&p, "other.base"));
+  assert_int_equal(g->n, 4);
+  assert_int_equal(g->n_best, 3); // without the row that has no score
+  assert_string_equal(g->best[0].text, "c");
+  assert_string_equal(g->best[0].base, "C");
+  assert_true(g->best[0].score_base == 2.5 && g->best[1].score_base == 90);
+  assert_string_equal(g->best[0].base_file, "t.base.jsonl");
+  assert_int_equal(g->best[0].base_line, 3);
+  assert_true(isnan(g->best[2].score_base) && !g->best[2].base);
+}
+
 static void broken_predictions_are_refused(void **state) {
   (void)state;
   const struct {
     const char *words, *expected;
   } rows[] = {
       {"{\"score\": 1}\n", "x.jsonl:1: prediction: expected a string, found nothing"},
-      {"{\"prediction\": \"a\"}\n", "x.jsonl:1: score: expected a finite number, found nothing"},
+      {"{\"prediction\": \"a\", \"score\": \"1\"}\n", "x.jsonl:1: score: expected a finite number, found a string"},
       {"{\"prediction\": \"a\", \"score\": 1, \"references\": \"b\"}\n", "x.jsonl:1: references: expected an array"},
       {"{\"prediction\": \"a\", \"score\": 1, \"references\": [2]}\n", "x.jsonl:1: references: expected strings"},
       {"{\"prediction\": \"a\", \"score\": 1}\n{\"predi\n", "x.jsonl:2"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    predictions p;
+    best_worst p;
     err e = {0};
     const char *path = file("q/x.jsonl", rows[i].words);
-    assert_false(predictions_read(memory, path_directory(memory, path), results_lower_is_better, &p, &e));
+    assert_false(best_worst_read(memory, path_directory(memory, path), results_lower_is_better, &p, &e));
     if (!strstr(e.message, rows[i].expected)) fail_msg("expected '%s' in: %s", rows[i].expected, e.message);
   }
 }
@@ -377,6 +404,7 @@ int main(void) {
       cmocka_unit_test(smoothing_is_a_mean),
       cmocka_unit_test(thinning_keeps_extremes),
       cmocka_unit_test(predictions_are_ranked),
+      cmocka_unit_test(the_bases_file_is_read_beside),
       cmocka_unit_test(broken_predictions_are_refused),
       cmocka_unit_test(results_are_read),
       cmocka_unit_test(broken_results_are_refused),
