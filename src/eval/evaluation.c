@@ -217,10 +217,23 @@ static bool score_model(evaluation *v, err *e) {
   return run_scores(v, e);
 }
 
-static bool evaluate(evaluation *v, side *of, err *e) {
-  const double start = clock_seconds();
+static vkift_source source_of(const evaluation *v, const side *of) {
   vkift_source source = v->options->source;
   source.base = source.base || of == &v->base;
+  return source;
+}
+
+// Whether there is a base to compare with, before anything is computed.
+static bool check_base(evaluation *v, err *e) {
+  const vkift_source source = source_of(v, &v->base);
+  const char *unused[2];
+  loaded probe = {0};
+  return !v->options->compare_base || loaded_resolve(v->memory, &source, &probe, &unused[0], &unused[1], e);
+}
+
+static bool evaluate(evaluation *v, side *of, err *e) {
+  const double start = clock_seconds();
+  const vkift_source source = source_of(v, of);
   v->now = of;
   v->data = (dataset){0};
   v->longest = 0;
@@ -285,7 +298,7 @@ bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *
                     .tuned = {.loss = NAN},
                     .base = {.loss = NAN}};
   if (options->score && options->metric == VKIFT_METRIC_NONE) v->tasks.metric = VKIFT_METRIC_AUTO;
-  bool ok = check_options(options, e) && read_rouge_tokenizer(v, e) && place_predictions(v, e);
+  bool ok = check_options(options, e) && read_rouge_tokenizer(v, e) && place_predictions(v, e) && check_base(v, e);
   if (ok) ok = options->score ? score_file(v, e) : evaluate(v, &v->tuned, e);
   if (ok && options->compare_base) ok = evaluate(v, &v->base, e);
   if (ok) report(v);

@@ -1,5 +1,5 @@
-// Tasks without a model: the metric that each gets, scores and rows of clusters, answers that are written and read again, limits on
-// examples, and the choices that a data set keeps.
+// Tasks without a model: the metric that each gets, scores and rows of clusters, answers that are written and read again, limits
+// on examples, and the choices that a data set keeps.
 #include "support/test.h"
 
 #include <math.h>
