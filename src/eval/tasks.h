@@ -55,7 +55,6 @@ typedef struct task_scores {
   uint64_t n;
   task_group *tasks; // [n_tasks], by metric, cluster, task
   uint32_t n_tasks;
-  const char *tokens_of; // whose tokens ROUGE_L_TOKENS counts; NULL where no task has it
 } task_scores;
 
 // Keeps the first n examples of each task; 0: all.
