@@ -382,8 +382,8 @@ typedef struct vkift_eval_options {
   bool compare_base;          // score also what the run or the adapter started from, on the same examples
   const char
       *rouge_tokenizer; // for ROUGE_L_TOKENS: a tokenizer.json, a directory with one, or a GGUF file; NULL: the model's own
-  // With a metric, every answer and its score as JSON Lines; of the base in NAME.base.jsonl beside it. NULL: with a run, in its
-  // predictions/, named after the data; else nowhere.
+  // With a metric, every answer and its score as JSON Lines, those of the base beside them. NULL: with a run, in its predictions/,
+  // named after the data; else nowhere.
   const char *predictions;
   // Score the answers of such a file by `metric` instead of a model's: `source` and `data` stay empty.
   const char *score;

@@ -191,9 +191,10 @@ static bool place_predictions(evaluation *v, err *e) {
   return true;
 }
 
-static bool write_predictions(const evaluation *v, const side *of, err *e) {
-  if (!v->predictions || !of->tasks.n) return true;
-  return predictions_write(of == &v->base ? predictions_base(v->memory, v->predictions) : v->predictions, &of->tasks, e);
+// The tuned model's at once, and again with the base's beside them.
+static bool write_predictions(const evaluation *v, err *e) {
+  const task_scores *tuned = &v->tuned.tasks, *base = &v->base.tasks;
+  return !v->predictions || !tuned->n || predictions_write_compared(v->predictions, tuned, base->n ? base : NULL, e);
 }
 
 static void report(const evaluation *v) {
@@ -240,13 +241,13 @@ static bool evaluate(evaluation *v, side *of, err *e) {
   const bool ok = loaded_open(v->memory, &source, &v->loaded, e) && read_data(v, e) && score_model(v, e);
   loaded_close(&v->loaded);
   of->seconds = clock_seconds() - start;
-  return ok && write_predictions(v, of, e);
+  return ok && write_predictions(v, e);
 }
 
 static bool score_file(evaluation *v, err *e) {
   task_scores *s = &v->tuned.tasks;
-  return predictions_read(v->memory, v->options->score, s, e) && tasks_plan(v->memory, &v->tasks, s, e) &&
-         tasks_score(v->memory, &v->tasks, s, e) && write_predictions(v, &v->tuned, e);
+  return predictions_load(v->memory, v->options->score, s, e) && tasks_plan(v->memory, &v->tasks, s, e) &&
+         tasks_score(v->memory, &v->tasks, s, e) && write_predictions(v, e);
 }
 
 static void put_path(char out[4096], const char *path) {
