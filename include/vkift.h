@@ -346,17 +346,26 @@ vkift_status vkift_generate(vkift_generator *generator, const vkift_message *mes
 // --- evaluation ------------------------------------------------------------------------------------------------------
 
 // How answers are scored, all on a scale to 100. The best of the references counts.
+//   AUTO            of each task what its rows name, else by its category, else ACCURACY where rows have choices, else ROUGE_L
+//   ROUGE_L         Super-NaturalInstructions' script: F1 of the longest common subsequence of stemmed words
+//   ROUGE_L_TOKENS  of a tokenizer's tokens: AUTO's form for references that are not in Latin script. With GPT-2's tokenizer it is
+//                   Tk-Instruct's cross-lingual one
+//   EXACT_MATCH     the same script's: but for case, punctuation and white space
+//   ACCURACY        whether the likeliest of a row's choices is right: lm-evaluation-harness' acc
+//   ACCURACY_NORM   … by likelihood for each character: its acc_norm
+//   F1              SQuAD's, of words
+//   BLEU, CHRF      sacreBLEU's defaults, over all answers of a task
 typedef enum vkift_metric {
   VKIFT_METRIC_NONE,
-  VKIFT_METRIC_AUTO, // of each task: what its rows name, else by its category, else accuracy where rows have choices, else ROUGE-L
-  VKIFT_METRIC_ROUGE_L, // as Super-NaturalInstructions' script: F1 of the longest common subsequence of stemmed words
-  VKIFT_METRIC_ROUGE_L_TOKENS, // of a tokenizer's tokens, where references are not in Latin script: with GPT-2's, Tk-Instruct's cross-lingual form
-  VKIFT_METRIC_EXACT_MATCH,   // as the same script: but for case, punctuation and white space
-  VKIFT_METRIC_ACCURACY,      // whether the likeliest of a row's choices is right, as lm-evaluation-harness' acc
-  VKIFT_METRIC_ACCURACY_NORM, // … by likelihood for each character, as its acc_norm
-  VKIFT_METRIC_F1,            // SQuAD's F1 of words
-  VKIFT_METRIC_BLEU,          // sacreBLEU's defaults, over all answers of a task
-  VKIFT_METRIC_CHRF,          // … likewise
+  VKIFT_METRIC_AUTO,
+  VKIFT_METRIC_ROUGE_L,
+  VKIFT_METRIC_ROUGE_L_TOKENS,
+  VKIFT_METRIC_EXACT_MATCH,
+  VKIFT_METRIC_ACCURACY,
+  VKIFT_METRIC_ACCURACY_NORM,
+  VKIFT_METRIC_F1,
+  VKIFT_METRIC_BLEU,
+  VKIFT_METRIC_CHRF,
 } vkift_metric;
 
 // Make with vkift_eval_defaults().
@@ -375,8 +384,8 @@ typedef struct vkift_eval_options {
   bool compare_base;          // score also what the run or the adapter started from, on the same examples
   const char
       *rouge_tokenizer; // for ROUGE_L_TOKENS: a tokenizer.json, a directory with one, or a GGUF file; NULL: the model's own
-  // With a metric, every answer and its score as JSON Lines; of the base in NAME.base.jsonl beside it. NULL: with a run, in its
-  // predictions/, named after the data; else nowhere.
+  // With a metric, every answer and its score as JSON Lines, those of the base beside them. NULL: with a run, in its predictions/,
+  // named after the data; else nowhere.
   const char *predictions;
   // Score the answers of such a file by `metric` instead of a model's: `source` and `data` stay empty.
   const char *score;
