@@ -82,8 +82,8 @@ static bool measure_figure(const bench *b, const model *m, generator *g, const f
 }
 
 static bool measure(const bench *b, arena *a, model *m, err *e) {
-  const generator_options shape = generator_fit(
-      m, b->device, MOST_SLOTS, m->config.max_positions < CONTEXT ? m->config.max_positions : CONTEXT);
+  const generator_options shape =
+      generator_fit(m, b->device, MOST_SLOTS, m->config.max_positions < CONTEXT ? m->config.max_positions : CONTEXT);
   gpu_heap *heap = heap_new(b->device, "generator", GPU_MEMORY_DEVICE),
            *staging = heap_new(b->device, "host side of the generator", GPU_MEMORY_STAGING);
   int32_t ids[PROMPT];

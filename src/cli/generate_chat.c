@@ -63,8 +63,9 @@ static bool turn(conversation *c, const char *line, size_t length, err *e) {
 // --- what is not said to the model ---------------------------------------------------------------------------------------
 
 static void show_help(void) {
-  log_note("/reset forgets the conversation; /system TEXT does too, with TEXT as its system message (without TEXT: none); "
-           "/quit or Ctrl-D ends. Ctrl-C ends an answer. Everything else is a turn");
+  log_note(
+      "/reset forgets the conversation; /system TEXT does too, with TEXT as its system message (without TEXT: none); "
+      "/quit or Ctrl-D ends. Ctrl-C ends an answer. Everything else is a turn");
 }
 
 // Whether `line` is the command, perhaps with an argument, which then is *rest.

@@ -58,7 +58,8 @@ static bool add_messages(prompts *p, const json *d, const cJSON *list, err *e) {
         json_string(d, m, where, "content", &content, e));
     int r = VKIFT_SYSTEM;
     while (r <= VKIFT_ASSISTANT && strcmp(roles[r], role)) r++;
-    if (r > VKIFT_ASSISTANT) return ERR(e, "%s: %s.role: expected system, user or assistant, found '%.40s'", d->origin, where, role);
+    if (r > VKIFT_ASSISTANT)
+      return ERR(e, "%s: %s.role: expected system, user or assistant, found '%.40s'", d->origin, where, role);
     messages[n++] = (vkift_message){(vkift_role)r, arena_strdup(p->memory, content)};
   }
   if (!n || messages[n - 1].role != VKIFT_USER)
@@ -74,7 +75,8 @@ static bool add_object(prompts *p, const json *d, err *e) {
   TRY(json_check_keys(d, d->root, "", keys, e));
   if (list) {
     TRY(json_array(d, d->root, "", "messages", &list, e));
-    if (cJSON_GetArraySize(d->root) > 1) return ERR(e, "%s: messages hold all of a prompt: expected no key beside them", d->origin);
+    if (cJSON_GetArraySize(d->root) > 1)
+      return ERR(e, "%s: messages hold all of a prompt: expected no key beside them", d->origin);
     return add_messages(p, d, list, e);
   }
   TRY(json_string(d, d->root, "", "prompt", &prompt, e) && json_string_or(d, d->root, "", "system", &system, e));
@@ -210,8 +212,7 @@ static bool answer_all(prompts *p, bool by_base, err *e) {
   const double start = clock_seconds();
   vkift_error error = {0};
   TRY(session_open(s, by_base, e));
-  const bool ok =
-      library_ok(vkift_generate_all(s->generator, p->items, (size_t)p->n, &s->options, on_answer, &error), &error, e);
+  const bool ok = library_ok(vkift_generate_all(s->generator, p->items, (size_t)p->n, &s->options, on_answer, &error), &error, e);
   vkift_generator_close(s->generator);
   s->generator = NULL;
   int64_t tokens = 0;

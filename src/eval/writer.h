@@ -18,9 +18,9 @@ typedef struct writer {
   const writer_options *options;
   const int32_t *prompt; // what the penalty counts beside the answer
   uint32_t n_prompt;
-  uint64_t index;        // with the seed and a token's place the key of its random numbers
-  uint32_t n, capacity;  // tokens; the one that ended it is not among them
-  int32_t *ids;          // [capacity]
+  uint64_t index;       // with the seed and a token's place the key of its random numbers
+  uint32_t n, capacity; // tokens; the one that ended it is not among them
+  int32_t *ids;         // [capacity]
   bool ended;
   vkift_finish finish; // once it has ended
   text text;           // of ids, up to the stop string; whole where a text is asked for or it has ended

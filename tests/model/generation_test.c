@@ -28,8 +28,9 @@ typedef struct fixture {
 
 // Words of the built-in data: 1 to 120 of them.
 static const char *make_prompt(arena *a, uint32_t i) {
-  static const char *const words[] = {"Translate", "into", "Russian:", "black", "house", "красный", "дом.", "Who", "lives",
-                                      "in", "the", "old", "mill?", "3", "+", "14", "=", "Sort", "these", "words:"};
+  static const char *const words[] = {"Translate", "into",  "Russian:", "black", "house", "красный", "дом.",
+                                      "Who",       "lives", "in",       "the",   "old",   "mill?",   "3",
+                                      "+",         "14",    "=",        "Sort",  "these", "words:"};
   static const uint32_t lengths[] = {1, 3, 7, 12, 30, 60, 120};
   text t = {0};
   uint32_t state = i * 2654435761u + 1;
@@ -164,8 +165,9 @@ static void what_is_wrong_is_said(void **state) {
   vkift_generate_options bad[] = {good, good, good, good, good, good};
   bad[0].top_p = 0, bad[1].min_p = -1, bad[2].repetition_penalty = 0, bad[3].top_k = -1, bad[4].batch_size = 65;
   bad[5].stop = (vkift_strings){(const char *[]){""}, 1};
-  static const char *const wanted[] = {"top_p: expected above 0", "min_p: expected 0 to 1", "repetition_penalty: expected above 0",
-                                       "top_k: expected at least 0", "batch_size: expected 1 to 64", "stop: expected text"};
+  static const char *const wanted[] = {
+      "top_p: expected above 0",    "min_p: expected 0 to 1",       "repetition_penalty: expected above 0",
+      "top_k: expected at least 0", "batch_size: expected 1 to 64", "stop: expected text"};
   for (int i = 0; i < 6; i++) {
     vkift_error error = {0};
     assert_int_equal(vkift_generate_all(f->generator, f->prompts, 1, &bad[i], on_answer, &error), VKIFT_USAGE);

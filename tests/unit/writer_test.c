@@ -202,10 +202,14 @@ static void a_damaged_model_is_said(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(finds_the_first_stop_string),      cmocka_unit_test(finds_what_a_stop_string_may_begin_with),
-      cmocka_unit_test(an_end_token_ends),                cmocka_unit_test(it_is_long_enough),
-      cmocka_unit_test(a_stop_string_ends_across_tokens), cmocka_unit_test(what_was_begun_and_not_ended_stays),
-      cmocka_unit_test(no_half_characters_are_settled),   cmocka_unit_test(the_penalty_counts_prompt_and_answer),
+      cmocka_unit_test(finds_the_first_stop_string),
+      cmocka_unit_test(finds_what_a_stop_string_may_begin_with),
+      cmocka_unit_test(an_end_token_ends),
+      cmocka_unit_test(it_is_long_enough),
+      cmocka_unit_test(a_stop_string_ends_across_tokens),
+      cmocka_unit_test(what_was_begun_and_not_ended_stays),
+      cmocka_unit_test(no_half_characters_are_settled),
+      cmocka_unit_test(the_penalty_counts_prompt_and_answer),
       cmocka_unit_test(a_damaged_model_is_said),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
