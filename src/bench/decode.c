@@ -89,7 +89,8 @@ static bool measure(const bench *b, arena *a, model *m, err *e) {
   int32_t ids[PROMPT];
   for (uint32_t i = 0; i < PROMPT; i++) ids[i] = (int32_t)((uint64_t)i * 2654435761u % m->config.vocab_size);
   generator *g = NULL;
-  load_declare(a, m, NULL, false, m->params[0].source ? LOAD_AUTO : LOAD_BF16); // no file says what they are
+  for (uint32_t i = 0; i < m->n_params; i++) m->params[i].lora = NULL, m->params[i].whole = false; // of a step that was planned
+  load_declare(a, m, NULL, false, m->params[0].source ? LOAD_AUTO : LOAD_BF16);                    // no file says what they are
   bool ok = load_allocate(m, heap, e) && load_upload(m, b->device, 0, e) &&
             generator_new(a, m, b->device, heap, staging, &shape, &g, e);
   for (int i = 0; ok && i < N_FIGURES; i++)
