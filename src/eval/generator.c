@@ -15,7 +15,7 @@ typedef struct pass {
   gpu_recording *recording;
 } pass;
 
-enum { MOST_DECODES = 8, DECODE_STEP = 4, SLOT_ALIGN = 64 };
+enum { MOST_DECODES = 8, DECODE_STEP = 2, SLOT_ALIGN = 64 };
 
 struct generator {
   const model *model;
