@@ -310,26 +310,37 @@ typedef struct vkift_message {
   const char *content;
 } vkift_message;
 
-// Make with vkift_generate_defaults().
+// Make with vkift_generate_defaults(). What may be drawn is narrowed in this order, as in transformers: repetition_penalty,
+// temperature, top_k, top_p, min_p.
 typedef struct vkift_generate_options {
-  bool raw;               // continue the last message's content as it is: no template, control tokens are matched in it
-  int64_t max_new_tokens; // 128
-  double temperature;     // 0: always the most likely token
-  double top_p;           // 1; 0 < top_p ≤ 1
-  int64_t seed;           // 42
-  void *user;             // handed to the callbacks
-  void (*text)(void *user, const char *bytes, size_t length); // the answer as it grows, in whole UTF-8 characters
+  bool raw;                  // continue the last message's content as it is: no template, control tokens are matched in it
+  int64_t max_new_tokens;    // 128
+  double temperature;        // 0: always the most likely token, and none of the next three counts
+  int64_t top_k;             // 0: all; else only so many of the most likely tokens
+  double top_p;              // 1; 0 < top_p ≤ 1: the smallest set of most likely tokens with that probability together
+  double min_p;              // 0; 0 ≤ min_p ≤ 1: tokens at least so likely, as a share of the most likely one's probability
+  double repetition_penalty; // 1; > 0: logits of tokens that stand in the prompt or the answer are divided by it, negative
+                             // ones multiplied
+  vkift_strings stop;        // the answer ends before the first of these strings in it, also where it begins or ends within
+                             // a token; none of them empty
+  int64_t seed;              // 42. A token's random numbers depend on the seed, the prompt's number and the token's place
+  int64_t batch_size;        // 16: prompts answered at once by vkift_generate_all; 1 to 64
+  int64_t number;            // 0: of the prompt, for the random numbers of vkift_generate; vkift_generate_all counts from it
+  void *user;                // handed to the callbacks
+  void (*text)(void *user, const char *bytes, size_t length); // of vkift_generate: the answer as it grows, in whole UTF-8
+                                                              // characters that no later token changes
   bool (*should_stop)(void *user);                            // asked after each token
 } vkift_generate_options;
 
 vkift_generate_options vkift_generate_defaults(void);
 
-typedef enum vkift_finish { VKIFT_FINISH_END, VKIFT_FINISH_LENGTH, VKIFT_FINISH_STOPPED } vkift_finish;
+// The end-of-turn token; max_new_tokens or the model's context; should_stop; one of `stop`.
+typedef enum vkift_finish { VKIFT_FINISH_END, VKIFT_FINISH_LENGTH, VKIFT_FINISH_STOPPED, VKIFT_FINISH_STOP_STRING } vkift_finish;
 
 typedef struct vkift_generate_result {
   int64_t prompt_tokens, new_tokens;
   double prompt_seconds, new_seconds;
-  vkift_finish finish; // the end-of-turn token; max_new_tokens or the model's context; should_stop
+  vkift_finish finish;
 } vkift_generate_result;
 
 // A model that is loaded once and asked many times.
@@ -337,11 +348,33 @@ typedef struct vkift_generator vkift_generator;
 
 vkift_status vkift_generator_open(const vkift_source *source, vkift_generator **generator, vkift_error *error);
 void vkift_generator_close(vkift_generator *generator); // NULL is fine
+// Whether there is a token that ends an answer. Without one every answer goes on until a stop string or max_new_tokens.
+bool vkift_generator_has_end(const vkift_generator *generator);
 
 // Answers a conversation that ends with a message of the user (or, with `raw`, continues one message). result may be
 // NULL. What an earlier call has in common with this one is not computed again.
 vkift_status vkift_generate(vkift_generator *generator, const vkift_message *messages, size_t n,
                             const vkift_generate_options *options, vkift_generate_result *result, vkift_error *error);
+
+// One of many conversations.
+typedef struct vkift_prompt {
+  const vkift_message *messages; // [n]
+  size_t n;
+} vkift_prompt;
+
+typedef struct vkift_answer {
+  int64_t index; // of the prompt
+  const char *text;
+  size_t length;
+  int64_t prompt_tokens, new_tokens;
+  vkift_finish finish;
+} vkift_answer;
+
+// Answers prompts[n], batch_size of them at once, and calls answer() for each when it is done, in the order in which they are.
+// Each gets the answer that it would get alone. All are read before any is answered. Stopped by should_stop it fails.
+vkift_status vkift_generate_all(vkift_generator *generator, const vkift_prompt *prompts, size_t n,
+                                const vkift_generate_options *options, void (*answer)(void *user, const vkift_answer *answer),
+                                vkift_error *error);
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
 

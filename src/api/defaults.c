@@ -42,7 +42,7 @@ vkift_plan_options vkift_plan_defaults(void) {
 }
 
 vkift_generate_options vkift_generate_defaults(void) {
-  return (vkift_generate_options){.max_new_tokens = 128, .top_p = 1, .seed = SEED};
+  return (vkift_generate_options){.max_new_tokens = 128, .top_p = 1, .repetition_penalty = 1, .seed = SEED, .batch_size = 16};
 }
 
 vkift_eval_options vkift_eval_defaults(void) {

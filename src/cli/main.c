@@ -35,13 +35,12 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 static volatile sig_atomic_t stop_asked;
 
 static void on_signal(int signal_number) {
-  (void)signal_number;
-  stop_asked = 1;
+  stop_asked = signal_number;
 }
 
 bool interrupted(void *unused) {
   (void)unused;
-  return stop_asked;
+  return stop_asked != 0;
 }
 
 // SA_RESETHAND: the second Ctrl-C finds the default action and ends the program at once.
@@ -50,6 +49,13 @@ void interrupts_catch(bool in_reads) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+}
+
+bool interrupt_forgotten(bool in_reads) {
+  if (stop_asked != SIGINT) return false;
+  stop_asked = 0;
+  interrupts_catch(in_reads);
+  return true;
 }
 
 bool library_ok(vkift_status status, const vkift_error *error, err *e) {

@@ -142,9 +142,11 @@ static bool store_data(arena *a, const option *o, void *values, const char *wher
 // "a,b": adds each. The word for what holds when nothing is given ("all-linear") empties the list.
 static bool store_list(arena *a, const option *o, void *values, const char *where, const char *given, err *e) {
   vkift_strings *list = field(o, values);
-  if (o->unset && !strcmp(given, o->unset)) return *list = (vkift_strings){0}, true;
+  const bool whole = o->rules & OPTION_WHOLE;
+  if (!whole && o->unset && !strcmp(given, o->unset)) return *list = (vkift_strings){0}, true;
   for (const char *p = given;; p++) {
-    size_t length = strcspn(p, ",");
+    size_t length = whole ? strlen(p) : strcspn(p, ",");
+    if (!length && whole) return ERR(e, "%s: expected a text, found an empty one", where);
     if (!length) return ERR(e, "%s: expected names with commas between them, found '%.200s'", where, given);
     const char **items = ARENA_ARRAY(a, const char *, list->n + 1);
     if (list->n) memcpy(items, list->items, list->n * sizeof *items);
