@@ -48,12 +48,13 @@ static float *gradients_of(arena *a, gpu_device *d, const char *dir, corpus *c, 
   o.lora_dropout = method == VKIFT_LORA ? 0.25 : 0;
   const setup_choice choice = {how->capacity, how->recompute};
   if (!setup_open(a, m, d, c, &o, &choice, &s, &note, &e)) fail_with(&e);
-  if (s.adapter) { // a fresh B is zero, and then A has no gradient
+  // A fresh B is zero, and then A has no gradient. Values near 1 would make scores of hundreds, whose rounding is all one would see.
+  if (s.adapter) {
     rng r = rng_new(7, RNG_TEST);
     for (uint32_t i = 0; i < s.adapter->n; i++) {
       tensor *b = s.adapter->entries[i].b;
       float *values = ARENA_ARRAY(a, float, tensor_elements(b));
-      for (uint64_t k = 0; k < tensor_elements(b); k++) values[k] = (float)rng_normal(&r);
+      for (uint64_t k = 0; k < tensor_elements(b); k++) values[k] = 0.1f * (float)rng_normal(&r);
       assert_true(gpu_upload(d, b->memory, values, tensor_bytes(b), &e));
     }
   }
