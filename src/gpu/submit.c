@@ -73,6 +73,7 @@ void submit_close(gpu_device *d) {
 
 static bool lose(gpu_device *d, err *e, const char *what) {
   d->lost = true;
+  snprintf(d->lost_why, sizeof d->lost_why, "%s", what);
   return ERR(e,
              "%s: %s. The driver or the system's watchdog may have reset it: see the kernel's log (dmesg), then start "
              "vkift again; a resumed run goes on from its last checkpoint",
@@ -106,7 +107,7 @@ static bool wait(gpu_device *d, double seconds, err *e) {
 }
 
 bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, double expected, err *e) {
-  if (d->lost) return ERR(e, "%s was lost earlier", d->snapshot.name);
+  if (d->lost) return ERR(e, "%s was lost earlier%s%s", d->snapshot.name, *d->lost_why ? ": " : "", d->lost_why);
   volatile uint32_t *status = gpu_map(d->queue.status);
   *status = 0;
   VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = n, .pCommandBuffers = buffers};

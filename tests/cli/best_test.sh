@@ -79,6 +79,10 @@ expect 0 vkift train --resume halted --max-steps 30
 checks=$((checks + 1))
 cmp -s halted/model/model.safetensors early/model/model.safetensors || fail "another result than of the run that was not stopped"
 
+# --- a device that hangs: its message and an exit status, while its driver still runs
+expect 1 env VKIFT_DEVICE_PROFILE=timeout_seconds=1e-9 "$VKIFT" eval --model model --data data.jsonl --chat-template chatml
+says "the device did not finish a submission within 1e-09 seconds"
+
 # --- needs something to evaluate on
 expect 2 vkift train --model model --data data.jsonl --load-best-model-at-end
 says "load_best_model_at_end needs evaluation data"
