@@ -194,13 +194,15 @@ typedef struct vkift_train_options {
   int64_t seed; // 42
 
   // the run directory
-  const char *output_dir;          // NULL: runs/<date-time>; never an existing directory with something in it unless `resume`
-  bool resume;                     // go on from the newest good checkpoint in output_dir
-  int64_t logging_steps;           // 1: every how many steps `step` is called and metrics.jsonl gets a line
-  int64_t eval_steps;              // 0: once an epoch
-  int64_t save_steps;              // 0: once an epoch
-  int64_t save_total_limit;        // 2: checkpoints that are kept
-  bool load_best_model_at_end;     // the result has the weights of the evaluation whose loss was least; needs evaluation data
+  const char *output_dir;   // NULL: runs/<date-time>; never an existing directory with something in it unless `resume`
+  bool resume;              // go on from the newest good checkpoint in output_dir
+  int64_t logging_steps;    // 1: every how many steps `step` is called and metrics.jsonl gets a line
+  int64_t eval_steps;       // 0: once an epoch
+  int64_t save_steps;       // 0: once an epoch
+  int64_t save_total_limit; // 2: checkpoints that are kept
+  // Both need evaluation data, and begin anew where a run is resumed with other ones, or where the checkpoint of the least loss
+  // is gone. The result has the weights of the evaluation whose loss was least (of the last step where these were damaged):
+  bool load_best_model_at_end;
   int64_t early_stopping_patience; // so many evaluations in a row without a lower loss end the run; 0: never
   int64_t max_bad_steps;           // 5 steps in a row whose loss or gradient is not finite end the run
   const char *profile;             // a Chrome trace of the second and third step of this call is written there; NULL: none

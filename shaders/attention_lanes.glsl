@@ -6,9 +6,9 @@
 //
 // What a row does not see is left out by predicate: memory there may be another example's, or hold NaN.
 //
-// They run by buffer addresses only (-DADDRESSES, see matmul.glsl; indices are clamped, so that nothing beyond a buffer's end
-// is read): with bindings the tests of bounds take half of the time, and lavapipe 25.0 a minute to compile. Without the
-// feature CPU devices take the kernels of attention_tile.glsl.
+// They run by buffer addresses (-DADDRESSES, see matmul.glsl; indices are clamped, so that nothing beyond a buffer's end is
+// read): with bindings the tests of bounds take half of the time, and lavapipe 25.0 a minute to compile. Without the feature
+// CPU devices take the kernels of attention_tile.glsl, and for tests these by bindings (lanes_bound, src/gpu/choose.h).
 layout(local_size_x_id = 0) in;               // the subgroup's size
 layout(constant_id = 1) const uint DIM = 64;  // head_dim, a multiple of 4
 layout(constant_id = 2) const uint HEADS = 1; // of one key head; divides their number

@@ -99,7 +99,8 @@ uint place(uint column, uint quad, uint wide) {
   return column * wide + (quad ^ (column % 8));
 }
 
-// Quads beyond the last are 0.
+// Quads beyond the last are 0 where a chunk reaches beyond it: dots take UNROLLED quads at once. Where all chunks are whole, what
+// a go of WIDE quads stages beyond is a copy of the last, and its sums are not stored.
 #define STAGE_ROW(a, first, i, head)                                                        \
   {                                                                                         \
     const uint quad = first + gl_LocalInvocationID.x % CHUNK;                               \

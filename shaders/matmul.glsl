@@ -109,7 +109,8 @@ void store(uint row, uint col, float sum) {
 #ifdef TURNED
 // Of a pair: the column of its first half.
 void store_turned(uint row, uint col, vec2 sum) {
-  const uint at = p.out_offset + row * p.out_stride + col, angle = positions[row] * HALF + col % HEAD_DIM;
+  const uint at = p.out_offset + row * p.out_stride + col, from = min(row, max(live_rows(p.rows, p.live), 1) - 1);
+  const uint angle = positions[from] * HALF + col % HEAD_DIM;
   vec2 y = p.alpha * sum;
   if (p.accumulate != 0) y += vec2(result[at], result[at + HALF]);
   result[at] = y.x * cosines[angle] - y.y * sines[angle];

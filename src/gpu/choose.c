@@ -15,6 +15,7 @@ enum {
   VENDOR_QUALCOMM = 0x5143
 }; // VK_DRIVER_ID_MESA_NVK, which older headers do not know
 enum { MIB = 1 << 20, GIB = 1 << 30 };
+static const double TIMEOUT_SECONDS = 60, TIMEOUT_SECONDS_SOFTWARE = 600; // a software driver may share its cores
 
 static const char *const names[GPU_FEATURE_COUNT] = {
     [GPU_FEATURE_F16] = "f16",
@@ -100,7 +101,8 @@ gpu_plan choose_floor(void) {
                    .max_invocations = UINT32_MAX,
                    .max_shared_bytes = UINT32_MAX,
                    .subgroup_size = 1,
-                   .slice_seconds = 0.1};
+                   .slice_seconds = 0.1,
+                   .timeout_seconds = TIMEOUT_SECONDS};
   apply_floor(&plan);
   return plan;
 }
@@ -120,14 +122,17 @@ static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
 
   uint64_t whole = (uint64_t)value;
   if (same("is_cpu", word, length) && whole <= 1) return plan->is_cpu = whole, true;
+  if (same("software", word, length) && whole <= 1) return plan->software = whole, true;
   if (same("lanes_bound", word, length) && whole <= 256) return plan->lanes_bound = (uint32_t)whole, true;
   if (same("coopmat_first", word, length) && whole <= 1) return plan->coopmat_first = whole, true;
   if (!(value > 0)) return false;
   if (same("slice_seconds", word, length)) return plan->slice_seconds = value, true;
+  if (same("timeout_seconds", word, length) && value < 1e6) return plan->timeout_seconds = value, true;
   if (!whole) return false;
   if (same("max_binding_bytes", word, length)) return plan->max_binding_bytes = least(plan->max_binding_bytes, whole), true;
   if (same("max_chunk_bytes", word, length)) return plan->max_chunk_bytes = least(plan->max_chunk_bytes, whole), true;
   if (same("cores", word, length)) return plan->cores = (uint32_t)least(whole, UINT32_MAX), true;
+  if (same("max_sums", word, length)) return plan->max_sums = (uint32_t)least(plan->max_sums, whole), true;
   if (same("max_invocations", word, length)) return plan->max_invocations = (uint32_t)least(plan->max_invocations, whole), true;
   if (same("max_shared_bytes", word, length))
     return plan->max_shared_bytes = (uint32_t)least(plan->max_shared_bytes, whole), true;
@@ -203,6 +208,7 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
       .is_cpu = s->kind == GPU_KIND_CPU,
   };
   // No watchdog guards a CPU; a screen freezes for as long as a slice runs on the device that drives it.
+  plan->timeout_seconds = plan->software ? TIMEOUT_SECONDS_SOFTWARE : TIMEOUT_SECONDS;
   plan->slice_seconds = plan->is_cpu ? 1.0 : s->display ? 0.016 : 0.1;
   for (gpu_feature f = 0; f < GPU_FEATURE_COUNT; f++) {
     plan->on[f] = true;

@@ -30,16 +30,17 @@ typedef struct gpu_plan {
   bool one_subgroup_size;          // all subgroups have that size, without being asked to
   uint32_t max_required_subgroups; // else of a workgroup whose kernel asks for it; 0: it may not ask
   gpu_coopmat coopmat;             // with GPU_FEATURE_COOPMAT: the shape that kernels take
-  uint32_t cores;       // that run workgroups at the same time; a guess by the kind of device where the driver does not say
-  double slice_seconds; // how long one submission may run
-  bool coopmat_first;   // cooperative matrices are the default where they may be taken, not only candidates
-  uint32_t max_sums;    // that an invocation of a matrix product holds: mobile GPUs have registers for half as many
-  bool waves_of_64;     // AMD's GCN: an invocation with more than 128 registers leaves one wave on its core
-  bool software;        // kernels are compiled for a CPU, which takes seconds where loops are unrolled
-  bool is_cpu;          // a software driver: kernels with register tiles instead of shared memory suit it
-  uint32_t
-      lanes_bound; // heads of so many features take attention_lanes also without buffer addresses, by its twins that bind: for
-                   // tests, since those take long to compile
+  uint32_t cores;         // that run workgroups at the same time; a guess by the kind of device where the driver does not say
+  double slice_seconds;   // how long one submission may run
+  double timeout_seconds; // after how many more than it should take it is given up
+  bool coopmat_first;     // cooperative matrices are the default where they may be taken, not only candidates
+  uint32_t max_sums;      // that an invocation of a matrix product holds: mobile GPUs have registers for half as many
+  bool waves_of_64;       // AMD's GCN: an invocation with more than 128 registers leaves one wave on its core
+  bool software;          // kernels are compiled for a CPU, which takes seconds where loops are unrolled
+  bool is_cpu;            // a software driver: kernels with register tiles instead of shared memory suit it
+  // Heads of so many features take attention_lanes also without buffer addresses, by its twins that bind: for tests, since
+  // those take long to compile.
+  uint32_t lanes_bound;
 } gpu_plan;
 
 const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coopmat", …
@@ -47,9 +48,10 @@ const char *gpu_feature_name(gpu_feature f); // as in VKIFT_DISABLE: "f16", "coo
 // `disable`: value of VKIFT_DISABLE (comma-separated names; NULL none). `profile`: value of VKIFT_DEVICE_PROFILE: NULL,
 // or "floor" (API 1.1, nothing optional, minimum limits), to which ",name=value" can be added or that can be replaced by
 // "name=value,…" to clamp single limits, e.g. "max_binding_bytes=65536". False and *unknown set for an unknown name.
-// Names: the plan's fields max_binding_bytes, max_chunk_bytes, max_invocations, max_shared_bytes (lowered), storage_align
-// (raised), slice_seconds, cores, is_cpu, coopmat_first and lanes_bound (set; is_cpu=0 tests the kernels meant for GPUs on a software
-// driver, with cores=60 those that a large card takes).
+// Names: the plan's fields max_binding_bytes, max_chunk_bytes, max_invocations, max_shared_bytes, max_sums (lowered),
+// storage_align (raised), slice_seconds, timeout_seconds, cores, is_cpu, software, coopmat_first and lanes_bound (set; is_cpu=0
+// tests the kernels meant for GPUs on a software driver, with cores=60 those that a large card takes, with software=0 as GPUs
+// get them, unrolled, which takes long to compile).
 bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu_plan *plan, const char **unknown);
 // Whether a kernel that needs full subgroups of the plan's size (those of cooperative matrices) may have workgroups of so many
 // invocations.

@@ -155,7 +155,8 @@ struct gpu_device {
   uint64_t n_choices, choice_capacity;
   choices_measuring *on_measuring;
   void *on_measuring_user;
-  bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
+  char lost_why[96]; // what was seen of it
+  bool lost, hung;   // lost: nothing more can be submitted; hung: it may still be using its objects
 };
 
 // --- kernels (kernel.c) ----------------------------------------------------------------------------------------------

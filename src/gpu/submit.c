@@ -3,8 +3,11 @@
 // The last command of a slice sets a status word that the host cleared before: some drivers reset a hanging device and
 // then signal the fence as if all were well (https://github.com/ggml-org/llama.cpp/pull/26813), and only a missing word
 // tells.
+#define _DEFAULT_SOURCE // on_exit
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "gpu/internal.h"
@@ -12,7 +15,6 @@
 enum { STAGING_BYTES = 4 << 20, SLICE_DONE = 0x646f6e65 };
 
 static const double NANOSECONDS = 1e9;
-static const double TIMEOUT_SECONDS = 60, TIMEOUT_SECONDS_CPU = 600; // a software driver may share its cores
 
 // --- the device's own command buffers --------------------------------------------------------------------------------
 
@@ -71,27 +73,41 @@ void submit_close(gpu_device *d) {
 
 static bool lose(gpu_device *d, err *e, const char *what) {
   d->lost = true;
+  snprintf(d->lost_why, sizeof d->lost_why, "%s", what);
   return ERR(e,
              "%s: %s. The driver or the system's watchdog may have reset it: see the kernel's log (dmesg), then start "
              "vkift again; a resumed run goes on from its last checkpoint",
              d->snapshot.name, what);
 }
 
+// A device that hangs still uses its objects, and a software driver's threads still run its code: exit() would take both
+// down under them, and the process would end with a segmentation fault instead of its status.
+static void leave_at_once(int status, void *unused) {
+  (void)unused;
+  fflush(NULL);
+  _exit(status);
+}
+
+static void hang(gpu_device *d) {
+  if (!d->hung) on_exit(leave_at_once, NULL); // called before what was registered earlier, by drivers too
+  d->hung = true;
+}
+
 static bool wait(gpu_device *d, double seconds, err *e) {
   VkResult result = vkWaitForFences(d->handle, 1, &d->queue.fence, true, (uint64_t)(seconds * NANOSECONDS));
   if (result == VK_TIMEOUT) {
-    d->hung = true;
+    hang(d);
     char what[96];
-    snprintf(what, sizeof what, "the device did not finish a submission within %.0f seconds", seconds);
+    snprintf(what, sizeof what, "the device did not finish a submission within %.3g seconds", seconds);
     return lose(d, e, what);
   }
   if (result == VK_ERROR_DEVICE_LOST) return lose(d, e, "the device was lost (VK_ERROR_DEVICE_LOST)");
-  d->hung = d->lost = result != VK_SUCCESS; // nothing is known of what was submitted
+  if (result != VK_SUCCESS) hang(d), d->lost = true; // nothing is known of what was submitted
   return instance_check(result, "vkWaitForFences", __FILE__, __LINE__, e);
 }
 
 bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, double expected, err *e) {
-  if (d->lost) return ERR(e, "%s was lost earlier", d->snapshot.name);
+  if (d->lost) return ERR(e, "%s was lost earlier%s%s", d->snapshot.name, *d->lost_why ? ": " : "", d->lost_why);
   volatile uint32_t *status = gpu_map(d->queue.status);
   *status = 0;
   VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = n, .pCommandBuffers = buffers};
@@ -100,7 +116,7 @@ bool submit_wait(gpu_device *d, const VkCommandBuffer *buffers, uint32_t n, doub
   const double submitted = clock_seconds();
   if (result == VK_ERROR_DEVICE_LOST) return lose(d, e, "the device was lost (VK_ERROR_DEVICE_LOST)");
   TRY(instance_check(result, "vkQueueSubmit", __FILE__, __LINE__, e));
-  TRY(wait(d, expected + (d->plan.is_cpu ? TIMEOUT_SECONDS_CPU : TIMEOUT_SECONDS), e));
+  TRY(wait(d, expected + d->plan.timeout_seconds, e));
   const double ended = clock_seconds();
   d->busy_seconds += ended - submitted;
   if (d->trace) trace_add_host(d, begin, submitted, ended);

@@ -19,7 +19,7 @@ typedef struct indirect_table {
   uint32_t n;
 } indirect_table;
 
-// Before a graph is planned: appends what makes the table, where the device takes the path and any rows are limited.
+// Before a graph is planned: puts what makes the table first, where the device takes the path and any rows are limited.
 void indirect_plan(graph *g, const gpu_plan *limits);
 // The dispatch's place in the table, GRAPH_NONE without one; with `add` it gets one if there is room.
 uint32_t indirect_place(indirect_table *table, const struct live_groups *groups, bool add);

@@ -83,8 +83,8 @@ static uint32_t heads_together(const attention_shape *s) {
   return 1;
 }
 
-// Dispatches a kernel of shaders/attention_lanes.glsl, named [by addresses, with bindings], over rows × heads, `together` heads and `step` columns at a time.
-// Longer steps make code that leaves the instruction cache and takes seconds to compile.
+// Dispatches a kernel of shaders/attention_lanes.glsl, named [by addresses, with bindings], over rows × heads, `together` heads
+// and `step` columns at a time. Longer steps make code that leaves the instruction cache and takes seconds to compile.
 static void record_lanes(recorder *r, const char *const shaders[2], const attention_shape *s, const struct attention_params *p,
                          uint32_t rows, tensor_live live, uint32_t heads, uint32_t together, uint32_t step, const bind *binds,
                          uint32_t n_binds) {

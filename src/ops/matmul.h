@@ -17,7 +17,7 @@ typedef enum matmul_product { MATMUL_NT, MATMUL_NN, MATMUL_TN } matmul_product; 
 typedef struct matmul {
   matmul_product product;
   bind a, b, out;
-  bind scratch;                            // of matmul_scratch_elements, flat: the depth may be split; t NULL: it may not
+  bind scratch;                            // of TN: matmul_scratch_elements, flat: the depth may be split; t NULL: it may not
   uint32_t rows, cols, depth;              // m, n, k
   uint32_t a_offset;                       // elements before a's first one: a window of its columns
   uint32_t out_offset;                     // the same of out
@@ -56,8 +56,8 @@ uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant o
 bool matmul_has_quads(const matmul *m);
 bool matmul_tile_quads(const matmul *m); // and all stores too
 
-// The words that a choice is kept under (gpu/gpu.h): "nt bf16 512x576x576" (tokens beyond matmul_tuned_tokens count as so many), and
-// "matmul_rows_nt_addr 8 32x3" with what tells the family's variants apart. Written to `name`, which is returned.
+// The words that a choice is kept under (gpu/gpu.h): "nt bf16 512x576x576" (tokens beyond matmul_tuned_tokens count as so
+// many), and "matmul_rows_nt_addr 8 32x3" with what tells the family's variants apart. Written to `name`, which is returned.
 enum { MATMUL_NAME_BYTES = 80 };
 const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]);
 const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_BYTES]);

@@ -57,6 +57,7 @@ uint32_t matmul_scratch_elements(uint32_t rows, uint32_t cols, uint32_t depth) {
 // Slices for tiles of which there are too few: as many as give each core one. 0: it is not split.
 static uint32_t slices_of(const gpu_plan *plan, const matmul *m, const tile *t) {
   const uint64_t n = n_tiles(m->rows, m->cols, t->rows, t->cols), wanted = (plan->cores + n - 1) / n;
+  REQUIRE(!m->scratch.t || m->product == MATMUL_TN, "the depth of a product %d in slices", m->product);
   if (!m->scratch.t || m->depth < SPLIT_LEAST_DEPTH || 3 * n > 2 * (uint64_t)plan->cores) return 0;
   const uint32_t slices = wanted < MAX_SLICES ? (uint32_t)wanted : MAX_SLICES;
   const uint64_t elements = (uint64_t)slices * m->rows * m->cols;

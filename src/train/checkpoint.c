@@ -184,8 +184,9 @@ static bool write_counters(const char *path, const checkpoint_state *s, err *e) 
   if (s->best_step) {
     cJSON_AddNumberToObject(o, "best_step", (double)s->best_step);
     add_bits(o, "best_eval_loss_bits", s->best_eval_loss);
-    cJSON_AddNumberToObject(o, "evals_without_gain", s->evals_without_gain);
   }
+  cJSON_AddNumberToObject(o, "evals_without_gain", s->evals_without_gain);
+  add_word(o, "eval_hash", s->eval_hash);
   return write_object(path, o, e);
 }
 
@@ -197,14 +198,20 @@ static bool read_u64(const json *d, const char *key, uint64_t *v, err *e) {
   return true;
 }
 
-// Of the best evaluation, where there was one.
+static bool has(const json *d, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(d->root, key);
+}
+
+// Of the evaluations and of the best one, where there was one. Older checkpoints of this version lack some of it.
 static bool read_best(const json *d, checkpoint_state *s, err *e) {
-  if (!cJSON_GetObjectItemCaseSensitive(d->root, "best_step")) return true;
+  if (has(d, "eval_hash")) TRY(read_word(d, "eval_hash", &s->eval_hash, e));
+  if (has(d, "evals_without_gain")) TRY(json_u32(d, d->root, "", "evals_without_gain", &s->evals_without_gain, e));
+  if (!has(d, "best_step")) return true;
   TRY(read_u64(d, "best_step", &s->best_step, e) && read_bits(d, "best_eval_loss_bits", &s->best_eval_loss, e));
   if (s->best_step > s->step)
     return ERR(e, "%s: best_step: expected at most the step %llu, found %llu", d->origin, (unsigned long long)s->step,
                (unsigned long long)s->best_step);
-  return json_u32(d, d->root, "", "evals_without_gain", &s->evals_without_gain, e);
+  return true;
 }
 
 static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e) {
@@ -270,6 +277,15 @@ static bool read_verified(arena *a, const char *dir, checkpoint_state *s, bool *
   if (ok && !read_counters(a, dir, s, e)) *foreign = true, ok = false;
   ok = ok && verify(a, &sums, dir, files[1], e);
   json_free(&sums);
+  return ok;
+}
+
+bool checkpoint_verify(const char *path, err *e) {
+  arena *a = arena_new("checkpoint check");
+  checkpoint_state state;
+  bool foreign;
+  const bool ok = read_verified(a, path, &state, &foreign, e);
+  arena_free(a);
   return ok;
 }
 

@@ -22,7 +22,8 @@ typedef struct checkpoint_state {
   double last_loss;
   uint64_t best_step;          // of the evaluation with the least loss; 0: none yet
   double best_eval_loss;       // … its loss
-  uint32_t evals_without_gain; // evaluations since then
+  uint32_t evals_without_gain; // evaluations since then, or since the first where none is the best
+  uint64_t eval_hash;          // dataset_hash of the data that these evaluations are of; 0: not known
   uint64_t base_hash;          // model_fingerprint of what the run began with
   const char *device;          // name, driver and paths taken: another one may give other bits
 } checkpoint_state;
@@ -35,6 +36,8 @@ bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const c
                      checkpoint_state *state, err *e);
 // Whether <dir> has any checkpoint, good or damaged.
 bool checkpoint_any(const char *dir);
+// Whether the checkpoint is there and nothing of it is damaged.
+bool checkpoint_verify(const char *path, err *e);
 // Loads the tensors of a verified checkpoint.
 bool checkpoint_load(const char *path, const params *p, gpu_device *d, err *e);
 // Removes the oldest checkpoints until `keep` are left (0: all stay). The one of step `spared` stays beside them (0: none).

@@ -172,6 +172,38 @@ static const char *device_text(const trainer *t) {
   return copy;
 }
 
+static uint64_t eval_hash_of(const trainer *t) {
+  return t->corpus.eval.n ? dataset_hash(&t->corpus.eval) : 0;
+}
+
+static void forget_best(trainer *t) {
+  t->state.best_step = 0;
+  t->state.evals_without_gain = 0;
+}
+
+// Losses on other data cannot be compared: what was the best of those, and for how long, begins anew.
+static void forget_other_evaluations(trainer *t) {
+  const uint64_t now = eval_hash_of(t), before = t->state.eval_hash;
+  if (!now) return; // nothing will be evaluated
+  t->state.eval_hash = now;
+  if (!before || before == now || (!t->state.best_step && !t->state.evals_without_gain)) return;
+  note(t, "the evaluation data are not those of before: the least evaluation loss is looked for anew");
+  forget_best(t);
+}
+
+// The option may have been given only now, so that nothing has kept the checkpoint; or it was deleted or damaged since.
+static void forget_lost_best(trainer *t) {
+  const checkpoint_state *s = &t->state;
+  if (!t->options.load_best_model_at_end || !s->best_step || s->best_step == s->step) return;
+  err why = {0};
+  if (checkpoint_verify(checkpoint_path(t->memory, t->checkpoints, s->best_step), &why)) return;
+  note(t, arena_printf(t->memory,
+                       "the weights of step %llu, whose evaluation loss was the least, cannot be used (%.1300s): the least "
+                       "evaluation loss is looked for anew from step %llu on",
+                       (unsigned long long)s->best_step, why.message, (unsigned long long)s->step));
+  forget_best(t);
+}
+
 // Finds the newest good checkpoint before anything is built: its choice of rows decides the graphs.
 static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *e) {
   TRY(checkpoint_find(t->memory, t->checkpoints, note_for_checkpoint, t, path, &t->state, e));
@@ -197,6 +229,7 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   if (t->state.capacity > batch_most_tokens(t->model, device_plan(t->device)))
     return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity,
                batch_most_tokens(t->model, device_plan(t->device)));
+  forget_other_evaluations(t);
   *choice = (setup_choice){t->state.capacity, {t->state.recomputed_layers, t->state.recomputed_group}};
   return true;
 }
@@ -220,6 +253,7 @@ static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
   TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
+  forget_lost_best(t);
   // Flags may have changed it, --max-steps to go on for longer. A run that has ended stays as it is.
   if (!is_over(t)) TRY(write_config(t, e));
   t->saved_step = t->state.step;
@@ -247,6 +281,7 @@ static bool begin(trainer *t, err *e) {
                                 .recomputed_layers = t->setup.choice.recompute.segments,
                                 .recomputed_group = t->setup.choice.recompute.group,
                                 .last_loss = NAN,
+                                .eval_hash = eval_hash_of(t),
                                 .base_hash = model_fingerprint(t->model),
                                 .device = device_text(t)};
   TRY(step_set_applied(t->setup.step, 0, e));
@@ -473,13 +508,24 @@ static bool loop(trainer *t, bool *stopped, err *e) {
 
 // --- the end -------------------------------------------------------------------------------------------------------------
 
-// With load_best_model_at_end, what is kept is the checkpoint whose evaluation loss was least.
+// With load_best_model_at_end, what is kept is the checkpoint whose evaluation loss was least. Where it was damaged or deleted
+// meanwhile, the weights of the last step are better than a run without a result.
 static bool take_best(trainer *t, err *e) {
   const checkpoint_state *s = &t->state;
   if (!t->options.load_best_model_at_end || !s->best_step || s->best_step == s->step) return true;
+  const char *best = checkpoint_path(t->memory, t->checkpoints, s->best_step);
+  err why = {0};
+  if (!checkpoint_verify(best, &why)) {
+    note(t,
+         arena_printf(t->memory,
+                      "warning: the weights of step %llu, whose evaluation loss was the least, cannot be used (%.1300s): those "
+                      "of the last step %llu are kept",
+                      (unsigned long long)s->best_step, why.message, (unsigned long long)s->step));
+    return true;
+  }
   note(t, arena_printf(t->memory, "the weights of step %llu are kept: its evaluation loss was the least, %.4f",
                        (unsigned long long)s->best_step, s->best_eval_loss));
-  return checkpoint_load(checkpoint_path(t->memory, t->checkpoints, s->best_step), &t->setup.params, t->device, e);
+  return checkpoint_load(best, &t->setup.params, t->device, e);
 }
 
 static bool write_output(trainer *t, const char **output, err *e) {

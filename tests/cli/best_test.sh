@@ -43,6 +43,27 @@ has_weights_of best "$step"
 expect 0 vkift train "${options[@]}" --output-dir last
 has_weights_of last 30
 
+# --- asked for only when the run goes on, so that the best checkpoint is gone; or that one is damaged
+expect 0 vkift train --resume last --max-steps 32 --load-best-model-at-end
+says "cannot be used"
+says "is looked for anew from step 30 on"
+has_weights_of last 32
+printf x >>"best/checkpoints/step-$step/state.safetensors"
+expect 0 vkift train --resume best --max-steps 32
+says "the file is damaged"
+has_weights_of best 32
+
+# --- losses of other evaluation data are not compared
+python3 "$here/tiny.py" data other.jsonl 7 || exit 1
+apart=(--model model --method full --data data.jsonl --chat-template chatml --batch-size 6 --eval-steps 1
+  --allow-leakage)
+expect 0 vkift train "${apart[@]}" --eval-data data.jsonl --max-steps 2 --output-dir apart
+expect 0 vkift train --resume apart --max-steps 3
+checks=$((checks + 1))
+grep -q "not those of before" "$WORK/err" && fail "the evaluation data are those of before"
+expect 0 vkift train --resume apart --eval-data other.jsonl --max-steps 4
+says "the evaluation data are not those of before"
+
 # --- ends early, two evaluations after the least loss; stopped and resumed, at the same step
 expect 0 vkift train "${options[@]}" --output-dir early --load-best-model-at-end --early-stopping-patience 2
 read -r step last_step < <(least early)
@@ -57,6 +78,10 @@ expect 0 vkift train "${options[@]}" --output-dir halted --load-best-model-at-en
 expect 0 vkift train --resume halted --max-steps 30
 checks=$((checks + 1))
 cmp -s halted/model/model.safetensors early/model/model.safetensors || fail "another result than of the run that was not stopped"
+
+# --- a device that hangs: its message and an exit status, while its driver still runs
+expect 1 env VKIFT_DEVICE_PROFILE=timeout_seconds=1e-9 "$VKIFT" eval --model model --data data.jsonl --chat-template chatml
+says "the device did not finish a submission within 1e-09 seconds"
 
 # --- needs something to evaluate on
 expect 2 vkift train --model model --data data.jsonl --load-best-model-at-end

@@ -5,6 +5,7 @@
 typedef struct shape {
   uint32_t rows, dim, live;
   float p;
+  bool in_place; // x and dy are results of the graph
 } shape;
 
 typedef struct problem {
@@ -55,7 +56,11 @@ static void run(op_test *t, const void *context) {
   op_value x = op_test_random(t, "x", DTYPE_F32, LIVE_TOKENS, 2, dims, 1);
   op_test_wants_gradient(&x);
   const op_reference r = {.n_in = 1, .in_size = {n}, .out_size = n, .context = &p, .forward = forward, .backward = backward};
-  op_test_check(t, &r, op_dropout(t->graph, x.t, keys, s->p, seed, module), &x, live, live[0], 1e-6);
+  tensor *y = op_dropout(t->graph, s->in_place ? op_test_passed(t, x.t) : x.t, keys, s->p, seed, module);
+  op_test_check(t, &r, s->in_place ? op_test_handed_on(t, y) : y, &x, live, live[0], 1e-6);
+  if (!s->in_place) return;
+  op_test_in_place(t, "dropout", 1);
+  op_test_in_place(t, "dropout_bwd", 1);
 }
 
 // Every element of a large input is 1: the mean stays 1 and two modules' masks agree only by chance.
@@ -82,6 +87,7 @@ static const op_case cases[] = {
     {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){131, 67, 131, 0.1f}},
     {.name = "whole blocks", .backward = true, .run = run, .shape = &(shape){9, 64, 9, 0.05f}},
     {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){65, 33, 31, 0.9f}},
+    {.name = "in place", .backward = true, .run = run, .shape = &(shape){61, 67, 59, 0.3f, true}},
     {.name = "statistics", .run = statistics, .shape = &(shape){257, 129, 257, 0.25f}},
 };
 const op_suite dropout_suite = {.name = "dropout", .cases = cases, .n_cases = sizeof cases / sizeof *cases};

@@ -1,4 +1,5 @@
-// ops_test OPERATION: all cases of one operation on the device that VKIFT_DEVICE names, or the best.
+// ops_test OPERATION [CASE…]: all cases of one operation, or those of these names, on the device that VKIFT_DEVICE names, or the
+//                     best.
 // ops_test coverage:  every operation of ops.def has the cases that it must have, and no case of cases.txt is gone (no
 //                     device needed).
 // ops_test list:      all cases, one a line, as cases.txt keeps them.
@@ -102,13 +103,26 @@ static int print_cases(void) {
   return 0;
 }
 
-static int run_suite(const op_suite *s) {
+static bool is_wanted(const op_case *c, char *const *names, int n) {
+  for (int i = 0; i < n; i++)
+    if (!strcmp(names[i], c->name)) return true;
+  return !n;
+}
+
+static int run_suite(const op_suite *s, char *const *names, int n_names) {
   struct CMUnitTest *tests = calloc(s->n_cases, sizeof *tests);
+  uint32_t n = 0;
   current = s->cases;
   for (uint32_t i = 0; i < s->n_cases; i++)
-    tests[i] =
-        (struct CMUnitTest){.name = s->cases[i].name, .test_func = run_case, .initial_state = (void *)(uintptr_t)&s->cases[i]};
-  int failed = _cmocka_run_group_tests(s->name, tests, s->n_cases, NULL, NULL);
+    if (is_wanted(&s->cases[i], names, n_names))
+      tests[n++] =
+          (struct CMUnitTest){.name = s->cases[i].name, .test_func = run_case, .initial_state = (void *)(uintptr_t)&s->cases[i]};
+  if (n < (uint32_t)n_names) { // names twice are no use either
+    fprintf(stderr, "ops_test: %s: expected %d cases of these names, found %u\n", s->name, n_names, n);
+    free(tests);
+    return 1;
+  }
+  int failed = _cmocka_run_group_tests(s->name, tests, n, NULL, NULL);
   free(tests);
   return failed;
 }
@@ -127,7 +141,7 @@ int main(int argc, char **argv) {
   arena *a = arena_new("device");
   err e = {0};
   if (!device_open(a, getenv("VKIFT_DEVICE"), &device, &e)) return fprintf(stderr, "ops_test: %s\n", e.message), 1;
-  int failed = run_suite(suite);
+  int failed = run_suite(suite, argv + 2, argc > 2 ? argc - 2 : 0);
   if (device_validation_messages(device)) failed = 1;
   device_close(device);
   arena_free(a);

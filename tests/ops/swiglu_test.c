@@ -5,7 +5,7 @@
 typedef struct shape {
   uint32_t rows, dim, live;
   double scale;
-  bool in_place, frozen;
+  bool in_place, frozen; // gate and dy are results of the graph; nothing wants a gradient
 } shape;
 
 static void forward(const void *context, double *const *in, double *out) {
@@ -31,8 +31,11 @@ static void run(op_test *t, const void *context) {
                    op_test_random(t, "up", DTYPE_F32, LIVE_TOKENS, 2, dims, 1)};
   for (int i = 0; i < 2 && !s->frozen; i++) op_test_wants_gradient(&in[i]);
   const op_reference r = {.n_in = 2, .in_size = {n, n}, .out_size = n, .context = s, .forward = forward, .backward = backward};
-  tensor *gate = s->in_place ? op_test_passed(t, in[0].t) : in[0].t;
-  op_test_check(t, &r, op_swiglu(t->graph, gate, in[1].t), in, live, (uint64_t)s->live * s->dim, 2e-6);
+  tensor *gate = s->in_place ? op_test_passed(t, in[0].t) : in[0].t, *y = op_swiglu(t->graph, gate, in[1].t);
+  if (s->in_place) y = op_test_handed_on(t, y);
+  op_test_check(t, &r, y, in, live, (uint64_t)s->live * s->dim, 2e-6);
+  if (s->in_place && s->frozen) op_test_in_place(t, "swiglu", 1);
+  else if (s->in_place) op_test_in_place(t, "swiglu_bwd", 3);
 }
 
 static const op_case cases[] = {

@@ -65,6 +65,29 @@ tensor *op_test_passed(op_test *t, tensor *x) {
   return op_add(t->graph, x, op_test_values(t, "zeros", DTYPE_F32, x->live, x->n_dims, x->shape, zeros).t);
 }
 
+tensor *op_test_handed_on(op_test *t, tensor *y) {
+  const uint32_t n = tensor_row_size(y);
+  double *identity = ARENA_ARRAY(t->memory, double, (uint64_t)n *n);
+  for (uint32_t i = 0; i < n; i++) identity[(uint64_t)i * n + i] = 1;
+  return op_linear(t->graph, y, op_test_values(t, "identity", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){n, n}, identity).t, NULL);
+}
+
+void op_test_in_place(const op_test *t, const char *op, uint32_t outputs) {
+  uint32_t found = 0;
+  for (uint64_t i = 0; i < t->graph->n_nodes; i++) {
+    const node *n = t->graph->nodes[i];
+    if (strcmp(n->op->name, op)) continue;
+    found++;
+    for (uint32_t k = 0; k < n->n_out; k++) {
+      if (!(outputs >> k & 1)) continue;
+      const gpu_slice in = n->in[k]->memory, out = n->out[k]->memory;
+      if (in.buffer != out.buffer || in.offset != out.offset)
+        fail_msg("output %u of %s does not lie where its input lies", k, op);
+    }
+  }
+  if (!found) fail_msg("no node of %s", op);
+}
+
 void op_test_run(op_test *t) {
   err e = {0};
   upload(t, t->graph->counts, t->counts);

@@ -58,6 +58,10 @@ tensor *op_test_train(op_test *t, op_value *value, double start);
 void op_test_wants_gradient(op_value *value);
 // x as a result of the graph (x + 0), which an operation may write over.
 tensor *op_test_passed(op_test *t, tensor *x);
+// y times the identity matrix: the same values; but the gradient of y is a result of the graph, which may be written over.
+tensor *op_test_handed_on(op_test *t, tensor *y);
+// After the run: in every node of that operation each output k with a bit in `outputs` lies where input k lies.
+void op_test_in_place(const op_test *t, const char *op, uint32_t outputs);
 
 // Plans (fills the arena with NaN), records, runs. Asserts that no validation message came.
 void op_test_run(op_test *t);

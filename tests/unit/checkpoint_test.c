@@ -210,6 +210,87 @@ static void damage_of_any_byte_is_found(void **state) {
   assert_int_equal(found.step, 5); // mended
 }
 
+// The counters of the best evaluation, without one, and as an older file has them.
+static void the_best_evaluation_comes_back(void **state) {
+  fixture *f = *state;
+  err e = {0};
+  char *path;
+  static const struct {
+    uint64_t best_step;
+    uint32_t evals_without_gain;
+  } rows[] = {{0, 0}, {0, 5}, {6, 3}, {9, 0}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    start_empty(f);
+    checkpoint_state s = state_of(9), found;
+    s.best_step = rows[i].best_step, s.best_eval_loss = 1.0 / 3, s.evals_without_gain = rows[i].evals_without_gain;
+    s.eval_hash = 0xFEDCBA9876543211u;
+    if (!checkpoint_write(f->dir, &s, &f->params, f->device, &e)) fail_with(&e);
+    if (!checkpoint_find(f->memory, f->dir, NULL, NULL, &path, &found, &e)) fail_with(&e);
+    assert_int_equal(found.best_step, s.best_step);
+    assert_int_equal(found.evals_without_gain, s.evals_without_gain);
+    assert_true(found.best_eval_loss == (s.best_step ? s.best_eval_loss : 0) && found.eval_hash == s.eval_hash);
+    if (!checkpoint_verify(path, &e)) fail_with(&e);
+  }
+}
+
+// Puts other counters in the place of a checkpoint's, with their checksum.
+static void put_counters(fixture *f, const char *dir, const char *from, const char *to) {
+  char *data, *sums;
+  uint64_t size, sums_size;
+  const char *path = test_path(dir, "state.json"), *sums_path = test_path(dir, "checksums.json");
+  assert_true(file_read(f->memory, path, 1 << 20, &data, &size, NULL));
+  assert_true(file_read(f->memory, sums_path, 1 << 20, &sums, &sums_size, NULL));
+  char *at = strstr(data, from), hash[20];
+  assert_non_null(at);
+  const char *changed = arena_printf(f->memory, "%.*s%s%s", (int)(at - data), data, to, at + strlen(from));
+  test_write(path, changed, strlen(changed));
+  char *digits = strstr(sums, "state.json\"");
+  assert_non_null(digits);
+  digits = strchr(digits, ':') + 1;
+  digits = strchr(digits, '"') + 1;
+  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)XXH3_64bits(changed, strlen(changed)));
+  memcpy(digits, hash, 16);
+  test_write(sums_path, sums, sums_size);
+}
+
+static void older_and_wrong_counters(void **state) {
+  fixture *f = *state;
+  err e = {0};
+  start_empty(f);
+  checkpoint_state s = state_of(9), found;
+  s.best_step = 7, s.best_eval_loss = 2, s.evals_without_gain = 4;
+  if (!checkpoint_write(f->dir, &s, &f->params, f->device, &e)) fail_with(&e);
+  const char *dir = test_path(f->dir, "step-9");
+  char *path;
+  put_counters(f, dir, "\"eval_hash\"", "\"another\"");
+  if (!checkpoint_find(f->memory, f->dir, NULL, NULL, &path, &found, &e)) fail_with(&e);
+  assert_true(found.best_step == 7 && found.evals_without_gain == 4 && !found.eval_hash);
+  put_counters(f, dir, "\"evals_without_gain\"", "\"some\"");
+  if (!checkpoint_find(f->memory, f->dir, NULL, NULL, &path, &found, &e)) fail_with(&e);
+  assert_true(found.best_step == 7 && !found.evals_without_gain);
+  put_counters(f, dir, "\"best_step\": 7", "\"best_step\": 10");
+  assert_false(checkpoint_find(f->memory, f->dir, NULL, NULL, &path, &found, &e));
+  assert_non_null(strstr(e.message, "best_step: expected at most the step 9, found 10"));
+  err why = {0};
+  assert_false(checkpoint_verify(dir, &why));
+  assert_non_null(strstr(why.message, "best_step"));
+}
+
+static void what_is_missing_or_damaged_is_not_verified(void **state) {
+  fixture *f = *state;
+  start_empty(f);
+  write_step(f, 9);
+  const char *dir = test_path(f->dir, "step-9");
+  err e = {0};
+  if (!checkpoint_verify(dir, &e)) fail_with(&e);
+  assert_false(checkpoint_verify(test_path(f->dir, "step-8"), &e));
+  assert_non_null(strstr(e.message, "step-8/checksums.json"));
+  test_write(test_path(dir, "state.safetensors"), "{}", 2);
+  err why = {0};
+  assert_false(checkpoint_verify(dir, &why));
+  assert_non_null(strstr(why.message, "the file is damaged"));
+}
+
 // A checkpoint that is whole, but written by another vkift, is neither skipped nor removed: it may be the best that there is.
 static void another_version_is_refused(void **state) {
   fixture *f = *state;
@@ -292,7 +373,8 @@ int main(void) {
       cmocka_unit_test(every_number_comes_back),     cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
       cmocka_unit_test(damage_of_any_byte_is_found), cmocka_unit_test(another_version_is_refused),
       cmocka_unit_test(another_layout_is_refused),   cmocka_unit_test(rotation),
-      cmocka_unit_test(rotation_spares_the_best),
+      cmocka_unit_test(rotation_spares_the_best),    cmocka_unit_test(the_best_evaluation_comes_back),
+      cmocka_unit_test(older_and_wrong_counters),    cmocka_unit_test(what_is_missing_or_damaged_is_not_verified),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }

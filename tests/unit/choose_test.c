@@ -59,13 +59,16 @@ static void test_everything(void **state) {
   assert_true(p.coopmat.m == 16 && p.coopmat.n == 16 && p.coopmat.k == 16); // the largest
   assert_false(p.coopmat_first);
   assert_int_equal(p.cores, 32);
-  assert_true(p.slice_seconds == 0.1);
+  assert_true(p.slice_seconds == 0.1 && p.timeout_seconds == 60);
   assert_false(p.is_cpu);
   s.display = true;
   assert_true(chosen(&s, NULL, NULL).slice_seconds == 0.016);
   s.kind = GPU_KIND_CPU;
   p = chosen(&s, NULL, NULL);
-  assert_true(p.is_cpu && p.slice_seconds >= 1);
+  assert_true(p.is_cpu && p.software && p.slice_seconds >= 1 && p.timeout_seconds == 600);
+  p = chosen(&s, NULL, "is_cpu=0"); // it still shares its cores
+  assert_true(!p.is_cpu && p.software && p.timeout_seconds == 600);
+  assert_false(chosen(&s, NULL, "software=0").software);
 }
 
 static void test_not_offered(void **state) {
@@ -198,7 +201,10 @@ static void test_clamps(void **state) {
   assert_int_equal(p.max_shared_bytes, 4096);
   assert_int_equal(p.max_binding_bytes, 65536);                                                      // whole words
   assert_int_equal(chosen(&s, NULL, "max_binding_bytes=99999999999").max_binding_bytes, 0xffffff00); // clamps only lower
-  assert_int_equal(chosen(&s, NULL, "storage_align=4").storage_align, 16);                           // or raise
+  assert_int_equal(chosen(&s, NULL, "max_sums=32").max_sums, 32);
+  assert_int_equal(chosen(&s, NULL, "max_sums=65").max_sums, 64);
+  assert_true(chosen(&s, NULL, "timeout_seconds=0.5").timeout_seconds == 0.5);
+  assert_int_equal(chosen(&s, NULL, "storage_align=4").storage_align, 16); // or raise
 }
 
 static void test_unknown(void **state) {
@@ -216,6 +222,10 @@ static void test_unknown(void **state) {
                                   "storage_align=512",
                                   "is_cpu=2",
                                   "lanes_bound=257",
+                                  "software=2",
+                                  "max_sums=0",
+                                  "timeout_seconds=0",
+                                  "timeout_seconds=1e6",
                                   "slice_seconds=0",
                                   "slice_seconds=nan",
                                   "max_chunk_bytes=1e300",

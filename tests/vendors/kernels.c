@@ -1,11 +1,11 @@
-// vendor_kernels [--products|--candidates] [--code SHADER]: compiles on the device that VKIFT_DEVICE names, which need not be able to run
-// anything, every kernel that vkift would use there, and prints lines of JSON for tests/vendors/report.py: the device, then of
-// each kernel what its compiler says, and of shaders whose names begin with SHADER the code.
+// vendor_kernels [--products|--candidates] [--code SHADER]: compiles on the device that VKIFT_DEVICE names, which need not be
+// able to run anything, every kernel that vkift would use there, and prints lines of JSON for tests/vendors/report.py: the
+// device, then of each kernel what its compiler says, and of shaders whose names begin with SHADER the code.
 //
 // Kernels: those of the graphs of training (LoRA and full, with and without checkpointing), scores, prefill and decoding, for
-// models shaped like SmolLM2-135M and Llama-3.2-1B with f32, f16 and bf16 weights; attention with heads of other sizes; and each variant that a matrix product of
-// these shapes may be computed with. --products: only the variants that the products take by default;
-// --candidates: only those of products.
+// models shaped like SmolLM2-135M and Llama-3.2-1B with f32, f16 and bf16 weights; attention with heads of other sizes; and
+// each variant that a matrix product of these shapes may be computed with, also where it turns rows of out. --products: only
+// the variants that the products take by default; --candidates: only those of products.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static const model_config shapes[] = {
     SHAPE(49152, 576, 1536, 9, 3, 64, true),     // SmolLM2-135M
     SHAPE(128256, 2048, 8192, 32, 8, 64, false), // Llama-3.2-1B
 };
-enum { N_SHAPES = 2, TOKENS = 2048, CONTEXT = 1024, SLOTS = 8, PREFILL = 256 };
+enum { N_SHAPES = 2, TOKENS = 2048, CONTEXT = 1024, SLOTS = 8, PREFILL = 256, HEAD_DIM = 64 };
 
 // --- graphs --------------------------------------------------------------------------------------------------------------
 
@@ -176,11 +176,20 @@ static bool print_new(gpu_device *d, const printing *p, err *e) {
 static bool print_product(arena *a, gpu_device *d, printing *p, matmul m, dtype type, bool default_only, err *e) {
   matmul_variant list[MATMUL_MAX_VARIANTS];
   m.b = BIND(tensor_persistent(a, "b", type, LIVE_ALL, 1, &m.depth)); // only its type matters here
-  const uint32_t n = matmul_variants(device_plan(d), &m, list);
+  const uint32_t n = matmul_variants(device_plan(d), &m, list), table[] = {CONTEXT, HEAD_DIM / 2};
+  const rotary_angles angles = {tensor_persistent(a, "positions", DTYPE_I32, LIVE_ALL, 1, &m.rows),
+                                tensor_persistent(a, "cos", DTYPE_F32, LIVE_ALL, 2, table),
+                                tensor_persistent(a, "sin", DTYPE_F32, LIVE_ALL, 2, table), HEAD_DIM};
   for (uint32_t i = 0; i < (default_only ? 1 : n); i++) {
     TRY(request_product(a, d, m, &list[i], type, e));
     p->label = arena_printf(a, "%s %s %u x %u, %u", products[m.product], dtype_get(type)->name, list[i].group_rows,
                             list[i].group_cols, list[i].lanes);
+    TRY(print_new(d, p, e));
+    matmul turned = m;
+    turned.turn = &angles;
+    if (default_only || !matmul_turns(&turned, &list[i])) continue;
+    TRY(request_product(a, d, turned, &list[i], type, e));
+    p->label = arena_printf(a, "%s, turned", p->label);
     TRY(print_new(d, p, e));
   }
   return true;
