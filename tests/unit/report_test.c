@@ -61,7 +61,7 @@ static void numbers_are_shown(void **state) {
       {9.7712, NUMBER_DIGITS, 3, "9.77"},
       {299.4, NUMBER_DIGITS, 3, "299"},
       {2e-4, NUMBER_DIGITS, 3, "2.00e-4"},
-      {0, NUMBER_DIGITS, 3, "0.00"},
+      {0, NUMBER_DIGITS, 3, "0"},
       {0.115, NUMBER_PERCENT, 1, "11.5\xC2\xA0%"},
       {1536, NUMBER_BYTES, 0, "1.5 KiB"},
       {42.06, NUMBER_TIME, 0, "42.1 s"},
