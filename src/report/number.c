@@ -41,7 +41,8 @@ static void put_digits(text *out, double v, int digits) {
   const double size = fabs(v);
   if (size >= 1e-3 && size < 1e6) {
     const int exponent = (int)floor(log10(size)), decimals = digits - 1 - exponent;
-    put_decimals(out, v, decimals > 0 ? decimals : 0);
+    if (decimals > 0) put_decimals(out, v, decimals);
+    else put_count(out, v);
     return;
   }
   snprintf(buffer, sizeof buffer, "%.*e", digits - 1, v);

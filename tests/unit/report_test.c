@@ -60,6 +60,7 @@ static void numbers_are_shown(void **state) {
       {0.0848372, NUMBER_DIGITS, 3, "0.0848"},
       {9.7712, NUMBER_DIGITS, 3, "9.77"},
       {299.4, NUMBER_DIGITS, 3, "299"},
+      {2381.3, NUMBER_DIGITS, 3, "2,381"},
       {2e-4, NUMBER_DIGITS, 3, "2.00e-4"},
       {0, NUMBER_DIGITS, 3, "0"},
       {0.115, NUMBER_PERCENT, 1, "11.5\xC2\xA0%"},
