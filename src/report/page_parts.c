@@ -1,3 +1,4 @@
+// Sections that both pages have: predictions, and what is needed to run it again.
 #include <math.h>
 #include <string.h>
 
