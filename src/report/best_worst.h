@@ -1,9 +1,7 @@
 // The best and the worst predictions of a run, from predictions/*.jsonl as `vkift eval` writes them. A row:
 //   {"task"?, "cluster"?, "prompt"?, "prediction", "references"?: ["…"], "metric"?, "score", "prediction_base"?, "score_base"?}
-// Other keys are passed over. What the base answered may stand in the row, or in the same line of NAME.base.jsonl beside
-// NAME.jsonl, as "prediction" and "score" there. Rows without a cluster are of one named after their file; those whose score is
-// missing or null are not ranked. Files may have any size: of each row its scores are looked at, and the few that are shown are
-// read again.
+// Other keys are passed over. Rows without a cluster are of one named after their file; those whose score is missing or null are
+// not ranked. Files may have any size: of each row its scores are looked at, and the few that are shown are read again.
 #ifndef REPORT_BEST_WORST_H
 #define REPORT_BEST_WORST_H
 
@@ -16,9 +14,9 @@ typedef struct prediction {
   const char *task, *prompt, *text, *base, *metric; // base: of the model before tuning; each NULL where the row has none
   const char **references;
   uint64_t n_references;
-  double score, score_base;     // score_base: NaN where the row has none
-  const char *file, *base_file; // names in predictions/; base_file NULL: of the base in the same row
-  uint32_t line, base_line;
+  double score, score_base; // score_base: NaN where the row has none
+  const char *file;         // name in predictions/
+  uint32_t line;
 } prediction;
 
 typedef struct prediction_group {

@@ -100,7 +100,6 @@ void doc_number(doc *d, double value, number_form form, int digits, const char *
     number_put(&d->out, value, form, digits);
     return;
   }
-  text place = {0};
   char buffer[512];
   va_list args;
   va_start(args, from);
@@ -113,7 +112,6 @@ void doc_number(doc *d, double value, number_form form, int digits, const char *
   text_puts(&d->out, "\">");
   number_put(&d->out, value, form, digits);
   text_puts(&d->out, "</data>");
-  text_free(&place);
 }
 
 void doc_html(doc *d, const char *format, ...) {

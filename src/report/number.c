@@ -33,11 +33,16 @@ static void put_count(text *out, double v) {
 }
 
 static void put_digits(text *out, double v, int digits) {
+  if (v == 0) {
+    text_putc(out, '0');
+    return;
+  }
   char buffer[64];
   const double size = fabs(v);
-  if (v == 0 || (size >= 1e-3 && size < 1e6)) {
-    const int exponent = v == 0 ? 0 : (int)floor(log10(size)), decimals = digits - 1 - exponent;
-    put_decimals(out, v, decimals > 0 ? decimals : 0);
+  if (size >= 1e-3 && size < 1e6) {
+    const int exponent = (int)floor(log10(size)), decimals = digits - 1 - exponent;
+    if (decimals > 0) put_decimals(out, v, decimals);
+    else put_count(out, v);
     return;
   }
   snprintf(buffer, sizeof buffer, "%.*e", digits - 1, v);

@@ -1,3 +1,4 @@
+// What a training run was made of: data.json as words, histograms and examples; and the memory that run.json tells of.
 #include <math.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// Sections that both pages have: predictions, and what is needed to run it again.
 #include <math.h>
 #include <string.h>
 
@@ -35,8 +36,8 @@ static void put_part(doc *d, const char *css_class, const char *label, const cha
 }
 
 // 100 and 0 as they are, 33.3 with its digits.
-static void put_score(doc *d, double score, const char *file, uint32_t line, const char *key) {
-  doc_number(d, score, score == floor(score) ? NUMBER_COUNT : NUMBER_DIGITS, 3, "predictions/%s:%u/%s", file, line, key);
+static void put_score(doc *d, const prediction *p, double score, const char *key) {
+  doc_number(d, score, score == floor(score) ? NUMBER_COUNT : NUMBER_DIGITS, 3, "predictions/%s:%u/%s", p->file, p->line, key);
 }
 
 static void put_prediction(doc *d, const prediction *p) {
@@ -46,11 +47,10 @@ static void put_prediction(doc *d, const prediction *p) {
   doc_say(d, p->task && d->markdown ? ", " : "");
   if (p->metric) doc_quote_cut(d, p->metric, MOST_LABEL), doc_say(d, " ");
   if (isfinite(p->score_base)) {
-    if (p->base_file) put_score(d, p->score_base, p->base_file, p->base_line, "score");
-    else put_score(d, p->score_base, p->file, p->line, "score_base");
+    put_score(d, p, p->score_base, "score_base");
     doc_say(d, " \xE2\x86\x92 ");
   }
-  put_score(d, p->score, p->file, p->line, "score");
+  put_score(d, p, p->score, "score");
   text_puts(&d->out, d->markdown ? "\n" : "</span></header><dl>");
   put_part(d, "prompt", "prompt", p->prompt, MOST_PROMPT);
   for (uint64_t i = 0; i < p->n_references; i++) put_part(d, "reference", i ? "or" : "expected", p->references[i], MOST_ANSWER);

@@ -23,11 +23,12 @@ typedef struct training {
 
 static void put_method(doc *d, const training *t) {
   const vkift_train_options *o = &t->options;
-  if (t->has_options && o->method == VKIFT_LORA) {
+  if (!t->has_options) return;
+  if (o->method == VKIFT_LORA) {
     doc_say(d, "LoRA of rank ");
     doc_number(d, (double)o->lora_r, NUMBER_COUNT, 0, "config.yaml:lora_r");
   } else {
-    doc_say(d, t->has_options && o->init == VKIFT_INIT_RANDOM ? "Training from random weights" : "Full finetuning");
+    doc_say(d, o->init == VKIFT_INIT_RANDOM ? "Training from random weights" : "Full finetuning");
   }
   if (t->trained > 0) {
     doc_say(d, ": ");

@@ -7,7 +7,7 @@
 
 #include "io/json.h"
 
-enum { Y_MARKS = 5, X_MARKS = 6, MOST_MARKS = 16, LOG_RATIO = 20, HEIGHT_EM = 15, LABEL_EM = 1 };
+enum { Y_MARKS = 5, X_MARKS = 6, MOST_MARKS = 16, LOG_RATIO = 20, DENSE = 800, HEIGHT_EM = 15, LABEL_EM = 1 };
 
 // --- scales ----------------------------------------------------------------------------------------------------------------
 
@@ -109,7 +109,8 @@ static void put_grid(doc *d, const plot_scale *y) {
 static void put_path(doc *d, const plot_series *s, const plot_scale *x, const plot_scale *y) {
   static const char *const styles[] = {[PLOT_LINE] = "line", [PLOT_FAINT] = "faint", [PLOT_DOTS] = "dots"};
   bool pen = false;
-  text_printf(&d->out, "<path class=\"%s c%d\" d=\"", styles[s->style], s->colour);
+  const bool is_dense = s->style == PLOT_FAINT && s->n > DENSE; // then much of the ground is covered
+  text_printf(&d->out, "<path class=\"%s%s c%d\" d=\"", styles[s->style], is_dense ? " dense" : "", s->colour);
   for (uint64_t i = 0; i < s->n; i++) {
     if (!isfinite(s->y[i])) {
       pen = false;

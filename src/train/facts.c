@@ -17,8 +17,8 @@ enum {
   SHARES = 10,         // bars of a share from 0 to 1
   PACKED_STEPS = 1000, // steps whose rows are packed
   MOST_TASKS = 30,     // that are listed
-  SAMPLE_HEAD = 120,
-  SAMPLE_TAIL = 280 // tokens of an example that are shown, where it is longer
+  SAMPLE_HEAD = 60,
+  SAMPLE_TAIL = 160 // tokens of an example that are shown, where it is longer
 };
 
 // ", " before the key where something is in front.

@@ -24,6 +24,29 @@ prints "vkift report $run"
 there "$run/run.json" "$run/data.json" "$run/tensorboard"
 holds "$run/run.json" '"command": ["vkift", "train", "--max-steps", "4"'
 holds "$run/config.yaml" "tensorboard: true"
+checks=$((checks + 1))
+python3 - "$run" 2>"$WORK/err" <<'CHECK' || fail "$(tail -n 1 "$WORK/err")"
+import json, sys
+read = lambda name: json.load(open(f"{sys.argv[1]}/{name}"))
+data, run = read("data.json"), read("run.json")
+rows = [json.loads(line) for line in open(f"{sys.argv[1]}/metrics.jsonl")]
+lengths, packed, memory = data["lengths"], data["rows"], run["memory"]
+n = data["examples"]
+assert n + data["eval_examples"] == 1824, data
+assert n == sum(lengths["examples"]) == sum(data["target_shares"]) == sum(t["examples"] for t in data["tasks"]), data
+assert data["tokens"] == sum(t["tokens"] for t in data["tasks"]) == packed["tokens"], data  # of one epoch
+assert data["target_tokens"] == sum(t["target_tokens"] for t in data["tasks"]) and data["n_tasks"] == len(data["tasks"]) == 24, data
+assert packed["rows"] == sum(packed["fill"]) and packed["capacity"] == run["row_tokens"], data
+ends = lengths["from"] + lengths["width"] * len(lengths["examples"])
+assert lengths["from"] <= lengths["shortest"] <= lengths["median"] <= lengths["p90"] <= lengths["longest"] < ends, lengths
+for sample in data["samples"]:
+    pieces = sample["pieces"]
+    assert "".join(p["text"] for p in pieces).startswith("<|im_start|>user\n"), pieces
+    assert [p["text"] for p in pieces if p["target"]][-1] == "<|im_end|>" and not sample["left_out"], pieces
+assert len({s["task"] for s in data["samples"]}) == 2, data["samples"]
+assert memory["device_bytes"] == sum(v for k, v in memory.items() if k != "device_bytes") == rows[0]["device_bytes"], memory
+assert run["trained_parameters"] == run["parameters"] == 283200, run
+CHECK
 expect 0 vkift report "$run"
 prints_line "written: $run/report.html"
 holds "$run/report.html" 'data-from="metrics.jsonl:last(loss)"'
@@ -38,6 +61,15 @@ prints "seed: 42"
 expect 0 vkift report "$run" --markdown --output "$WORK/page.md"
 prints_line "written: $WORK/page.md"
 holds "$WORK/page.md" "# base, tuned on train.jsonl"
+
+# --- of an example that is long, the middle is left out
+python3 -c 'import json; print(json.dumps({"instruction": "Say it. " + "cup " * 230, "output": "box"}))' >"$WORK/long.jsonl"
+expect 0 vkift train --model "$SOURCE_DIR/assets/base" --data "$WORK/long.jsonl" --max-steps 1 --output-dir "$WORK/long"
+holds "$WORK/long/data.json" '"left_out": '
+holds "$WORK/long/data.json" '{"gap": true}'
+expect 0 vkift report "$WORK/long" --markdown
+prints " are not shown"
+prints "[[box"
 
 # --- resumed: its facts stay those of its beginning, TensorBoard gets another file
 before=$(cat "$run/run.json")

@@ -129,12 +129,21 @@ def tokenised_files():
   yield bytes([1, 3]) + struct.pack("<QIIIIIIfI", 7, 40 + len(tail), 3, 2, 1, 0, 1, 1.0, 0) + tail
 
 
+def reports():
+  """The files of tests/report and rows of the unit test, behind a byte that says which file it is (fuzz_report.c)."""
+  for i, name in enumerate(("results.json", "metrics.jsonl", "data.json", "run.json", "predictions/*.jsonl")):
+    for path in sorted(glob.glob(os.path.join(SOURCE, "tests", "report", "*", name))):
+      yield bytes([i]) + read(path)[: LONGEST - 1]
+    yield from (bytes([i]) + s for s in strings("tests/unit/report_test.c") if s[:1] in b"{[")
+
+
 TARGETS = {
   "cluster_file": cluster_files,
   "jinja": templates,
   "dataset": datasets,
   "tokenizer": tokenizers,
   "json": rows,
+  "report": reports,
   "gguf": gguf_files,
   "safetensors": safetensors_files,
   "table": tables,

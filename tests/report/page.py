@@ -153,16 +153,27 @@ def check_complete(files, places, where):
             check(f"results.json:{place}" in places, f"{where}: results.json:{place} is not on the page")
 
 
+def smoothed(values, i):
+    """The mean around the i-th value as history.h has it."""
+    n = len(values)
+    half = 0 if n < 40 else (n // 40 | 1) // 2
+    before, after = min(half, i), min(half, n - 1 - i)
+    reach = max(min(before, after), half // 3)
+    near = [v for v in values[i - min(before, reach) : i + min(after, reach) + 1] if v is not None]
+    return math.fsum(near) / len(near) if near else None
+
+
 def check_plots(browser, files, where):
     """What the script knows of the curves is in metrics.jsonl."""
     keys = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "grad_norm", "rate": "target_tokens_per_second"}
     plots = json.loads(browser.run("return document.getElementById('plots').textContent"))
     for name, plot in plots.items():
         for line in plot.get("series", []):
-            if line["name"] == "mean around it":
-                continue
             key = "eval_loss" if line["name"] == "evaluation" else keys[name]
             by_step = {row["step"]: row[key] for row in files.read("metrics.jsonl") if key in row}
+            if line["name"] == "mean around it":
+                values = list(by_step.values())
+                by_step = {step: smoothed(values, i) for i, step in enumerate(by_step)}
             for x, y, shown in zip(line["x"], line["y"], line["shown"]):
                 wanted = by_step[x]
                 check((y is None) == (wanted is None), f"{where}: {name}: step {x}")

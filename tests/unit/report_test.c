@@ -60,8 +60,9 @@ static void numbers_are_shown(void **state) {
       {0.0848372, NUMBER_DIGITS, 3, "0.0848"},
       {9.7712, NUMBER_DIGITS, 3, "9.77"},
       {299.4, NUMBER_DIGITS, 3, "299"},
+      {2381.3, NUMBER_DIGITS, 3, "2,381"},
       {2e-4, NUMBER_DIGITS, 3, "2.00e-4"},
-      {0, NUMBER_DIGITS, 3, "0.00"},
+      {0, NUMBER_DIGITS, 3, "0"},
       {0.115, NUMBER_PERCENT, 1, "11.5\xC2\xA0%"},
       {1536, NUMBER_BYTES, 0, "1.5 KiB"},
       {42.06, NUMBER_TIME, 0, "42.1 s"},
@@ -239,31 +240,19 @@ static void predictions_are_ranked(void **state) {
   assert_string_equal(c->best[0].text, "i"); // lower is better
 }
 
-// `vkift eval --compare-base` writes two files, line by line of the same examples.
-static void the_bases_file_is_read_beside(void **state) {
+static void rows_without_a_score_are_not_ranked(void **state) {
   (void)state;
   file("r/t.jsonl",
        "{\"prediction\": \"a\", \"score\": 100}\n{\"prediction\": \"b\", \"score\": null}\n"
-       "{\"prediction\": \"c\", \"score\": 100}\n{\"prediction\": \"d\", \"score\": 5, \"cluster\": \"\"}\n");
-  file("r/t.base.jsonl",
-       "{\"prediction\": \"A\", \"score\": 90}\n{\"prediction\": \"B\", \"score\": 1}\n"
-       "{\"prediction\": \"C\", \"score\": 2.5}\n");
-  file("r/other.base.jsonl", "{\"prediction\": \"x\", \"score\": 1}\n"); // of nothing: a file like others
+       "{\"prediction\": \"c\"}\n{\"prediction\": \"d\", \"score\": 5, \"cluster\": \"\"}\n");
   best_worst p;
   err e = {0};
   if (!best_worst_read(memory, path_join(memory, test_directory(), "r"), results_lower_is_better, &p, &e))
     fail_msg("%s", e.message);
-  assert_int_equal(p.n, 2);
-  const prediction_group *g = best_worst_find(&p, "t");
-  assert_non_null(best_worst_find(&p, "other.base"));
-  assert_int_equal(g->n, 4);
-  assert_int_equal(g->n_best, 3); // without the row that has no score
-  assert_string_equal(g->best[0].text, "c");
-  assert_string_equal(g->best[0].base, "C");
-  assert_true(g->best[0].score_base == 2.5 && g->best[1].score_base == 90);
-  assert_string_equal(g->best[0].base_file, "t.base.jsonl");
-  assert_int_equal(g->best[0].base_line, 3);
-  assert_true(isnan(g->best[2].score_base) && !g->best[2].base);
+  assert_int_equal(p.n, 1);
+  assert_int_equal(p.groups[0].n, 4);
+  assert_int_equal(p.groups[0].n_best, 2);
+  assert_string_equal(p.groups[0].best[1].text, "d");
 }
 
 static void broken_predictions_are_refused(void **state) {
@@ -404,7 +393,7 @@ int main(void) {
       cmocka_unit_test(smoothing_is_a_mean),
       cmocka_unit_test(thinning_keeps_extremes),
       cmocka_unit_test(predictions_are_ranked),
-      cmocka_unit_test(the_bases_file_is_read_beside),
+      cmocka_unit_test(rows_without_a_score_are_not_ranked),
       cmocka_unit_test(broken_predictions_are_refused),
       cmocka_unit_test(results_are_read),
       cmocka_unit_test(broken_results_are_refused),
