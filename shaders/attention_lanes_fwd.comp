@@ -37,12 +37,26 @@ uvec2 range_of(uint row) {
   return row < n_live ? to_ranges.at[min(row, p.rows - 1)].xy : uvec2(0);
 }
 
+// The next columns from `from` on that rows of the workgroup see, as far as one of those that see the first of them does; x ≥ y
+// where there are none. So what lies between two sequences is passed over, and the steps of a row begin with its first column,
+// whatever its neighbours see: sequences that are computed beside each other round as they do alone.
+uvec2 next_span(uint from) {
+  uvec2 span = uvec2(0xffffffffu, 0);
+  [[dont_unroll]] for (uint r = 0; r < gl_WorkGroupSize.x; r++) {
+    uvec2 range = range_of(gl_WorkGroupID.x * gl_WorkGroupSize.x + r);
+    uint begin = max(range.x, from);
+    if (begin >= range.y || begin > span.x) continue;
+    span = uvec2(begin, begin < span.x ? range.y : max(span.y, range.y));
+  }
+  return span;
+}
+
 void main() {
   uint row = gl_GlobalInvocationID.x;
   if (gl_WorkGroupID.x * gl_WorkGroupSize.x >= n_live) return;
   uint head = gl_WorkGroupID.y * HEADS, kv_head = head / (p.n_heads / p.n_kv_heads);
   uint head_row = min(row, n_live - 1) * p.n_heads + head;
-  uvec2 span = workgroup_span(), range = range_of(row);
+  uvec2 range = range_of(row);
 
   vec4 query[HEADS * QUADS], sum[HEADS * QUADS];
   float m[HEADS], l[HEADS];
@@ -54,37 +68,41 @@ void main() {
     }
   }
 
-  [[dont_unroll]] for (uint key = span.x; key < span.y; key += STEP) {
-    uint column[STEP];
-    [[unroll]] for (uint c = 0; c < STEP; c++) column[c] = (min(key + c, p.keys - 1) * p.n_kv_heads + kv_head) * QUADS;
-    bool seen[STEP];
-    float w[HEADS * STEP], shrink[HEADS];
-    [[unroll]] for (uint c = 0; c < STEP; c++) seen[c] = key + c >= range.x && key + c < range.y;
-    [[unroll]] for (uint j = 0; j < HEADS * STEP; j++) w[j] = 0;
-    [[unroll]] for (uint i = 0; i < QUADS; i++)
-      [[unroll]] for (uint c = 0; c < STEP; c++) {
-        vec4 x = to_k.at[column[c] + i];
-        [[unroll]] for (uint h = 0; h < HEADS; h++)
-          [[unroll]] for (uint e = 0; e < 4; e++) w[h * STEP + c] = fma(query[h * QUADS + i][e], x[e], w[h * STEP + c]);
+  uvec2 span = next_span(0);
+  [[dont_unroll]] while (span.x < span.y) {
+    [[dont_unroll]] for (uint key = span.x; key < span.y; key += STEP) {
+      uint column[STEP];
+      [[unroll]] for (uint c = 0; c < STEP; c++) column[c] = (min(key + c, p.keys - 1) * p.n_kv_heads + kv_head) * QUADS;
+      bool seen[STEP];
+      float w[HEADS * STEP], shrink[HEADS];
+      [[unroll]] for (uint c = 0; c < STEP; c++) seen[c] = key + c >= range.x && key + c < min(range.y, span.y);
+      [[unroll]] for (uint j = 0; j < HEADS * STEP; j++) w[j] = 0;
+      [[unroll]] for (uint i = 0; i < QUADS; i++)
+        [[unroll]] for (uint c = 0; c < STEP; c++) {
+          vec4 x = to_k.at[column[c] + i];
+          [[unroll]] for (uint h = 0; h < HEADS; h++)
+            [[unroll]] for (uint e = 0; e < 4; e++) w[h * STEP + c] = fma(query[h * QUADS + i][e], x[e], w[h * STEP + c]);
+        }
+      [[unroll]] for (uint h = 0; h < HEADS; h++) {
+        float top = m[h], total = 0;
+        [[unroll]] for (uint c = 0; c < STEP; c++) top = max(top, seen[c] ? w[h * STEP + c] : LOW);
+        [[unroll]] for (uint c = 0; c < STEP; c++) {
+          w[h * STEP + c] = seen[c] ? exp(w[h * STEP + c] - top) : 0.0;
+          total += w[h * STEP + c];
+        }
+        shrink[h] = exp(m[h] - top);
+        m[h] = top;
+        l[h] = l[h] * shrink[h] + total;
       }
-    [[unroll]] for (uint h = 0; h < HEADS; h++) {
-      float top = m[h], total = 0;
-      [[unroll]] for (uint c = 0; c < STEP; c++) top = max(top, seen[c] ? w[h * STEP + c] : LOW);
-      [[unroll]] for (uint c = 0; c < STEP; c++) {
-        w[h * STEP + c] = seen[c] ? exp(w[h * STEP + c] - top) : 0.0;
-        total += w[h * STEP + c];
+      [[unroll]] for (uint i = 0; i < QUADS; i++) {
+        [[unroll]] for (uint h = 0; h < HEADS; h++) sum[h * QUADS + i] *= shrink[h];
+        [[unroll]] for (uint c = 0; c < STEP; c++) {
+          vec4 x = mix(vec4(0), to_v.at[column[c] + i], bvec4(seen[c]));
+          [[unroll]] for (uint h = 0; h < HEADS; h++) sum[h * QUADS + i] = fma(vec4(w[h * STEP + c]), x, sum[h * QUADS + i]);
+        }
       }
-      shrink[h] = exp(m[h] - top);
-      m[h] = top;
-      l[h] = l[h] * shrink[h] + total;
     }
-    [[unroll]] for (uint i = 0; i < QUADS; i++) {
-      [[unroll]] for (uint h = 0; h < HEADS; h++) sum[h * QUADS + i] *= shrink[h];
-      [[unroll]] for (uint c = 0; c < STEP; c++) {
-        vec4 x = mix(vec4(0), to_v.at[column[c] + i], bvec4(seen[c]));
-        [[unroll]] for (uint h = 0; h < HEADS; h++) sum[h * QUADS + i] = fma(vec4(w[h * STEP + c]), x, sum[h * QUADS + i]);
-      }
-    }
+    span = next_span(span.y);
   }
 
   if (row >= n_live) return;

@@ -15,7 +15,7 @@ typedef struct pass {
   gpu_recording *recording;
 } pass;
 
-enum { MOST_DECODES = 8, DECODE_STEP = 2, SLOT_ALIGN = 64 };
+enum { MOST_DECODE_ROWS = 32, MOST_DECODES = 6, SLOT_ALIGN = 64 };
 
 struct generator {
   const model *model;
@@ -143,13 +143,15 @@ static void declare_cache(arena *a, generator *g) {
 }
 
 // A step costs what its capacity costs, not what is alive in it, and sequences end one after the other: so there are
-// decodes of several capacities.
+// decodes of several capacities. All of them must round as one: products of more rows may take kernels that round otherwise
+// (cooperative matrices), so larger steps take several submissions.
 static void build_all(arena *a, generator *g) {
   const uint32_t slots = g->options.slots, prefill = g->options.prefill_tokens;
+  const uint32_t most = slots < MOST_DECODE_ROWS ? slots : MOST_DECODE_ROWS;
   build(a, g, &g->prefill, "prefill", prefill > 2 ? prefill : 2, slots);
-  for (uint32_t capacity = 1; capacity < slots && g->n_decodes + 1 < MOST_DECODES; capacity *= DECODE_STEP)
+  for (uint32_t capacity = 1; capacity < most; capacity *= 2)
     build(a, g, &g->decodes[g->n_decodes++], "decode", capacity, capacity);
-  build(a, g, &g->decodes[g->n_decodes++], "decode", slots, slots);
+  build(a, g, &g->decodes[g->n_decodes++], "decode", most, most);
 }
 
 static pass *pass_at(generator *g, uint32_t i) {
@@ -200,7 +202,7 @@ static pass *choose_pass(generator *g, const feed *pieces, uint32_t n) {
   for (uint32_t i = 0; i < n; i++)
     if (pieces[i].n > 1 || !pieces[i].position) return &g->prefill;
   uint32_t i = 0;
-  while (g->decodes[i].capacity < n) i++;
+  while (i + 1 < g->n_decodes && g->decodes[i].capacity < n) i++;
   return &g->decodes[i];
 }
 

@@ -9,13 +9,28 @@ MAX_LENGTH = 256
 BATCH = 8
 STEPS = 10
 SCORED = 8  # examples whose every token is compared
-NEW_TOKENS = 24
+NEW_TOKENS = 64
 PROMPTS = [
   "What is the capital of France?",
   "Write a short poem about the sea.",
   "Explain in two sentences why the sky is blue.",
   "List three ways to save water at home.",
   "The library opens at 9:30 on weekdays and at 11:15 on Sundays. When does it open on Sundays?",
+  "Who wrote Romeo and Juliet?",
+  "Translate into French: Where is the railway station?",
+  "Give me a recipe for pancakes.",
+  "What is 17 + 25?",
+  "Name the planets of the solar system in order.",
+  "Write a Python function that returns the largest of three numbers.",
+  "Summarize in one sentence: The ship left the harbour at dawn, ran into a storm before noon, and came back with a broken mast.",
+  "Is the following review positive or negative? “The soup was cold and the waiter was rude.”",
+  "What does “a stitch in time saves nine” mean?",
+  "Suggest a name for a bakery in a small town.",
+  "How do I remove a coffee stain from a shirt?",
+  "Compare cats and dogs as pets.",
+  "Wie heißt die Hauptstadt von Österreich?",
+  "Continue the story: The lighthouse keeper heard a knock, although nobody could have reached the island that night.",
+  "Answer with yes or no: can penguins fly?",
 ]
 END_OF_TURN = "<|im_end|>"
 
