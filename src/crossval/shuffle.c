@@ -28,7 +28,8 @@ static example joined(arena *a, const example *own, const example *other, uint32
 }
 
 // A cycle through `places` in random order: each gets the answer of the next, so that none keeps its own.
-static void shuffle_task(arena *a, dataset *set, const example *before, uint64_t *places, uint64_t n, uint32_t max_length, rng *r) {
+static void shuffle_task(arena *a, dataset *set, const example *before, uint64_t *places, uint64_t n, uint32_t max_length,
+                         rng *r) {
   for (uint64_t i = n; i > 1; i--) {
     const uint64_t k = rng_below(r, (uint32_t)i), swapped = places[i - 1];
     places[i - 1] = places[k];

@@ -209,8 +209,20 @@ static bool say_progress(void *user, uint64_t done_bytes, uint64_t total_bytes) 
   return !events->should_stop || !events->should_stop(events->user);
 }
 
+static void keep_part(dataset *set, const corpus_part *part) {
+  uint64_t n = 0;
+  for (uint64_t i = 0; i < set->n; i++)
+    if (part->keep(part->user, &set->items[i])) set->items[n++] = set->items[i];
+  set->n = n;
+}
+
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
                  const vkift_train_events *events, corpus *c, err *e) {
+  return corpus_read_part(a, m, prompt, o, events, NULL, c, e);
+}
+
+bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
+                      const vkift_train_events *events, const corpus_part *part, corpus *c, err *e) {
   vkift_train_events own = events ? *events : (vkift_train_events){0};
   *c = (corpus){0};
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
@@ -218,10 +230,17 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   options.progress = say_progress;
   options.seed = (uint64_t)o->seed;
   options.progress_user = &own;
-  if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
+  if (o->eval_data && !part) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, c, e));
-  look_for_valid(a, o, c);
-  if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
+  if (part) {
+    keep_part(&c->train, part);
+    c->eval = *part->eval;
+    c->eval.items = ARENA_ARRAY(a, example, c->eval.n); // their indexes are counted anew
+    if (c->eval.n) memcpy(c->eval.items, part->eval->items, c->eval.n * sizeof(example));
+  } else {
+    look_for_valid(a, o, c);
+  }
+  if (o->eval_split > 0 && !part) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
   if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
   c->near = mixture_near_duplicates(&c->train);
   const uint64_t n = c->train.n;
