@@ -38,8 +38,9 @@ bool crossval_options_check(const vkift_crossval_options *o, err *e) {
   TRY(train_options_check(&o->train, e));
   bool ok = option_check(crossval_option_table, o, &defaults, e);
   if (ok && o->train.eval_data)
-    ok = ERR(e, "eval_data has no place in a crossval: each fold is judged on what it holds out (eval_split: a share of what it "
-                "trains on, for load_best_model_at_end)");
+    ok = ERR(e,
+             "eval_data has no place in a crossval: each fold is judged on what it holds out (eval_split: a share of what it "
+             "trains on, for load_best_model_at_end)");
   if (ok && o->train.objective != VKIFT_SFT) ok = ERR(e, "a crossval needs objective sft: tasks have answers to be judged");
   if (ok && o->with_seen && o->train.augment.num_demonstrations)
     ok = ERR(e, "with_seen and num_demonstrations contradict each other: what is judged on would be shown in training");
@@ -54,8 +55,8 @@ bool crossval_options_write(const char *path, const vkift_crossval_options *o, e
   text_printf(&yaml, "# vkift %s: `vkift crossval --config` with this file repeats it.\n\n", vkift_version());
   bool ok = yaml_write(crossval_option_table, o, &defaults, &yaml, e);
   text_putc(&yaml, '\n');
-  ok = ok && yaml_write(train_option_table, &o->train, &defaults.train, &yaml, e) &&
-       file_replace(path, yaml.data, yaml.length, e);
+  ok =
+      ok && yaml_write(train_option_table, &o->train, &defaults.train, &yaml, e) && file_replace(path, yaml.data, yaml.length, e);
   text_free(&yaml);
   return ok;
 }
