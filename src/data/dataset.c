@@ -415,9 +415,7 @@ static void move_to(dataset *to, example x) {
   to->n_targets += x.n_targets;
 }
 
-// Of one row come the phrasings of a template pack and the instances of self-instruct. (The pieces of a long text do too, but
-// they are other texts.)
-static bool same_row(const example *x, const example *y) {
+bool dataset_same_row(const example *x, const example *y) {
   return x->prompt_n && y->prompt_n && (x->origin == y->origin || x->origin->file == y->origin->file) && x->line == y->line;
 }
 
@@ -426,7 +424,7 @@ static bool same_row(const example *x, const example *y) {
 static void draw_all(const dataset *set, uint64_t seed, draw *draws) {
   const rng stream = rng_new(seed, RNG_SPLIT);
   for (uint64_t i = 0, row = 0; i < set->n; i++) {
-    if (!same_row(&set->items[row], &set->items[i])) row = i;
+    if (!dataset_same_row(&set->items[row], &set->items[i])) row = i;
     const rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[row].index});
     draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i};
   }

@@ -135,6 +135,9 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
 // Moves a seeded share of `set` (by seed and index, at least one example each where share > 0) into `held_out`. What came of
 // one row stays together.
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out);
+// Whether both came of one row, as the phrasings of a template pack and the instances of self-instruct do. (The pieces of a long
+// text do too, but they are other texts.)
+bool dataset_same_row(const example *x, const example *y);
 // XXH3 over hashes and weights in order: what a checkpoint keeps to know its data again.
 uint64_t dataset_hash(const dataset *set);
 // What hash an example of these tokens has, and its prompt (all of it, where it has none).

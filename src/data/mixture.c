@@ -280,3 +280,83 @@ near_duplicates mixture_near_duplicates(const dataset *set) {
   arena_free(a);
   return found;
 }
+
+// The examples of a set with sketches, by one band: those with equal rows are a chain. Equal sketches stand in it once.
+typedef struct band_index {
+  const dataset *set;
+  uint32_t *heads; // [mask + 1] of places, counted from 1
+  uint32_t *next;  // [set->n]
+  uint64_t mask;
+  uint32_t band;
+} band_index;
+
+static const uint32_t *band_rows(const example *x, uint32_t band) {
+  return x->sketch + band * BAND_ROWS;
+}
+
+static uint32_t *band_head(const band_index *b, const example *x) {
+  return &b->heads[XXH3_64bits(band_rows(x, b->band), BAND_ROWS * sizeof(uint32_t)) & b->mask];
+}
+
+static void band_fill(band_index *b, const bool *repeated) {
+  memset(b->heads, 0, (b->mask + 1) * sizeof *b->heads);
+  for (uint64_t i = b->set->n; i--;) {
+    const example *x = &b->set->items[i];
+    if (!x->sketch || repeated[i]) continue;
+    uint32_t *head = band_head(b, x);
+    b->next[i] = *head;
+    *head = (uint32_t)i + 1;
+  }
+}
+
+// The first that is near, by this band; NULL: none.
+static const example *band_find(const band_index *b, const example *x, double *similarity) {
+  for (uint32_t at = *band_head(b, x); at; at = b->next[at - 1]) {
+    const example *y = &b->set->items[at - 1];
+    if (memcmp(band_rows(x, b->band), band_rows(y, b->band), BAND_ROWS * sizeof(uint32_t))) continue;
+    *similarity = minhash_similarity(x->sketch, y->sketch);
+    if (*similarity >= NEAR) return y;
+  }
+  return NULL;
+}
+
+static bool same_sketch(const example *x, const example *y) {
+  return !memcmp(x->sketch, y->sketch, MINHASH_N * sizeof *x->sketch);
+}
+
+static band_index band_index_new(arena *a, const dataset *set, bool *repeated) {
+  band_index b = {.set = set, .next = ARENA_ARRAY(a, uint32_t, set->n), .mask = 15};
+  while (b.mask + 1 < 2 * set->n) b.mask = 2 * b.mask + 1;
+  b.heads = ARENA_ARRAY(a, uint32_t, b.mask + 1);
+  table sketches = table_new(a, set, same_sketch);
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example *x = &set->items[i];
+    if (x->sketch) repeated[i] = table_put(&sketches, XXH3_64bits(x->sketch, MINHASH_N * sizeof *x->sketch), x);
+  }
+  return b;
+}
+
+uint64_t mixture_drop_near(dataset *train, const dataset *eval, near_pair *first) {
+  arena *a = arena_new("a search for near duplicates");
+  bool *near = ARENA_ARRAY(a, bool, train->n);
+  const example *earliest = NULL;
+  uint64_t passed = 0;
+  bool *repeated = ARENA_ARRAY(a, bool, eval->n);
+  band_index b = band_index_new(a, eval, repeated);
+  for (b.band = 0; b.band < BANDS; b.band++) {
+    band_fill(&b, repeated);
+    for (uint64_t i = 0; i < train->n; i++) {
+      const example *x = &train->items[i];
+      if (!x->sketch || near[i]) continue;
+      double similarity;
+      const example *y = band_find(&b, x, &similarity);
+      dataset_passed(train, x, &passed);
+      if (!y) continue;
+      near[i] = true;
+      if (first && (!earliest || x < earliest)) earliest = x, *first = (near_pair){*x, *y, similarity};
+    }
+  }
+  const uint64_t n = drop(train, near);
+  arena_free(a);
+  return n;
+}

@@ -35,6 +35,15 @@ near_duplicates mixture_other_answers(const dataset *set);
 // compared. Nothing is removed.
 near_duplicates mixture_near_duplicates(const dataset *set);
 
+// An example that was taken out, and what it is much like.
+typedef struct near_pair {
+  example x, like;
+  double similarity;
+} near_pair;
+
+// Takes out of `train` what is much like an example of `eval`, by the same measure. *first (may be NULL): the first of them.
+uint64_t mixture_drop_near(dataset *train, const dataset *eval, near_pair *first);
+
 // Numbers the tasks by their names, in the order of their first examples: ids[set->n]. Returns how many there are.
 uint32_t mixture_number_tasks(const dataset *set, uint32_t *ids);
 
