@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "vkift.h"
 
-bool crossval_run(const vkift_crossval_options *options, const vkift_crossval_events *events, vkift_crossval_result *result,
+bool crossval_make(const vkift_crossval_options *options, const vkift_crossval_events *events, vkift_crossval_result *result,
                   err *e);
 
 #endif
