@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/crossval_options.h"
 #include "crossval/arm.h"
+#include "crossval/judge.h"
 #include "crossval/names.h"
 #include "crossval/record.h"
 #include "crossval/table.h"
@@ -156,6 +157,7 @@ static bool start(crossval *v, err *e) {
   TRY(read_data(v, e) && make_clusters(v, e));
   v->rules = rules_of(&v->options);
   TRY(choose_folds(v, e));
+  TRY(judge_check(v, e));
   TRY(fold_check_all(&v->clusters, &v->rules, e));
   TRY(dir_make(v->run_dir, e));
   const char *config = path_join(v->memory, v->run_dir, "config.yaml");
