@@ -344,6 +344,20 @@ vkift_status vkift_generate(vkift_generator *generator, const vkift_message *mes
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
 
+// How answers are scored, all on a scale to 100. The best of the references counts.
+typedef enum vkift_metric {
+  VKIFT_METRIC_NONE,
+  VKIFT_METRIC_AUTO, // of each task: what its rows name, else by its category, else accuracy where rows have choices, else ROUGE-L
+  VKIFT_METRIC_ROUGE_L, // as Super-NaturalInstructions' script: F1 of the longest common subsequence of stemmed words
+  VKIFT_METRIC_ROUGE_L_TOKENS, // of a tokenizer's tokens, where references are not in Latin script: with GPT-2's, Tk-Instruct's cross-lingual form
+  VKIFT_METRIC_EXACT_MATCH,   // as the same script: but for case, punctuation and white space
+  VKIFT_METRIC_ACCURACY,      // whether the likeliest of a row's choices is right, as lm-evaluation-harness' acc
+  VKIFT_METRIC_ACCURACY_NORM, // … by likelihood for each character, as its acc_norm
+  VKIFT_METRIC_F1,            // SQuAD's F1 of words
+  VKIFT_METRIC_BLEU,          // sacreBLEU's defaults, over all answers of a task
+  VKIFT_METRIC_CHRF,          // … likewise
+} vkift_metric;
+
 // Make with vkift_eval_defaults().
 typedef struct vkift_eval_options {
   vkift_source source;
@@ -353,9 +367,18 @@ typedef struct vkift_eval_options {
   int64_t max_length; // 0: the run's, else min(2048, the model's context)
   vkift_excess excess_length;
   int64_t micro_batch_tokens; // 0: chosen
-  int64_t seed;               // 42: of what is drawn for a template pack's rows
-  bool accuracy;              // also answer each example greedily and compare with its own answer
+  int64_t seed;               // 42: of what is drawn for a template pack's rows, and of the samples for intervals
+  vkift_metric metric;        // also answer each example greedily, or weigh its choices, and score that by task
   int64_t max_new_tokens;     // 128, of such an answer
+  int64_t limit;              // examples of each task: the first of them; 0: all
+  bool compare_base;          // score also what the run or the adapter started from, on the same examples
+  const char
+      *rouge_tokenizer; // for ROUGE_L_TOKENS: a tokenizer.json, a directory with one, or a GGUF file; NULL: the model's own
+  // With a metric, every answer and its score as JSON Lines; of the base in NAME.base.jsonl beside it. NULL: with a run, in its
+  // predictions/, named after the data; else nowhere.
+  const char *predictions;
+  // Score the answers of such a file by `metric` instead of a model's: `source` and `data` stay empty.
+  const char *score;
 } vkift_eval_options;
 
 vkift_eval_options vkift_eval_defaults(void);
@@ -372,22 +395,35 @@ typedef struct vkift_scored {
                             // Tokens without loss are scored too
   const bool *target;       // [n]: whether the token carries loss
   double loss;              // mean nll over the targets
-  const char *answer, *expected; // with `accuracy`; else NULL
-  bool correct;                  // answer equals expected, white space at both ends aside
 } vkift_scored;
 
-// With `accuracy`: the examples of one cluster (rows without one form the cluster ""), ordered by name.
-typedef struct vkift_cluster_score {
-  const char *cluster;
-  int64_t examples, correct;
-  const char *frequent_answer; // the answer that the data gives most often, and how often: what a constant would score
-  int64_t frequent;
-} vkift_cluster_score;
+// With a metric: what a task, a cluster or all clusters of one metric scored. A cluster's score is the mean over its tasks, that
+// of all the mean over clusters; examples without a cluster form the cluster "".
+typedef enum vkift_score_level { VKIFT_SCORE_TASK, VKIFT_SCORE_CLUSTER, VKIFT_SCORE_ALL } vkift_score_level;
+
+typedef struct vkift_task_score {
+  vkift_score_level level;
+  const char *name;     // of the task or the cluster; "" for ALL
+  const char *cluster;  // of a task; "" otherwise
+  const char *category; // of a task; "" otherwise
+  vkift_metric metric;
+  const char *metric_name;
+  int64_t clusters, tasks, examples;
+  double score, low, high; // 0–100, with the interval that has 95 % of the scores of resampled examples (for ALL, of
+                           // resampled clusters too)
+  // With compare_base, else 0: the base's score, and how much more this one has, on the same resampled examples.
+  double base, difference, low_difference, high_difference;
+  double constant;             // what each task's most frequent right answer would score if it were every answer
+  const char *frequent_answer; // of a task: that answer; "" otherwise
+  int64_t limits, limits_met;  // examples whose prompt states a length as vkift's augmentation does; answers that kept to it
+  int64_t base_limits_met;     // … of the base
+} vkift_task_score;
 
 typedef struct vkift_eval_events {
   void *user;
-  void (*example)(void *user, const vkift_scored *scored);       // has every token scored, not only the targets
-  void (*cluster)(void *user, const vkift_cluster_score *score); // after the last example
+  void (*example)(void *user, const vkift_scored *scored); // has every token scored, not only the targets
+  // After the last example: of each metric its clusters, each followed by its tasks, then all.
+  void (*score)(void *user, const vkift_task_score *score);
   void (*progress)(void *user, int64_t done, int64_t examples);
   void (*note)(void *user, const char *message);
   bool (*should_stop)(void *user); // true ends with VKIFT_FAILED
@@ -397,8 +433,10 @@ typedef struct vkift_eval_result {
   double loss;       // mean nll over all target tokens
   double perplexity; // e^loss
   int64_t examples, tokens, target_tokens;
-  int64_t correct; // with `accuracy`
   double seconds;
+  double base_loss, base_perplexity, base_seconds; // with compare_base; else NaN
+  char predictions[4096];                          // where the answers are; "" where they were not kept
+  char rouge_tokenizer[4096];                      // whose tokens ROUGE_L_TOKENS counted; "" where no task has it
 } vkift_eval_result;
 
 // events and result may be NULL.
@@ -657,6 +695,52 @@ typedef struct vkift_conversion {
 // NULL.
 vkift_status vkift_data_convert(const vkift_data_options *options, vkift_convert_to to, const char *output,
                                 vkift_conversion *result, vkift_error *error);
+
+// The tasks of a data set in groups of similar ones, told by the words of their definitions and of some of their examples. No
+// model is needed. Make with vkift_cluster_defaults().
+typedef struct vkift_cluster_options {
+  vkift_data_list data; // required: as of training (weights do not count here), at least three tasks
+  vkift_reading reading;
+  int64_t n_clusters;        // 0: the number whose groups are the clearest (highest mean silhouette)
+  int64_t examples_per_task; // 50, drawn by `seed`, of which the words are counted
+  int64_t permutations;      // 1000: random orders of the tasks' own categories, to say what agreement chance gives
+  int64_t seed;              // 42
+  const char *clusters_out;  // a new file of clusters (YAML); NULL: none
+  const char *picture;       // the groups as SVG; NULL: none
+} vkift_cluster_options;
+
+vkift_cluster_options vkift_cluster_defaults(void);
+
+typedef struct vkift_cluster_task {
+  const char *name, *category; // category: what its rows say of their cluster, "" where they do not
+  int64_t examples;
+  double silhouette; // how clearly it belongs to its group, in [−1, 1]; 0 where it is alone there
+  // The most similar task of another group, and that group; `similarity` to it is in [0, 1].
+  const char *like, *like_cluster;
+  double similarity;
+  int64_t border; // place among the ten tasks nearest a border, from 1; 0: not among them
+} vkift_cluster_task;
+
+typedef struct vkift_cluster {
+  int64_t index; // 0-based, the largest first
+  const char *name;
+  const vkift_cluster_task *tasks; // [n_tasks], the clearest first
+  size_t n_tasks;
+} vkift_cluster;
+
+typedef struct vkift_cluster_report {
+  int64_t tasks, clusters, examples, skipped_bad;
+  double silhouette; // mean of the tasks'
+  // Agreement with the tasks' own categories, of the tasks that have one: the adjusted Rand index, 1 where both are the same, and
+  // what it is for random orders of the categories. Where there are not two categories, all of it is 0.
+  int64_t with_category, categories, permutations;
+  double rand_index, chance_mean, chance_deviation, chance_highest;
+  int64_t chance_as_high; // permutations with an index at least as high as rand_index
+} vkift_cluster_report;
+
+// Calls cluster() for each group (NULL: not), then fills in *report (NULL: not), with the files written before.
+vkift_status vkift_data_cluster(const vkift_cluster_options *options, void (*cluster)(void *user, const vkift_cluster *cluster),
+                                void *user, vkift_cluster_report *report, vkift_error *error);
 
 // --- measuring -------------------------------------------------------------------------------------------------------
 

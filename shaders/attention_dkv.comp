@@ -1,5 +1,5 @@
-// dv[j] = Σ_n w[n][j] · dout[n], dk[j] = scale · Σ_n ds[n][j] · q[n], over the queries n that see key j and over the query
-// heads that share the key's head, in that order; w and ds as in attention_dq. Here rows are keys and columns queries.
+// dv[j] = Σ_n w[n][j] · dout[n], dk[j] = scale · Σ_n ds[n][j] · q[n], over the queries n that see key j and for each over the
+// query heads that share the key's head, in that order; w and ds as in attention_dq. Rows are keys and columns pairs here.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -16,62 +16,49 @@ layout(std430, binding = 5) readonly buffer STATS { vec2 stats[]; }; // lse, del
 ATTENTION_OUTPUT(6, dk)
 ATTENTION_OUTPUT(7, dv)
 
-shared vec4 weights[GROUPS * COLUMNS], score_grads[GROUPS * COLUMNS];
-
 uvec2 range_of(uint row) {
-  return row < p.keys ? spans[row] : uvec2(0);
+  return row < p.keys ? spans[row] * SHARING : uvec2(0);
+}
+
+uint head_of_row(uint row) {
+  return head_of_key(row, p.keys, p.n_kv_heads);
+}
+
+uint head_of_column(uint column) {
+  return head_of_pair(column, p.rows, p.n_heads);
 }
 
 void main() {
-  uint first_row = gl_WorkGroupID.x * 4 * GROUPS, kv_head = gl_WorkGroupID.y, sharing = p.n_heads / p.n_kv_heads;
-  uint row = first_row + 4 * group;
-  uvec4 k_rows = head_rows(row, p.keys, p.n_kv_heads, kv_head);
-  group_view view = view_of(row);
-  uvec2 span = workgroup_span(first_row);
-  mat4 dk_sums = mat4(0), dv_sums = mat4(0);
+  const uint row = first_row + 4 * down;
+  const group_view view = view_of(row);
+  const uvec2 span = workgroup_span(1);
+  mat4 dk_sums[SUMS], dv_sums[SUMS];
+  [[unroll]] for (uint s = 0; s < SUMS; s++) dk_sums[s] = dv_sums[s] = mat4(0);
+  set_rows();
 
-  for (uint head = kv_head * sharing; head < (kv_head + 1) * sharing; head++) {
-    for (uint column = span.x; column < span.y; column += COLUMNS) {
-      if (lane < TILES) {
-        uint first = column + 4 * lane;
-        uvec4 q_rows = head_rows(first, p.rows, p.n_heads, head);
-        mat4 scores, dw;
-        TILE_DOTS(scores, k, k_rows, q, q_rows)
-        TILE_DOTS(dw, v, k_rows, dout, q_rows)
-        for (uint c = 0; c < 4; c++) {
-          vec2 lse_delta = stats[q_rows[c]];
-          vec4 w = mix(vec4(0), exp(scores[c] * p.scale - lse_delta.x), sees(view, first + c));
-          weights[group * COLUMNS + 4 * lane + c] = w;
-          score_grads[group * COLUMNS + 4 * lane + c] = w * (dw[c] - lse_delta.y) * p.scale;
-        }
-      }
-      barrier();
-
-      if (lane < QUADS) {
-        uint n = min(COLUMNS, span.y - column);
-        bool all_seen = column >= view.by_all.x && column + n <= view.by_all.y;
-        [[dont_unroll]] for (uint c = 0; c < n; c++) {
-          uint q_row = (column + c) * p.n_heads + head;
-          vec4 w = weights[group * COLUMNS + c], ds = score_grads[group * COLUMNS + c];
-          vec4 upstream = dout_at(q_row, lane), query = q_at(q_row, lane);
-          if (all_seen) {
-            dv_sums += outerProduct(upstream, w);
-            dk_sums += outerProduct(query, ds);
-          } else {
-            bvec4 seen = sees(view, column + c);
-            dv_sums = add_seen(dv_sums, w, upstream, seen);
-            dk_sums = add_seen(dk_sums, ds, query, seen);
-          }
-        }
-      }
-      barrier();
+  for (uint column = span.x; column < span.y; column += COLUMNS) {
+    DOTS(dots, k, q, column)
+    DOTS(more_dots, v, dout, column)
+    barrier();
+    [[unroll]] for (uint i = 0; i < MINE; i++) {
+      const uint pair = column + across + i * ACROSS;
+      const vec2 lse_delta = stats[head_of_column(pair)];
+      const bvec4 seen = sees(view, pair);
+      const vec4 w = mix(vec4(0), exp(dots[i] * p.scale - lse_delta.x), seen);
+      set_weights(i, w);
+      more_dots[i] = mix(vec4(0), w * (more_dots[i] - lse_delta.y) * p.scale, seen);
     }
+    ADD_WEIGHTED(dv_sums, dout, column, view)
+    barrier();
+    [[unroll]] for (uint i = 0; i < MINE; i++) set_weights(i, more_dots[i]);
+    ADD_WEIGHTED(dk_sums, q, column, view)
   }
 
-  for (uint r = 0; r < 4; r++) {
-    if (row + r >= p.keys) break;
-    bool unseen = view.begin[r] >= view.end[r]; // its sums may hold what other keys' queries hold
-    if (lane < QUADS) dk_store(k_rows[r], lane, unseen ? vec4(0) : dk_sums[r]);
-    if (lane < QUADS) dv_store(k_rows[r], lane, unseen ? vec4(0) : dv_sums[r]);
-  }
+  [[unroll]] for (uint r = 0; r < 4; r++)
+    if (row + r < p.keys) {
+      const uint head = head_of_row(row + r);
+      const bool unseen = view.begin[r] >= view.end[r];
+      STORE_SUMS(dk, dk_sums, head, r, unseen)
+      STORE_SUMS(dv, dv_sums, head, r, unseen)
+    }
 }

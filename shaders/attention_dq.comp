@@ -17,56 +17,46 @@ layout(std430, binding = 6) readonly buffer COUNTS { uint counts[]; };
 ATTENTION_OUTPUT(7, dq)
 #include "lib/live.glsl"
 
-shared vec4 weights[GROUPS * COLUMNS];
-
 uint n_live = live_rows(p.rows, p.live);
 
 uvec2 range_of(uint row) {
-  return row < n_live ? ranges[row].xy : uvec2(0);
+  return row / SHARING < n_live ? ranges[row / SHARING].xy : uvec2(0);
+}
+
+uint head_of_row(uint row) {
+  return head_of_pair(row, p.rows, p.n_heads);
+}
+
+uint head_of_column(uint column) {
+  return head_of_key(column, p.keys, p.n_kv_heads);
 }
 
 void main() {
-  uint first_row = gl_WorkGroupID.x * 4 * GROUPS, head = gl_WorkGroupID.y, kv_head = head / (p.n_heads / p.n_kv_heads);
-  if (first_row >= n_live) return;
-  uint row = first_row + 4 * group;
-  uvec4 q_rows = head_rows(row, p.rows, p.n_heads, head);
-  group_view view = view_of(row);
-  uvec2 span = workgroup_span(first_row);
+  if (first_row / SHARING >= n_live) return;
+  const uint row = first_row + 4 * down;
+  const group_view view = view_of(row);
+  const uvec2 span = workgroup_span(SHARING);
   vec4 lse, delta;
-  for (uint r = 0; r < 4; r++) {
-    lse[r] = stats[q_rows[r]].x;
-    delta[r] = stats[q_rows[r]].y;
+  [[unroll]] for (uint r = 0; r < 4; r++) {
+    const vec2 of_row = stats[head_of_row(row + r)];
+    lse[r] = of_row.x;
+    delta[r] = of_row.y;
   }
-  mat4 sums = mat4(0);
+  mat4 sums[SUMS];
+  [[unroll]] for (uint s = 0; s < SUMS; s++) sums[s] = mat4(0);
+  set_rows();
 
   for (uint column = span.x; column < span.y; column += COLUMNS) {
-    if (lane < TILES) {
-      uint first = column + 4 * lane;
-      uvec4 k_rows = head_rows(first, p.keys, p.n_kv_heads, kv_head);
-      mat4 scores, dw;
-      TILE_DOTS(scores, q, q_rows, k, k_rows)
-      TILE_DOTS(dw, dout, q_rows, v, k_rows)
-      for (uint c = 0; c < 4; c++) {
-        vec4 ds = exp(scores[c] * p.scale - lse) * (dw[c] - delta) * p.scale;
-        weights[group * COLUMNS + 4 * lane + c] = mix(vec4(0), ds, sees(view, first + c));
-      }
-    }
+    DOTS(dots, q, k, column)
+    DOTS(more_dots, dout, v, column)
     barrier();
-
-    if (lane < QUADS) {
-      uint n = min(COLUMNS, span.y - column);
-      bool all_seen = column >= view.by_all.x && column + n <= view.by_all.y;
-      [[dont_unroll]] for (uint c = 0; c < n; c++) {
-        vec4 ds = weights[group * COLUMNS + c], key = k_at((column + c) * p.n_kv_heads + kv_head, lane);
-        if (all_seen) sums += outerProduct(key, ds);
-        else sums = add_seen(sums, ds, key, sees(view, column + c));
-      }
+    [[unroll]] for (uint i = 0; i < MINE; i++) {
+      const vec4 ds = exp(dots[i] * p.scale - lse) * (more_dots[i] - delta) * p.scale;
+      set_weights(i, mix(vec4(0), ds, sees(view, column + across + i * ACROSS)));
     }
-    barrier();
+    ADD_WEIGHTED(sums, k, column, view)
   }
 
-  for (uint r = 0; r < 4; r++) {
-    if (row + r >= n_live) break;
-    if (lane < QUADS) dq_store(q_rows[r], lane, view.begin[r] < view.end[r] ? sums[r] : vec4(0));
-  }
+  [[unroll]] for (uint r = 0; r < 4; r++)
+    if ((row + r) / SHARING < n_live) STORE_SUMS(dq, sums, head_of_row(row + r), r, view.begin[r] >= view.end[r])
 }

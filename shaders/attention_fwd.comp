@@ -1,5 +1,5 @@
 // o = softmax(scale · q kᵀ) v over each query's range of keys, with the online softmax: a running maximum m and sum l per
-// query; what was summed is scaled by exp(m_old − m_new) when m grows. lse = m + ln l. A query without keys: o = lse = 0.
+// row; what was summed is scaled by exp(m_old − m_new) when m grows. lse = m + ln l. A query without keys: o = lse = 0.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -18,70 +18,69 @@ layout(std430, binding = 6) writeonly buffer LSE { float lse[]; };
 
 const float LOW = -1e30; // below every score, and finite: LOW − LOW is 0
 
-shared vec4 weights[GROUPS * COLUMNS];
-shared vec4 partial[GROUPS * TILES]; // maxima, at the end sums, of each invocation's tile
+shared vec4 partial[DOWN * ACROSS]; // maxima, at the end sums, of each invocation's columns
 
 uint n_live = live_rows(p.rows, p.live);
 
 uvec2 range_of(uint row) {
-  return row < n_live ? ranges[row].xy : uvec2(0);
+  return row / SHARING < n_live ? ranges[row / SHARING].xy : uvec2(0);
+}
+
+uint head_of_row(uint row) {
+  return head_of_pair(row, p.rows, p.n_heads);
+}
+
+uint head_of_column(uint column) {
+  return head_of_key(column, p.keys, p.n_kv_heads);
 }
 
 void main() {
-  uint first_row = gl_WorkGroupID.x * 4 * GROUPS, head = gl_WorkGroupID.y, kv_head = head / (p.n_heads / p.n_kv_heads);
-  if (first_row >= n_live) return;
-  uint row = first_row + 4 * group;
-  uvec4 q_rows = head_rows(row, p.rows, p.n_heads, head);
-  group_view view = view_of(row);
-  uvec2 span = workgroup_span(first_row);
-  vec4 m = vec4(LOW), l = vec4(0); // l: over the columns of this invocation's tiles
-  mat4 sums = mat4(0);
+  if (first_row / SHARING >= n_live) return;
+  const uint row = first_row + 4 * down, mine = down * ACROSS;
+  const group_view view = view_of(row);
+  const uvec2 span = workgroup_span(SHARING);
+  vec4 m = vec4(LOW), l = vec4(0); // l: over this invocation's columns
+  mat4 sums[SUMS];
+  [[unroll]] for (uint s = 0; s < SUMS; s++) sums[s] = mat4(0);
+  set_rows();
 
   for (uint column = span.x; column < span.y; column += COLUMNS) {
-    uint first = column + 4 * lane;
-    mat4 tile;
-    if (lane < TILES) {
-      uvec4 k_rows = head_rows(first, p.keys, p.n_kv_heads, kv_head);
-      TILE_DOTS(tile, q, q_rows, k, k_rows)
-      for (uint c = 0; c < 4; c++) tile[c] = mix(vec4(LOW), tile[c] * p.scale, sees(view, first + c));
-      partial[group * TILES + lane] = max(max(tile[0], tile[1]), max(tile[2], tile[3]));
+    DOTS(dots, q, k, column)
+    vec4 top = vec4(LOW);
+    [[unroll]] for (uint i = 0; i < MINE; i++) {
+      dots[i] = mix(vec4(LOW), dots[i] * p.scale, sees(view, column + across + i * ACROSS));
+      top = max(top, dots[i]);
     }
+    partial[mine + across] = top;
     barrier();
 
-    vec4 top = m;
-    [[dont_unroll]] for (uint i = 0; i < TILES; i++) top = max(top, partial[group * TILES + i]);
-    vec4 shrink = exp(m - top);
+    top = m;
+    [[dont_unroll]] for (uint i = 0; i < ACROSS; i++) top = max(top, partial[mine + i]);
+    const vec4 shrink = exp(m - top);
     m = top;
-    if (lane < TILES) {
-      l *= shrink;
-      for (uint c = 0; c < 4; c++) {
-        vec4 w = mix(vec4(0), exp(tile[c] - top), sees(view, first + c));
-        weights[group * COLUMNS + 4 * lane + c] = w;
-        l += w;
-      }
+    l *= shrink;
+    [[unroll]] for (uint i = 0; i < MINE; i++) {
+      const vec4 w = mix(vec4(0), exp(dots[i] - top), sees(view, column + across + i * ACROSS));
+      set_weights(i, w);
+      l += w;
     }
-    barrier();
-
-    if (lane < QUADS) {
-      for (uint r = 0; r < 4; r++) sums[r] *= shrink[r];
-      uint n = min(COLUMNS, span.y - column);
-      bool all_seen = column >= view.by_all.x && column + n <= view.by_all.y;
-      [[dont_unroll]] for (uint c = 0; c < n; c++) {
-        vec4 w = weights[group * COLUMNS + c], value = v_at((column + c) * p.n_kv_heads + kv_head, lane);
-        if (all_seen) sums += outerProduct(value, w);
-        else sums = add_seen(sums, w, value, sees(view, column + c));
-      }
-    }
+    [[unroll]] for (uint s = 0; s < SUMS; s++)
+      [[unroll]] for (uint r = 0; r < 4; r++) sums[s][r] *= shrink[r];
+    ADD_WEIGHTED(sums, v, column, view)
   }
 
-  if (lane < TILES) partial[group * TILES + lane] = l; // no one reads the maxima any more: a barrier has passed since
+  barrier();
+  partial[mine + across] = l;
   barrier();
   l = vec4(0);
-  [[dont_unroll]] for (uint i = 0; i < TILES; i++) l += partial[group * TILES + i];
-  for (uint r = 0; r < 4; r++) {
-    if (row + r >= n_live) break;
-    bool empty = view.begin[r] >= view.end[r];
-    if (lane == 0) lse[q_rows[r]] = empty ? 0.0 : m[r] + log(l[r]);
-    if (lane < QUADS) o_store(q_rows[r], lane, empty ? vec4(0) : sums[r] / l[r]);
-  }
+  [[dont_unroll]] for (uint i = 0; i < ACROSS; i++) l += partial[mine + i];
+  [[unroll]] for (uint s = 0; s < SUMS; s++)
+    [[unroll]] for (uint r = 0; r < 4; r++) sums[s][r] /= l[r];
+  [[unroll]] for (uint r = 0; r < 4; r++)
+    if ((row + r) / SHARING < n_live) {
+      const uint head = head_of_row(row + r);
+      const bool empty = view.begin[r] >= view.end[r];
+      if (across == 0) lse[head] = empty ? 0.0 : m[r] + log(l[r]);
+      STORE_SUMS(o, sums, head, r, empty)
+    }
 }

@@ -8,5 +8,6 @@ struct matmul_params {
   uint out_offset, out_stride;
   uint live;       // the live count of the tokens: rows of out, or the depth of a weight gradient
   uint accumulate; // 0: out is overwritten, 1: out is added to
+  uint slices;     // of the depth, each summed apart (matmul_split_sum.comp adds them up); 1: none
   float alpha;
 };

@@ -15,16 +15,24 @@ const uint A_BLOCKS = BM * BK / 16 / INVOCATIONS, B_BLOCKS = BN * BK / 16 / INVO
 vec4 a_block[A_BLOCKS * 4], b_block[B_BLOCKS * 4];                                       // their lines
 
 uint rows, depth, row, col; // the live ones, and where the tile begins
+uint first_deep;            // of this workgroup's slice of the depth, which ends at `depth`
 
 void set_tile() {
   rows = PRODUCT == TN ? p.rows : live_rows(p.rows, p.live);
   depth = PRODUCT == TN ? live_rows(p.depth, p.live) : p.depth;
   row = gl_WorkGroupID.y * BM;
   col = gl_WorkGroupID.x * BN;
+  first_deep = 0;
+  if (p.slices > 1) {
+    const uint each = ((depth + p.slices - 1) / p.slices + BK - 1) / BK * BK;
+    first_deep = gl_WorkGroupID.z * each;
+    depth = min(depth, first_deep + each);
+  }
 }
 
+// Each slice of the depth has an out of its own.
 uint place_of(uint m, uint n) {
-  return p.out_offset + m * p.out_stride + n;
+  return p.out_offset + (gl_WorkGroupID.z * p.rows + m) * p.out_stride + n;
 }
 
 // Block i of this invocation of a tile `side` wide: x its place along the side, y along the depth, in fours. Neighbours lie

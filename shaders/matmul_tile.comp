@@ -80,7 +80,7 @@ void main() {
 
   [[unroll]] for (uint i = 0; i < ROWS * COLS / 4; i++) sum[i] = vec4(0.0);
   if (VEC4) set_bases();
-  for (uint k = 0; k < steps_end; k += BK) {
+  for (uint k = first_deep; k < steps_end; k += BK) {
     if (!VEC4) fetch_odd(k);
     else if (UNROLLED == BK && k + BK <= depth) fetch(k, true);
     else fetch(k, false);

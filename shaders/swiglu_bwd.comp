@@ -17,7 +17,7 @@ layout(std430, binding = 5) writeonly buffer DUP { float dup[]; };
 void main() {
   uint i = grid_index();
   if (i >= live_rows(p.rows, p.live) * p.row_size) return;
-  float g = gate[i], s = 1.0 / (1.0 + exp(-g));
-  dgate[i] = dy[i] * up[i] * s * (1.0 + g * (1.0 - s));
-  dup[i] = dy[i] * g * s;
+  const float g = gate[i], d = dy[i], s = 1.0 / (1.0 + exp(-g)); // dgate may lie where gate, dup where dy lies
+  dgate[i] = d * up[i] * s * (1.0 + g * (1.0 - s));
+  dup[i] = d * g * s;
 }

@@ -5,10 +5,10 @@
 
 layout(local_size_x = 4) in;
 layout(push_constant) uniform PARAMS { window_counts_params p; };
-layout(std430, binding = 0) readonly buffer COUNTS { int counts[]; };
-layout(std430, binding = 1) writeonly buffer OF_WINDOWS { int of_windows[]; }; // 64 words a window
+layout(std430, binding = 0) readonly buffer COUNTS { uint counts[]; }; // all ones: all rows
+layout(std430, binding = 1) writeonly buffer OF_WINDOWS { uint of_windows[]; }; // 64 words a window
 
 void main() {
   const uint kind = gl_LocalInvocationID.x;
-  of_windows[p.at * 64 + kind] = clamp(counts[kind] - int(p.first), 0, int(p.rows));
+  of_windows[p.at * 64 + kind] = counts[kind] > p.first ? min(counts[kind] - p.first, p.rows) : 0;
 }

@@ -15,7 +15,7 @@ from tasks import TASKS
 from world import (ADJECTIVES, ANIMALS, CATEGORIES, COLOURS, DOES, JOBS, MOODS, NAMES, NOUNS, OPPOSITE, PEOPLE, PLANS, Rng,
                    SEASONS, TAKES, THINGS, WHERE, russian_phrase)
 
-SOURCE = "made by scripts/assets/make_data.py"
+SOURCE = "scripts/assets/tasks.py: "  # each task is a data set of its own, made there
 TRAIN_EACH, TEST_EACH = 76, 10  # examples of each task
 TEST_SAME = 4  # at most so many of a task's test examples have the same answer
 TEXT_BYTES = 2_500_000
@@ -61,7 +61,7 @@ def examples(rng, task, part, count, limit, forbidden, used):
             continue
         used.add(plain(text))
         rows.append({"instruction": task.instructions[len(rows) % len(task.instructions)], "input": text, "output": answer,
-                     "task": task.name, "cluster": task.cluster, "source": SOURCE})
+                     "task": task.name, "cluster": task.cluster, "source": SOURCE + task.name})
     return rows
 
 

@@ -29,10 +29,8 @@ static bool usage(err *e) {
 static bool check(arena *a, const vkift_bench_options *o, err *e) {
   if (o->rows < 2 || o->rows > 65535) return ERR(e, "rows: expected 2 to 65535, found %lld", (long long)o->rows), usage(e);
   if (!(o->seconds >= 0 && o->seconds <= 3600)) return ERR(e, "seconds: expected 0 to 3600, found %g", o->seconds), usage(e);
-  if (o->report && file_is_dir(o->report)) return ERR(e, "%s: expected a file to write, found a directory", o->report);
-  if (o->report && !file_is_dir(path_directory(a, o->report)))
-    return ERR(e, "%s: expected a file in a directory, found no such directory", o->report);
   if (o->report && o->filter) return ERR(e, "report and filter contradict each other: a report has all figures"), usage(e);
+  TRY(!o->report || file_may_be_written(a, o->report, e));
   return true;
 }
 
@@ -68,12 +66,12 @@ static bool write_report(const vkift_bench_options *o, const model *m, gpu_devic
 
 // The step begins with what is kept.
 static bool keep_choices(const bench *b) {
-  if (b->options->tune) tune_save(b->device);
+  if (b->options->tune) choices_save(b->device);
   return true;
 }
 
 static bool measure_all(bench *b, model *m, err *e) {
-  if (b->options->tune) tune_load(b->device); // else the device has no choices: the defaults
+  if (b->options->tune) choices_load(b->device); // else the device has no choices: the defaults
   return peak_measure(b, e) && copies_measure(b, e) && kernels_measure(b, &m->config, e) &&
          (!b->options->variants || variants_measure(b, &m->config, e)) && keep_choices(b) && train_step_measure(b, m, e);
 }
@@ -83,7 +81,8 @@ static bool run(arena *a, const vkift_bench_options *o, collector *c, err *e) {
   model *m = NULL;
   TRY(check(a, o, e));
   TRY(bench_model(a, o->model, &m, e));
-  bool ok = device_open(a, o->device, &b.device, e) && measure_all(&b, m, e);
+  bool ok =
+      device_open(a, o->device, &b.device, e) && bench_rows_fit(&b, m, e) && train_step_check(&b, m, e) && measure_all(&b, m, e);
   if (ok && !c->figures.length) ok = ERR(e, "filter: no figure has \"%s\" in its name and shape", o->filter), usage(e);
   if (ok) keep_choices(&b);
   ok = ok && (!o->report || write_report(o, m, b.device, &c->figures, e));

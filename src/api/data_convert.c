@@ -43,15 +43,18 @@ static void put_strings(text *out, const char *key, const packed_strings *all) {
   text_putc(out, ']');
 }
 
-static void put_attributes(text *out, const char *task, const char *cluster, const char *source, float times,
+static void put_attributes(text *out, const example_origin *from, float times, const packed_strings *references,
                            const packed_strings *choices) {
-  put_string(out, "task", task);
-  put_string(out, "cluster", cluster);
-  put_string(out, "source", source);
+  put_string(out, "task", from->task);
+  put_string(out, "cluster", from->cluster);
+  put_string(out, "source", from->source);
+  put_string(out, "category", from->category);
+  put_string(out, "metric", from->metric);
   if (times < 1 || times > 1) {
     text_puts(out, ", \"weight\": ");
     json_put_number(out, (double)times);
   }
+  put_strings(out, "references", references);
   put_strings(out, "choices", choices);
 }
 
@@ -76,7 +79,9 @@ static bool write_conversation(void *user, const conversation *one, err *e) {
   text_putc(&c->row, ']');
   if (raw->messages[0].tools) text_printf(&c->row, ", \"tools\": %s", raw->messages[0].tools);
   arena *a = arena_new("a row's lists");
-  put_attributes(&c->row, raw->task, raw->cluster, raw->source, raw->weight, packed_strings_of(a, raw->choices));
+  const example_origin from = {
+      .task = raw->task, .cluster = raw->cluster, .source = raw->source, .category = raw->category, .metric = raw->metric};
+  put_attributes(&c->row, &from, raw->weight, packed_strings_of(a, raw->references), packed_strings_of(a, raw->choices));
   put_string(&c->row, "definition", raw->definition);
   put_string(&c->row, "things_to_avoid", raw->avoid);
   put_strings(&c->row, "personas", packed_strings_of(a, raw->personas));
@@ -121,7 +126,7 @@ static bool write_example(conversion *c, const example *x, err *e) {
   text_puts(&c->row, "], \"labels\": [");
   for (uint32_t i = 0; i < x->n; i++) text_printf(&c->row, "%s%d", i ? ", " : "", x->target[i] ? (int)x->ids[i] : -100);
   text_putc(&c->row, ']');
-  put_attributes(&c->row, x->origin->task, x->origin->cluster, x->origin->source, x->weight, x->choices);
+  put_attributes(&c->row, x->origin, x->weight, x->references, x->choices);
   return write_row(c, e);
 }
 

@@ -68,3 +68,7 @@ vkift_bench_options vkift_bench_defaults(void) {
 vkift_render_options vkift_render_defaults(void) {
   return (vkift_render_options){.reading = reading, .seed = SEED};
 }
+
+vkift_cluster_options vkift_cluster_defaults(void) {
+  return (vkift_cluster_options){.reading = reading, .examples_per_task = 50, .permutations = 1000, .seed = SEED};
+}

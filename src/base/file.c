@@ -184,6 +184,16 @@ void file_writer_abort(file_writer *w) {
   *w = (file_writer){0};
 }
 
+bool file_may_be_written(arena *a, const char *path, err *e) {
+  const char *dir = path_directory(a, path);
+  file_writer w;
+  if (file_is_dir(path)) return ERR(e, "%s: expected a file to write, found a directory", path);
+  if (!file_is_dir(dir)) return ERR(e, "%s: expected a file in a directory, found no directory %s", path, dir);
+  TRY(file_writer_open(path, &w, e));
+  file_writer_abort(&w);
+  return true;
+}
+
 bool file_replace(const char *path, const void *data, uint64_t bytes, err *e) {
   file_writer w;
   TRY(file_writer_open(path, &w, e));

@@ -40,6 +40,8 @@ void file_writer_abort(file_writer *w); // after commit: does nothing
 
 // Writes a whole small file the same way.
 bool file_replace(const char *path, const void *data, uint64_t bytes, err *e);
+// For what is written after long work: whether it could be now.
+bool file_may_be_written(arena *a, const char *path, err *e);
 
 bool file_exists(const char *path); // of any kind
 bool file_is_dir(const char *path);

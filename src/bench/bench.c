@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/json.h"
+#include "models/batch.h"
 
 // The configuration of SmolLM2-135M (HuggingFaceTB), whose shapes are the default.
 static const model_config smollm2_135m = {.vocab_size = 49152,
@@ -39,6 +40,22 @@ uint32_t bench_linear_shapes(const model_config *c, uint32_t out[5][2]) {
     if (!known) memcpy(out[n++], all[i], sizeof all[i]);
   }
   return n;
+}
+
+bool bench_rows_fit(const bench *b, const model *m, err *e) {
+  const gpu_plan *limits = device_plan(b->device);
+  uint32_t shapes[5][2], widest = 0, most = batch_most_tokens(m, limits);
+  const uint32_t n = bench_linear_shapes(&m->config, shapes);
+  for (uint32_t i = 0; i < n; i++)
+    for (int k = 0; k < 2; k++)
+      if (widest < shapes[i][k]) widest = shapes[i][k];
+  // What `variants` measures is one dispatch on whole tensors.
+  if (b->options->variants && most > limits->max_binding_bytes / 4 / widest)
+    most = (uint32_t)(limits->max_binding_bytes / 4 / widest);
+  if (b->options->rows <= most) return true;
+  e->usage = true;
+  return ERR(e, "rows: expected at most %u for these shapes on %s%s, found %lld", most, device_snapshot(b->device)->name,
+             b->options->variants ? " with variants" : "", (long long)b->options->rows);
 }
 
 bool bench_wants(const bench *b, const char *name, const char *shape) {

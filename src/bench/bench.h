@@ -25,6 +25,8 @@ typedef struct bench {
 // they say nothing. Nothing happens where the filter leaves it out.
 void bench_report(const bench *b, const char *name, const char *shape, const char *variant, double flops, double bytes,
                   const measured *m);
+// Whether the device can take so many rows of the model at all.
+bool bench_rows_fit(const bench *b, const model *m, err *e);
 bool bench_wants(const bench *b, const char *name, const char *shape); // whether the filter lets it through
 
 bool peak_measure(bench *b, err *e); // always, since all others are shares of them
@@ -33,6 +35,7 @@ bool variants_measure(bench *b, const model_config *c, err *e); // the products 
 bool copies_measure(bench *b, err *e);
 // The shapes [in, out] of the model's projections, each once; how many.
 uint32_t bench_linear_shapes(const model_config *c, uint32_t out[5][2]);
+bool train_step_check(const bench *b, model *m, err *e); // whether the device has room for it
 bool train_step_measure(bench *b, model *m, err *e);
 
 // The model whose shapes are measured: that of the options, else one like SmolLM2-135M. model_close it.

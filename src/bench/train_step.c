@@ -44,18 +44,52 @@ static bool run_steps(const bench *b, const setup *s, const pack_row *row, measu
   return step_result(s->step).finite || ERR(e, "%s: a training step gave numbers that are not finite", s->model->path);
 }
 
-static bool measure(const bench *b, arena *a, model *m, text *note, err *e) {
-  const uint32_t tokens = (uint32_t)b->options->rows;
-  const example *x = make_example(a, m, tokens);
-  const pack_row row = {.examples = &x, .n = 1, .n_tokens = tokens, .n_targets = x->n_targets};
-  const corpus c = {.train = {.n = 1, .n_tokens = tokens}, .longest = tokens, .max_length = tokens};
+static vkift_train_options options_of(const bench *b, const model *m) {
   vkift_train_options o = vkift_train_defaults();
   o.lora_r = LORA_R;
   o.tune = b->options->tune ? VKIFT_ON : VKIFT_OFF;
   if (!m->params[0].source) o.weight_dtype = VKIFT_WEIGHT_BF16; // no file says what they are
+  return o;
+}
+
+static bool is_wanted(const bench *b, char shape[96]) {
+  const uint32_t tokens = (uint32_t)b->options->rows;
+  snprintf(shape, 96, "lora r%d, %u tokens, %u targets", LORA_R, tokens, tokens - tokens / 2);
+  return bench_wants(b, "train_step", shape);
+}
+
+static corpus corpus_of(uint32_t tokens) {
+  return (corpus){.train = {.n = 1, .n_tokens = tokens}, .longest = tokens, .max_length = tokens};
+}
+
+bool train_step_check(const bench *b, model *m, err *e) {
+  const uint32_t tokens = (uint32_t)b->options->rows;
+  const vkift_train_options o = options_of(b, m);
+  const corpus c = corpus_of(tokens);
+  const setup_target target = setup_target_of(b->device);
+  const setup_rows rows = setup_rows_of(&c, &o);
   char shape[96];
-  snprintf(shape, sizeof shape, "lora r%d, %u tokens, %u targets", LORA_R, tokens, x->n_targets);
-  if (!bench_wants(b, "train_step", shape)) return true;
+  if (!is_wanted(b, shape)) return true;
+  arena *a = arena_new("size of a step");
+  setup s = {0};
+  bool ok = setup_plan(a, m, &target, &rows, &o, &(setup_choice){.capacity = tokens}, &s, e);
+  const uint64_t need = setup_need_total(&s.need);
+  if (ok && target.budget && need > target.budget)
+    ok = ERR(e, "rows: a training step of %u tokens needs %llu MiB of device memory, and of %s %llu are to be had", tokens,
+             (unsigned long long)(need >> 20), target.name, (unsigned long long)(target.budget >> 20));
+  setup_close(&s);
+  arena_free(a);
+  return ok;
+}
+
+static bool measure(const bench *b, arena *a, model *m, text *note, err *e) {
+  const uint32_t tokens = (uint32_t)b->options->rows;
+  const example *x = make_example(a, m, tokens);
+  const pack_row row = {.examples = &x, .n = 1, .n_tokens = tokens, .n_targets = x->n_targets};
+  const corpus c = corpus_of(tokens);
+  const vkift_train_options o = options_of(b, m);
+  char shape[96];
+  if (!is_wanted(b, shape)) return true;
   setup s = {0};
   measured took;
   const bool ok =

@@ -27,6 +27,8 @@ static bool measure_product(const bench *b, matmul m, dtype type, const char *sh
   matmul_operand_shapes(&m, x, w);
   tensor *in[] = {operand(&r, DTYPE_F32, x), operand(&r, type, w), operand(&r, DTYPE_F32, (uint32_t[]){m.rows, m.cols})};
   m.a = BIND(in[0]), m.b = BIND(in[1]), m.out = BIND(in[2]);
+  const uint32_t scratch = matmul_scratch_elements(m.rows, m.cols, m.depth);
+  if (scratch && m.product == MATMUL_TN) m.scratch = BIND(rig_tensor(&r, "scratch", DTYPE_F32, LIVE_ALL, 1, &scratch));
   matmul_variant variants[MATMUL_MAX_VARIANTS];
   const uint32_t n = matmul_variants(device_plan(b->device), &m, variants);
   for (uint32_t i = 0; i < n; i++) matmul_node(r.graph, &m, &variants[i]);

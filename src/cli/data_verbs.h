@@ -5,7 +5,9 @@
 #include "base/err.h"
 #include "vkift.h"
 
-bool data_render_run(int argc, char **argv, err *e); // has options of its own; argv begins behind the verb
+// These have options of their own; argv begins behind the verb.
+bool data_render_run(int argc, char **argv, err *e);
+bool data_cluster_run(int argc, char **argv, err *e);
 // The options of `show` alone.
 typedef struct show_flags {
   int64_t index, count;

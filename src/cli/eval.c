@@ -1,4 +1,4 @@
-// vkift eval: loss and perplexity, the likelihood of every token, and right answers by cluster.
+// vkift eval: loss and perplexity, the likelihood of every token, and what answers score by task and cluster.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,16 +14,30 @@
 #include "io/json.h"
 
 typedef struct eval_flags {
-  bool json, per_token, compare_base;
+  bool json, per_token, by_task;
 } eval_flags;
 
 static const option eval_table[] = {
 #define AT(field) .offset = offsetof(vkift_eval_options, field), .group = "Scoring"
     {"data", OPTION_PATH, AT(data), .unset = "the run's evaluation data",
      .help = "a file as for vkift train, or a directory with test.jsonl"},
-    {"accuracy", OPTION_BOOL, AT(accuracy), .help = "also answer every example greedily and count right answers by cluster"},
+    {"metric", OPTION_ENUM, AT(metric), .names = metric_names,
+     .help =
+         "also answer every example greedily and score that; auto: by each task's rows or category (exact_match or rouge_l, as "
+         "Super-NaturalInstructions' script), else accuracy by the likelihood of its choices, else rouge_l"},
     {"max_new_tokens", OPTION_INTEGER, AT(max_new_tokens), .least = 1, .most = 1 << 20,
      .help = "such an answer ends here at the latest"},
+    {"limit", OPTION_INTEGER, AT(limit), .least = 0, .most = 9e18, .unset = "all",
+     .help = "score the first so many examples of each task"},
+    {"compare_base", OPTION_BOOL, AT(compare_base),
+     .help = "score what the run or the adapter started from too, and show both side by side"},
+    {"predictions", OPTION_PATH, AT(predictions), .unset = "with a run, in its predictions/", .value = "FILE",
+     .help = "where every answer and its score are kept, as JSON Lines; the base's in FILE.base.jsonl"},
+    {"score", OPTION_PATH, AT(score), .unset = "none", .value = "FILE",
+     .help = "score the answers of such a file instead of a model's: rows with prediction and references"},
+    {"rouge_tokenizer", OPTION_PATH, AT(rouge_tokenizer), .unset = "the model's own",
+     .help =
+         "whose tokens rouge_l_tokens counts, the form for references that are not in Latin script; Tk-Instruct counts GPT-2's"},
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: score answers only; lm: every token"},
 #define READING(field) AT(reading.field)
 #include "config/reading.def"
@@ -43,35 +57,30 @@ static const option eval_flag_table[] = {
     {"json", OPTION_BOOL, AT(json), .help = "the result as one JSON object"},
     {"per_token", OPTION_BOOL, AT(per_token),
      .help = "with --json: one object an example in the data's order, with input_ids and nll (null where no token is predicted)"},
-    {"compare_base", OPTION_BOOL, AT(compare_base),
-     .help = "score what the run or the adapter started from too, and show both side by side"},
+    {"by_task", OPTION_BOOL, AT(by_task), .help = "show each task below its cluster"},
     {0},
 #undef AT
 };
 
 static const command_help help = {
-    .usage = "vkift eval [RUN | --model PATH [--adapter DIR]] [--data PATH] [options]",
+    .usage = "vkift eval [RUN | --model PATH [--adapter DIR] | --score FILE] [--data PATH] [options]",
     .about =
-        "Scores a model on held-out data: mean loss over the target tokens and its perplexity, and with --accuracy the "
-        "share of right answers beside what always giving the most frequent answer would reach.",
-    .example = "vkift eval runs/first --data test.jsonl --accuracy --compare-base",
+        "Scores a model on held-out data: mean loss over the target tokens and its perplexity, and with --metric what its "
+        "answers "
+        "reach by task and cluster, with 95 % intervals, beside what always giving a task's most frequent answer would.",
+    .example = "vkift eval runs/first --data test.jsonl --metric auto --compare-base",
 };
 
-typedef struct cluster_row {
-  const char *name, *frequent_answer;
-  int64_t examples, frequent, correct;
-} cluster_row;
-
-// One scoring of the data, kept for the tables.
+// What was scored, kept for the tables.
 typedef struct scoring {
   const eval_flags *own;
   arena *memory;
-  cluster_row *clusters;
+  vkift_task_score *rows;
   uint64_t n, capacity;
   vkift_eval_result result;
 } scoring;
 
-// {"index", "file", "line", "task", "cluster", "loss", "input_ids", "nll"[, "answer", "expected", "correct"]}
+// {"index", "file", "line", "task", "cluster", "loss", "input_ids", "nll", "target"}
 static void print_example(const vkift_scored *x) {
   text out = {0};
   text_printf(&out, "{\"index\": %lld, \"file\": ", (long long)x->index);
@@ -92,13 +101,6 @@ static void print_example(const vkift_scored *x) {
   text_puts(&out, "], \"target\": [");
   for (size_t i = 0; i < x->n; i++) text_puts(&out, x->target[i] ? i ? ", 1" : "1" : i ? ", 0" : "0");
   text_putc(&out, ']');
-  if (x->answer) {
-    text_puts(&out, ", \"answer\": ");
-    json_put_string(&out, x->answer);
-    text_puts(&out, ", \"expected\": ");
-    json_put_string(&out, x->expected);
-    text_printf(&out, ", \"correct\": %s", x->correct ? "true" : "false");
-  }
   text_putc(&out, '}');
   puts(out.data);
   text_free(&out);
@@ -109,11 +111,13 @@ static void on_example(void *user, const vkift_scored *x) {
   print_example(x);
 }
 
-static void on_cluster(void *user, const vkift_cluster_score *c) {
+static void on_score(void *user, const vkift_task_score *score) {
   scoring *s = user;
-  arena_grow(s->memory, (void **)&s->clusters, &s->capacity, s->n + 1, sizeof *s->clusters);
-  s->clusters[s->n++] = (cluster_row){arena_strdup(s->memory, c->cluster), arena_strdup(s->memory, c->frequent_answer),
-                                      c->examples, c->frequent, c->correct};
+  arena_grow(s->memory, (void **)&s->rows, &s->capacity, s->n + 1, sizeof *s->rows);
+  vkift_task_score *row = &s->rows[s->n++];
+  *row = *score;
+  const char **strings[] = {&row->name, &row->cluster, &row->category, &row->frequent_answer};
+  for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) *strings[i] = arena_strdup(s->memory, *strings[i]);
 }
 
 static void on_progress(void *user, int64_t done, int64_t examples) {
@@ -129,7 +133,7 @@ static void on_note(void *user, const char *message) {
 static bool score(const vkift_eval_options *o, scoring *s, err *e) {
   const vkift_eval_events events = {.user = s,
                                     .example = s->own->per_token ? on_example : NULL, // has every token scored
-                                    .cluster = on_cluster,
+                                    .score = on_score,
                                     .progress = on_progress,
                                     .note = on_note,
                                     .should_stop = interrupted};
@@ -139,112 +143,184 @@ static bool score(const vkift_eval_options *o, scoring *s, err *e) {
 
 // --- JSON ------------------------------------------------------------------------------------------------------------
 
-static void put_scoring(text *out, const scoring *s, bool accuracy) {
-  text_puts(out, "{\"loss\": ");
-  json_line_put_number(out, s->result.loss, 12);
-  text_puts(out, ", \"perplexity\": ");
-  json_line_put_number(out, s->result.perplexity, 12);
-  text_printf(out,
-              ", \"examples\": %lld, \"tokens\": %lld, \"target_tokens\": %lld, \"seconds\": ", (long long)s->result.examples,
-              (long long)s->result.tokens, (long long)s->result.target_tokens);
-  json_line_put_number(out, s->result.seconds, 6);
-  if (accuracy) {
-    text_printf(out, ", \"correct\": %lld, \"clusters\": [", (long long)s->result.correct);
-    for (uint64_t i = 0; i < s->n; i++) {
-      const cluster_row *c = &s->clusters[i];
-      text_puts(out, i ? ", {\"cluster\": " : "{\"cluster\": ");
-      json_put_string(out, c->name);
-      text_printf(out,
-                  ", \"examples\": %lld, \"correct\": %lld, \"frequent\": %lld, \"frequent_answer\": ", (long long)c->examples,
-                  (long long)c->correct, (long long)c->frequent);
-      json_put_string(out, c->frequent_answer);
-      text_putc(out, '}');
-    }
-    text_putc(out, ']');
+static void put_number(text *out, const char *key, double value) {
+  text_printf(out, ", \"%s\": ", key);
+  json_line_put_number(out, value, 12);
+}
+
+static void put_loss(text *out, const vkift_eval_result *r, bool base) {
+  text_puts(out, "\"loss\": ");
+  json_line_put_number(out, base ? r->base_loss : r->loss, 12);
+  put_number(out, "perplexity", base ? r->base_perplexity : r->perplexity);
+  text_printf(out, ", \"examples\": %lld, \"tokens\": %lld, \"target_tokens\": %lld", (long long)r->examples,
+              (long long)r->tokens, (long long)r->target_tokens);
+  put_number(out, "seconds", base ? r->base_seconds : r->seconds);
+}
+
+// {"name"[, "cluster", "category"], "metric", "score" | "base", "tuned", "difference", "low", "high", "n", …}
+static void put_score(text *out, const vkift_task_score *r, bool compared) {
+  const bool is_task = r->level == VKIFT_SCORE_TASK;
+  text_puts(out, "{\"name\": ");
+  json_put_string(out, r->name);
+  if (is_task) {
+    text_puts(out, ", \"cluster\": ");
+    json_put_string(out, r->cluster);
+    text_puts(out, ", \"category\": ");
+    json_put_string(out, r->category);
   }
+  text_printf(out, ", \"metric\": \"%s\"", r->metric_name);
+  if (compared) put_number(out, "base", r->base);
+  put_number(out, compared ? "tuned" : "score", r->score);
+  if (compared) put_number(out, "difference", r->difference);
+  put_number(out, "low", compared ? r->low_difference : r->low);
+  put_number(out, "high", compared ? r->high_difference : r->high);
+  text_printf(out, ", \"n\": %lld", (long long)r->examples);
+  if (!is_task) text_printf(out, ", \"tasks\": %lld", (long long)r->tasks);
+  if (r->level == VKIFT_SCORE_ALL) text_printf(out, ", \"clusters\": %lld", (long long)r->clusters);
+  put_number(out, "constant", r->constant);
+  if (is_task) {
+    text_puts(out, ", \"frequent_answer\": ");
+    json_put_string(out, r->frequent_answer);
+  }
+  if (r->limits) text_printf(out, ", \"limits\": %lld, \"limits_met\": %lld", (long long)r->limits, (long long)r->limits_met);
+  if (r->limits && compared) text_printf(out, ", \"base_limits_met\": %lld", (long long)r->base_limits_met);
   text_putc(out, '}');
 }
 
-static void print_json(const scoring *tuned, const scoring *base, bool accuracy) {
-  text out = {0};
-  if (base) {
-    text_puts(&out, "{\"base\": ");
-    put_scoring(&out, base, accuracy);
-    text_puts(&out, ", \"tuned\": ");
+static void put_level(text *out, const scoring *s, vkift_score_level level, const char *key, bool compared) {
+  uint64_t n = 0;
+  text_printf(out, ", \"%s\": [", key);
+  for (uint64_t i = 0; i < s->n; i++) {
+    if (s->rows[i].level != level) continue;
+    if (n++) text_puts(out, ", ");
+    put_score(out, &s->rows[i], compared);
   }
-  put_scoring(&out, tuned, accuracy);
-  if (base) text_putc(&out, '}');
+  text_putc(out, ']');
+}
+
+static void print_json(const scoring *s, const vkift_eval_options *o) {
+  text out = {0};
+  text_putc(&out, '{');
+  if (o->compare_base) {
+    text_puts(&out, "\"base\": {");
+    put_loss(&out, &s->result, true);
+    text_puts(&out, "}, \"tuned\": {");
+    put_loss(&out, &s->result, false);
+    text_putc(&out, '}');
+  } else if (o->score) {
+    text_printf(&out, "\"examples\": %lld", (long long)s->result.examples);
+  } else {
+    put_loss(&out, &s->result, false);
+  }
+  if (s->n) {
+    put_level(&out, s, VKIFT_SCORE_CLUSTER, "clusters", o->compare_base);
+    put_level(&out, s, VKIFT_SCORE_ALL, "overall", o->compare_base);
+    put_level(&out, s, VKIFT_SCORE_TASK, "task_scores", o->compare_base);
+    if (*s->result.predictions) {
+      text_puts(&out, ", \"predictions\": ");
+      json_put_string(&out, s->result.predictions);
+    }
+    if (*s->result.rouge_tokenizer) {
+      text_puts(&out, ", \"rouge_tokenizer\": ");
+      json_put_string(&out, s->result.rouge_tokenizer);
+    }
+  }
+  text_putc(&out, '}');
   puts(out.data);
   text_free(&out);
 }
 
 // --- tables ----------------------------------------------------------------------------------------------------------
 
-static void print_loss(const char *label, const vkift_eval_result *r) {
-  printf("%sloss %.4f  perplexity %.3f  (%s examples, %s target tokens, %s)\n", label, r->loss, r->perplexity,
-         show_count(r->examples).text, show_count(r->target_tokens).text, show_time(r->seconds).text);
+static void print_loss(const char *label, double loss, double perplexity, double seconds, const vkift_eval_result *r) {
+  printf("%sloss %.4f  perplexity %.3f  (%s examples, %s target tokens, %s)\n", label, loss, perplexity,
+         show_count(r->examples).text, show_count(r->target_tokens).text, show_time(seconds).text);
 }
 
-static double percent(int64_t part, int64_t whole) {
-  return whole ? 100.0 * (double)part / (double)whole : 0;
+// What a row is called, with two blanks in front of a task's name.
+static const char *label_of(arena *a, const vkift_task_score *r, bool single) {
+  if (r->level == VKIFT_SCORE_TASK) return arena_printf(a, "  %s", r->name);
+  if (r->level == VKIFT_SCORE_ALL) return "all";
+  return *r->name ? r->name : single ? "all" : "(none)"; // data without clusters
 }
 
-static void print_row(const char *name, int64_t examples, int64_t correct, const int64_t *before, int64_t frequent, int width) {
-  printf("%-*s  %8s", width, name, show_count(examples).text);
-  if (before) printf("  %6.1f %%  %6.1f %%", percent(*before, examples), percent(correct, examples));
-  else printf("  %6.1f %%", percent(correct, examples));
-  printf("  %19.1f %%\n", percent(frequent, examples));
+static int width_of(const char *label) {
+  int n = 0;
+  for (const char *c = label; *c; c++) n += (*c & 0xC0) != 0x80;
+  return n;
 }
 
-// Right answers for each cluster, before and after where a base was scored, beside the share of the most frequent answer.
-static void print_clusters(const scoring *tuned, const scoring *base) {
-  int width = 7;
-  int64_t frequent = 0;
-  for (uint64_t i = 0; i < tuned->n; i++) {
-    int length = (int)strlen(tuned->clusters[i].name);
-    if (length > width) width = length;
+// Rows that say something new: of one cluster, that of all does not.
+static bool is_shown(const scoring *s, const vkift_task_score *r) {
+  return r->level == VKIFT_SCORE_CLUSTER || (r->level == VKIFT_SCORE_TASK ? s->own->by_task : r->clusters > 1);
+}
+
+static void print_row(arena *a, const vkift_task_score *r, bool compared, bool single, int width) {
+  const char *label = label_of(a, r, single);
+  printf("%s%*s  %-14s  %8s", label, width - width_of(label), "", r->metric_name, show_count(r->examples).text);
+  if (compared) printf("  %6.1f  %6.1f  %+10.1f", r->base, r->score, r->difference);
+  else printf("  %6.1f", r->score);
+  printf("  %7.1f to %5.1f  %15.1f\n", compared ? r->low_difference : r->low, compared ? r->high_difference : r->high,
+         r->constant);
+}
+
+static void print_limits(const scoring *s, bool compared) {
+  int64_t n = 0, met = 0, base_met = 0;
+  for (uint64_t i = 0; i < s->n; i++) {
+    if (s->rows[i].level != VKIFT_SCORE_ALL) continue;
+    n += s->rows[i].limits, met += s->rows[i].limits_met, base_met += s->rows[i].base_limits_met;
   }
-  printf("\n%-*s  %8s  %8s%s  %21s\n", width, "cluster", "examples", base ? "before" : "right", base ? "     after" : "",
-         "most frequent answer");
-  for (uint64_t i = 0; i < tuned->n; i++) {
-    const cluster_row *c = &tuned->clusters[i];
-    const char *unnamed = tuned->n > 1 ? "(none)" : "all"; // data without clusters
-    print_row(*c->name ? c->name : unnamed, c->examples, c->correct, base ? &base->clusters[i].correct : NULL, c->frequent,
-              width);
-    frequent += c->frequent;
-  }
-  if (tuned->n > 1)
-    print_row("all", tuned->result.examples, tuned->result.correct, base ? &base->result.correct : NULL, frequent, width);
+  if (!n) return;
+  printf("\nstated lengths kept: %s of %s", show_count(met).text, show_count(n).text);
+  if (compared) printf(", before %s", show_count(base_met).text);
+  putchar('\n');
 }
 
-static void print_tables(const scoring *tuned, const scoring *base, bool accuracy) {
-  if (base) print_loss("before: ", &base->result);
-  print_loss(base ? "after:  " : "", &tuned->result);
-  if (accuracy) print_clusters(tuned, base);
+// What clusters score, before and after where a base was scored, beside what their most frequent answers would.
+static void print_scores(const scoring *s, bool compared) {
+  int width = 7, clusters = 0;
+  for (uint64_t i = 0; i < s->n; i++) clusters += s->rows[i].level == VKIFT_SCORE_CLUSTER;
+  for (uint64_t i = 0; i < s->n; i++) {
+    const int n = width_of(label_of(s->memory, &s->rows[i], clusters == 1));
+    if (is_shown(s, &s->rows[i]) && n > width) width = n;
+  }
+  printf("\n%-*s  %-14s  %8s%s  %16s  %s\n", width, "cluster", "metric", "examples",
+         compared ? "  before   after  difference" : "   score", "95 % interval", "constant answer");
+  for (uint64_t i = 0; i < s->n; i++)
+    if (is_shown(s, &s->rows[i])) print_row(s->memory, &s->rows[i], compared, clusters == 1, width);
+  print_limits(s, compared);
+  if (*s->result.rouge_tokenizer) printf("\nrouge_l_tokens: tokens of %s\n", s->result.rouge_tokenizer);
+}
+
+static void print_tables(const scoring *s, const vkift_eval_options *o) {
+  const vkift_eval_result *r = &s->result;
+  if (o->compare_base) print_loss("before: ", r->base_loss, r->base_perplexity, r->base_seconds, r);
+  if (!o->score) print_loss(o->compare_base ? "after:  " : "", r->loss, r->perplexity, r->seconds, r);
+  if (s->n) print_scores(s, o->compare_base);
+  if (*r->predictions) printf("answers: %s\n", r->predictions);
 }
 
 // --- the command -----------------------------------------------------------------------------------------------------
 
 static bool check(const vkift_eval_options *o, const eval_flags *own, err *e) {
   const char *fault = NULL;
-  if (!o->source.run == !o->source.model) fault = "give a run directory, or --model and perhaps --adapter";
+  if (o->score && (o->source.run || o->source.model || o->data))
+    fault = "--score takes answers from its file: no run, model or data goes with it";
+  else if (o->score && (own->per_token || o->compare_base))
+    fault = "--score has no model: --per-token and --compare-base need one";
+  else if (!o->score && !o->source.run == !o->source.model) fault = "give a run directory, or --model and perhaps --adapter";
   else if (o->source.run && o->source.adapter) fault = "--adapter belongs to --model; a run brings its own";
   else if (o->source.model && !o->data) fault = "--data is missing: what to score";
   else if (own->per_token && !own->json) fault = "--per-token prints JSON: give --json with it";
-  else if (own->per_token && own->compare_base)
+  else if (own->per_token && o->compare_base)
     fault = "--per-token and --compare-base contradict each other: score one model at a time";
-  else if (own->compare_base && !o->source.run && !o->source.adapter)
+  else if (o->compare_base && !o->source.run && !o->source.adapter)
     fault = "--compare-base needs a run or an --adapter: what else is there to compare";
+  else if (o->predictions && !o->score && o->metric == VKIFT_METRIC_NONE)
+    fault = "--predictions keeps scored answers: give --metric with it";
   if (!fault) return true;
   e->usage = true;
   return ERR(e, "%s", fault);
-}
-
-static bool score_base(vkift_eval_options o, scoring *base, const scoring *tuned, err *e) {
-  o.source.base = true;
-  TRY(score(&o, base, e));
-  REQUIRE(base->n == tuned->n, "%llu clusters before, %llu after", (unsigned long long)base->n, (unsigned long long)tuned->n);
-  return true;
 }
 
 bool eval_run(int argc, char **argv, err *e) {
@@ -255,19 +331,17 @@ bool eval_run(int argc, char **argv, err *e) {
   const option_set sets[] = {{source_option_table, &o.source}, {eval_table, &o}, {eval_flag_table, &own}};
   flags f;
   arena *a = arena_new("command line");
-  scoring tuned = {.own = &own, .memory = a}, base = tuned;
+  scoring s = {.own = &own, .memory = a};
   bool ok = flags_read(a, sets, 3, "run directory", argc, argv, &f, e) && flags_store(a, &f, e);
   if (ok && f.help) {
     options_print_help(&help, sets, (const void *const[]){&defaults.source, &defaults, &own_defaults}, 3);
   } else if (ok) {
     interrupts_catch(false);
     o.source.run = f.positional;
-    ok = check(&o, &own, e) && source_check(&o.source, e) && score(&o, &tuned, e) &&
-         (!own.compare_base || score_base(o, &base, &tuned, e));
-    const scoring *before = own.compare_base ? &base : NULL;
-    if (ok && own.per_token) log_note("loss %.6f, perplexity %.4f", tuned.result.loss, tuned.result.perplexity);
-    else if (ok && own.json) print_json(&tuned, before, o.accuracy);
-    else if (ok) print_tables(&tuned, before, o.accuracy);
+    ok = check(&o, &own, e) && source_check(&o.source, e) && score(&o, &s, e);
+    if (ok && own.per_token) log_note("loss %.6f, perplexity %.4f", s.result.loss, s.result.perplexity);
+    else if (ok && own.json) print_json(&s, &o);
+    else if (ok) print_tables(&s, &o);
   }
   arena_free(a);
   return ok;

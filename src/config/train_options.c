@@ -14,6 +14,8 @@ const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "
 const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
 const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
+const char *const metric_names[] = {"none",          "auto", "rouge_l", "rouge_l_tokens", "exact_match", "accuracy",
+                                    "accuracy_norm", "f1",   "bleu",    "chrf",           NULL};
 static const char *const init_names[] = {"pretrained", "random", NULL};
 static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
 static const char *const optim_names[] = {"adamw", "adamw_8bit", NULL};
@@ -185,6 +187,13 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
   if (ok && o->augment.num_demonstrations && o->eval_split > 0)
     ok = ERR(
         e, "num_demonstrations and eval_split contradict each other: what is scored would be shown in training; give eval_data");
+  if (ok && o->gradient_checkpointing == VKIFT_OFF && (o->checkpointing_layers || o->checkpointing_group))
+    ok =
+        ERR(e,
+            "gradient_checkpointing off and %s contradict each other: drop %s to keep all activations, or gradient_checkpointing "
+            "off to compute layers again",
+            o->checkpointing_layers ? "checkpointing_layers" : "checkpointing_group",
+            o->checkpointing_layers && o->checkpointing_group ? "it and checkpointing_group" : "it");
   if (ok && o->modules_to_save.n && o->method != VKIFT_LORA)
     ok = ERR(e, "modules_to_save needs method lora: full trains everything");
   if (ok && (o->load_best_model_at_end || o->early_stopping_patience) && !o->eval_data && !(o->eval_split > 0))

@@ -65,6 +65,7 @@ static bool read_data(crossval *v, err *e) {
   plain.data.items = items;
   plain.augment = (vkift_augment){0};
   plain.eval_split = 0;
+  v->data.choices = true; // where a task may be scored by their likelihood
   TRY(corpus_read(v->memory, v->model, &v->prompt, &plain, &v->events->train, &v->data, e));
   text line = {0};
   corpus_describe(&v->data, &line);

@@ -151,7 +151,6 @@ augment_lengths augment_length_count(const char *answer) {
 
 // --- limits ------------------------------------------------------------------------------------------------------------
 
-typedef enum unit { WORDS, SENTENCES, CHARACTERS, N_UNITS } unit;
 typedef enum limit { AT_MOST, AT_LEAST, BETWEEN, EXACTLY, N_LIMITS } limit;
 
 enum { N_PHRASES = 5 };
@@ -182,12 +181,15 @@ static uint32_t limit_below(uint32_t n, rng *r) {
   return rounded < 2 ? 2 : rounded;
 }
 
-static void put_amount(text *out, uint32_t n, unit u) {
-  static const char *const one[] = {"word", "sentence", "character"};
-  text_printf(out, "%u %s%s%s", n, one[u], n == 1 ? "" : "s", u == CHARACTERS ? " (with spaces)" : "");
+static const char *const unit_names[AUGMENT_UNITS] = {
+    [AUGMENT_WORDS] = "word", [AUGMENT_SENTENCES] = "sentence", [AUGMENT_CHARACTERS] = "character"};
+static const char with_spaces[] = " (with spaces)";
+
+static void put_amount(text *out, uint32_t n, augment_unit u) {
+  text_printf(out, "%u %s%s%s", n, unit_names[u], n == 1 ? "" : "s", u == AUGMENT_CHARACTERS ? with_spaces : "");
 }
 
-static void put_phrase(text *out, const char *phrase, limit l, uint32_t first, uint32_t second, unit u) {
+static void put_phrase(text *out, const char *phrase, limit l, uint32_t first, uint32_t second, augment_unit u) {
   for (const char *p = phrase; *p; p++) {
     if (*p != '%') text_putc(out, *p);
     else if (*++p == '1' && l == BETWEEN) text_printf(out, "%u", first);
@@ -195,8 +197,8 @@ static void put_phrase(text *out, const char *phrase, limit l, uint32_t first, u
   }
 }
 
-static void put_limit(unit u, uint32_t n, rng *r, text *out) {
-  const uint32_t most_exact = u == WORDS ? MOST_EXACT_WORDS : u == SENTENCES ? MOST_EXACT_SENTENCES : 0;
+static void put_limit(augment_unit u, uint32_t n, rng *r, text *out) {
+  const uint32_t most_exact = u == AUGMENT_WORDS ? MOST_EXACT_WORDS : u == AUGMENT_SENTENCES ? MOST_EXACT_SENTENCES : 0;
   const limit l = n < 2 ? AT_MOST : (limit)rng_below(r, n <= most_exact ? N_LIMITS : EXACTLY);
   const char *phrase = phrases[l][rng_below(r, N_PHRASES)];
   uint32_t first = n, second = 0;
@@ -211,15 +213,104 @@ static void put_limit(unit u, uint32_t n, rng *r, text *out) {
 
 bool augment_length_put(const char *answer, rng *r, text *out) {
   const augment_lengths found = augment_length_count(answer);
-  const uint32_t counts[N_UNITS] = {found.words, found.sentences, found.characters};
-  unit eligible[N_UNITS];
+  const uint32_t counts[AUGMENT_UNITS] = {found.words, found.sentences, found.characters};
+  augment_unit eligible[AUGMENT_UNITS];
   uint32_t n = 0;
   if (found.words == 1) return false;
-  if (counts[WORDS]) eligible[n++] = WORDS;
-  if (counts[SENTENCES]) eligible[n++] = SENTENCES;
-  if (counts[CHARACTERS] >= FEWEST_CHARACTERS) eligible[n++] = CHARACTERS;
+  if (counts[AUGMENT_WORDS]) eligible[n++] = AUGMENT_WORDS;
+  if (counts[AUGMENT_SENTENCES]) eligible[n++] = AUGMENT_SENTENCES;
+  if (counts[AUGMENT_CHARACTERS] >= FEWEST_CHARACTERS) eligible[n++] = AUGMENT_CHARACTERS;
   if (!n) return false;
-  const unit u = eligible[rng_below(r, n)];
+  const augment_unit u = eligible[rng_below(r, n)];
   put_limit(u, counts[u], r, out);
   return true;
+}
+
+// --- finding one again ---------------------------------------------------------------------------------------------------
+
+static bool pass(const char **s, const char *literal) {
+  const size_t n = strlen(literal);
+  if (strncmp(*s, literal, n)) return false;
+  *s += n;
+  return true;
+}
+
+static bool pass_number(const char **s, uint32_t *n) {
+  const size_t digits = strspn(*s, "0123456789");
+  if (!digits || digits > 9) return false;
+  *n = 0;
+  for (size_t i = 0; i < digits; i++) *n = *n * 10 + (uint32_t)(*(*s)++ - '0');
+  return true;
+}
+
+static bool pass_amount(const char **s, uint32_t *n, augment_unit *u) {
+  if (!pass_number(s, n) || !pass(s, " ")) return false;
+  for (*u = AUGMENT_WORDS; *u < AUGMENT_UNITS; ++*u) {
+    if (!pass(s, unit_names[*u])) continue;
+    return (*n == 1 || pass(s, "s")) && (*u != AUGMENT_CHARACTERS || pass(s, with_spaces));
+  }
+  return false;
+}
+
+// Whether `s` begins with the phrase, with any numbers.
+static bool begins_with(const char *s, const char *phrase, limit l, augment_limit *found) {
+  uint32_t numbers[2] = {0, 0};
+  for (const char *p = phrase; *p; p++) {
+    if (*p != '%') {
+      if (*s++ != *p) return false;
+      continue;
+    }
+    const bool second = *++p == '2', bare = l == BETWEEN && !second;
+    if (!(bare ? pass_number(&s, &numbers[0]) : pass_amount(&s, &numbers[second], &found->unit))) return false;
+  }
+  found->least = l == AT_MOST ? 0 : numbers[0];
+  found->most = l == AT_LEAST ? UINT32_MAX : l == BETWEEN ? numbers[1] : numbers[0];
+  return true;
+}
+
+bool augment_length_find(const char *prompt, augment_limit *out) {
+  bool any = false;
+  for (const char *s = prompt; *s; s++) {
+    if (!between((unsigned char)*s, 'A', 'Z')) continue;
+    for (limit l = AT_MOST; l < N_LIMITS; l++)
+      for (int i = 0; i < N_PHRASES; i++) {
+        augment_limit found = {0};
+        if (begins_with(s, phrases[l][i], l, &found)) *out = found, any = true;
+      }
+  }
+  return any;
+}
+
+static uint32_t words_at_all(const char *s) {
+  uint32_t n = 0;
+  bool in_word = false;
+  for (uint32_t c; (c = take(&s)); in_word = !utf8_is_space(c)) n += !utf8_is_space(c) && !in_word;
+  return n;
+}
+
+static uint32_t sentences_at_all(const char *s) {
+  uint32_t n = 0;
+  bool open = false, ending = false; // there is text since the last end; there was an end mark
+  for (uint32_t c; (c = take(&s));) {
+    if (is_full_width_end(c) || (ending && utf8_is_space(c))) n += open, open = ending = false;
+    else if (is_end(c)) ending = open;
+    else if (!utf8_is_space(c)) ending = ending && is_closer(c), open = true;
+  }
+  return n + open;
+}
+
+static uint32_t characters_at_all(const char *s) {
+  uint32_t n = 0, to_last = 0;
+  for (uint32_t c; (c = take(&s));) {
+    if (n || !utf8_is_space(c)) n++;
+    if (!utf8_is_space(c)) to_last = n;
+  }
+  return to_last;
+}
+
+uint32_t augment_length_measure(const char *answer, augment_unit u) {
+  const augment_lengths sure = augment_length_count(answer);
+  if (u == AUGMENT_WORDS) return sure.words ? sure.words : words_at_all(answer);
+  if (u == AUGMENT_SENTENCES) return sure.sentences ? sure.sentences : sentences_at_all(answer);
+  return sure.characters ? sure.characters : characters_at_all(answer);
 }

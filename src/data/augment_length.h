@@ -21,4 +21,18 @@ augment_lengths augment_length_count(const char *answer);
 // appended, where the answer has one word only, or nothing can be counted for sure.
 bool augment_length_put(const char *answer, rng *r, text *out);
 
+// What such a sentence states.
+typedef enum augment_unit { AUGMENT_WORDS, AUGMENT_SENTENCES, AUGMENT_CHARACTERS, AUGMENT_UNITS } augment_unit;
+
+typedef struct augment_limit {
+  augment_unit unit;
+  uint32_t least, most; // most UINT32_MAX: any number
+} augment_limit;
+
+// The last such sentence in a text; false where there is none.
+bool augment_length_find(const char *prompt, augment_limit *limit);
+// How many of the unit a text has: as counted above or, where that says 0, without its scruples: any run of what is no white
+// space is a word, any end mark before white space ends a sentence, and white space at the ends is no character.
+uint32_t augment_length_measure(const char *answer, augment_unit unit);
+
 #endif

@@ -34,8 +34,7 @@ static uint32_t number_of(const char *const *sorted, uint32_t n, const char *nam
 
 static void put_list(text *out, const char *const *names, uint64_t n) {
   char shown[QUOTE_BYTES];
-  for (uint64_t i = 0; i < n && i < MOST_LISTED; i++)
-    text_printf(out, "%s%s", i ? ", " : "", quote_string(names[i], shown));
+  for (uint64_t i = 0; i < n && i < MOST_LISTED; i++) text_printf(out, "%s%s", i ? ", " : "", quote_string(names[i], shown));
   if (n > MOST_LISTED) text_printf(out, " and %llu more", (unsigned long long)(n - MOST_LISTED));
 }
 
@@ -218,7 +217,8 @@ static void take_neighbours(arena *a, clusters *c, const cluster_file *file, nam
   qsort(sorted, file->n, sizeof *sorted, by_its_name);
   for (uint32_t i = 0; i < file->n; i++) {
     for (uint32_t k = 0; k < file->items[i].neighbours.n && entries[i].cluster != UINT32_MAX; k++) {
-      const named wanted = {.name = file->items[i].neighbours.items[k]}, *is = bsearch(&wanted, sorted, file->n, sizeof wanted, by_its_name);
+      const named wanted = {.name = file->items[i].neighbours.items[k]},
+                  *is = bsearch(&wanted, sorted, file->n, sizeof wanted, by_its_name);
       REQUIRE(is, "%s: the neighbour %s", file->path, wanted.name);
       if (is->cluster == UINT32_MAX) continue;
       pairs[n_pairs++] = (neighbour_pair){entries[i].cluster, is->cluster};

@@ -32,7 +32,7 @@ typedef struct cluster_origin {
 typedef struct clusters {
   const dataset *set;
   const char *path;    // of the file; NULL: from the rows
-  cluster_item *items;      // [n]: with examples; in the file's order, or by name
+  cluster_item *items; // [n]: with examples; in the file's order, or by name
   cluster_task *tasks; // [n_tasks], by name
   uint32_t n, n_tasks;
   strings without_task; // clusters of the file of whose tasks there is no example: left out

@@ -9,10 +9,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "base/rng.h"
 #include "data/augment_rows.h"
 #include "data/dataset_files.h"
 #include "data/dataset_maps.h"
+#include "data/draw.h"
 #include "data/encode.h"
 #include "data/minhash.h"
 #include "data/token_cache.h"
@@ -66,6 +66,7 @@ static bool put_pieces(reader *r, const draft *whole, err *e) {
   uint32_t kept = 0;
   for (uint32_t from = 0; from < n; from += most) {
     draft piece = *whole;
+    piece.x.as_answers = NULL;
     piece.x.n = n - from < most ? n - from : most;
     piece.x.ids += from;
     piece.target += from;
@@ -94,6 +95,7 @@ static bool put_beginning(reader *r, draft *d, err *e) {
   example *x = &d->x;
   const uint32_t n = x->n;
   x->n = r->options->max_length;
+  x->as_answers = NULL;
   if (x->prompt_n > x->n) x->prompt_n = x->n;
   count_targets(d, false);
   if (!x->n_targets) return drop_long(r, x, n), true;
@@ -172,9 +174,12 @@ static row_outcome take_example(void *user, const formats_row *row, raw_example 
   masked m;
   example_plain *plain;
   encode_losses losses;
+  choice_tokens *choices = NULL;
   row_outcome outcome = ROW_BAD;
-  if (encode(r, a, row, raw, place, &m, &plain, &losses, e)) {
-    const example_origin from = {.task = raw->task, .cluster = raw->cluster, .source = raw->source};
+  if (encode(r, a, row, raw, place, &m, &plain, &losses, e) &&
+      (!r->options->choices || encode_choices(a, r->options, row, raw, &m, &choices, e))) {
+    const example_origin from = {
+        .task = raw->task, .cluster = raw->cluster, .source = raw->source, .category = raw->category, .metric = raw->metric};
     draft d = {.target = m.target};
     d.x = (example){.ids = m.ids,
                     .n = m.n,
@@ -185,6 +190,7 @@ static row_outcome take_example(void *user, const formats_row *row, raw_example 
                     .answer = answer_of(raw),
                     .references = packed_strings_of(a, raw->references),
                     .choices = packed_strings_of(a, raw->choices),
+                    .as_answers = choices,
                     .plain = plain,
                     .sketch = r->options->sketches ? sketch(a, raw) : NULL};
     const dataset_watch *w = r->options->watch;
@@ -399,16 +405,6 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
 
 // --- whole sets --------------------------------------------------------------------------------------------------------
 
-typedef struct draw {
-  uint64_t key, i;
-} draw;
-
-static int by_key(const void *a, const void *b) {
-  const draw *x = a, *y = b;
-  if (x->key != y->key) return x->key < y->key ? -1 : 1;
-  return (x->i > y->i) - (x->i < y->i);
-}
-
 static void move_to(dataset *to, example x) {
   to->items[to->n++] = x;
   to->n_tokens += x.n;
@@ -422,13 +418,11 @@ bool dataset_same_row(const example *x, const example *y) {
 // Each draws a number that depends on the seed and the index of its row's first example alone. So what came of one row draws the
 // same, and so do copies of one example (--data PATH:3), which share an index.
 static void draw_all(const dataset *set, uint64_t seed, draw *draws) {
-  const rng stream = rng_new(seed, RNG_SPLIT);
   for (uint64_t i = 0, row = 0; i < set->n; i++) {
     if (!dataset_same_row(&set->items[row], &set->items[i])) row = i;
-    const rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[row].index});
-    draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i};
+    draws[i] = (draw){.key = draw_key(seed, set->items[row].index, DRAW_SPLIT), .i = i};
   }
-  qsort(draws, (size_t)set->n, sizeof *draws, by_key);
+  qsort(draws, (size_t)set->n, sizeof *draws, draw_order);
 }
 
 // Who drew the same stays together: what is scored is never trained on too. In the order of their numbers those groups are held

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "data/choice_tokens.h"
 #include "data/prompt.h"
 #include "data/strings.h"
 #include "data/superni.h"
@@ -13,6 +14,7 @@
 typedef struct example_origin {
   const char *file;
   const char *task, *cluster, *source; // "" where the row has none; task: the file's stem
+  const char *category, *metric;       // of the task: its kind, and the metric that is named for it; "" where the row has none
 } example_origin;
 
 // What an example was before augmentations (augment.h), by which duplicates and leakage are told.
@@ -28,6 +30,7 @@ typedef struct example {
   const char *answer;               // text of the last answer, "" where there is none
   const packed_strings *references; // the right answers, where the row has several; else NULL
   const packed_strings *choices;    // among which the answer is one, where the row has them; else NULL
+  const choice_tokens *as_answers;  // each of the choices in the answer's place; NULL unless asked for, and where it was cut
   const uint32_t *sketch;           // [MINHASH_N] of its words (minhash.h); NULL unless asked for, and of a text's later pieces
   const example_plain *plain;       // of an augmented example, what it was before; else NULL
   uint64_t hash;                    // of ids and targets
@@ -115,6 +118,7 @@ typedef struct dataset_options {
   const uint64_t *asked; // [n_asked], sorted: hashes of prompts that are evaluated on, which demonstrate nothing
   uint64_t n_asked;
   bool sketches; // fill example.sketch
+  bool choices;  // fill example.as_answers
   bool cache;    // tokens of a large data set are kept on disk, and found there the next time (token_cache.h)
   bool (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes); // while data are tokenised; false stops. NULL: none
   void *progress_user;

@@ -91,22 +91,24 @@ static bool fit_input(const fitting *f, superni_encoding how, size_t *input_n, e
   }
 }
 
-// A demonstration that would not fit is left out; then the input is cut, where cutting was asked for.
-static bool encode_instance(const fitting *f, masked *m, encode_losses *losses, err *e) {
+// A demonstration that would not fit is left out; then the input is cut, where cutting was asked for. *how and *input_n: what
+// of them is there.
+static bool encode_instance(const fitting *f, superni_encoding *how, size_t *input_n, masked *m, encode_losses *losses, err *e) {
   const superni_task *task = &f->row->task;
-  superni_encoding wanted = f->options->superni, how;
+  superni_encoding wanted = f->options->superni;
   if (wanted.n_pos > task->n_positive) wanted.n_pos = task->n_positive;
   if (wanted.n_neg > task->n_negative) wanted.n_neg = task->n_negative;
   const size_t whole = strlen(f->raw->input);
-  size_t input_n = whole;
   bool fits;
+  *how = wanted;
+  *input_n = whole;
   TRY(encode_instance_as(f, wanted, whole, false, &fits, m, e));
   if (fits) return true;
-  TRY(fit_demonstrations(f, wanted, &how, e));
-  TRY(instance_fits(f, how, whole, &fits, e));
-  if (!fits && f->options->excess == EXCESS_TRUNCATE) TRY(fit_input(f, how, &input_n, e));
-  *losses = (encode_losses){how.n_pos < wanted.n_pos || how.n_neg < wanted.n_neg, input_n < whole};
-  return encode_instance_as(f, how, input_n, true, &fits, m, e);
+  TRY(fit_demonstrations(f, wanted, how, e));
+  TRY(instance_fits(f, *how, whole, &fits, e));
+  if (!fits && f->options->excess == EXCESS_TRUNCATE) TRY(fit_input(f, *how, input_n, e));
+  *losses = (encode_losses){how->n_pos < wanted.n_pos || how->n_neg < wanted.n_neg, *input_n < whole};
+  return encode_instance_as(f, *how, *input_n, true, &fits, m, e);
 }
 
 // Tokens before the last run of targets.
@@ -139,7 +141,7 @@ bool encode_example(arena *a, const dataset_options *o, const formats_row *row, 
       *m = (masked){.prompt_n = last_answer(raw->target, raw->n_ids)};
       return copy_tokens(a, raw->ids, raw->target, raw->n_ids, m), true;
     case DATA_SEGMENTS: return encode_segments(a, o, raw, m, e);
-    case DATA_SUPERNI: return encode_instance(&(fitting){a, o, row, raw}, m, losses, e);
+    case DATA_SUPERNI: return encode_instance(&(fitting){a, o, row, raw}, &(superni_encoding){0}, &(size_t){0}, m, losses, e);
     default: return encode_conversation(a, o, raw, m, e);
   }
 }
@@ -172,6 +174,52 @@ bool encode_augmented(arena *a, const dataset_options *o, const augmented *x, ma
   }
   *demonstrations = taken;
   return true;
+}
+
+// --- choices -----------------------------------------------------------------------------------------------------------
+
+// The conversation with another content of its message `answer`, which alone is a target: without the token that ends a turn.
+static bool encode_choice(arena *a, const dataset_options *o, const raw_example *raw, uint32_t answer, const char *choice,
+                          choice_sequence *out, err *e) {
+  message *messages = ARENA_ARRAY(a, message, raw->n_messages);
+  memcpy(messages, raw->messages, raw->n_messages * sizeof *messages);
+  messages[answer].content = choice;
+  rendered r;
+  masked m;
+  bool ok = prompt_render(o->prompt, messages, raw->n_messages, false, &r, e);
+  for (uint64_t i = 0; ok && i < r.text.length; i++) r.target.data[i] = rendered_origin(&r, i) == answer + 1;
+  ok = ok && mask_encode(a, o->tokenizer, o->prompt, &r, &m, e);
+  rendered_free(&r);
+  TRY(ok);
+  uint32_t n = m.n;
+  while (n && !m.target[n - 1]) n--;
+  const uint32_t first = last_answer(m.target, n);
+  *out = (choice_sequence){.n = n, .first = first, .ids = m.ids};
+  return n > first || ERR(e, "choices: expected texts that become tokens, found \"%s\"", choice);
+}
+
+bool encode_choices(arena *a, const dataset_options *o, const formats_row *row, const raw_example *raw, const masked *m,
+                    choice_tokens **out, err *e) {
+  *out = NULL;
+  if (!raw->choices.n || !raw->n_messages) return true;
+  uint32_t answer = raw->n_messages - 1;
+  while (answer && raw->messages[answer].role != ROLE_ASSISTANT) answer--;
+  text instruction = {0};
+  bool ok = true;
+  if (raw->format == DATA_SUPERNI) { // as its right answer was encoded
+    superni_encoding how;
+    size_t input_n;
+    masked unused;
+    ok = encode_instance(&(fitting){a, o, row, raw}, &how, &input_n, &unused, &(encode_losses){0}, e);
+    if (ok) superni_put_prompt(&row->task, &how, raw->input, input_n, &instruction);
+    raw->messages[0].content = instruction.data;
+  }
+  choice_sequence *all = ARENA_ARRAY(a, choice_sequence, raw->choices.n);
+  for (uint32_t i = 0; ok && i < raw->choices.n; i++) ok = encode_choice(a, o, raw, answer, raw->choices.items[i], &all[i], e);
+  if (raw->format == DATA_SUPERNI) raw->messages[0].content = "";
+  text_free(&instruction);
+  if (ok) *out = choice_tokens_of(a, m->ids, m->n, all, raw->choices.n);
+  return ok;
 }
 
 uint64_t encode_hash_prompt(const masked *m) {

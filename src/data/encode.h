@@ -18,6 +18,10 @@ bool encode_example(arena *a, const dataset_options *options, const formats_row 
 // *demonstrations: their bits.
 bool encode_augmented(arena *a, const dataset_options *options, const augmented *x, masked *out, uint32_t *demonstrations,
                       encode_losses *losses, err *e);
+// Each of its choices in the place of its last answer, with which it became `m`. *out: NULL where it has none, or is no
+// conversation.
+bool encode_choices(arena *a, const dataset_options *options, const formats_row *row, const raw_example *raw, const masked *m,
+                    choice_tokens **out, err *e);
 // What tells examples that ask the same.
 uint64_t encode_hash_prompt(const masked *m);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
+#include "data/draw.h"
 #include "io/quote.h"
 
 typedef enum side { SIDE_TRAIN, SIDE_HELD, SIDE_NEIGHBOUR, SIDE_SOURCE } side;
@@ -59,34 +59,18 @@ static void take_sides(arena *a, folding *f) {
 
 // --- draws -------------------------------------------------------------------------------------------------------------
 
-typedef struct draw {
-  uint64_t key, i; // i: the example's place in its set
-  uint32_t task;
-} draw;
-
-static int by_task_and_key(const void *a, const void *b) {
-  const draw *x = a, *y = b;
-  if (x->task != y->task) return x->task < y->task ? -1 : 1;
-  if (x->key != y->key) return x->key < y->key ? -1 : 1;
-  return (x->i > y->i) - (x->i < y->i);
-}
-
-enum { DRAW_EVAL = 3, DRAW_VALID }; // other numbers than mixture_limit_tasks's
-
 // The examples of `set` that are held out, or those that are not, each task's in the order of their numbers. What came of one row
 // draws the same.
 static draw *draw_all(arena *a, const folding *f, const dataset *set, bool held, uint32_t purpose, uint64_t *n) {
-  const rng stream = rng_new(f->o->seed, RNG_SPLIT);
   draw *draws = ARENA_ARRAY(a, draw, set->n);
   *n = 0;
   for (uint64_t i = 0, row = 0; i < set->n; i++) {
     const example *x = &set->items[i];
     if (!dataset_same_row(&set->items[row], x)) row = i;
     if ((side_of(f, x) == SIDE_HELD) != held) continue;
-    const rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[row].index, purpose});
-    draws[(*n)++] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i, clusters_origin(f->c, x)->task};
+    draws[(*n)++] = (draw){draw_key(f->o->seed, set->items[row].index, purpose), i, clusters_origin(f->c, x)->task};
   }
-  if (*n) qsort(draws, (size_t)*n, sizeof *draws, by_task_and_key);
+  if (*n) qsort(draws, (size_t)*n, sizeof *draws, draw_order);
   return draws;
 }
 
@@ -198,18 +182,19 @@ static bool check_train(const folding *f, err *e) {
   const fold *out = f->out;
   if (out->train.n > out->seen) return true;
   char shown[QUOTE_BYTES];
-  return ERR(e,
-             "%s held out: nothing is left to train on of %llu examples: %llu are its own, %llu of neighbouring clusters, %llu of a "
-             "source that it shares, %llu have a prompt that is evaluated on, %llu are much like an example that is",
-             quote_string(name_of(f), shown), (unsigned long long)f->c->set->n,
-             (unsigned long long)(out->eval.n + out->not_evaluated), (unsigned long long)out->neighbours.n,
-             (unsigned long long)out->sources.n, (unsigned long long)out->same_prompts, (unsigned long long)out->near);
+  return ERR(
+      e,
+      "%s held out: nothing is left to train on of %llu examples: %llu are its own, %llu of neighbouring clusters, %llu of a "
+      "source that it shares, %llu have a prompt that is evaluated on, %llu are much like an example that is",
+      quote_string(name_of(f), shown), (unsigned long long)f->c->set->n, (unsigned long long)(out->eval.n + out->not_evaluated),
+      (unsigned long long)out->neighbours.n, (unsigned long long)out->sources.n, (unsigned long long)out->same_prompts,
+      (unsigned long long)out->near);
 }
 
 bool fold_make(arena *a, const clusters *c, uint32_t held_out, const fold_options *o, fold *out, err *e) {
   REQUIRE(held_out < (o->leave_out_task ? c->n_tasks : c->n), "number %u of %u clusters, %u tasks", held_out, c->n, c->n_tasks);
-  REQUIRE(o->seen_share >= 0 && o->seen_share < 1 && o->valid_share >= 0 && o->valid_share < 1, "shares %g and %g",
-          o->seen_share, o->valid_share);
+  REQUIRE(o->seen_share >= 0 && o->seen_share < 1 && o->valid_share >= 0 && o->valid_share < 1, "shares %g and %g", o->seen_share,
+          o->valid_share);
   folding f = {.c = c, .o = o, .held_out = held_out, .out = out};
   arena *scratch = arena_new("a fold's draws");
   *out = (fold){.name = name_of(&f)};
@@ -227,8 +212,9 @@ bool fold_check_all(const clusters *c, const fold_options *o, err *e) {
   const uint32_t n = o->leave_out_task ? c->n_tasks : c->n;
   if (n < 2) {
     char shown[QUOTE_BYTES];
-    return ERR(e, "expected at least two %s, of which one can be held out, found %u: %s", o->leave_out_task ? "tasks" : "clusters",
-               n, n ? quote_string(o->leave_out_task ? c->tasks[0].name : c->items[0].name, shown) : "none");
+    return ERR(e, "expected at least two %s, of which one can be held out, found %u: %s",
+               o->leave_out_task ? "tasks" : "clusters", n,
+               n ? quote_string(o->leave_out_task ? c->tasks[0].name : c->items[0].name, shown) : "none");
   }
   for (uint32_t i = 0; i < n; i++) {
     arena *a = arena_new("a fold to look at");

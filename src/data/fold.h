@@ -20,10 +20,10 @@ typedef struct fold_options {
   // Instead of a cluster, one task is held out, and the others of its cluster are trained on. Neighbours and sources stay too:
   // what tasks that overlap are worth is what such a fold measures.
   bool leave_out_task;
-  uint64_t eval_per_task; // most examples of each task that are evaluated on; 0: all
-  double seen_share;      // in [0, 1): of each task held out, set aside and never evaluated on. Give the same to all folds that
-  bool with_seen;         // … are compared; with_seen: these are trained on
-  double valid_share;     // in [0, 1): of each task trained on, what is set aside to choose checkpoints by: one row at least
+  uint64_t eval_per_task;  // most examples of each task that are evaluated on; 0: all
+  double seen_share;       // in [0, 1): of each task held out, set aside and never evaluated on. Give the same to all folds that
+  bool with_seen;          // … are compared; with_seen: these are trained on
+  double valid_share;      // in [0, 1): of each task trained on, what is set aside to choose checkpoints by: one row at least
   uint64_t valid_per_task; // … but at most so many; 0: any number
   bool keep_neighbours, keep_sources, keep_near; // switch a rule off
   uint64_t seed;
@@ -38,11 +38,11 @@ typedef struct fold_left_out {
 typedef struct fold {
   const char *name; // of what is held out
   dataset train, valid, eval;
-  fold_left_out neighbours, sources;         // not trained on, by these rules; tasks: with such examples
+  fold_left_out neighbours, sources;          // not trained on, by these rules; tasks: with such examples
   uint64_t same_prompts, near, valid_prompts; // … valid_prompts: since their prompt is in `valid`
-  near_pair first_near;                      // of `near`
-  uint64_t not_evaluated;                    // of what is held out: beyond eval_per_task, or set aside
-  uint64_t seen;                             // … trained on
+  near_pair first_near;                       // of `near`
+  uint64_t not_evaluated;                     // of what is held out: beyond eval_per_task, or set aside
+  uint64_t seen;                              // … trained on
 } fold;
 
 // held_out: the number of a cluster, or of a task. Fails where nothing is left to train on, and says why. It looks at each

@@ -129,11 +129,23 @@ static bool check_conversation(const char *origin, bool all_tokens, const raw_ex
   return true;
 }
 
+// A string, or a list of which the first counts, as in Super-NaturalInstructions.
+static bool read_category(const json *d, const char **category, err *e) {
+  const cJSON *found = formats_field(d->root, "category"), *first = cJSON_IsArray(found) ? found->child : found;
+  if (first && !cJSON_IsString(first)) return formats_unexpected(d, "category", "a string or a list of strings", found, e);
+  if (first) *category = first->valuestring;
+  return true;
+}
+
 static bool read_attributes(arena *a, const json *d, raw_example *out, err *e) {
   double number = 1;
   TRY(json_string_or(d, d->root, "", "task", &out->task, e));
   TRY(json_string_or(d, d->root, "", "cluster", &out->cluster, e));
   TRY(json_string_or(d, d->root, "", "source", &out->source, e));
+  TRY(read_category(d, &out->category, e));
+  TRY(json_string_or(d, d->root, "", "metric", &out->metric, e));
+  if (!out->cluster) out->cluster = out->category;
+  TRY(formats_strings(a, d, d->root, "", "references", &out->references, e));
   TRY(formats_strings(a, d, d->root, "", "choices", &out->choices, e));
   TRY(json_string_or(d, d->root, "", "definition", &out->definition, e));
   TRY(json_string_or(d, d->root, "", "things_to_avoid", &out->avoid, e));
@@ -174,7 +186,8 @@ bool formats_open(arena *a, const json *row, uint32_t place, data_format format,
   if (format == DATA_SELF_INSTRUCT) return formats_open_instances(a, r, "instances", e);
   if (format != DATA_SUPERNI) return r->n = 1, true;
   TRY(superni_read(a, row, &r->task, e));
-  if (!r->shared.cluster) r->shared.cluster = r->task.category;
+  if (!r->shared.category) r->shared.category = r->task.category;
+  if (!r->shared.cluster) r->shared.cluster = r->shared.category;
   if (!r->shared.source) r->shared.source = r->task.source;
   return formats_open_instances(a, r, "Instances", e);
 }
@@ -187,15 +200,20 @@ static const char *without_suffix(arena *a, const char *s, const char *suffix) {
   return arena_strndup(a, s, n - n_suffix);
 }
 
+static strings all_without_suffix(arena *a, strings all, const char *suffix) {
+  const char **items = ARENA_ARRAY(a, const char *, all.n);
+  for (uint32_t i = 0; i < all.n; i++) items[i] = without_suffix(a, all.items[i], suffix);
+  return (strings){items, all.n};
+}
+
 static void strip_suffix(arena *a, const char *suffix, raw_example *x) {
   for (uint32_t i = 0; i < x->n_messages; i++)
     if (x->messages[i].role == ROLE_ASSISTANT) x->messages[i].content = without_suffix(a, x->messages[i].content, suffix);
   if (x->text) x->text = without_suffix(a, x->text, suffix);
   for (uint32_t i = 0; i < x->n_segments; i++)
     if (x->segments[i].train) x->segments[i].text = without_suffix(a, x->segments[i].text, suffix);
-  const char **references = ARENA_ARRAY(a, const char *, x->references.n);
-  for (uint32_t i = 0; i < x->references.n; i++) references[i] = without_suffix(a, x->references.items[i], suffix);
-  x->references.items = references;
+  x->references = all_without_suffix(a, x->references, suffix);
+  x->choices = all_without_suffix(a, x->choices, suffix);
 }
 
 // --- one example ---

@@ -28,6 +28,7 @@ typedef struct raw_example {
   uint8_t *target; // [n_ids]
   uint32_t n_ids;
   const char *task, *cluster, *source; // NULL where the row has none
+  const char *category, *metric;       // … likewise
   strings references, choices;         // empty where it has none
   const char *definition, *avoid;      // of its task; NULL where it has none
   strings personas;                    // that the answer fits; empty where it has none

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "base/rng.h"
+#include "data/draw.h"
 #include "data/minhash.h"
 
 // --- examples of a set, found by what they share -----------------------------------------------------------------------
@@ -200,30 +200,14 @@ uint32_t mixture_number_tasks(const dataset *set, uint32_t *ids) {
   return n;
 }
 
-typedef struct draw {
-  uint64_t key, i;
-  uint32_t task;
-} draw;
-
-static int by_task_and_key(const void *a, const void *b) {
-  const draw *x = a, *y = b;
-  if (x->task != y->task) return x->task < y->task ? -1 : 1;
-  if (x->key != y->key) return x->key < y->key ? -1 : 1;
-  return (x->i > y->i) - (x->i < y->i);
-}
-
 uint64_t mixture_limit_tasks(dataset *set, uint64_t most, uint64_t seed) {
   arena *a = arena_new("a limit of tasks");
-  rng stream = rng_new(seed, RNG_SPLIT);
   uint32_t *tasks = ARENA_ARRAY(a, uint32_t, set->n);
   draw *draws = ARENA_ARRAY(a, draw, set->n);
   bool *beyond = ARENA_ARRAY(a, bool, set->n);
   mixture_number_tasks(set, tasks);
-  for (uint64_t i = 0; i < set->n; i++) {
-    rng_block b = rng_philox(stream.key, (uint32_t[4]){set->items[i].index, 2}); // other numbers than dataset_split's
-    draws[i] = (draw){(uint64_t)b.v[0] << 32 | b.v[1], i, tasks[i]};
-  }
-  qsort(draws, (size_t)set->n, sizeof *draws, by_task_and_key);
+  for (uint64_t i = 0; i < set->n; i++) draws[i] = (draw){draw_key(seed, set->items[i].index, DRAW_LIMIT), i, tasks[i]};
+  qsort(draws, (size_t)set->n, sizeof *draws, draw_order);
   for (uint64_t i = most; i < set->n; i++) beyond[draws[i].i] = draws[i].task == draws[i - most].task;
   uint64_t n = drop(set, beyond);
   arena_free(a);

@@ -28,7 +28,7 @@ typedef struct record {
   uint32_t n, n_targets, prompt_n;
   uint32_t file, line;
   float weight;
-  uint8_t has_sketch, has_plain, unused[2];
+  uint8_t has_sketch, has_plain, has_choices, unused;
 } record;
 
 _Static_assert(sizeof(record) % 8 == 0 && sizeof(header) % 8 == 0, "records begin at multiples of 8");
@@ -88,17 +88,21 @@ bool tokenised_put(tokenised_writer *w, const example *x, uint32_t file, err *e)
               .line = x->line,
               .weight = x->weight,
               .has_sketch = x->sketch != NULL,
-              .has_plain = x->plain != NULL};
+              .has_plain = x->plain != NULL,
+              .has_choices = x->as_answers != NULL};
   put(w, &r, sizeof r);
   if (x->plain) put(w, x->plain, sizeof *x->plain);
   put(w, (const void *)x->ids, x->n * sizeof *x->ids);
   if (x->sketch) put(w, (const void *)x->sketch, MINHASH_N * sizeof *x->sketch);
   put_list(w, x->references);
   put_list(w, x->choices);
+  if (x->as_answers) put(w, x->as_answers, sizeof *x->as_answers + x->as_answers->n_words * sizeof *x->as_answers->data);
   put(w, (const void *)x->target, x->n);
   put_string(w, x->origin->task);
   put_string(w, x->origin->cluster);
   put_string(w, x->origin->source);
+  put_string(w, x->origin->category);
+  put_string(w, x->origin->metric);
   put_string(w, x->answer);
   pad(w, 8);
   const uint64_t bytes = w->image.length - from;
@@ -159,7 +163,8 @@ static void origins_free(origins *o) {
 }
 
 static bool same_origin(const example_origin *x, const example_origin *y) {
-  return x->file == y->file && !strcmp(x->task, y->task) && !strcmp(x->cluster, y->cluster) && !strcmp(x->source, y->source);
+  return x->file == y->file && !strcmp(x->task, y->task) && !strcmp(x->cluster, y->cluster) && !strcmp(x->source, y->source) &&
+         !strcmp(x->category, y->category) && !strcmp(x->metric, y->metric);
 }
 
 static uint64_t place_of(const origins *o, uint64_t hash, const example_origin *x) {
@@ -186,7 +191,9 @@ static uint64_t hash_string(const char *s, uint64_t seed) {
 }
 
 static const example_origin *intern(origins *o, const example_origin *x) {
-  const uint64_t hash = hash_string(x->source, hash_string(x->cluster, hash_string(x->task, (uint64_t)(uintptr_t)x->file)));
+  const char *const parts[] = {x->task, x->cluster, x->source, x->category, x->metric};
+  uint64_t hash = (uint64_t)(uintptr_t)x->file;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) hash = hash_string(parts[i], hash);
   uint64_t at = place_of(o, hash, x);
   if (o->items[at]) return o->items[at];
   if (2 * ++o->n > o->mask) grow(o), at = place_of(o, hash, x);
@@ -227,6 +234,13 @@ static bool take_list(cursor *c, const packed_strings **list) {
   return inside.at == inside.end;
 }
 
+static bool take_choices(cursor *c, example *x, uint32_t vocab_size) {
+  const choice_tokens *t = take(c, sizeof *t);
+  if (!t || !take(c, (uint64_t)t->n_words * sizeof *t->data)) return false;
+  x->as_answers = t;
+  return choice_tokens_check(t, x->n, vocab_size);
+}
+
 static bool check_tokens(const example *x, uint32_t vocab_size) {
   uint32_t n_targets = 0;
   for (uint32_t i = 0; i < x->n; i++) {
@@ -254,14 +268,14 @@ static bool take_record(opening *o, cursor *all, example *x) {
   x->ids = take(&c, (uint64_t)r->n * sizeof *x->ids);
   if (r->has_sketch) x->sketch = take(&c, MINHASH_N * sizeof *x->sketch);
   if (!x->ids || (r->has_plain && !x->plain) || (r->has_sketch && !x->sketch) || !take_list(&c, &x->references) ||
-      !take_list(&c, &x->choices))
+      !take_list(&c, &x->choices) || (r->has_choices && !take_choices(&c, x, o->vocab_size)))
     return false;
   x->target = take(&c, r->n);
   if (!x->target || !check_tokens(x, o->vocab_size)) return false;
   example_origin origin = {.file = o->files[r->file]};
-  const char **strings_[] = {&origin.task, &origin.cluster, &origin.source, &x->answer};
-  for (int i = 0; i < 4; i++)
-    if (!(*strings_[i] = take_string(&c))) return false;
+  const char **parts[] = {&origin.task, &origin.cluster, &origin.source, &origin.category, &origin.metric, &x->answer};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (!(*parts[i] = take_string(&c))) return false;
   if (!*origin.task) origin.task = o->stems[r->file];
   x->origin = intern(&o->origins, &origin);
   return c.end - c.at < 8;

@@ -224,12 +224,13 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
 bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
                       const vkift_train_events *events, const corpus_part *part, corpus *c, err *e) {
   vkift_train_events own = events ? *events : (vkift_train_events){0};
-  *c = (corpus){0};
+  *c = (corpus){.choices = c->choices};
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
   dataset_options options = corpus_options(m, prompt, &o->reading, o->objective, o->excess_length, c->max_length);
   options.progress = say_progress;
   options.seed = (uint64_t)o->seed;
   options.progress_user = &own;
+  options.choices = c->choices;
   if (o->eval_data && !part) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, c, e));
   if (part) {

@@ -8,6 +8,7 @@
 #include "vkift.h"
 
 typedef struct corpus {
+  bool choices;                              // set by the caller: examples have their choices in the answer's place
   dataset train, eval;                       // eval.n is 0 where none was asked for
   uint32_t max_length;                       // of an example, in tokens
   uint32_t longest;                          // example that is there

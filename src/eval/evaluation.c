@@ -4,13 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
-#include "eval/accuracy.h"
+#include "data/tokenizer_file.h"
 #include "eval/corpus.h"
 #include "eval/loaded.h"
+#include "eval/predictions.h"
 #include "eval/score.h"
+#include "eval/tasks.h"
 
 enum { DEFAULT_CAPACITY = 1024 };
+
+// One model's side of it.
+typedef struct side {
+  task_scores tasks;
+  double loss, seconds;
+} side;
 
 typedef struct evaluation {
   arena *memory;
@@ -20,19 +29,32 @@ typedef struct evaluation {
   dataset data;   // as the examples are
   dataset scored; // the same with a target on every token, where losses per token are wanted
   uint32_t longest;
-  accuracy accuracy;
+  tasks_options tasks;
+  tokenizer_file rouge_tokenizer; // that was asked for
+  side tuned, base;
+  side *now;               // the one that is scored
+  const char *predictions; // where they are written; NULL: nowhere
   double loss_sum, weights_sum;
   uint64_t done;
   float *nll; // [longest]
   bool *target;
 } evaluation;
 
+static void note(const evaluation *v, const char *line) {
+  if (v->events->note) v->events->note(v->events->user, line);
+}
+
+static bool usage(err *e, const char *what) {
+  e->usage = true;
+  return ERR(e, "%s", what);
+}
+
 // --- data --------------------------------------------------------------------------------------------------------------
 
 // Without --data, what the run itself evaluated on.
 static bool read_run_data(evaluation *v, err *e) {
   vkift_train_options *o = &v->loaded.run;
-  corpus c;
+  corpus c = {.choices = v->options->metric != VKIFT_METRIC_NONE};
   if (!v->loaded.is_run || (!o->eval_data && o->eval_split == 0)) {
     e->usage = true;
     return ERR(e, "which data? Give --data PATH%s",
@@ -47,8 +69,7 @@ static bool read_run_data(evaluation *v, err *e) {
 static void note_lost(const evaluation *v, uint32_t max_length) {
   text lost = {0};
   corpus_describe_lost(&v->data, max_length, &lost);
-  if (lost.length && v->events->note)
-    v->events->note(v->events->user, arena_printf(v->memory, "%llu examples%s", (unsigned long long)v->data.n, lost.data));
+  if (lost.length) note(v, arena_printf(v->memory, "%llu examples%s", (unsigned long long)v->data.n, lost.data));
   text_free(&lost);
 }
 
@@ -63,9 +84,11 @@ static bool read_data(evaluation *v, err *e) {
     TRY(corpus_max_length(m, o->max_length ? o->max_length : v->loaded.run.max_length, &most, e)); // 0 where there is no run
     dataset_options options = corpus_options(m, &v->loaded.prompt, &o->reading, o->objective, o->excess_length, most);
     options.seed = (uint64_t)o->seed;
+    options.choices = o->metric != VKIFT_METRIC_NONE;
     TRY(dataset_read_split(v->memory, o->data, "test", &options, &v->data, e));
     note_lost(v, most);
   }
+  tasks_limit(&v->data, (uint64_t)o->limit);
   for (uint64_t i = 0; i < v->data.n; i++)
     if (v->longest < v->data.items[i].n) v->longest = v->data.items[i].n;
   return v->data.n ? true : ERR(e, "expected examples to score, found none");
@@ -90,7 +113,6 @@ static void hand_over(evaluation *v, const example *x, const float *losses, doub
   v->nll[0] = NAN;
   v->target[0] = false;
   for (uint32_t i = 1; i < x->n; i++) v->nll[i] = losses[i - 1], v->target[i] = x->target[i];
-  const accuracy_row *answer = v->options->accuracy ? &v->accuracy.rows[v->done] : NULL;
   const vkift_scored scored = {.index = (int64_t)v->done,
                                .file = x->origin->file,
                                .line = x->line,
@@ -100,10 +122,7 @@ static void hand_over(evaluation *v, const example *x, const float *losses, doub
                                .input_ids = x->ids,
                                .nll = v->nll,
                                .target = v->target,
-                               .loss = loss,
-                               .answer = answer ? answer->answer : NULL,
-                               .expected = answer ? x->answer : NULL,
-                               .correct = answer && answer->correct};
+                               .loss = loss};
   v->events->example(v->events->user, &scored);
 }
 
@@ -128,71 +147,150 @@ static bool one_example(void *user, const example *of_score, const float *losses
 }
 
 static bool run_scores(evaluation *v, err *e) {
-  const model *m = v->loaded.model;
-  gpu_device *d = v->loaded.device;
-  pack_limits limits = {0};
-  TRY(batch_capacity(m, device_plan(d),
-                     v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY, v->longest,
-                     &limits.tokens, e));
-  batch *b = batch_new(v->memory, m, &limits, v->longest);
-  score *s = score_new(v->memory, m, b, device_plan(d));
-  gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE),
-           *staging = heap_new(d, "host side of evaluation", GPU_MEMORY_STAGING);
-  graph_memory activations = {0};
-  graph_memory_add(&activations, s->graph);
-  score_total total;
   const dataset *set = v->events->example ? &v->scored : &v->data;
-  const bool ok = batch_allocate(b, heap, e) && batch_open(b, m, d, staging, e) && graph_memory_allocate(&activations, heap, e) &&
-                  score_record(s, d, &activations, staging, e) && score_dataset(s, b, set, one_example, v, &total, e);
-  score_free(s);
-  batch_free(b);
-  heap_free(heap);
-  heap_free(staging);
-  return ok;
+  const int64_t asked = v->options->micro_batch_tokens;
+  v->loss_sum = v->weights_sum = 0;
+  v->done = 0;
+  TRY(score_examples(v->memory, v->loaded.model, v->loaded.device, asked ? (uint64_t)asked : DEFAULT_CAPACITY, set, one_example,
+                     v, e));
+  v->now->loss = v->weights_sum > 0 ? v->loss_sum / v->weights_sum : NAN;
+  return true;
 }
 
 static void say_compiling(void *user, uint32_t n_kernels) {
-  const evaluation *v = user;
   char line[64];
   snprintf(line, sizeof line, "compiling %u kernels", n_kernels);
-  if (v->events->note) v->events->note(v->events->user, line);
+  note(user, line);
 }
 
-static void fill_result(const evaluation *v, double seconds, vkift_eval_result *r) {
-  const double loss = v->weights_sum > 0 ? v->loss_sum / v->weights_sum : NAN;
-  *r = (vkift_eval_result){.loss = loss,
-                           .perplexity = exp(loss),
-                           .examples = (int64_t)v->data.n,
-                           .correct = (int64_t)v->accuracy.n_correct,
-                           .seconds = seconds};
+// --- answers -----------------------------------------------------------------------------------------------------------
+
+static bool read_rouge_tokenizer(evaluation *v, err *e) {
+  const char *path = v->options->rouge_tokenizer;
+  if (!path) return true;
+  TRY(tokenizer_file_open(v->memory, path, &v->rouge_tokenizer, e));
+  v->tasks.rouge_tokenizer = v->rouge_tokenizer.tokens;
+  return true;
+}
+
+// Whether the answers can be kept where they are to be, before there are any.
+static bool place_predictions(evaluation *v, err *e) {
+  const vkift_eval_options *o = v->options;
+  err fault = {0};
+  v->predictions = o->predictions;
+  if (o->metric == VKIFT_METRIC_NONE && !o->score) return true;
+  if (o->predictions) {
+    const char *dir = path_directory(v->memory, o->predictions);
+    return file_is_dir(dir) || ERR(e, "%s: expected a file in a directory that is there, found no %s", o->predictions, dir);
+  }
+  if (!o->source.run) return true;
+  const char *dir = path_join(v->memory, o->source.run, "predictions");
+  const char *name = o->data ? path_stem(v->memory, path_trim(v->memory, o->data)) : "eval";
+  if (dir_make(dir, &fault)) v->predictions = path_join(v->memory, dir, arena_printf(v->memory, "%s.jsonl", name));
+  else note(v, arena_printf(v->memory, "the answers are not kept: %s", fault.message));
+  return true;
+}
+
+static bool write_predictions(const evaluation *v, const side *of, err *e) {
+  if (!v->predictions || !of->tasks.n) return true;
+  return predictions_write(of == &v->base ? predictions_base(v->memory, v->predictions) : v->predictions, &of->tasks, e);
+}
+
+static void report(const evaluation *v) {
+  vkift_task_score *rows;
+  uint64_t n;
+  if (!v->events->score || !v->tuned.tasks.n) return;
+  tasks_summarise(v->memory, &v->tuned.tasks, v->options->compare_base ? &v->base.tasks : NULL, (uint64_t)v->options->seed, &rows,
+                  &n);
+  for (uint64_t i = 0; i < n; i++) v->events->score(v->events->user, &rows[i]);
+}
+
+// --- all of it ---------------------------------------------------------------------------------------------------------
+
+static bool score_model(evaluation *v, err *e) {
+  kernel_on_compiling(v->loaded.device, say_compiling, v);
+  v->nll = ARENA_ARRAY(v->memory, float, v->longest);
+  v->target = ARENA_ARRAY(v->memory, bool, v->longest);
+  if (v->events->example) score_every_token(v);
+  if (v->options->metric != VKIFT_METRIC_NONE)
+    TRY(tasks_evaluate(v->memory, &v->loaded, &v->data, &v->tasks, v->events, &v->now->tasks, e));
+  return run_scores(v, e);
+}
+
+static bool evaluate(evaluation *v, side *of, err *e) {
+  const double start = clock_seconds();
+  vkift_source source = v->options->source;
+  source.base = source.base || of == &v->base;
+  v->now = of;
+  v->data = (dataset){0};
+  v->longest = 0;
+  const bool ok = loaded_open(v->memory, &source, &v->loaded, e) && read_data(v, e) && score_model(v, e);
+  loaded_close(&v->loaded);
+  of->seconds = clock_seconds() - start;
+  return ok && write_predictions(v, of, e);
+}
+
+static bool score_file(evaluation *v, err *e) {
+  task_scores *s = &v->tuned.tasks;
+  return predictions_read(v->memory, v->options->score, s, e) && tasks_plan(v->memory, &v->tasks, s, e) &&
+         tasks_score(v->memory, &v->tasks, s, e) && write_predictions(v, &v->tuned, e);
+}
+
+static void put_path(char out[4096], const char *path) {
+  snprintf(out, 4096, "%s", path ? path : "");
+}
+
+static bool counts_tokens(const task_scores *s) {
+  for (uint32_t t = 0; t < s->n_tasks; t++)
+    if (s->tasks[t].metric == VKIFT_METRIC_ROUGE_L_TOKENS) return true;
+  return false;
+}
+
+static void fill_result(const evaluation *v, vkift_eval_result *r) {
+  const vkift_eval_options *o = v->options;
+  *r = (vkift_eval_result){.loss = v->tuned.loss,
+                           .perplexity = exp(v->tuned.loss),
+                           .examples = (int64_t)(o->score ? v->tuned.tasks.n : v->data.n),
+                           .seconds = v->tuned.seconds,
+                           .base_loss = v->base.loss,
+                           .base_perplexity = exp(v->base.loss),
+                           .base_seconds = o->compare_base ? v->base.seconds : NAN};
   for (uint64_t i = 0; i < v->data.n; i++) r->tokens += v->data.items[i].n, r->target_tokens += v->data.items[i].n_targets;
+  if (v->tuned.tasks.n) put_path(r->predictions, v->predictions);
+  if (counts_tokens(&v->tuned.tasks))
+    put_path(r->rouge_tokenizer, o->rouge_tokenizer ? o->rouge_tokenizer : o->source.run ? o->source.run : o->source.model);
 }
 
 static bool check_options(const vkift_eval_options *o, err *e) {
-  if (o->max_new_tokens >= 1 && o->max_new_tokens <= INT32_MAX && o->micro_batch_tokens >= 0 && o->max_length >= 0) return true;
+  if (o->score && (o->source.run || o->source.model || o->data || o->compare_base))
+    return usage(e, "a file of answers is scored without a model and data");
+  if (o->max_new_tokens >= 1 && o->max_new_tokens <= INT32_MAX && o->micro_batch_tokens >= 0 && o->max_length >= 0 &&
+      o->limit >= 0)
+    return true;
   e->usage = true;
-  return ERR(e, "expected 1 ≤ max_new_tokens < 2^31, micro_batch_tokens ≥ 0 and max_length ≥ 0, found %lld, %lld and %lld",
-             (long long)o->max_new_tokens, (long long)o->micro_batch_tokens, (long long)o->max_length);
+  return ERR(
+      e,
+      "expected 1 ≤ max_new_tokens < 2^31, micro_batch_tokens ≥ 0, max_length ≥ 0 and limit ≥ 0, found %lld, %lld, %lld and "
+      "%lld",
+      (long long)o->max_new_tokens, (long long)o->micro_batch_tokens, (long long)o->max_length, (long long)o->limit);
 }
 
 bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *events, vkift_eval_result *result, err *e) {
   arena *a = arena_new("evaluation");
   evaluation *v = ARENA_NEW(a, evaluation);
-  *v = (evaluation){.memory = a, .options = options, .events = events};
-  const double start = clock_seconds();
-  bool ok = check_options(options, e) && loaded_open(a, &options->source, &v->loaded, e) && read_data(v, e);
-  if (ok) {
-    kernel_on_compiling(v->loaded.device, say_compiling, v);
-    v->nll = ARENA_ARRAY(a, float, v->longest);
-    v->target = ARENA_ARRAY(a, bool, v->longest);
-    if (events->example) score_every_token(v);
-    if (options->accuracy)
-      ok = accuracy_measure(a, &v->loaded, &v->data, (uint32_t)options->max_new_tokens, events, &v->accuracy, e);
-  }
-  ok = ok && run_scores(v, e);
-  if (ok && options->accuracy && events->cluster) accuracy_report(a, &v->data, &v->accuracy, events);
-  if (ok && result) fill_result(v, clock_seconds() - start, result);
-  loaded_close(&v->loaded);
+  *v = (evaluation){.memory = a,
+                    .options = options,
+                    .events = events,
+                    .tasks = {.metric = options->metric, .max_new_tokens = (uint32_t)options->max_new_tokens},
+                    .tuned = {.loss = NAN},
+                    .base = {.loss = NAN}};
+  if (options->score && options->metric == VKIFT_METRIC_NONE) v->tasks.metric = VKIFT_METRIC_AUTO;
+  bool ok = check_options(options, e) && read_rouge_tokenizer(v, e) && place_predictions(v, e);
+  if (ok) ok = options->score ? score_file(v, e) : evaluate(v, &v->tuned, e);
+  if (ok && options->compare_base) ok = evaluate(v, &v->base, e);
+  if (ok) report(v);
+  if (ok && result) fill_result(v, result);
+  tokenizer_file_close(&v->rouge_tokenizer);
   arena_free(a);
   return ok;
 }

@@ -1,4 +1,4 @@
-// Scoring a model on a data set: loss and perplexity, per token where asked, and right answers per cluster.
+// Scoring a model on a data set: loss and perplexity, per token where asked, and what its answers score by task.
 #ifndef EVAL_EVALUATION_H
 #define EVAL_EVALUATION_H
 

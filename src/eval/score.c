@@ -84,3 +84,26 @@ bool score_dataset(score *s, batch *b, const dataset *set, score_each *each, voi
   arena_free(a);
   return ok;
 }
+
+bool score_examples(arena *a, const model *m, gpu_device *d, uint64_t want, const dataset *set, score_each *each, void *user,
+                    err *e) {
+  uint32_t longest = 0;
+  for (uint64_t i = 0; i < set->n; i++)
+    if (longest < set->items[i].n) longest = set->items[i].n;
+  pack_limits limits = {0};
+  TRY(batch_capacity(m, device_plan(d), want, longest, &limits.tokens, e));
+  batch *b = batch_new(a, m, &limits, longest);
+  score *s = score_new(a, m, b, device_plan(d));
+  gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE),
+           *staging = heap_new(d, "host side of evaluation", GPU_MEMORY_STAGING);
+  graph_memory activations = {0};
+  graph_memory_add(&activations, s->graph);
+  score_total total;
+  const bool ok = batch_allocate(b, heap, e) && batch_open(b, m, d, staging, e) && graph_memory_allocate(&activations, heap, e) &&
+                  score_record(s, d, &activations, staging, e) && score_dataset(s, b, set, each, user, &total, e);
+  score_free(s);
+  batch_free(b);
+  heap_free(heap);
+  heap_free(staging);
+  return ok;
+}

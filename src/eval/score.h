@@ -31,4 +31,8 @@ typedef struct score_total {
 typedef bool score_each(void *user, const example *x, const float *losses, err *e);
 bool score_dataset(score *s, batch *b, const dataset *set, score_each *each, void *user, score_total *total, err *e);
 
+// All of that at once: on rows of about `want` tokens, at least the longest example; each (may be NULL) as above.
+bool score_examples(arena *a, const model *m, gpu_device *d, uint64_t want, const dataset *set, score_each *each, void *user,
+                    err *e);
+
 #endif

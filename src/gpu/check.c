@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "gpu/internal.h"
+#include "group_counts.h"
 
 enum { THREADS = 64, GROUPS = 13, N = THREADS * GROUPS - 7 }; // the last group is not full
 static const float SCALE = 0.25f;
@@ -166,6 +167,46 @@ static bool check_subgroup(check *c) {
   return true;
 }
 
+// As in a graph's recording (graph/indirect.h): live counts in x, the dispatches' table in z, and in y what each workgroup
+// says of how many there are.
+static bool check_indirect(check *c) {
+  enum { DISPATCHES = 4, EACH = N / DISPATCHES };
+  static const uint32_t live[DISPATCHES] = {0, 1, 37, UINT32_MAX}, answers[DISPATCHES][2] = {{0, 5}, {3, 4}, {7, 11}, {12, 2}};
+  static const struct live_groups table[DISPATCHES] = {
+      {.groups = {64, 5, 1}, .along = 0, .live = 0, .first = 0, .rows = 64, .per_row = 1, .per_group = 1},
+      {.groups = {300, 4, 1}, .along = 0, .live = 1, .first = 0, .rows = 100, .per_row = 3, .per_group = 1},
+      {.groups = {7, 34, 1}, .along = 1, .live = 2, .first = 5, .rows = 100, .per_row = 1, .per_group = 3},
+      {.groups = {12, 2, 1}, .along = 0, .live = 3, .first = 8, .rows = 23, .per_row = 1, .per_group = 2}};
+  static uint32_t y[N];
+  if (!c->device->plan.on[GPU_FEATURE_INDIRECT]) {
+    c->row->skipped = true;
+    return ERR(&c->e, "%s", c->device->plan.why_off[GPU_FEATURE_INDIRECT]);
+  }
+  gpu_kernel *fill = kernel_get(c->device, "group_counts_fill", NULL, 0, &c->e);
+  gpu_kernel *say = fill ? kernel_get(c->device, "check_indirect", NULL, 0, &c->e) : NULL;
+  if (!say) return false;
+  TRY(gpu_upload(c->device, c->x, live, sizeof live, &c->e));
+  recording_fill(c->recording, c->y, 0);
+  recording_write(c->recording, gpu_sub(c->z, 0, sizeof table), table);
+  recording_barrier(c->recording);
+  const struct group_counts_params p = {.n = DISPATCHES};
+  const gpu_slice slices[] = {c->x, c->z};
+  TRY(recording_dispatch(c->recording, fill, slices, 2, &p, sizeof p, (uint32_t[]){1, 1, 1}, &c->e));
+  recording_barrier_indirect(c->recording);
+  for (uint32_t i = 0; i < DISPATCHES; i++) {
+    const struct check_params at = {.n = i * EACH};
+    const gpu_slice groups = gpu_sub(c->z, i * sizeof *table, sizeof table->groups);
+    TRY(recording_dispatch_indirect(c->recording, say, &c->y, 1, &at, sizeof at, groups, &c->e));
+  }
+  TRY(run(c));
+  TRY(gpu_download(c->device, c->y, y, sizeof y, &c->e));
+  for (uint32_t i = 0; i < DISPATCHES * EACH; i++) {
+    const uint32_t *a = answers[i / EACH], want = i % EACH < a[0] * a[1] ? a[1] * 1000 + a[0] : 0;
+    if (y[i] != want) return wrong(c, i, y[i], want);
+  }
+  return true;
+}
+
 static bool check_coopmat(check *c) {
   enum { MOST = 16 }; // rows, columns, depth
   static float x[2 * MOST * MOST], y[MOST * MOST];
@@ -192,6 +233,8 @@ static bool check_coopmat(check *c) {
 
 // --- all of them -----------------------------------------------------------------------------------------------------
 
+enum { CHECK_INDIRECT = DEVICE_CHECKS - 2, CHECK_COOPMAT }; // those of check_before_use
+
 static const struct {
   const char *what;
   bool (*run)(check *c);
@@ -203,7 +246,8 @@ static const struct {
     {"f16 unpacked from words", check_f16},
     {"bf16 unpacked from words", check_bf16},
     {"subgroup sums and shuffles", check_subgroup},
-    {"products of cooperative matrices", check_coopmat}, // the last: check_before_use
+    [CHECK_INDIRECT] = {"workgroups counted by the device", check_indirect},
+    [CHECK_COOPMAT] = {"products of cooperative matrices", check_coopmat},
 };
 
 static void run_check(gpu_device *d, int i, device_check_row *row) {
@@ -227,11 +271,17 @@ bool device_check(gpu_device *d, device_check_row rows[DEVICE_CHECKS]) {
   return ok;
 }
 
-void check_before_use(gpu_device *d) {
+static void check_feature(gpu_device *d, gpu_feature f, int which, const char *why) {
   device_check_row row;
-  if (!d->plan.on[GPU_FEATURE_COOPMAT]) return;
-  run_check(d, DEVICE_CHECKS - 1, &row);
+  if (!d->plan.on[f]) return;
+  run_check(d, which, &row);
   if (row.ok || row.skipped) return;
-  d->plan.on[GPU_FEATURE_COOPMAT] = d->plan.coopmat_first = false;
-  d->plan.why_off[GPU_FEATURE_COOPMAT] = "a product with a known answer came out wrong";
+  d->plan.on[f] = false;
+  d->plan.why_off[f] = why;
+}
+
+void check_before_use(gpu_device *d) {
+  check_feature(d, GPU_FEATURE_INDIRECT, CHECK_INDIRECT, "workgroups with a known answer came out wrong");
+  check_feature(d, GPU_FEATURE_COOPMAT, CHECK_COOPMAT, "a product with a known answer came out wrong");
+  d->plan.coopmat_first &= d->plan.on[GPU_FEATURE_COOPMAT];
 }

@@ -23,6 +23,7 @@ static const char *const names[GPU_FEATURE_COUNT] = {
     [GPU_FEATURE_COOPMAT] = "coopmat",
     [GPU_FEATURE_INTEGER_DOT] = "integer_dot",
     [GPU_FEATURE_BUFFER_ADDRESS] = "buffer_address",
+    [GPU_FEATURE_INDIRECT] = "indirect",
     [GPU_FEATURE_MEMORY_BUDGET] = "memory_budget",
 };
 
@@ -34,16 +35,21 @@ static bool same(const char *name, const char *word, size_t length) {
   return strlen(name) == length && !memcmp(name, word, length);
 }
 
+static bool has_one_subgroup_size(const gpu_snapshot *s) {
+  return s->subgroup_size && s->min_subgroup_size == s->subgroup_size && s->max_subgroup_size == s->subgroup_size;
+}
+
 static bool offered(const gpu_snapshot *s, gpu_feature f) {
   switch (f) {
     case GPU_FEATURE_F16: return s->f16;
     case GPU_FEATURE_STORAGE_16BIT: return s->storage_16bit;
     case GPU_FEATURE_SUBGROUP: return s->subgroup_arithmetic && s->subgroup_shuffle && s->subgroup_size > 1;
     case GPU_FEATURE_COOPMAT: // its shaders are SPIR-V of Vulkan 1.3, and want full subgroups of a known size
-      return s->coopmat && s->n_coopmats && s->subgroup_size_control && s->vulkan_memory_model && s->maintenance4 &&
-             s->subgroup_arithmetic && s->api_version >= VK_API_VERSION_1_3;
+      return s->coopmat && s->n_coopmats && s->subgroup_size_control && (s->max_required_subgroups || has_one_subgroup_size(s)) &&
+             s->vulkan_memory_model && s->maintenance4 && s->subgroup_arithmetic && s->api_version >= VK_API_VERSION_1_3;
     case GPU_FEATURE_INTEGER_DOT: return s->integer_dot;
     case GPU_FEATURE_BUFFER_ADDRESS: return s->buffer_address;
+    case GPU_FEATURE_INDIRECT: return true; // every driver has it; whether it is right, check_before_use finds out
     case GPU_FEATURE_MEMORY_BUDGET: return s->memory_budget;
     case GPU_FEATURE_COUNT: break;
   }
@@ -114,12 +120,14 @@ static bool apply_limit(gpu_plan *plan, const char *word, size_t n) {
 
   uint64_t whole = (uint64_t)value;
   if (same("is_cpu", word, length) && whole <= 1) return plan->is_cpu = whole, true;
+  if (same("lanes_bound", word, length) && whole <= 256) return plan->lanes_bound = (uint32_t)whole, true;
   if (same("coopmat_first", word, length) && whole <= 1) return plan->coopmat_first = whole, true;
   if (!(value > 0)) return false;
   if (same("slice_seconds", word, length)) return plan->slice_seconds = value, true;
   if (!whole) return false;
   if (same("max_binding_bytes", word, length)) return plan->max_binding_bytes = least(plan->max_binding_bytes, whole), true;
   if (same("max_chunk_bytes", word, length)) return plan->max_chunk_bytes = least(plan->max_chunk_bytes, whole), true;
+  if (same("cores", word, length)) return plan->cores = (uint32_t)least(whole, UINT32_MAX), true;
   if (same("max_invocations", word, length)) return plan->max_invocations = (uint32_t)least(plan->max_invocations, whole), true;
   if (same("max_shared_bytes", word, length))
     return plan->max_shared_bytes = (uint32_t)least(plan->max_shared_bytes, whole), true;
@@ -185,6 +193,8 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
       .max_invocations = s->max_workgroup_invocations,
       .max_shared_bytes = s->max_shared_bytes,
       .subgroup_size = s->subgroup_size,
+      .one_subgroup_size = has_one_subgroup_size(s),
+      .max_required_subgroups = s->max_required_subgroups,
       .cores = s->cores ? s->cores : usual_cores(s->kind),
       .coopmat_first = has_fast_coopmat(s),
       .max_sums = is_mobile(s) ? 32 : 64,
@@ -208,4 +218,9 @@ bool choose(const gpu_snapshot *s, const char *disable, const char *profile, gpu
   else plan->coopmat_first = false;
   plan->max_binding_bytes = plan->max_binding_bytes / 4 * 4; // whole words: shaders read words
   return true;
+}
+
+bool choose_takes_subgroups(const gpu_plan *plan, uint64_t invocations) {
+  if (!plan->subgroup_size || invocations % plan->subgroup_size) return false;
+  return plan->one_subgroup_size || invocations / plan->subgroup_size <= plan->max_required_subgroups;
 }

@@ -50,8 +50,8 @@ bool device_choose(const gpu_snapshot *s, gpu_plan *plan, err *e) {
   else
     err_set(e,
             "VKIFT_DEVICE_PROFILE: cannot use \"%.*s\"; expected floor, or max_binding_bytes, max_chunk_bytes, "
-            "max_invocations, max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds, is_cpu or "
-            "coopmat_first, each with =NUMBER",
+            "max_invocations, max_shared_bytes, storage_align (a power of two, at most 256), slice_seconds, is_cpu, "
+            "coopmat_first or lanes_bound, each with =NUMBER",
             (int)strcspn(unknown, ","), unknown);
   text_free(&names);
   return false;

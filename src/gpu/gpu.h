@@ -84,8 +84,8 @@ bool gpu_download(gpu_device *d, gpu_slice from, void *data, uint64_t bytes, err
 //
 // A shader X_addr (cmake/shaders.cmake) is X reading and writing by buffer addresses, which cost no test of bounds: after
 // its parameters the push constants hold one address a binding. Its bindings are its twin's, so barriers follow from what
-// the twin declares. The validation layers see no race through addresses; they see the twin's, where tests run it too (those
-// of matmul_rows; nothing runs the twins of attention_lanes, which take long to compile). It needs the feature buffer_address.
+// the twin declares. The validation layers see no race through addresses; they see the twin's, which tests run too (those
+// of attention_lanes, which take long to compile, for small heads: ops_attention_bound). It needs the feature buffer_address.
 // Every address is at a multiple of GPU_ADDRESS_ALIGN.
 typedef struct gpu_kernel gpu_kernel;
 
@@ -117,25 +117,20 @@ typedef struct kernel_info {
 const kernel_info *kernel_get_info(const gpu_kernel *k);
 void kernel_describe(const gpu_kernel *k, text *out); // appends the shader's name and its constants: "matmul_tile 256,4,4"
 
-// --- choices among kernels (tune.c) ------------------------------------------------------------------------------------
+// --- choices among kernels (choices.c) ---------------------------------------------------------------------------------
 
 // For a problem ("nt bf16 512x576x576") the variant that was measured to be the fastest ("matmul_rows_nt_addr 8 32x3"). The
 // device holds them; a file beside the pipeline cache remembers them.
-typedef struct tune_choice {
-  const char *problem, *variant;
-} tune_choice;
-
-const char *tune_find(const gpu_device *d, const char *problem); // NULL: none, take the default
-void tune_set(gpu_device *d, const char *problem, const char *variant);
-bool tune_set_text(gpu_device *d, const char *line); // "problem = variant"; false for anything else
-const tune_choice *tune_list(const gpu_device *d, uint64_t *n);
-void tune_clear(gpu_device *d);
-void tune_load(gpu_device *d);       // adds what the file has; nothing without one
-void tune_save(const gpu_device *d); // failing to is no error
+const char *choices_find(const gpu_device *d, const char *problem); // NULL: none, take the default
+void choices_set(gpu_device *d, const char *problem, const char *variant);
+bool choices_set_text(gpu_device *d, const char *line); // "problem = variant"; false for anything else
+void choices_clear(gpu_device *d);
+void choices_load(gpu_device *d);       // adds what the file has; nothing without one
+void choices_save(const gpu_device *d); // failing to is no error
 // Called before products are measured, with their number.
-typedef void tune_measuring(void *user, uint32_t n_products);
-void tune_on_measuring(gpu_device *d, tune_measuring *call, void *user);
-void tune_begins(const gpu_device *d, uint32_t n_products);
+typedef void choices_measuring(void *user, uint32_t n_products);
+void choices_on_measuring(gpu_device *d, choices_measuring *call, void *user);
+void choices_begin_measuring(const gpu_device *d, uint32_t n_products);
 
 // --- recordings ------------------------------------------------------------------------------------------------------
 
@@ -152,10 +147,18 @@ void recording_free(gpu_recording *r); // NULL is fine; must not be running
 // `groups` are workgroup counts; each is REQUIREd to be at most 65,535 and a dispatch with a zero is left out.
 bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
                         uint32_t push_bytes, const uint32_t groups[3], err *e);
+// The same with the counts that the device finds in `groups`, three words, when it gets there: none where one is zero. They
+// must be visible there (recording_barrier_indirect), and the feature `indirect` on.
+bool recording_dispatch_indirect(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
+                                 uint32_t push_bytes, gpu_slice groups, err *e);
 void recording_copy(gpu_recording *r, gpu_slice from, gpu_slice to, uint64_t bytes); // transfer
 void recording_fill(gpu_recording *r, gpu_slice to, uint32_t word);                  // transfer; bytes a multiple of 4
+// The same with words of the host, which the recording keeps: `to` has at most GPU_MAX_WRITE bytes.
+enum { GPU_MAX_WRITE = 65536 };
+void recording_write(gpu_recording *r, gpu_slice to, const void *data);
 // Everything before (compute and transfer writes) is visible to everything after (compute and transfer accesses).
 void recording_barrier(gpu_recording *r);
+void recording_barrier_indirect(gpu_recording *r); // and to the counts of indirect dispatches
 // A place where a long recording may be cut into another command buffer.
 void recording_cut(gpu_recording *r);
 bool recording_end(gpu_recording *r, err *e);
@@ -190,8 +193,9 @@ typedef struct trace_span {
   trace_kind kind;
   uint64_t slice; // of one submission: its submit, wait and commands
   double begin, end;
-  const char *recording, *command; // TRACE_COMMAND: the shader's name, "copy" or "fill". They live as long as the recording
-  recording_label label;           // … of timed recordings; op NULL where nothing was said
+  const char *recording,
+      *command;          // TRACE_COMMAND: the shader's name, "copy", "fill" or "write". They live as long as the recording
+  recording_label label; // … of timed recordings; op NULL where nothing was said
 } trace_span;
 typedef struct gpu_trace {
   arena *memory;
@@ -226,7 +230,7 @@ bool measure_transfer(gpu_device *d, gpu_slice slice, void *host, uint64_t bytes
 void device_report(const gpu_snapshot *s, const gpu_plan *plan, bool json, text *out);
 
 // Small kernels with known answers, run on the device.
-enum { DEVICE_CHECKS = 8 };
+enum { DEVICE_CHECKS = 9 };
 typedef struct device_check_row {
   const char *what;
   bool skipped, ok;

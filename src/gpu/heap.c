@@ -152,9 +152,11 @@ static bool fill_chunk(gpu_heap *h, gpu_buffer *c, err *e) {
   uint64_t size, budget = h->kind == GPU_MEMORY_DEVICE ? budget_left(d, &size) : 0;
   if (budget && c->bytes + RESERVE > budget) return out_of_memory(h, c->bytes, e);
   const bool address = d->plan.on[GPU_FEATURE_BUFFER_ADDRESS];
+  const bool indirect = d->plan.on[GPU_FEATURE_INDIRECT] && h->kind == GPU_MEMORY_DEVICE;
   const VkBufferUsageFlags usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                                    VK_BUFFER_USAGE_TRANSFER_DST_BIT |
-                                   (address ? (VkBufferUsageFlags)VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT : 0);
+                                   (address ? (VkBufferUsageFlags)VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT : 0) |
+                                   (indirect ? (VkBufferUsageFlags)VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT : 0);
   VkBufferCreateInfo buffer = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = c->bytes, .usage = usage};
   VkMemoryRequirements requirements;
   VkResult result = vkCreateBuffer(d->handle, &buffer, NULL, &c->handle);

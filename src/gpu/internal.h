@@ -125,6 +125,10 @@ typedef struct gpu_queue {
   uint64_t batch_capacity, slice_number;
 } gpu_queue;
 
+typedef struct kernel_choice {
+  const char *problem, *variant;
+} kernel_choice;
+
 struct gpu_device {
   arena *memory;
   gpu_instance instance;
@@ -147,9 +151,9 @@ struct gpu_device {
   gpu_trace *trace;                    // NULL: nobody asks
   double busy_seconds;                 // from the end of each submission to that of what it submitted
   bool reports;                        // keeps what compilers report (statistics.c)
-  tune_choice *tuned;                  // tune.c
-  uint64_t n_tuned, tuned_capacity;
-  tune_measuring *on_measuring;
+  kernel_choice *choices;              // choices.c
+  uint64_t n_choices, choice_capacity;
+  choices_measuring *on_measuring;
   void *on_measuring_user;
   bool lost, hung; // lost: nothing more can be submitted; hung: it may still be using its objects
 };
@@ -214,8 +218,13 @@ struct gpu_recording {
   gpu_recording *next, *previous; // in device->recordings
 };
 
-// Everything before (compute and transfer) is visible to everything after, and to the host where `host`.
-void recording_full_barrier(VkCommandBuffer buffer, bool host);
+// Everything before (compute and transfer) is visible to everything after.
+typedef enum barrier_reach {
+  BARRIER_KERNELS,
+  BARRIER_HOST,     // and to the host
+  BARRIER_INDIRECT, // and to indirect dispatches, which have read what they read before
+} barrier_reach;
+void recording_full_barrier(VkCommandBuffer buffer, barrier_reach reach);
 
 // --- timestamps (trace.c) --------------------------------------------------------------------------------------------
 
@@ -245,7 +254,8 @@ void slice_ran(run_slice *s, double seconds, double limit, uint64_t next); // pa
 
 // --- known answers (check.c) -----------------------------------------------------------------------------------------
 
-// Switches off what the device offers and gets wrong, where being wrong has been seen in the field: cooperative matrices.
+// Switches off what the device offers and gets wrong, where being wrong has been seen in the field (cooperative matrices) or
+// where drivers build it out of other things (indirect dispatches).
 void check_before_use(gpu_device *d);
 
 // --- submission (submit.c) -------------------------------------------------------------------------------------------

@@ -76,6 +76,9 @@ static bool check_limits(const gpu_plan *plan, const reflection *r, err *e) {
                r->local_size[2], plan->max_invocations);
   if (r->shared_bytes > plan->max_shared_bytes)
     return ERR(e, "%u bytes of shared memory; the device allows %u", r->shared_bytes, plan->max_shared_bytes);
+  if (r->coopmat && !choose_takes_subgroups(plan, invocations))
+    return ERR(e, "a workgroup of %llu invocations; the device allows %u subgroups of %u", (unsigned long long)invocations,
+               plan->max_required_subgroups, plan->subgroup_size);
   return true;
 }
 
@@ -122,7 +125,7 @@ bool kernel_compile(gpu_device *d, gpu_kernel *k, err *e) {
                                                 .pSpecializationInfo = &spec},
                                       .layout = k->layout};
   if (k->full_subgroups) {
-    info.stage.pNext = &size;
+    if (!d->plan.one_subgroup_size) info.stage.pNext = &size;
     info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
   }
   if (d->reports)

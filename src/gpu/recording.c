@@ -35,15 +35,19 @@ void recording_free(gpu_recording *r) {
 
 // --- parts -----------------------------------------------------------------------------------------------------------
 
-void recording_full_barrier(VkCommandBuffer buffer, bool host) {
+void recording_full_barrier(VkCommandBuffer buffer, barrier_reach reach) {
+  static const struct {
+    VkPipelineStageFlags from, to;
+    VkAccessFlags access;
+  } more[] = {[BARRIER_HOST] = {0, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT},
+              [BARRIER_INDIRECT] = {VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT,
+                                    VK_ACCESS_INDIRECT_COMMAND_READ_BIT}};
   const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
   VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                              .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
                              .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
-                                              VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
-                                              (host ? (VkAccessFlags)VK_ACCESS_HOST_READ_BIT : 0)};
-  vkCmdPipelineBarrier(buffer, stages, stages | (host ? (VkPipelineStageFlags)VK_PIPELINE_STAGE_HOST_BIT : 0), 0, 1, &barrier, 0,
-                       NULL, 0, NULL);
+                                              VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | more[reach].access};
+  vkCmdPipelineBarrier(buffer, stages | more[reach].from, stages | more[reach].to, 0, 1, &barrier, 0, NULL, 0, NULL);
 }
 
 static bool open_part(gpu_recording *r, err *e) {
@@ -68,7 +72,7 @@ static bool open_part(gpu_recording *r, err *e) {
   r->open = true;
   r->n_commands = 0;
   r->bound = VK_NULL_HANDLE;
-  if (r->n_parts == 1) recording_full_barrier(part.buffer, false);
+  if (r->n_parts == 1) recording_full_barrier(part.buffer, d->plan.on[GPU_FEATURE_INDIRECT] ? BARRIER_INDIRECT : BARRIER_KERNELS);
   return !r->timed || stamps_open(r, &r->parts[r->n_parts - 1], e);
 }
 
@@ -156,14 +160,13 @@ static bool make_set(gpu_recording *r, const gpu_kernel *k, const gpu_slice *sli
 }
 
 static void check_dispatch(const gpu_recording *r, const gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices,
-                           uint32_t push_bytes, const uint32_t groups[3]) {
+                           uint32_t push_bytes) {
   const gpu_plan *plan = &r->device->plan;
   const char *name = k->info.shader;
   REQUIRE(n_slices >= k->info.n_bindings && n_slices <= GPU_MAX_BINDINGS, "%s in %s: %u slices for %u bindings", name, r->name,
           n_slices, k->info.n_bindings);
   REQUIRE(push_bytes >= k->info.push_bytes && push_bytes <= GPU_MAX_PUSH, "%s in %s: %u bytes of push constants, not %u", name,
           r->name, push_bytes, k->info.push_bytes);
-  for (uint32_t i = 0; i < 3; i++) REQUIRE(groups[i] <= MAX_GROUPS, "%s in %s: %u groups along %u", name, r->name, groups[i], i);
   for (uint32_t i = 0; i < k->info.n_bindings; i++) {
     if (!k->info.bindings[i].used) continue;
     REQUIRE(slices[i].buffer && slices[i].bytes, "%s in %s: binding %u has no memory", name, r->name, i);
@@ -205,15 +208,15 @@ gpu_kernel *const *recording_kernels(const gpu_recording *r, uint32_t *n) {
   return r->kernels;
 }
 
-bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
-                        uint32_t push_bytes, const uint32_t groups[3], err *e) {
-  check_dispatch(r, k, slices, n_slices, push_bytes, groups);
-  if (!groups[0] || !groups[1] || !groups[2]) return true;
+// The command buffer, ready for the dispatch itself; VK_NULL_HANDLE after a failure.
+static VkCommandBuffer prepare(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, const void *push, err *e) {
   VkCommandBuffer buffer = commands(r);
   VkDescriptorSet set = VK_NULL_HANDLE;
   const bool addresses = k->info.takes_addresses;
-  if (!buffer || !(addresses || make_set(r, k, slices, &set, &r->failure)))
-    return ERR(e, "recording %s: %s", r->name, r->failure.message);
+  if (!buffer || !(addresses || make_set(r, k, slices, &set, &r->failure))) {
+    ERR(e, "recording %s: %s", r->name, r->failure.message);
+    return VK_NULL_HANDLE;
+  }
   if (r->bound != k->pipeline) {
     vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
     note_kernel(r, k);
@@ -221,7 +224,32 @@ bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices
   r->bound = k->pipeline;
   if (addresses) push_addresses(k, buffer, slices, push);
   else bind_set(k, buffer, set, push);
+  return buffer;
+}
+
+bool recording_dispatch(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
+                        uint32_t push_bytes, const uint32_t groups[3], err *e) {
+  check_dispatch(r, k, slices, n_slices, push_bytes);
+  for (uint32_t i = 0; i < 3; i++)
+    REQUIRE(groups[i] <= MAX_GROUPS, "%s in %s: %u groups along %u", k->info.shader, r->name, groups[i], i);
+  if (!groups[0] || !groups[1] || !groups[2]) return true;
+  VkCommandBuffer buffer = prepare(r, k, slices, push, e);
+  if (!buffer) return false;
   vkCmdDispatch(buffer, groups[0], groups[1], groups[2]);
+  count_command(r, k->info.shader);
+  return true;
+}
+
+bool recording_dispatch_indirect(gpu_recording *r, gpu_kernel *k, const gpu_slice *slices, uint32_t n_slices, const void *push,
+                                 uint32_t push_bytes, gpu_slice groups, err *e) {
+  check_dispatch(r, k, slices, n_slices, push_bytes);
+  REQUIRE(r->device->plan.on[GPU_FEATURE_INDIRECT] && groups.buffer && groups.bytes >= sizeof(VkDispatchIndirectCommand) &&
+              groups.offset % 4 == 0,
+          "%s in %s: counts of workgroups in %llu bytes at %llu", k->info.shader, r->name, (unsigned long long)groups.bytes,
+          (unsigned long long)groups.offset);
+  VkCommandBuffer buffer = prepare(r, k, slices, push, e);
+  if (!buffer) return false;
+  vkCmdDispatchIndirect(buffer, groups.buffer->handle, groups.offset);
   count_command(r, k->info.shader);
   return true;
 }
@@ -247,7 +275,21 @@ void recording_fill(gpu_recording *r, gpu_slice to, uint32_t word) {
   count_command(r, "fill");
 }
 
+void recording_write(gpu_recording *r, gpu_slice to, const void *data) {
+  REQUIRE(to.offset % 4 == 0 && to.bytes % 4 == 0 && to.bytes <= GPU_MAX_WRITE, "write in %s: %llu bytes at %llu", r->name,
+          (unsigned long long)to.bytes, (unsigned long long)to.offset);
+  VkCommandBuffer buffer = to.bytes ? commands(r) : VK_NULL_HANDLE;
+  if (!buffer) return;
+  vkCmdUpdateBuffer(buffer, to.buffer->handle, to.offset, to.bytes, data);
+  count_command(r, "write");
+}
+
 void recording_barrier(gpu_recording *r) {
   VkCommandBuffer buffer = commands(r);
-  if (buffer) recording_full_barrier(buffer, false);
+  if (buffer) recording_full_barrier(buffer, BARRIER_KERNELS);
+}
+
+void recording_barrier_indirect(gpu_recording *r) {
+  VkCommandBuffer buffer = commands(r);
+  if (buffer) recording_full_barrier(buffer, BARRIER_INDIRECT);
 }

@@ -108,13 +108,16 @@ static void take_coopmats(VkPhysicalDevice device, gpu_snapshot *s) {
 }
 #endif
 
-static uint32_t min_subgroup(VkPhysicalDevice device, const VkExtensionProperties *list, uint32_t n) {
+static void take_subgroup_sizes(VkPhysicalDevice device, const VkExtensionProperties *list, uint32_t n, gpu_snapshot *s) {
   VkPhysicalDeviceSubgroupSizeControlProperties control = {
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
   VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &control};
-  if (!snapshot_has_extension(list, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) return 0;
+  if (!snapshot_has_extension(list, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) return;
   vkGetPhysicalDeviceProperties2(device, &all);
-  return control.minSubgroupSize;
+  s->min_subgroup_size = control.minSubgroupSize;
+  s->max_subgroup_size = control.maxSubgroupSize;
+  if (control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT)
+    s->max_required_subgroups = control.maxComputeWorkgroupSubgroups;
 }
 
 static void take_properties(VkPhysicalDevice device, gpu_snapshot *s) {
@@ -234,7 +237,7 @@ bool snapshot_take(VkPhysicalDevice device, gpu_snapshot *s) {
   s->driver_properties = snapshot_has_extension(list, n, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
   s->memory_budget = snapshot_has_extension(list, n, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   take_properties(device, s);
-  s->min_subgroup_size = min_subgroup(device, list, n);
+  take_subgroup_sizes(device, list, n, s);
   s->cores = count_cores(device, list, n);
   take_features(device, list, n, s);
   s->display = may_display(device, snapshot_has_extension(list, n, VK_EXT_PHYSICAL_DEVICE_DRM_EXTENSION_NAME), s->kind);

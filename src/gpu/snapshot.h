@@ -26,9 +26,10 @@ typedef struct gpu_snapshot {
   uint64_t max_storage_buffer_range, max_allocation_bytes, device_heap_bytes, device_budget_bytes; // budget 0: not known
   uint32_t storage_align; // minStorageBufferOffsetAlignment
   uint32_t max_workgroup_invocations, max_workgroup_size[3], max_workgroup_count[3], max_shared_bytes, max_push_bytes;
-  uint32_t subgroup_size, min_subgroup_size; // min 0: not known
-  uint32_t cores;                            // compute units, streaming multiprocessors; 0: the driver does not say
-  gpu_coopmat coopmats[GPU_MAX_COOPMATS];    // those of the device that vkift has a use for
+  uint32_t subgroup_size, min_subgroup_size, max_subgroup_size; // min, max 0: not known
+  uint32_t max_required_subgroups;        // of a workgroup whose kernel asks for subgroups of a size; 0: it may not ask
+  uint32_t cores;                         // compute units, streaming multiprocessors; 0: the driver does not say
+  gpu_coopmat coopmats[GPU_MAX_COOPMATS]; // those of the device that vkift has a use for
   uint32_t n_coopmats, timestamp_bits;
   float timestamp_period; // nanoseconds per tick
 

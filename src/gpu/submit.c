@@ -20,7 +20,7 @@ static bool record_tail(gpu_device *d, err *e) {
   gpu_queue *q = &d->queue;
   VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   TRY(VK(vkBeginCommandBuffer(q->tail, &begin)));
-  recording_full_barrier(q->tail, true); // the fill after all before it; what that wrote to staging, for the host
+  recording_full_barrier(q->tail, BARRIER_HOST); // the fill after all before it; what that wrote to staging, for the host
   vkCmdFillBuffer(q->tail, q->status.buffer->handle, q->status.offset, 4, SLICE_DONE);
   VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                              .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
@@ -114,7 +114,7 @@ bool submit_begin_transfer(gpu_device *d, err *e) {
   VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                     .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
   TRY(VK(vkBeginCommandBuffer(d->queue.transfer, &begin))); // resets it
-  recording_full_barrier(d->queue.transfer, false);
+  recording_full_barrier(d->queue.transfer, BARRIER_KERNELS);
   return true;
 }
 

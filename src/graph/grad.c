@@ -4,6 +4,9 @@
 // recomputed, its nodes are appended once more just before its backward, and their results become the saved ones; the
 // originals then die with the last forward node that reads them. With groups this is done twice: a group's nodes are
 // appended again from its first input, which gives the inputs of its segments, and then each segment's once more.
+//
+// A segment that begins with the sum of two tensors would have two inputs to keep. So an operation may say how it goes on
+// from one of its results (op_desc.resume): where that result is there, it is what the segment is computed again from.
 #include "graph/graph.h"
 
 typedef struct backward {
@@ -72,30 +75,52 @@ tensor *grad_saved_out(struct backward *b, const node *n, uint32_t i) {
   return as_saved(n->out[i]);
 }
 
-// Appends the nodes of the segments [first, end) again, reading copies where there are copies.
-static void recompute_segments(graph *g, uint32_t first, uint32_t end, uint64_t n_forward) {
+static void append_again(graph *g, const node *n) {
+  tensor *in[NODE_MAX_INPUTS], *out[NODE_MAX_OUTPUTS];
+  for (uint32_t k = 0; k < n->n_in; k++) in[k] = as_saved(n->in[k]);
+  for (uint32_t k = 0; k < n->n_out; k++) {
+    out[k] = graph_tensor_like(g, n->out[k]->name, n->out[k]);
+    n->out[k]->saved = out[k];
+  }
+  REQUIRE(!n->op->updates, "%s updates memory and cannot be recomputed", n->op->name);
+  node *copy = graph_node(g, n->op, NULL, 0, n->n_in, in, n->n_out, out);
+  copy->params = n->params;
+}
+
+static void append_resumed(graph *g, const node *n) {
+  tensor *out[NODE_MAX_OUTPUTS], *kept = as_saved(n->out[n->op->kept]);
+  for (uint32_t k = 0; k < n->n_out; k++) {
+    if (k == n->op->kept) continue;
+    out[k] = n->out[k]->saved = graph_tensor_like(g, n->out[k]->name, n->out[k]);
+  }
+  out[n->op->kept] = kept;
+  n->op->resume(g, n, kept, out);
+}
+
+// Appends the nodes of the segments [first, end) again, reading copies where there are copies. `from_kept`: what the first
+// node may resume from is there.
+static void recompute_segments(graph *g, uint32_t first, uint32_t end, bool from_kept, uint64_t n_forward) {
+  uint32_t before = GRAPH_NONE; // the segment of the node before
   for (uint64_t i = 0; i < n_forward; i++) {
     const node *n = g->nodes[i];
+    const bool begins = n->segment == first && before != first;
+    before = n->segment;
     if (n->segment == GRAPH_NONE || n->segment < first || n->segment >= end) continue;
-    tensor *in[NODE_MAX_INPUTS], *out[NODE_MAX_OUTPUTS];
-    for (uint32_t k = 0; k < n->n_in; k++) in[k] = as_saved(n->in[k]);
-    for (uint32_t k = 0; k < n->n_out; k++) {
-      out[k] = graph_tensor_like(g, n->out[k]->name, n->out[k]);
-      n->out[k]->saved = out[k];
-    }
-    REQUIRE(!n->op->updates, "%s updates memory and cannot be recomputed", n->op->name);
-    node *copy = graph_node(g, n->op, NULL, 0, n->n_in, in, n->n_out, out);
-    copy->params = n->params;
+    if (begins && n->op->resume && from_kept) append_resumed(g, n);
+    else append_again(g, n);
   }
 }
 
 // Backward comes to segment s, the last of its group first: what it reads is computed again.
 static void recompute_for(graph *g, uint32_t s, graph_recompute how, uint32_t *group, uint64_t n_forward) {
+  bool from_kept = true;
   if (how.group > 1 && s / how.group != *group) {
     *group = s / how.group;
-    if (s > *group * how.group) recompute_segments(g, *group * how.group, s, n_forward);
+    const uint32_t first = *group * how.group;
+    if (s > first) recompute_segments(g, first, s, true, n_forward);
+    from_kept = s == first; // of the others, the segment before gave the inputs just now
   }
-  recompute_segments(g, s, s + 1, n_forward);
+  recompute_segments(g, s, s + 1, from_kept, n_forward);
 }
 
 void graph_backward(graph *g, tensor *loss, tensor *upstream, graph_recompute how) {

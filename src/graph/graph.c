@@ -76,6 +76,14 @@ node *graph_node(graph *g, const op_desc *op, const void *params, uint64_t param
   return n;
 }
 
+node *graph_node_first(graph *g, const op_desc *op, const void *params, uint64_t params_bytes, uint32_t n_in, tensor *const *in,
+                       uint32_t n_out, tensor *const *out) {
+  node *n = graph_node(g, op, params, params_bytes, n_in, in, n_out, out);
+  memmove(g->nodes + 1, g->nodes, (size_t)(g->n_nodes - 1) * sizeof *g->nodes);
+  g->nodes[0] = n;
+  return n;
+}
+
 uint64_t tensor_elements(const tensor *t) {
   uint64_t n = 1;
   for (uint32_t i = 0; i < t->n_dims; i++) REQUIRE(size_mul(n, t->shape[i], &n), "size of %s", t->name);

@@ -29,7 +29,8 @@ enum {
 };
 
 // How many leading rows (dimension 0) of a tensor hold data in this submission. A recording has a fixed capacity; the
-// live count is data in `graph.counts`: workgroups beyond it leave at once and sums stop there.
+// live count is data in `graph.counts`: workgroups beyond it are not started or leave at once (indirect.h), and sums stop
+// there.
 typedef enum tensor_live {
   LIVE_TOKENS = 0,  // counts[0]: tokens of the packed row
   LIVE_TARGETS = 1, // counts[1]: target rows
@@ -68,10 +69,18 @@ typedef struct op_desc {
   // Bit i: input (result) i goes row by row. Where all such tensors of a node are large, the node is recorded in windows of
   // their rows: each row of a result must depend on the same row of these inputs alone, and what is updated must be added to.
   uint32_t rows_in, rows_out;
+  // Bit i: result i may lie where input i lies, if nothing reads that later. What an invocation writes to a place must depend
+  // on what it has read there, and no other invocation reads there: then no compiler can write first, which may take buffers
+  // that are not declared as aliases for different memory.
+  uint32_t in_place;
   // Appends the gradient nodes of `n`: reads grad_out(), calls grad_in() or adds to grad_sum. NULL: not differentiable.
   void (*grad)(struct backward *b, const node *n);
   // Records the dispatches of `n`.
   void (*record)(struct recorder *r, const node *n);
+  // Where a node of it begins a segment that backward computes again: its result `kept` is kept in the place of its inputs,
+  // and this appends nodes that give its other results, out[], from that. NULL: its inputs are kept.
+  void (*resume)(graph *g, const node *n, tensor *kept, tensor *const *out);
+  uint32_t kept;
 } op_desc;
 
 struct node {
@@ -91,12 +100,13 @@ struct graph {
   uint64_t n_nodes, nodes_capacity, n_tensors, tensors_capacity;
   tensor *counts; // persistent i32 [4], indexed by tensor_live
   uint32_t segment, n_segments;
-  uint64_t planned_bytes, unplanned_bytes; // after graph_plan: what it needs; the sum of all tensors
-  uint64_t chunk_used[GRAPH_MAX_CHUNKS];   // after graph_plan: planned_bytes by chunk
+  uint64_t planned_bytes, unplanned_bytes; // after graph_plan_within: what it needs; the sum of all tensors
+  uint64_t chunk_used[GRAPH_MAX_CHUNKS];   // after graph_plan_within: planned_bytes by chunk
   uint32_t n_chunks;
   struct graph_window *windows; // after graph_plan_within: the windows of rows that nodes are recorded in (window.c)
   uint32_t n_windows;
   tensor *window_counts;            // i32 [n_windows, 64]: counts of each
+  tensor *group_counts;             // after graph_plan_within: the workgroups of indirect dispatches (indirect.c), or NULL
   struct outside_gradient *outside; // gradients of persistent tensors that are no parameters
 };
 
@@ -111,6 +121,9 @@ tensor *graph_tensor_like(graph *g, const char *name, const tensor *like);
 // Appends a node. `params` is copied. A result needs a gradient when any input does and the operation has a rule.
 node *graph_node(graph *g, const op_desc *op, const void *params, uint64_t params_bytes, uint32_t n_in, tensor *const *in,
                  uint32_t n_out, tensor *const *out);
+// The same before all others: what the recording makes at its start.
+node *graph_node_first(graph *g, const op_desc *op, const void *params, uint64_t params_bytes, uint32_t n_in, tensor *const *in,
+                       uint32_t n_out, tensor *const *out);
 
 uint64_t tensor_elements(const tensor *t);
 uint64_t tensor_bytes(const tensor *t);
@@ -167,15 +180,11 @@ tensor *op_add(graph *g, tensor *a, tensor *b);
 
 // --- plan (plan.c) ---------------------------------------------------------------------------------------------------
 
-// Gives every tensor an offset so that tensors that live at the same time never overlap; sets planned_bytes. `align` is
-// the device's storage alignment. Nodes whose results nothing reads are removed first: a recomputed segment needs less
-// than its forward did. One arena of any size:
-void graph_plan(graph *g, uint32_t align);
-// The same in as many chunks as the device's largest allocation makes it; no tensor spans two.
+// Gives every tensor an offset so that tensors that live at the same time never overlap; sets planned_bytes. Offsets are
+// aligned as the device wants them, in as many chunks as its largest allocation makes it; no tensor spans two. Nodes whose
+// results nothing reads are removed first: a recomputed segment needs less than its forward did.
 void graph_plan_within(graph *g, const gpu_plan *limits);
 uint64_t graph_chunk_bytes(const gpu_plan *limits);
-// After graph_plan: memory for all planned tensors out of `slice` (at least planned_bytes).
-void graph_bind(graph *g, gpu_slice slice);
 
 // Memory that several graphs share, since they never run at the same time: as large, chunk by chunk, as the largest need.
 typedef struct graph_memory {
@@ -229,6 +238,15 @@ typedef struct bind {
 // NULL (an absent optional input) is bound to some small buffer: the shader must not read it.
 void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
                      const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z);
+// One dispatch whose workgroups beyond the live rows have nothing to do: they may never be started (indirect.h).
+// groups[along] are what rows · per_row / per_group rounds up to; `rows` are those of the node's tensors.
+typedef struct row_groups {
+  uint32_t groups[3], along;
+  tensor_live live;
+  uint32_t rows, per_row, per_group;
+} row_groups;
+void record_dispatch_rows(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds,
+                          uint32_t n_binds, const void *push, uint32_t push_bytes, const row_groups *groups);
 // Fills a tensor with a 32-bit word.
 void record_fill(recorder *r, const tensor *t, uint32_t word);
 // The most rows of `t` that one binding may hold: all of them, or a number whose multiples lie at aligned offsets.

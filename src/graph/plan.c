@@ -1,18 +1,21 @@
 // Memory plan: an offset for every tensor of a graph, by live range, in one arena or in several chunks, where one
 // allocation may not be large enough.
 //
-// A tensor lives from the node that makes it to the last node that reads or updates it. Tensors are placed from the
+// A tensor lives from the node that makes it to the last node that reads or updates it. A result that may be made in place
+// of an input (op_desc.in_place) takes the memory of one that ends there: both are one range. Tensors are placed from the
 // largest to the smallest, each at the lowest offset where it overlaps none that lives at the same time (greedy by size:
 // Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020). Offsets run on from chunk to
 // chunk, and none reaches over a chunk's end.
 #include <stdlib.h>
 
+#include "graph/indirect.h"
 #include "graph/window.h"
 
 typedef struct range {
   tensor *t;
   uint64_t bytes, offset;
   uint64_t first, last; // nodes
+  uint32_t in;          // the tensor whose range it is part of; its own id where it has one
 } range;
 
 static bool is_needed(const node *n, const bool *read) {
@@ -49,7 +52,7 @@ static void remove_unread(graph *g) {
 }
 
 static int by_size(const void *a, const void *b) {
-  const range *x = a, *y = b;
+  const range *x = *(range *const *)a, *y = *(range *const *)b;
   if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
   return x->t->id < y->t->id ? -1 : 1;
 }
@@ -63,7 +66,7 @@ static int by_offset(const void *a, const void *b) {
 static void find_ranges(const graph *g, uint32_t align, range *ranges) {
   for (uint64_t i = 0; i < g->n_tensors; i++) {
     tensor *t = g->tensors[i];
-    ranges[i] = (range){.t = t, .bytes = (tensor_bytes(t) + align - 1) / align * align, .first = UINT64_MAX};
+    ranges[i] = (range){.t = t, .bytes = (tensor_bytes(t) + align - 1) / align * align, .first = UINT64_MAX, .in = t->id};
   }
   for (uint64_t i = 0; i < g->n_nodes; i++) {
     const node *n = g->nodes[i];
@@ -81,6 +84,27 @@ static void find_ranges(const graph *g, uint32_t align, range *ranges) {
   }
   for (uint64_t i = 0; i < g->n_tensors; i++)
     if (ranges[i].t->keep) ranges[i].last = g->n_nodes;
+}
+
+static bool reads_once(const node *n, const tensor *t) {
+  uint32_t times = 0;
+  for (uint32_t k = 0; k < n->n_in; k++) times += n->in[k] == t;
+  return times == 1;
+}
+
+static void share_places(const graph *g, range *ranges) {
+  for (uint64_t i = 0; i < g->n_nodes; i++) {
+    const node *n = g->nodes[i];
+    for (uint32_t k = 0; k < n->n_out && k < n->n_in; k++) {
+      const tensor *t = n->in[k];
+      if (!(n->op->in_place >> k & 1) || !t || t->id == GRAPH_NONE || !reads_once(n, t)) continue;
+      const range *before = &ranges[t->id];
+      range *after = &ranges[n->out[k]->id], *whole = &ranges[before->in];
+      if (before->last != i || tensor_bytes(t) != tensor_bytes(after->t)) continue;
+      after->in = before->in;
+      if (whole->last < after->last) whole->last = after->last;
+    }
+  }
 }
 
 // The lowest offset from `offset` on at which `bytes` do not reach over a chunk's end.
@@ -109,42 +133,38 @@ static void note_place(graph *g, range *r, uint64_t chunk) {
   g->unplanned_bytes += r->bytes;
 }
 
-static void plan_tensors(graph *g, uint32_t align, uint64_t chunk) {
+void graph_plan_within(graph *g, const gpu_plan *limits) {
+  const uint32_t align = limits->storage_align;
+  const uint64_t chunk = graph_chunk_bytes(limits) / align * align;
+  window_plan(g, limits);
+  indirect_plan(g, limits);
   remove_unread(g);
   uint64_t n = g->n_tensors;
   arena *a = arena_new("memory plan");
   range *ranges = ARENA_ARRAY(a, range, n);
-  range **together = ARENA_ARRAY(a, range *, n); // placed ones that live at the same time as the one at hand
+  range **wholes = ARENA_ARRAY(a, range *, n), **together = ARENA_ARRAY(a, range *, n);
   find_ranges(g, align, ranges);
-  qsort(ranges, (size_t)n, sizeof *ranges, by_size);
+  share_places(g, ranges);
   g->unplanned_bytes = g->n_chunks = 0;
-  for (uint64_t i = 0; i < n; i++) {
-    range *r = &ranges[i];
-    uint64_t n_together = 0;
+  uint64_t n_wholes = 0;
+  for (uint64_t i = 0; i < n; i++)
+    if (ranges[i].in == i) wholes[n_wholes++] = &ranges[i];
+  qsort(wholes, (size_t)n_wholes, sizeof *wholes, by_size);
+  for (uint64_t i = 0; i < n_wholes; i++) {
+    range *r = wholes[i];
+    uint64_t n_together = 0; // placed ones that live at the same time
     for (uint64_t k = 0; k < i; k++)
-      if (ranges[k].first <= r->last && r->first <= ranges[k].last) together[n_together++] = &ranges[k];
+      if (wholes[k]->first <= r->last && r->first <= wholes[k]->last) together[n_together++] = wholes[k];
     qsort(together, (size_t)n_together, sizeof *together, by_offset);
     r->offset = place(r, together, n_together, chunk);
-    note_place(g, r, chunk);
+  }
+  for (uint64_t i = 0; i < n; i++) {
+    ranges[i].offset = ranges[ranges[i].in].offset;
+    note_place(g, &ranges[i], chunk);
   }
   g->planned_bytes = 0;
   for (uint32_t c = 0; c < g->n_chunks; c++) g->planned_bytes += g->chunk_used[c];
   arena_free(a);
-}
-
-void graph_plan(graph *g, uint32_t align) {
-  plan_tensors(g, align, 1ull << 62);
-}
-
-void graph_plan_within(graph *g, const gpu_plan *limits) {
-  const uint32_t align = limits->storage_align;
-  window_plan(g, limits);
-  plan_tensors(g, align, graph_chunk_bytes(limits) / align * align);
-}
-
-void graph_bind(graph *g, gpu_slice slice) {
-  REQUIRE(g->n_chunks <= 1, "graph %s has %u chunks", g->name, g->n_chunks);
-  graph_bind_memory(g, &(graph_memory){.n = 1, .slices = {slice}});
 }
 
 // --- memory of several graphs ------------------------------------------------------------------------------------------

@@ -3,9 +3,10 @@
 // What each dispatch reads and writes is declared by its shader (reflection). A list holds every access since the last
 // barrier; a barrier is recorded only when the next access conflicts with one of them (read after write, write after
 // read, write after write on overlapping bytes).
-#include "graph/window.h"
-
 #include <string.h>
+
+#include "graph/indirect.h"
+#include "graph/window.h"
 
 enum { WINDOW_ALIGN = 256 }; // the largest storage-buffer offset alignment that Vulkan allows a device to ask for
 
@@ -19,9 +20,11 @@ struct recorder {
   const graph *g;
   const node *node;
   const tensor *counts; // the graph's, or those of the window at hand
+  uint32_t first;       // row of the window at hand
   gpu_device *device;
   gpu_recording *recording; // NULL: only asks for kernels
   graph_asked *survey;      // notes what choices there are, and does nothing else
+  indirect_table *indirect; // collected while kernels are asked for; NULL: every dispatch has all workgroups
   arena *memory;
   memory_access *accesses;
   uint64_t n_accesses, capacity;
@@ -35,6 +38,10 @@ const gpu_plan *record_plan(const recorder *r) {
 
 const tensor *record_counts(const recorder *r) {
   return r->counts;
+}
+
+const indirect_table *record_indirect(const recorder *r) {
+  return r->indirect;
 }
 
 static bool conflicts(const recorder *r, gpu_slice s, bool write) {
@@ -88,7 +95,7 @@ static bool may_write(const node *n, const tensor *t) {
 
 const char *record_ask(recorder *r, const char *problem, const void *what, uint64_t what_bytes) {
   graph_asked *s = r->survey;
-  if (!s) return tune_find(r->device, problem);
+  if (!s) return choices_find(r->device, problem);
   uint64_t i = 0;
   while (i < s->n && strcmp(s->items[i].problem, problem)) i++;
   if (i == s->n) {
@@ -103,9 +110,20 @@ const char *record_ask(recorder *r, const char *problem, const void *what, uint6
   return NULL;
 }
 
-void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
-                     const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z) {
+// Where the dispatch stands in the table of indirect ones; GRAPH_NONE: it has all workgroups.
+static uint32_t place_in_table(const recorder *r, const row_groups *g) {
+  const bool one = g->groups[g->along] <= 1, large = (uint64_t)g->rows * g->per_row > UINT32_MAX; // the table counts in 32 bits
+  if (!r->indirect || g->live == LIVE_ALL || one || large) return GRAPH_NONE;
+  struct live_groups item = {
+      .along = g->along, .live = g->live, .first = r->first, .rows = g->rows, .per_row = g->per_row, .per_group = g->per_group};
+  memcpy(item.groups, g->groups, sizeof item.groups);
+  return indirect_place(r->indirect, &item, !r->recording);
+}
+
+void record_dispatch_rows(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds,
+                          uint32_t n_binds, const void *push, uint32_t push_bytes, const row_groups *groups) {
   if (r->failed || r->survey) return;
+  const uint32_t place = place_in_table(r, groups);
   if (!r->recording) {
     r->failed = !kernel_request(r->device, shader, spec, n_spec, r->e);
     return;
@@ -132,16 +150,42 @@ void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint
   if (needs_barrier) barrier(r);
   for (uint32_t i = 0; i < n_binds; i++)
     if (binds[i].t && (info->bindings[i].reads || info->bindings[i].writes)) remember(r, slices[i], info->bindings[i].writes);
-  uint32_t groups[3] = {groups_x, groups_y, groups_z};
-  r->failed = !recording_dispatch(r->recording, kernel, slices, info->n_bindings, push, push_bytes, groups, r->e);
+  r->failed = place == GRAPH_NONE
+                  ? !recording_dispatch(r->recording, kernel, slices, info->n_bindings, push, push_bytes, groups->groups, r->e)
+                  : !recording_dispatch_indirect(r->recording, kernel, slices, info->n_bindings, push, push_bytes,
+                                                 indirect_slice(r->g, place), r->e);
+}
+
+void record_dispatch(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
+                     const void *push, uint32_t push_bytes, uint32_t groups_x, uint32_t groups_y, uint32_t groups_z) {
+  const row_groups groups = {.groups = {groups_x, groups_y, groups_z}, .live = LIVE_ALL};
+  record_dispatch_rows(r, shader, spec, n_spec, binds, n_binds, push, push_bytes, &groups);
+}
+
+void record_indirect_barrier(recorder *r) {
+  if (!r->recording) return;
+  recording_barrier_indirect(r->recording);
+  r->n_accesses = 0;
+}
+
+// Before a transfer that writes the slice, a part of t.
+static void before_transfer(recorder *r, const tensor *t, gpu_slice to) {
+  REQUIRE(may_write(r->node, t), "node %s does not declare that it writes %s", r->node->op->name, t->name);
+  if (conflicts(r, to, true)) barrier(r);
+  remember(r, to, true);
 }
 
 void record_fill(recorder *r, const tensor *t, uint32_t word) {
   if (!r->recording) return;
-  REQUIRE(may_write(r->node, t), "node %s does not declare that it writes %s", r->node->op->name, t->name);
-  if (conflicts(r, t->memory, true)) barrier(r);
-  remember(r, t->memory, true);
+  before_transfer(r, t, t->memory);
   recording_fill(r->recording, t->memory, word);
+}
+
+void record_write(recorder *r, const tensor *t, const void *data, uint64_t bytes) {
+  if (!r->recording) return;
+  const gpu_slice to = gpu_sub(t->memory, 0, bytes);
+  before_transfer(r, t, to);
+  recording_write(r->recording, to, data);
 }
 
 uint32_t record_window_rows(const recorder *r, const tensor *t) {
@@ -171,6 +215,7 @@ static void record_windows(recorder *r, const node *n, uint32_t window) {
     tensor *counts;
     r->node = window_node(r->memory, r->g, n, first, window, &counts);
     r->counts = counts;
+    r->first = first;
     n->op->record(r, r->node);
     if (r->recording) recording_cut(r->recording);
   }
@@ -180,6 +225,7 @@ static void record_node(recorder *r, const node *n) {
   const uint32_t window = r->g->n_windows ? window_rows(record_plan(r), n) : 0;
   r->node = n;
   r->counts = r->g->counts;
+  r->first = 0;
   if (r->recording) recording_set_label(r->recording, &(recording_label){n->op->name, telling_name(n), n->id, n->segment});
   if (window) record_windows(r, n, window);
   else n->op->record(r, n);
@@ -205,7 +251,9 @@ bool graph_request(const graph *g, gpu_device *d, err *e) {
 }
 
 bool graph_record(const graph *g, gpu_device *d, gpu_recording *recording, err *e) {
-  TRY(graph_request(g, d, e) && walk(&(recorder){.g = g, .device = d, .recording = recording, .e = e}));
+  indirect_table table = {.n = 0}, *indirect = g->group_counts ? &table : NULL;
+  TRY(walk(&(recorder){.g = g, .device = d, .indirect = indirect, .e = e}));
+  TRY(walk(&(recorder){.g = g, .device = d, .recording = recording, .indirect = indirect, .e = e}));
   recording_set_label(recording, &(recording_label){.node = GRAPH_NONE, .segment = GRAPH_NONE}); // what follows is no node's
   return true;
 }

@@ -3,8 +3,6 @@
 // Counts are data, so a kernel makes each window's at the start of the recording.
 #include "graph/window.h"
 
-#include <string.h>
-
 #include "window_counts.h"
 
 enum { WINDOW_ALIGN = 256, COUNT_WORDS = WINDOW_ALIGN / 4 };
@@ -83,9 +81,7 @@ void window_plan(graph *g, const gpu_plan *limits) {
   if (!g->n_windows) return;
   g->window_counts = graph_tensor(g, "window_counts", DTYPE_I32, LIVE_ALL, 2, (uint32_t[]){g->n_windows, COUNT_WORDS});
   g->window_counts->keep = true; // no node names it as an input
-  node *made = graph_node(g, &window_counts_op, &g, sizeof(graph *), 1, &g->counts, 1, &g->window_counts);
-  memmove(g->nodes + 1, g->nodes, (size_t)(g->n_nodes - 1) * sizeof *g->nodes);
-  g->nodes[0] = made;
+  graph_node_first(g, &window_counts_op, &g, sizeof(graph *), 1, &g->counts, 1, &g->window_counts);
 }
 
 // --- the node of a window --------------------------------------------------------------------------------------------------

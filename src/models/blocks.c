@@ -28,8 +28,7 @@ tensor *block_attention(const model_forward *f, tensor *x, uint32_t layer) {
   tensor *q = block_linear(f, x, block_param(f, layer, "self_attn.q_proj.weight"));
   tensor *k = block_linear(f, x, block_param(f, layer, "self_attn.k_proj.weight"));
   tensor *v = block_linear(f, x, block_param(f, layer, "self_attn.v_proj.weight"));
-  q = op_rotary(g, q, in->positions, in->cos, in->sin, c->n_heads, c->head_dim);
-  k = op_rotary(g, k, in->positions, in->cos, in->sin, c->n_kv_heads, c->head_dim);
+  op_rotary(g, &q, &k, in->positions, in->cos, in->sin, c->head_dim);
   if (in->cache_rows) {
     op_cache_write(g, in->cache_k[layer], in->cache_rows, k);
     op_cache_write(g, in->cache_v[layer], in->cache_rows, v);

@@ -187,19 +187,22 @@ static void list_params(arena *a, model *m) {
 
 // --- forward -------------------------------------------------------------------------------------------------------------
 
+// The residual path x, which a norm reads next wherever something is added to it: both in one pass, within a layer and from
+// one layer to the next. A segment begins with that sum, and is computed again from it (op_desc.resume).
 static tensor *build(const model_forward *f) {
   const float eps = (float)f->m->config.rms_norm_eps;
   graph *g = f->g;
-  tensor *x = op_embedding(g, model_find(f->m, "model.embed_tokens.weight")->t, f->in->tokens, &f->in->index);
+  tensor *x = op_embedding(g, model_find(f->m, "model.embed_tokens.weight")->t, f->in->tokens, &f->in->index), *mlp = NULL;
   for (uint32_t l = 0; l < f->m->config.n_layers; l++) {
     graph_segment_begin(g);
-    tensor *h = op_rmsnorm(g, x, block_param(f, l, "input_layernorm.weight")->t, eps);
+    tensor *w = block_param(f, l, "input_layernorm.weight")->t;
+    tensor *h = mlp ? op_add_rmsnorm(g, x, mlp, w, eps, &x) : op_rmsnorm(g, x, w, eps);
     tensor *o = block_attention(f, h, l);
     h = op_add_rmsnorm(g, x, o, block_param(f, l, "post_attention_layernorm.weight")->t, eps, &x);
-    x = op_add(g, x, block_swiglu(f, h, l));
+    mlp = block_swiglu(f, h, l);
     graph_segment_end(g);
   }
-  return op_rmsnorm(g, x, model_find(f->m, "model.norm.weight")->t, eps);
+  return op_add_rmsnorm(g, x, mlp, model_find(f->m, "model.norm.weight")->t, eps, &x);
 }
 
 const model_family llama_family = {

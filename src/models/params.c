@@ -4,6 +4,8 @@ void params_init(params *p, arena *a) {
   *p = (params){.memory = a};
 }
 
+// In f32 whatever the model's file has: small updates would be lost in 16 bits, and products with 16-bit weights may round their
+// other operand as well (ops/matmul_tile.c), which what trains must not see.
 tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t *shape) {
   tensor *t = tensor_persistent(p->memory, name, DTYPE_F32, LIVE_ALL, n_dims, shape);
   t->needs_grad = true;

@@ -21,13 +21,16 @@ static void adamw_record(recorder *r, const node *n) {
   for (uint32_t row = o->first_block; row < end; row += window) {
     const uint32_t rows = end - row < window ? end - row : window;
     const struct adamw_params p = {.n = rows * GRAD_BLOCK, .decay = o->decay};
+    const uint32_t spec[] = {ELEMENTS_LOCAL};
+    uint32_t groups[2];
     const bind binds[] = {BIND(n->in[0]),
                           BIND(n->in[1]),
                           BIND_ROWS(n->in[2], row, rows),
                           BIND_ROWS(n->in[3], row, rows),
                           BIND_ROWS(n->in[4], row, rows),
                           BIND_ROWS(n->in[5], row, rows)};
-    record_elements(r, "adamw_step", binds, 6, &p, sizeof p, p.n, 4);
+    record_grid(div_up(p.n, 4 * ELEMENTS_LOCAL), groups);
+    record_dispatch(r, "adamw_step", spec, 1, binds, 6, &p, sizeof p, groups[0], groups[1], 1);
   }
 }
 

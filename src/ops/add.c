@@ -12,10 +12,10 @@ static void add_record(recorder *r, const node *n) {
   const tensor *y = n->out[0];
   const struct add_params p = {.rows = tensor_rows(y), .row_size = tensor_row_size(y), .live = y->live};
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(record_counts(r)), BIND(y)};
-  record_elements(r, "add_fwd", binds, 4, &p, sizeof p, tensor_elements(y), 1);
+  record_elements(r, "add_fwd", binds, 4, &p, sizeof p, y);
 }
 
-const op_desc add_op = {.name = "add", .rows_in = 3, .rows_out = 1, .grad = add_grad, .record = add_record};
+const op_desc add_op = {.name = "add", .rows_in = 3, .rows_out = 1, .in_place = 1, .grad = add_grad, .record = add_record};
 
 tensor *op_add(graph *g, tensor *a, tensor *b) {
   REQUIRE(tensor_elements(a) == tensor_elements(b) && a->live == b->live, "%s + %s", a->name, b->name);

@@ -1,6 +1,7 @@
 // add_rmsnorm: sum = a + b and y = sum · rstd · w in one pass, rstd[n] = 1 / sqrt(mean_i(sum[n][i]²) + eps): the residual path
 // and the norm that follows it. a, b, sum, y [N, D], w [D], rstd [N] (saved).
-// Backward: da = db = dsum + rmsnorm's dx, in one pass (rmsnorm.c); dw as rmsnorm's.
+// Backward: da = db = dsum + rmsnorm's dx, in one pass (rmsnorm.c); dw as rmsnorm's. Where backward computes a segment again
+// that begins with it, y and rstd are the rmsnorm of the sum, which alone is kept.
 #include "add_rmsnorm.h"
 #include "ops/op.h"
 
@@ -14,6 +15,10 @@ static void add_rmsnorm_grad(struct backward *b, const node *n) {
   if (dy && grad_wanted(b, n, 2)) rmsnorm_append_dw(g, sum, rstd, dy, w->grad_sum);
 }
 
+static void add_rmsnorm_resume(graph *g, const node *n, tensor *sum, tensor *const *out) {
+  rmsnorm_append(g, sum, n->in[2], ((const struct add_rmsnorm_params *)n->params)->eps, out[0], out[2]);
+}
+
 // in: a, b, w; out: y, sum, rstd
 static void add_rmsnorm_record(recorder *r, const node *n) {
   const tensor *a = n->in[0], *w = n->in[2];
@@ -22,13 +27,17 @@ static void add_rmsnorm_record(recorder *r, const node *n) {
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type};
   const bind binds[] = {BIND(a),         BIND(n->in[1]),  BIND(w),        BIND(record_counts(r)),
                         BIND(n->out[0]), BIND(n->out[1]), BIND(n->out[2])};
-  uint32_t groups[2];
-  record_grid(p.rows, groups);
-  record_dispatch(r, "add_rmsnorm_fwd", spec, 2, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
+  record_rows(r, "add_rmsnorm_fwd", spec, 2, binds, 7, &p, sizeof p, a, 1, 1);
 }
 
-const op_desc add_rmsnorm_op = {
-    .name = "add_rmsnorm", .rows_in = 3, .rows_out = 7, .grad = add_rmsnorm_grad, .record = add_rmsnorm_record};
+const op_desc add_rmsnorm_op = {.name = "add_rmsnorm",
+                                .rows_in = 3,
+                                .rows_out = 7,
+                                .in_place = 3,
+                                .grad = add_rmsnorm_grad,
+                                .record = add_rmsnorm_record,
+                                .resume = add_rmsnorm_resume,
+                                .kept = 1};
 
 tensor *op_add_rmsnorm(graph *g, tensor *a, tensor *b, tensor *weight, float eps, tensor **sum) {
   REQUIRE(tensor_elements(a) == tensor_elements(b) && a->live == b->live, "%s + %s", a->name, b->name);

@@ -8,8 +8,9 @@
 // dq per tile of queries and dk, dv per tile of keys are kernels of their own: seven products instead of five, but no
 // atomics, so that the order of every sum is fixed. A third one before them makes delta.
 //
-// Each pass has two forms: shaders/attention_tile.glsl for GPUs, and shaders/attention_lanes.glsl for CPU devices, where
-// an invocation holds a whole row; the latter for heads that its private arrays hold.
+// Each pass has two forms: shaders/attention_tile.glsl for GPUs, where query heads that share a key head share its staged
+// tiles; and shaders/attention_lanes.glsl for CPU devices, where an invocation holds a whole row, for heads that its private
+// arrays hold.
 #include "attention.h"
 #include "ops/op.h"
 
@@ -19,6 +20,12 @@ typedef struct attention_options {
 
 enum { DECODE_ROWS = 64, DECODE_LOCAL = 64 }; // at most that many query rows against more keys take attention_decode
 enum { LANES_MAX_DIM = 128, LANES_MAX_HEADS = 4 };
+// Of attention_tile.glsl: how many quads of sums an invocation holds for each of its rows before 16 instead of 8 share a row,
+// and at most; `few` where registers are.
+typedef struct tile_sums {
+  uint32_t usual, few, most;
+} tile_sums;
+static const tile_sums fwd_sums = {4, 2, 4}, dq_sums = {4, 1, 4}, dkv_sums = {2, 1, 2};
 
 static struct attention_params params_of(const attention_shape *s, const tensor *q, const tensor *k) {
   return (struct attention_params){.rows = tensor_rows(q),
@@ -29,20 +36,43 @@ static struct attention_params params_of(const attention_shape *s, const tensor 
                                    .scale = s->scale};
 }
 
-// Dispatches a tiled kernel (shaders/attention_tile.glsl) over rows × heads. The shared memory of the largest,
-// attention_dkv, is groups · tiles · 128 bytes: at most the 16 KiB that every device has.
+// Tiles of `tile` rows × heads.
+static void record_row_tiles(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds,
+                             uint32_t n_binds, const struct attention_params *p, uint32_t rows, tensor_live live, uint32_t tile,
+                             uint32_t heads) {
+  const row_groups groups = {
+      .groups = {div_up(rows, tile), heads, 1}, .live = live, .rows = rows, .per_row = 1, .per_group = tile};
+  record_dispatch_rows(r, shader, spec, n_spec, binds, n_binds, p, sizeof *p, &groups);
+}
+
+// Dispatches a tiled kernel (shaders/attention_tile.glsl) over `rows` rows, each of `sharing` query heads or (1) a key head.
+// Shared memory is 64 · down · chunk + 512 · wide + 16 · size bytes: 14 KiB; 18 where WIDE is 16 quads and `across` 8. Software
+// drivers, where a barrier is a switch between coroutines, stage twice as much at once, in 26 KiB.
 static void record_tiled(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p,
-                         uint32_t rows, uint32_t heads, const bind *binds, uint32_t n_binds) {
-  const uint32_t quads = div_up(s->head_dim, 4), lanes = quads > 8 ? quads : 8, tiles = lanes < 16 ? lanes : 16;
-  const uint32_t size = record_plan(r)->is_cpu ? 64 : 128, groups = size / lanes;
-  const uint32_t spec[] = {lanes * groups, s->head_dim, lanes, tiles, groups};
-  record_dispatch(r, shader, spec, 5, binds, n_binds, p, sizeof *p, div_up(rows, 4 * groups), heads, 1);
+                         uint32_t rows, tensor_live live, uint32_t sharing, const tile_sums *sums, const bind *binds,
+                         uint32_t n_binds) {
+  const gpu_plan *plan = record_plan(r);
+  const bool few = plan->waves_of_64 || plan->max_sums < 64, roomy = !few && plan->max_shared_bytes >= 32 * 1024;
+  const uint32_t quads = div_up(s->head_dim, 4), held = few ? sums->few : sums->usual;
+  const uint32_t across = quads > 8 * held ? 16 : 8, size = plan->is_cpu ? 64 : 128;
+  const uint32_t wide = across > 8 || (quads > 8 && roomy) ? 16 : 8;
+  const uint32_t chunk = wide == 16 && plan->software && roomy ? 16 : 8;
+  const uint32_t down = size / across, parts = div_up(quads, across * sums->most);
+  const uint32_t spec[] = {size, s->head_dim, across, down, wide, s->n_heads / s->n_kv_heads, parts, plan->software ? 1 : 2,
+                           chunk};
+  const row_groups groups = {.groups = {div_up(rows * sharing, 4 * down), s->n_kv_heads, parts},
+                             .live = live,
+                             .rows = rows,
+                             .per_row = sharing,
+                             .per_group = 4 * down};
+  record_dispatch_rows(r, shader, spec, 9, binds, n_binds, p, sizeof *p, &groups);
 }
 
 // Whether the form for CPU devices takes such heads.
 static bool takes_lanes(const recorder *r, const attention_shape *s) {
   const gpu_plan *plan = record_plan(r);
-  return plan->is_cpu && plan->on[GPU_FEATURE_BUFFER_ADDRESS] && s->head_dim % 4 == 0 && s->head_dim <= LANES_MAX_DIM;
+  const uint32_t most = plan->on[GPU_FEATURE_BUFFER_ADDRESS] ? LANES_MAX_DIM : plan->lanes_bound;
+  return plan->is_cpu && s->head_dim % 4 == 0 && s->head_dim <= most && s->head_dim <= LANES_MAX_DIM;
 }
 
 // Query heads of one key head that an invocation holds: the more, the more is done with each broadcast element.
@@ -53,13 +83,19 @@ static uint32_t heads_together(const attention_shape *s) {
   return 1;
 }
 
-// Dispatches a kernel of shaders/attention_lanes.glsl over rows × heads, `together` heads and `step` columns at a time.
+// Dispatches a kernel of shaders/attention_lanes.glsl, named [by addresses, with bindings], over rows × heads, `together` heads and `step` columns at a time.
 // Longer steps make code that leaves the instruction cache and takes seconds to compile.
-static void record_lanes(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p,
-                         uint32_t rows, uint32_t heads, uint32_t together, uint32_t step, const bind *binds, uint32_t n_binds) {
+static void record_lanes(recorder *r, const char *const shaders[2], const attention_shape *s, const struct attention_params *p,
+                         uint32_t rows, tensor_live live, uint32_t heads, uint32_t together, uint32_t step, const bind *binds,
+                         uint32_t n_binds) {
   const uint32_t lanes = record_plan(r)->subgroup_size, spec[] = {lanes, s->head_dim, together, step};
-  record_dispatch(r, shader, spec, 4, binds, n_binds, p, sizeof *p, div_up(rows, lanes), heads / together, 1);
+  const char *shader = shaders[!record_plan(r)->on[GPU_FEATURE_BUFFER_ADDRESS]];
+  record_row_tiles(r, shader, spec, 4, binds, n_binds, p, rows, live, lanes, heads / together);
 }
+
+static const char *const lanes_fwd[] = {"attention_lanes_fwd_addr", "attention_lanes_fwd"};
+static const char *const lanes_dq[] = {"attention_lanes_dq_addr", "attention_lanes_dq"};
+static const char *const lanes_dkv[] = {"attention_lanes_dkv_addr", "attention_lanes_dkv"};
 
 // in: o, do, lse, ranges; out: stats [N, H, 2] (lse, delta), spans [N, 2] (the queries that see a key)
 static void attention_prepare_record(recorder *r, const node *n) {
@@ -82,9 +118,8 @@ static void attention_dq_record(recorder *r, const node *n) {
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),         BIND(n->in[3]),
                         BIND(n->in[4]), BIND(n->in[5]), BIND(record_counts(r)), BIND(n->out[0])};
   const uint32_t together = heads_together(s);
-  if (takes_lanes(r, s))
-    record_lanes(r, "attention_lanes_dq_addr", s, &p, p.rows, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
-  else record_tiled(r, "attention_dq", s, &p, p.rows, p.n_heads, binds, 8);
+  if (takes_lanes(r, s)) record_lanes(r, lanes_dq, s, &p, p.rows, p.live, p.n_heads, together, together > 1 ? 1 : 2, binds, 8);
+  else record_tiled(r, "attention_dq", s, &p, p.rows, p.live, s->n_heads / s->n_kv_heads, &dq_sums, binds, 8);
 }
 
 static const op_desc attention_dq_op = {.name = "attention_dq", .record = attention_dq_record};
@@ -95,8 +130,8 @@ static void attention_dkv_record(recorder *r, const node *n) {
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(n->in[2]),  BIND(n->in[3]),
                         BIND(n->in[4]), BIND(n->in[5]), BIND(n->out[0]), BIND(n->out[1])};
-  if (takes_lanes(r, s)) record_lanes(r, "attention_lanes_dkv_addr", s, &p, p.keys, p.n_kv_heads, 1, 2, binds, 8);
-  else record_tiled(r, "attention_dkv", s, &p, p.keys, p.n_kv_heads, binds, 8);
+  if (takes_lanes(r, s)) record_lanes(r, lanes_dkv, s, &p, p.keys, LIVE_ALL, p.n_kv_heads, 1, 2, binds, 8);
+  else record_tiled(r, "attention_dkv", s, &p, p.keys, LIVE_ALL, 1, &dkv_sums, binds, 8);
 }
 
 static const op_desc attention_dkv_op = {.name = "attention_dkv", .record = attention_dkv_record};
@@ -133,11 +168,11 @@ static void attention_record(recorder *r, const node *n) {
                         BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
   if (p.rows <= DECODE_ROWS && p.keys > p.rows) {
     const uint32_t spec[] = {DECODE_LOCAL, s->head_dim};
-    record_dispatch(r, "attention_decode", spec, 2, binds, 7, &p, sizeof p, p.rows, p.n_heads, 1);
+    record_row_tiles(r, "attention_decode", spec, 2, binds, 7, &p, p.rows, p.live, 1, p.n_heads);
   } else if (takes_lanes(r, s)) {
-    record_lanes(r, "attention_lanes_fwd_addr", s, &p, p.rows, p.n_heads, heads_together(s), 2, binds, 7);
+    record_lanes(r, lanes_fwd, s, &p, p.rows, p.live, p.n_heads, heads_together(s), 2, binds, 7);
   } else {
-    record_tiled(r, "attention_fwd", s, &p, p.rows, p.n_heads, binds, 7);
+    record_tiled(r, "attention_fwd", s, &p, p.rows, p.live, s->n_heads / s->n_kv_heads, &fwd_sums, binds, 7);
   }
 }
 

@@ -8,7 +8,7 @@ static void cache_write_record(recorder *r, const node *n) {
   const tensor *x = n->in[2];
   const struct cache_write_params p = {.rows = tensor_rows(x), .row_size = tensor_row_size(x), .live = x->live};
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(x), BIND(record_counts(r))};
-  record_elements(r, "cache_write_rows", binds, 4, &p, sizeof p, tensor_elements(x), 1);
+  record_elements(r, "cache_write_rows", binds, 4, &p, sizeof p, x);
 }
 
 const op_desc cache_write_op = {.name = "cache_write", .updates = 1 << 0, .record = cache_write_record};

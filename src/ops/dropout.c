@@ -12,10 +12,10 @@ static void mask_record(recorder *r, const node *n) {
   p.rows = tensor_rows(x), p.row_size = tensor_row_size(x), p.live = x->live;
   const bind binds[] = {BIND(x), BIND(n->in[1]), BIND(record_counts(r)), BIND(n->out[0])};
   const uint32_t spec[] = {ELEMENTS_LOCAL, p.row_size};
-  record_features(r, "dropout_mask", spec, 2, binds, 4, &p, sizeof p, (uint64_t)p.rows * div_up(p.row_size, 4));
+  record_features(r, "dropout_mask", spec, 2, binds, 4, &p, sizeof p, x, div_up(p.row_size, 4));
 }
 
-static const op_desc dropout_bwd_op = {.name = "dropout_bwd", .rows_in = 3, .rows_out = 1, .record = mask_record};
+static const op_desc dropout_bwd_op = {.name = "dropout_bwd", .rows_in = 3, .rows_out = 1, .in_place = 1, .record = mask_record};
 
 static void dropout_grad(struct backward *b, const node *n) {
   tensor *dy = grad_out(b, n, 0), *dx = graph_tensor_like(grad_graph(b), "dx", n->in[0]);
@@ -23,7 +23,8 @@ static void dropout_grad(struct backward *b, const node *n) {
   grad_in(b, n, 0, dx);
 }
 
-const op_desc dropout_op = {.name = "dropout", .rows_in = 3, .rows_out = 1, .grad = dropout_grad, .record = mask_record};
+const op_desc dropout_op = {
+    .name = "dropout", .rows_in = 3, .rows_out = 1, .in_place = 1, .grad = dropout_grad, .record = mask_record};
 
 tensor *op_dropout(graph *g, tensor *x, tensor *keys, float p, uint64_t seed, uint32_t module) {
   REQUIRE(p >= 0 && p < 1, "dropout of %s with probability %g", x->name, (double)p);

@@ -14,14 +14,12 @@ static void embedding_bwd_record(recorder *r, const node *n) {
   const tensor *ids = n->in[0], *dy = n->in[3], *dtable = n->in[4];
   struct embedding_params p = {.rows = tensor_rows(ids), .dim = tensor_row_size(dy), .live = LIVE_IDS};
   const uint32_t spec[] = {ELEMENTS_LOCAL}, window = record_window_rows(r, dtable);
-  uint32_t groups[2];
-  record_grid(p.rows, groups);
   for (uint32_t id = 0; id < tensor_rows(dtable); id += window) {
     p.first_id = id;
     p.n_ids = tensor_rows(dtable) - id < window ? tensor_rows(dtable) - id : window;
     const bind binds[] = {BIND(ids), BIND(n->in[1]),         BIND(n->in[2]),
                           BIND(dy),  BIND(record_counts(r)), BIND_ROWS(dtable, id, p.n_ids)};
-    record_dispatch(r, "embedding_bwd", spec, 1, binds, 6, &p, sizeof p, groups[0], groups[1], 1);
+    record_rows(r, "embedding_bwd", spec, 1, binds, 6, &p, sizeof p, ids, 1, 1);
   }
 }
 
@@ -39,13 +37,11 @@ static void embedding_record(recorder *r, const node *n) {
   const tensor *table = n->in[0], *y = n->out[0];
   struct embedding_params p = {.rows = tensor_rows(y), .dim = tensor_row_size(y), .live = y->live};
   const uint32_t spec[] = {ELEMENTS_LOCAL, table->type, p.dim}, window = record_window_rows(r, table);
-  uint32_t groups[2];
-  record_grid((tensor_elements(y) + ELEMENTS_LOCAL - 1) / ELEMENTS_LOCAL, groups);
   for (uint32_t id = 0; id < tensor_rows(table); id += window) {
     p.first_id = id;
     p.n_ids = tensor_rows(table) - id < window ? tensor_rows(table) - id : window;
     const bind binds[] = {BIND_ROWS(table, id, p.n_ids), BIND(n->in[1]), BIND(record_counts(r)), BIND(y)};
-    record_dispatch(r, "embedding_fwd", spec, 3, binds, 4, &p, sizeof p, groups[0], groups[1], 1);
+    record_features(r, "embedding_fwd", spec, 3, binds, 4, &p, sizeof p, y, p.dim);
   }
 }
 

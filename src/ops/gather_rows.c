@@ -10,7 +10,7 @@ static void take_record(recorder *r, const node *n) {
   const struct gather_rows_params p = {.rows = tensor_rows(y), .live = y->live};
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(record_counts(r)), BIND(y)};
   const uint32_t spec[] = {ELEMENTS_LOCAL, tensor_row_size(y)};
-  record_features(r, "gather_rows_take", spec, 2, binds, 4, &p, sizeof p, tensor_elements(y));
+  record_features(r, "gather_rows_take", spec, 2, binds, 4, &p, sizeof p, y, tensor_row_size(y));
 }
 
 static const op_desc gather_rows_bwd_op = {.name = "gather_rows_bwd", .record = take_record};

@@ -47,14 +47,12 @@ static void record_logits(recorder *r, const tensor *h, const tensor *w, bind lo
                              .alpha = 1});
 }
 
-static void record_rows(recorder *r, const char *shader, const tensor *h, const tensor *w, chunk c, const bind *binds,
-                        uint32_t n_binds) {
+static void record_chunk(recorder *r, const char *shader, const tensor *h, const tensor *w, chunk c, const bind *binds,
+                         uint32_t n_binds) {
   const struct head_loss_params p = {
       .rows = tensor_rows(h), .first_id = c.first, .n_ids = c.n, .last = c.first + c.n == tensor_rows(w), .live = h->live};
   const uint32_t spec[] = {record_sum_local(r, 128)};
-  uint32_t groups[2];
-  record_grid(p.rows, groups);
-  record_dispatch(r, shader, spec, 1, binds, n_binds, &p, sizeof p, groups[0], groups[1], 1);
+  record_rows(r, shader, spec, 1, binds, n_binds, &p, sizeof p, h, 1, 1);
 }
 
 // in: h, W, ids, lse, dloss (, W's grad_sum, updated); out: logits (scratch) (, dh)
@@ -67,7 +65,7 @@ static void head_loss_bwd_record(recorder *r, const node *n) {
     const bind dz = BIND_ROWS(n->out[0], 0, rows * c.n);
     record_logits(r, h, w, dz, c);
     const bind binds[] = {BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(record_counts(r)), dz};
-    record_rows(r, "head_loss_bwd", h, w, c, binds, 5);
+    record_chunk(r, "head_loss_bwd", h, w, c, binds, 5);
     if (dh)
       matmul_record(r, &(matmul){.product = MATMUL_NN,
                                  .a = dz,
@@ -122,7 +120,7 @@ static void head_loss_record(recorder *r, const node *n) {
     const bind z = BIND_ROWS(logits, 0, tensor_rows(h) * c.n);
     record_logits(r, h, w, z, c);
     const bind binds[] = {z, BIND(n->in[2]), BIND(record_counts(r)), BIND(n->out[3]), BIND(n->out[0]), BIND(n->out[1])};
-    record_rows(r, "head_loss_fwd", h, w, c, binds, 6);
+    record_chunk(r, "head_loss_fwd", h, w, c, binds, 6);
   }
 }
 

@@ -68,7 +68,7 @@ static void linear_dx_record(recorder *r, const node *n) {
 
 static const op_desc linear_dx_op = {.name = "linear_dx", .rows_in = 5, .rows_out = 1, .record = linear_dx_record};
 
-// in: dy, x, dW (updated): dW += scale · dyᵀ x over the live tokens
+// in: dy, x, dW (updated); out: scratch, where the tokens may be split: dW += scale · dyᵀ x over the live tokens
 static void linear_dw_record(recorder *r, const node *n) {
   const tensor *dy = n->in[0], *x = n->in[1], *dw = n->in[2];
   const uint32_t rows = tensor_rows(dw), window = record_window_rows(r, dw);
@@ -78,6 +78,7 @@ static void linear_dw_record(recorder *r, const node *n) {
                                .a = BIND(dy),
                                .b = BIND(x),
                                .out = BIND_ROWS(dw, row, end - row),
+                               .scratch = BIND(n->n_out ? n->out[0] : NULL),
                                .rows = end - row,
                                .cols = tensor_row_size(x),
                                .depth = tensor_rows(x),
@@ -98,7 +99,9 @@ static tensor *append_dx(graph *g, const char *name, tensor *const *in, uint32_t
 }
 
 static void append_dw(graph *g, tensor *dy, tensor *x, tensor *grad_sum, float scale) {
-  graph_node(g, &linear_dw_op, &(linear_options){scale}, sizeof(linear_options), 3, (tensor *[]){dy, x, grad_sum}, 0, NULL);
+  const uint32_t elements = matmul_scratch_elements(tensor_rows(grad_sum), tensor_row_size(grad_sum), tensor_rows(x));
+  tensor *in[] = {dy, x, grad_sum}, *scratch = elements ? graph_tensor(g, "dw_slices", DTYPE_F32, LIVE_ALL, 1, &elements) : NULL;
+  graph_node(g, &linear_dw_op, &(linear_options){scale}, sizeof(linear_options), 3, in, scratch != NULL, &scratch);
 }
 
 static void linear_grad(struct backward *b, const node *n) {

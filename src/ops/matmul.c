@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "matmul_params.h"
+#include "ops/op.h"
 #include "ops/tune.h"
 
 enum { FEW_ROWS = 8 };
@@ -24,6 +25,7 @@ static struct matmul_params params_of(const matmul *m) {
       .out_stride = m->out_stride ? m->out_stride : m->cols,
       .live = m->live,
       .accumulate = m->accumulate,
+      .slices = 1,
       .alpha = m->alpha,
   };
 }
@@ -43,34 +45,64 @@ uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant o
   return n;
 }
 
+// out (+)= the sum of the slices in the scratch memory.
+static void record_split_sum(recorder *r, const matmul *m, uint32_t slices) {
+  struct matmul_params p = params_of(m);
+  p.slices = slices;
+  const uint32_t spec[] = {ELEMENTS_LOCAL, (m->cols | p.out_offset | p.out_stride) % 4 == 0, m->product != MATMUL_TN};
+  const bind binds[] = {BIND(record_counts(r)), BIND_ROWS(m->scratch.t, 0, slices * m->rows * m->cols), m->out};
+  uint32_t groups[2];
+  record_grid(((uint64_t)m->rows * div_up(m->cols, 4) + ELEMENTS_LOCAL - 1) / ELEMENTS_LOCAL, groups);
+  record_dispatch(r, "matmul_split_sum", spec, 3, binds, 3, &p, sizeof p, groups[0], groups[1], 1);
+}
+
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v) {
-  const struct matmul_params p = params_of(m);
+  struct matmul_params p = params_of(m);
+  bind out = m->out;
+  if (v->slices) {
+    out = BIND_ROWS(m->scratch.t, 0, v->slices * m->rows * m->cols);
+    p.slices = v->slices;
+    p.out_offset = p.accumulate = 0;
+    p.out_stride = m->cols;
+  }
   REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s",
           m->a.t->name, m->b.t->name);
   const bool quads = v->deep ? matmul_tile_quads(m) : matmul_has_quads(m);
   const uint32_t spec[] = {v->lanes,      v->rows,       v->cols, m->b.t->type, quads,      m->product,
                            v->group_rows, v->group_cols, v->deep, v->more[0],   v->more[1], v->more[2]};
-  const bind binds[] = {BIND(record_counts(r)), m->a, m->b, m->out};
+  const bind binds[] = {BIND(record_counts(r)), m->a, m->b, out};
   const uint32_t down = div_up(m->rows, v->group_rows), across = div_up(m->cols, v->group_cols);
   // In registers (matmul_rows.c): down first, so that what b has for a group's columns stays in a core's cache.
   const bool down_first = !v->deep;
-  record_dispatch(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, down_first ? down : across,
-                  down_first ? across : down, 1);
+  const row_groups groups = {.groups = {down_first ? down : across, down_first ? across : down, p.slices},
+                             .along = down_first ? 0 : 1,
+                             .live = m->product == MATMUL_TN ? LIVE_ALL : m->live, // TN: they limit its depth
+                             .rows = m->rows,
+                             .per_row = 1,
+                             .per_group = v->group_rows};
+  record_dispatch_rows(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, &groups);
+  if (v->slices) record_split_sum(r, m, v->slices);
+}
+
+uint32_t matmul_tuned_tokens(const matmul *m) {
+  const bool tn = m->product == MATMUL_TN;
+  const uint32_t tokens = tn ? m->depth : m->rows, most = tn && m->scratch.t ? TUNE_SPLIT_TOKENS : TUNE_ROWS;
+  return tokens < most ? tokens : most;
 }
 
 const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]) {
   static const char *const products[] = {"nt", "nn", "tn"};
   const bool tn = m->product == MATMUL_TN;
-  const uint32_t rows = !tn && m->rows > TUNE_ROWS ? TUNE_ROWS : m->rows,
-                 depth = tn && m->depth > TUNE_ROWS ? TUNE_ROWS : m->depth;
+  const uint32_t rows = tn ? m->rows : matmul_tuned_tokens(m), depth = tn ? matmul_tuned_tokens(m) : m->depth;
   snprintf(name, MATMUL_NAME_BYTES, "%s %s %ux%ux%u%s", products[m->product], dtype_get(m->b.t->type)->name, rows, m->cols, depth,
            matmul_has_quads(m) ? "" : " by elements");
   return name;
 }
 
 const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_BYTES]) {
-  snprintf(name, MATMUL_NAME_BYTES, "%s %u %ux%u %ux%u %u %ux%ux%u", v->shader, v->lanes, v->rows, v->cols, v->group_rows,
-           v->group_cols, v->deep, v->more[0], v->more[1], v->more[2]);
+  const int n = snprintf(name, MATMUL_NAME_BYTES, "%s %u %ux%u %ux%u %u %ux%ux%u", v->shader, v->lanes, v->rows, v->cols,
+                         v->group_rows, v->group_cols, v->deep, v->more[0], v->more[1], v->more[2]);
+  if (v->slices) snprintf(name + n, MATMUL_NAME_BYTES - (size_t)n, " by %u", v->slices);
   return name;
 }
 
@@ -105,18 +137,18 @@ typedef struct node_params {
   matmul_variant variant;
 } node_params;
 
-// in: a, b, out (updated)
+// in: a, b, out, scratch or NULL (both updated)
 static void product_record(recorder *r, const node *n) {
   const node_params *p = n->params;
   matmul m = p->m;
-  m.a = BIND(n->in[0]), m.b = BIND(n->in[1]), m.out = BIND(n->in[2]);
+  m.a = BIND(n->in[0]), m.b = BIND(n->in[1]), m.out = BIND(n->in[2]), m.scratch = BIND(n->in[3]);
   matmul_record_variant(r, &m, &p->variant);
 }
 
-static const op_desc product_op = {.name = "product", .updates = 1 << 2, .record = product_record};
+static const op_desc product_op = {.name = "product", .updates = 1 << 2 | 1 << 3, .record = product_record};
 
 node *matmul_node(graph *g, const matmul *m, const matmul_variant *v) {
   // The graph's nodes name tensors that may change; matmul only reads a and b.
-  tensor *in[] = {(tensor *)m->a.t, (tensor *)m->b.t, (tensor *)m->out.t};
-  return graph_node(g, &product_op, &(node_params){*m, *v}, sizeof(node_params), 3, in, 0, NULL);
+  tensor *in[] = {(tensor *)m->a.t, (tensor *)m->b.t, (tensor *)m->out.t, (tensor *)m->scratch.t};
+  return graph_node(g, &product_op, &(node_params){*m, *v}, sizeof(node_params), 4, in, 0, NULL);
 }

@@ -17,6 +17,7 @@ typedef enum matmul_product { MATMUL_NT, MATMUL_NN, MATMUL_TN } matmul_product; 
 typedef struct matmul {
   matmul_product product;
   bind a, b, out;
+  bind scratch;                            // of matmul_scratch_elements, flat: the depth may be split; t NULL: it may not
   uint32_t rows, cols, depth;              // m, n, k
   uint32_t a_offset;                       // elements before a's first one: a window of its columns
   uint32_t out_offset;                     // the same of out
@@ -34,14 +35,19 @@ typedef struct matmul_variant {
   uint32_t deep;    // tiles: slices of the depth in a step; 0 for the other families
   uint32_t more[3]; // tiles: how many slices without a loop; cooperative matrices: their m, n, k
   bool f16;         // the operands are rounded to f16 on their way
+  uint32_t slices;  // of the depth, summed apart and then added up; 0: none
 } matmul_variant;
 
 // The families that a product can be computed with: those of a family that the device can run, its default first. They
 // return how many.
 enum { MATMUL_MAX_ROWS = 8, MATMUL_CPU_LANES = 8, MATMUL_GPU_LANES = 64 };
 uint32_t matmul_rows_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_ROWS]); // registers only
-enum { MATMUL_MAX_TILES = 8 };
+enum { MATMUL_MAX_TILES = 14 };
 uint32_t matmul_tile_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_TILES]); // in shared memory
+// Elements of scratch memory with which the product's depth may be split on some device, by its shape alone, so that a plan
+// knows it without one; 0: its depth is never split.
+uint32_t matmul_scratch_elements(uint32_t rows, uint32_t cols, uint32_t depth);
+uint32_t matmul_tuned_tokens(const matmul *m); // of which it is measured at most
 // All that may be chosen for the product on the device, the default first.
 enum { MATMUL_MAX_VARIANTS = MATMUL_MAX_ROWS + MATMUL_MAX_TILES };
 uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant out[MATMUL_MAX_VARIANTS]);
@@ -49,7 +55,7 @@ uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant o
 bool matmul_has_quads(const matmul *m);
 bool matmul_tile_quads(const matmul *m); // and all stores too
 
-// The words that a choice is kept under (gpu/gpu.h): "nt bf16 512x576x576" (rows beyond TUNE_ROWS count as so many), and
+// The words that a choice is kept under (gpu/gpu.h): "nt bf16 512x576x576" (tokens beyond matmul_tuned_tokens count as so many), and
 // "matmul_rows_nt_addr 8 32x3" with what tells the family's variants apart. Written to `name`, which is returned.
 enum { MATMUL_NAME_BYTES = 80 };
 const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]);
@@ -64,7 +70,7 @@ void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v
 matmul matmul_of_linear(matmul_product product, uint32_t rows, uint32_t in, uint32_t out);
 // How a and b are stored, as whole tensors; out is [rows, cols].
 void matmul_operand_shapes(const matmul *m, uint32_t a[2], uint32_t b[2]);
-// A node that computes m, whose a, b and out are whole tensors that it names, by that variant.
+// A node that computes m, whose a, b, out and scratch are whole tensors that it names, by that variant.
 node *matmul_node(graph *g, const matmul *m, const matmul_variant *v);
 
 #endif

@@ -7,17 +7,29 @@ void record_grid(uint64_t n, uint32_t groups[2]) {
   groups[0] = groups[1] > 1 ? (uint32_t)((n + groups[1] - 1) / groups[1]) : (uint32_t)n;
 }
 
-void record_features(recorder *r, const char *shader, const uint32_t spec[], uint32_t n_spec, const bind *binds, uint32_t n_binds,
-                     const void *push, uint32_t push_bytes, uint64_t n) {
+void record_rows(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
+                 const void *push, uint32_t push_bytes, const tensor *of, uint32_t per_row, uint32_t per_group) {
+  const uint32_t rows = tensor_rows(of);
   uint32_t groups[2];
-  record_grid((n + spec[0] - 1) / spec[0], groups);
-  record_dispatch(r, shader, spec, n_spec, binds, n_binds, push, push_bytes, groups[0], groups[1], 1);
+  record_grid(((uint64_t)rows * per_row + per_group - 1) / per_group, groups);
+  // A grid of two dimensions keeps its height: a workgroup of x then stands for one in each line.
+  const row_groups g = {.groups = {groups[0], groups[1], 1},
+                        .live = of->live,
+                        .rows = rows,
+                        .per_row = per_row,
+                        .per_group = per_group * groups[1]};
+  record_dispatch_rows(r, shader, spec, n_spec, binds, n_binds, push, push_bytes, &g);
+}
+
+void record_features(recorder *r, const char *shader, const uint32_t spec[], uint32_t n_spec, const bind *binds, uint32_t n_binds,
+                     const void *push, uint32_t push_bytes, const tensor *of, uint32_t per_row) {
+  record_rows(r, shader, spec, n_spec, binds, n_binds, push, push_bytes, of, per_row, spec[0]);
 }
 
 void record_elements(recorder *r, const char *shader, const bind *binds, uint32_t n_binds, const void *push, uint32_t push_bytes,
-                     uint64_t n, uint32_t per) {
+                     const tensor *of) {
   const uint32_t spec[] = {ELEMENTS_LOCAL};
-  record_features(r, shader, spec, 1, binds, n_binds, push, push_bytes, (n + per - 1) / per);
+  record_features(r, shader, spec, 1, binds, n_binds, push, push_bytes, of, tensor_row_size(of));
 }
 
 uint32_t record_sum_local(const recorder *r, uint32_t on_gpus) {

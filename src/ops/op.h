@@ -9,16 +9,21 @@ enum { ELEMENTS_LOCAL = 64 }; // workgroup size of elementwise kernels
 // A grid of `n` workgroups as two dimensions within the 65,535 limit; kernels use grid_group() of lib/grid.glsl.
 void record_grid(uint64_t n, uint32_t groups[2]);
 
-// The whole of an elementwise kernel's dispatch: local size ELEMENTS_LOCAL as constant 0, one invocation for `per`
-// elements of `n`.
-void record_elements(recorder *r, const char *shader, const bind *binds, uint32_t n_binds, const void *push, uint32_t push_bytes,
-                     uint64_t n, uint32_t per);
+// The dispatch of a kernel whose workgroups each take `per_group` of what the rows of `of` have `per_row` of, in order
+// (grid_group() of lib/grid.glsl), and have nothing to do beyond its live rows.
+void record_rows(recorder *r, const char *shader, const uint32_t *spec, uint32_t n_spec, const bind *binds, uint32_t n_binds,
+                 const void *push, uint32_t push_bytes, const tensor *of, uint32_t per_row, uint32_t per_group);
 
-// The same for kernels that divide by a row's sizes, one invocation each for `n`: spec[0] is the local size, the others are
-// those sizes. Integer division by what the compiler does not know is slow on CPU devices, where no instruction does it for
-// several lanes.
+// The whole of an elementwise kernel's dispatch: local size ELEMENTS_LOCAL as constant 0, one invocation for an element of
+// `of`.
+void record_elements(recorder *r, const char *shader, const bind *binds, uint32_t n_binds, const void *push, uint32_t push_bytes,
+                     const tensor *of);
+
+// The same for kernels that divide by a row's sizes, `per_row` invocations for a row of `of`: spec[0] is the local size, the
+// others are those sizes. Integer division by what the compiler does not know is slow on CPU devices, where no instruction
+// does it for several lanes.
 void record_features(recorder *r, const char *shader, const uint32_t spec[], uint32_t n_spec, const bind *binds, uint32_t n_binds,
-                     const void *push, uint32_t push_bytes, uint64_t n);
+                     const void *push, uint32_t push_bytes, const tensor *of, uint32_t per_row);
 
 // The workgroup size of a kernel that ends in workgroup_sum (lib/sum.glsl): `on_gpus`, or one subgroup on CPU devices, where
 // a barrier is a switch between coroutines.
@@ -27,6 +32,8 @@ uint32_t record_sum_local(const recorder *r, uint32_t on_gpus);
 // What operations that end in an rmsnorm share with it (rmsnorm.c). The workgroup size of kernels that take a row of `dim`
 // elements in one workgroup.
 uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim);
+// Appends y = rmsnorm(x), into tensors that are there: y like x, rstd [N].
+void rmsnorm_append(graph *g, tensor *x, tensor *w, float eps, tensor *y, tensor *rstd);
 // Appends dx of y = rmsnorm(x), plus `residual` (NULL: none), a gradient that x has from elsewhere.
 tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *dy, tensor *residual);
 // Appends grad_sum += dw.

@@ -44,10 +44,11 @@ tensor *op_linear(graph *g, tensor *x, tensor *weight, const lora_term *lora);
 // keys: i32 [N, 3] (example, epoch, position in the example).
 tensor *op_dropout(graph *g, tensor *x, tensor *keys, float p, uint64_t seed, uint32_t module);
 
-// Rotary embedding, half-split: for each head with halves (a, b): (a·cos − b·sin, b·cos + a·sin).
-// x [N, heads · head_dim], positions i32 [N], cos and sin [max_position, rotary_dim / 2] from the host; features beyond
-// rotary_dim pass unchanged (rotary_dim ≤ head_dim, both even).
-tensor *op_rotary(graph *g, tensor *x, tensor *positions, tensor *cos, tensor *sin, uint32_t n_heads, uint32_t head_dim);
+// Rotary embedding, half-split: for each head with halves (a, b): (a·cos − b·sin, b·cos + a·sin). Of queries and keys in one
+// pass: *q [N, n_heads · head_dim] and *k [N, n_kv_heads · head_dim] become their turned ones; k NULL: queries alone.
+// positions i32 [N], cos and sin [max_position, rotary_dim / 2] from the host; features beyond rotary_dim pass unchanged
+// (rotary_dim ≤ head_dim, both even).
+void op_rotary(graph *g, tensor **q, tensor **k, tensor *positions, tensor *cos, tensor *sin, uint32_t head_dim);
 
 typedef struct attention_shape {
   uint32_t n_heads, n_kv_heads, head_dim; // n_heads is a multiple of n_kv_heads; head_dim at most 256

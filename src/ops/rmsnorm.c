@@ -27,12 +27,11 @@ static void rmsnorm_bwd_record(recorder *r, const node *n) {
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type, n->in[4] != NULL};
   const bind binds[] = {BIND(x),        BIND(w), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(record_counts(r)),
                         BIND(n->out[0])};
-  uint32_t groups[2];
-  record_grid(p.rows, groups);
-  record_dispatch(r, "rmsnorm_bwd", spec, 3, binds, 7, &p, sizeof p, groups[0], groups[1], 1);
+  record_rows(r, "rmsnorm_bwd", spec, 3, binds, 7, &p, sizeof p, x, 1, 1);
 }
 
-static const op_desc rmsnorm_bwd_op = {.name = "rmsnorm_bwd", .rows_in = 29, .rows_out = 1, .record = rmsnorm_bwd_record};
+static const op_desc rmsnorm_bwd_op = {
+    .name = "rmsnorm_bwd", .rows_in = 29, .rows_out = 1, .in_place = 1, .record = rmsnorm_bwd_record};
 
 // in: x, rstd, dy, the weight's grad_sum (updated); out: partial [chunks, D]
 static void rmsnorm_dw_record(recorder *r, const node *n) {
@@ -74,18 +73,20 @@ static void rmsnorm_record(recorder *r, const node *n) {
   const struct rmsnorm_params p = params_of(n, x);
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type};
   const bind binds[] = {BIND(x), BIND(w), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
-  uint32_t groups[2];
-  record_grid(p.rows, groups);
-  record_dispatch(r, "rmsnorm_fwd", spec, 2, binds, 5, &p, sizeof p, groups[0], groups[1], 1);
+  record_rows(r, "rmsnorm_fwd", spec, 2, binds, 5, &p, sizeof p, x, 1, 1);
 }
 
 const op_desc rmsnorm_op = {.name = "rmsnorm", .rows_in = 1, .rows_out = 3, .grad = rmsnorm_grad, .record = rmsnorm_record};
 
+void rmsnorm_append(graph *g, tensor *x, tensor *w, float eps, tensor *y, tensor *rstd) {
+  const struct rmsnorm_params p = {.eps = eps};
+  graph_node(g, &rmsnorm_op, &p, sizeof p, 2, (tensor *[]){x, w}, 2, (tensor *[]){y, rstd});
+}
+
 tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps) {
   REQUIRE(tensor_row_size(x) == tensor_elements(weight), "rmsnorm of %s with %s", x->name, weight->name);
-  const struct rmsnorm_params p = {.eps = eps};
-  uint32_t rows = tensor_rows(x);
-  tensor *out[] = {graph_tensor_like(g, "rmsnorm", x), graph_tensor(g, "rstd", DTYPE_F32, x->live, 1, &rows)};
-  graph_node(g, &rmsnorm_op, &p, sizeof p, 2, (tensor *[]){x, weight}, 2, out);
-  return out[0];
+  const uint32_t rows = tensor_rows(x);
+  tensor *y = graph_tensor_like(g, "rmsnorm", x);
+  rmsnorm_append(g, x, weight, eps, y, graph_tensor(g, "rstd", DTYPE_F32, x->live, 1, &rows));
+  return y;
 }

@@ -7,20 +7,22 @@ static struct swiglu_params params_of(const tensor *y) {
   return (struct swiglu_params){.rows = tensor_rows(y), .row_size = tensor_row_size(y), .live = y->live};
 }
 
+// in: gate, dy, up; out: dgate, dup. Each needs what lies in its place: dup does not need up.
 static void swiglu_bwd_record(recorder *r, const node *n) {
   const tensor *gate = n->in[0];
   const struct swiglu_params p = params_of(gate);
-  const bind binds[] = {BIND(gate), BIND(n->in[1]), BIND(n->in[2]), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
-  record_elements(r, "swiglu_bwd", binds, 6, &p, sizeof p, tensor_elements(gate), 1);
+  const bind binds[] = {BIND(gate), BIND(n->in[2]), BIND(n->in[1]), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
+  record_elements(r, "swiglu_bwd", binds, 6, &p, sizeof p, gate);
 }
 
-static const op_desc swiglu_bwd_op = {.name = "swiglu_bwd", .rows_in = 7, .rows_out = 3, .record = swiglu_bwd_record};
+static const op_desc swiglu_bwd_op = {
+    .name = "swiglu_bwd", .rows_in = 7, .rows_out = 3, .in_place = 3, .record = swiglu_bwd_record};
 
 static void swiglu_grad(struct backward *b, const node *n) {
   graph *g = grad_graph(b);
   tensor *gate = grad_saved_in(b, n, 0), *up = grad_saved_in(b, n, 1), *dy = grad_out(b, n, 0);
   tensor *out[] = {graph_tensor_like(g, "dgate", gate), graph_tensor_like(g, "dup", up)};
-  graph_node(g, &swiglu_bwd_op, NULL, 0, 3, (tensor *[]){gate, up, dy}, 2, out);
+  graph_node(g, &swiglu_bwd_op, NULL, 0, 3, (tensor *[]){gate, dy, up}, 2, out);
   for (uint32_t i = 0; i < 2; i++)
     if (grad_wanted(b, n, i)) grad_in(b, n, i, out[i]);
 }
@@ -29,10 +31,11 @@ static void swiglu_record(recorder *r, const node *n) {
   const tensor *y = n->out[0];
   const struct swiglu_params p = params_of(y);
   const bind binds[] = {BIND(n->in[0]), BIND(n->in[1]), BIND(record_counts(r)), BIND(y)};
-  record_elements(r, "swiglu_fwd", binds, 4, &p, sizeof p, tensor_elements(y), 1);
+  record_elements(r, "swiglu_fwd", binds, 4, &p, sizeof p, y);
 }
 
-const op_desc swiglu_op = {.name = "swiglu", .rows_in = 3, .rows_out = 1, .grad = swiglu_grad, .record = swiglu_record};
+const op_desc swiglu_op = {
+    .name = "swiglu", .rows_in = 3, .rows_out = 1, .in_place = 1, .grad = swiglu_grad, .record = swiglu_record};
 
 tensor *op_swiglu(graph *g, tensor *gate, tensor *up) {
   REQUIRE(tensor_elements(gate) == tensor_elements(up) && gate->live == up->live, "swiglu of %s and %s", gate->name, up->name);

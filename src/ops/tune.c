@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "ops/matmul.h"
 
-// A product of the survey by itself: whole tensors, and at most TUNE_ROWS tokens.
+// A product of the survey by itself: whole tensors, and at most so many tokens as tell.
 static matmul alone(const matmul *asked) {
   matmul m = {.product = asked->product,
               .rows = asked->rows,
@@ -18,7 +18,7 @@ static matmul alone(const matmul *asked) {
               .alpha = asked->alpha,
               .accumulate = asked->accumulate};
   uint32_t *tokens = m.product == MATMUL_TN ? &m.depth : &m.rows;
-  if (*tokens > TUNE_ROWS) *tokens = TUNE_ROWS;
+  *tokens = matmul_tuned_tokens(asked);
   return m;
 }
 
@@ -42,6 +42,8 @@ static void declare(product *p, const gpu_plan *plan, const matmul *asked) {
   p->in[1] = tensor_persistent(a, "b", asked->b.t->type, LIVE_ALL, 2, w);
   p->in[2] = tensor_persistent(a, "out", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){m->rows, m->cols});
   m->a = BIND(p->in[0]), m->b = BIND(p->in[1]), m->out = BIND(p->in[2]);
+  const uint32_t scratch = asked->scratch.t ? matmul_scratch_elements(m->rows, m->cols, m->depth) : 0;
+  if (scratch) m->scratch = BIND(tensor_persistent(a, "scratch", DTYPE_F32, LIVE_ALL, 1, &scratch));
   p->n = matmul_variants(plan, m, p->variants);
   tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
   for (uint32_t i = 0; i < p->n; i++) {
@@ -53,6 +55,8 @@ static void declare(product *p, const gpu_plan *plan, const matmul *asked) {
 static bool allocate(product *p, gpu_heap *h, err *e) {
   tensor *counts = p->graphs[0]->counts;
   for (int i = 0; i < 3; i++) TRY(heap_alloc(h, tensor_bytes(p->in[i]), &p->in[i]->memory, e));
+  tensor *scratch = (tensor *)p->m.scratch.t;
+  if (scratch) TRY(heap_alloc(h, tensor_bytes(scratch), &scratch->memory, e));
   return heap_alloc(h, tensor_bytes(counts), &counts->memory, e);
 }
 
@@ -94,7 +98,7 @@ static bool measure(product *p, gpu_device *d, double until, err *e) {
   }
   heap_free(h);
   char name[MATMUL_NAME_BYTES];
-  if (ok && best < 1e30) tune_set(d, p->problem, matmul_variant_name(&p->variants[fastest], name));
+  if (ok && best < 1e30) choices_set(d, p->problem, matmul_variant_name(&p->variants[fastest], name));
   return ok;
 }
 
@@ -107,13 +111,13 @@ bool tune_graphs(gpu_device *d, graph *const *graphs, uint32_t n, err *e) {
   uint32_t n_products = 0;
   for (uint64_t i = 0; i < s.n; i++) {
     product *p = &list[n_products];
-    if (tune_find(d, s.items[i].problem)) continue;
+    if (choices_find(d, s.items[i].problem)) continue;
     *p = (product){.memory = a, .problem = s.items[i].problem};
     declare(p, device_plan(d), s.items[i].what);
     // A window's offset may forbid loads of four elements, which the whole product allows: that is left at its default.
     if (p->n > 1 && matmul_has_quads(s.items[i].what) == matmul_has_quads(&p->m)) n_products++;
   }
-  if (n_products) tune_begins(d, n_products);
+  if (n_products) choices_begin_measuring(d, n_products);
   err unsuited = {0}; // said again where the variant is tried
   for (uint32_t i = 0; i < n_products; i++)
     for (uint32_t k = 0; k < list[i].n; k++) graph_request(list[i].graphs[k], d, &unsuited);
@@ -139,7 +143,7 @@ uint64_t tune_choices(arena *a, gpu_device *d, graph *const *graphs, uint32_t n,
   const char **list = ARENA_ARRAY(a, const char *, s.n);
   uint64_t n_lines = 0;
   for (uint64_t i = 0; i < s.n; i++) {
-    const char *variant = tune_find(d, s.items[i].problem);
+    const char *variant = choices_find(d, s.items[i].problem);
     if (variant && is_offered(device_plan(d), s.items[i].what, variant))
       list[n_lines++] = arena_printf(a, "%s = %s", s.items[i].problem, variant);
   }

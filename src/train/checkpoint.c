@@ -253,19 +253,23 @@ static bool write_checksums(arena *a, const char *dir, err *e) {
   return write_object(path_join(a, dir, "checksums.json"), o, e);
 }
 
-static bool verify(arena *a, const char *dir, err *e) {
-  json d;
-  TRY(json_read(path_join(a, dir, "checksums.json"), JSON_LIMIT, &d, e));
-  bool ok = true;
-  for (int i = 0; ok && i < N_FILES; i++) {
-    uint64_t want = 0, found = 0;
-    const char *path = path_join(a, dir, files[i]);
-    ok = read_word(&d, files[i], &want, e) && hash_file(path, &found, e);
-    if (ok && want != found)
-      ok = ERR(e, "%s: checksum: expected %016llx, found %016llx: the file is damaged", path, (unsigned long long)want,
-               (unsigned long long)found);
-  }
-  json_free(&d);
+static bool verify(arena *a, const json *sums, const char *dir, const char *file, err *e) {
+  uint64_t want, found;
+  const char *path = path_join(a, dir, file);
+  TRY(read_word(sums, file, &want, e) && hash_file(path, &found, e));
+  return want == found || ERR(e, "%s: checksum: expected %016llx, found %016llx: the file is damaged", path,
+                              (unsigned long long)want, (unsigned long long)found);
+}
+
+// The counters of a checkpoint of which nothing is damaged. *foreign: its counters are whole, but not of this version.
+static bool read_verified(arena *a, const char *dir, checkpoint_state *s, bool *foreign, err *e) {
+  json sums;
+  *foreign = false;
+  TRY(json_read(path_join(a, dir, "checksums.json"), JSON_LIMIT, &sums, e));
+  bool ok = verify(a, &sums, dir, files[0], e);
+  if (ok && !read_counters(a, dir, s, e)) *foreign = true, ok = false;
+  ok = ok && verify(a, &sums, dir, files[1], e);
+  json_free(&sums);
   return ok;
 }
 
@@ -331,8 +335,11 @@ bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const c
   const char *newest = NULL;
   for (uint64_t i = 0; i < n; i++) {
     err why = {0};
+    bool foreign;
     *path = checkpoint_path(a, dir, steps[i]);
-    if (verify(a, *path, &why) && read_counters(a, *path, state, &why)) return true;
+    if (read_verified(a, *path, state, &foreign, &why)) return true;
+    // To go on from an older one would take away what another vkift can still use.
+    if (foreign) return ERR(e, "%.1300s (to go on from an older checkpoint, move this one away)", why.message);
     if (note) note(user, arena_printf(a, "checkpoint skipped: %s", why.message));
     if (!newest) newest = arena_strdup(a, why.message);
   }

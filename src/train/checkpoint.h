@@ -30,7 +30,7 @@ typedef struct checkpoint_state {
 // Writes <dir>/step-N beside, flushes it, renames it.
 bool checkpoint_write(const char *dir, const checkpoint_state *state, const params *p, gpu_device *d, err *e);
 // The newest checkpoint of <dir> whose checksums hold; damaged ones are skipped with a message to `note`. False with an
-// error when there is none.
+// error when there is none, or when the newest that is not damaged is of another version of this format.
 bool checkpoint_find(arena *a, const char *dir, void (*note)(void *user, const char *message), void *user, char **path,
                      checkpoint_state *state, err *e);
 // Whether <dir> has any checkpoint, good or damaged.

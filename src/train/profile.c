@@ -1,6 +1,6 @@
 // The trace's events are complete ones ("ph": "X"), nested on two tracks by their times alone:
 //   host     step N → prepare (wait for the batch), run → submit, wait; report
-//   device   recording (micro, update) → node (its operation and its tensor) → command (its shader, copy or fill)
+//   device   recording (micro, update) → node (its operation and its tensor) → command (its shader, copy, fill or write)
 #include "train/profile.h"
 
 #include <math.h>

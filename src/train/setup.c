@@ -267,15 +267,15 @@ static double run_flops(const setup *s, const corpus *c, const vkift_train_optio
 
 static bool choose_kernels(arena *a, setup *s, const corpus *c, const vkift_train_options *o, err *e) {
   graph *graphs[] = {s->step->micro, s->score->graph};
-  tune_clear(s->device);
+  choices_clear(s->device);
   for (size_t i = 0; i < o->kernels.n; i++)
-    if (!tune_set_text(s->device, o->kernels.items[i]))
+    if (!choices_set_text(s->device, o->kernels.items[i]))
       return ERR(e, "kernels: expected \"PRODUCT = KERNEL\", found \"%.100s\"", o->kernels.items[i]);
   if (!o->kernels.n && o->tune != VKIFT_OFF) {
-    tune_load(s->device);
+    choices_load(s->device);
     if (o->tune == VKIFT_ON || run_flops(s, c, o, graphs[0]) >= WORTH_FLOPS) {
       TRY(tune_graphs(s->device, graphs, 2, e));
-      tune_save(s->device);
+      choices_save(s->device);
     }
   }
   s->kernels.n = tune_choices(a, s->device, graphs, 2, &s->kernels.items);

@@ -91,9 +91,7 @@ static bool open_run_dir(trainer *t, err *e) {
 
 // Said before the run begins, not after its third step.
 static bool check_profile(const trainer *t, err *e) {
-  const char *path = t->options.profile, *dir = path ? path_directory(t->memory, path) : NULL;
-  if (path && file_is_dir(path)) return ERR(e, "%s: expected a file to write, found a directory", path);
-  return !path || file_is_dir(dir) || ERR(e, "%s: expected a file in a directory, found no directory %s", path, dir);
+  return !t->options.profile || file_may_be_written(t->memory, t->options.profile, e);
 }
 
 static void say_device(const trainer *t) {
@@ -297,7 +295,7 @@ static bool start(trainer *t, err *e) {
   TRY(t->source->read(t->source->user, t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
   TRY(device_open(t->memory, o->device, &t->device, e));
   kernel_on_compiling(t->device, say_compiling, t);
-  tune_on_measuring(t->device, say_measuring, t);
+  choices_on_measuring(t->device, say_measuring, t);
   say_device(t);
   const char *cache = t->corpus.train.cache_written;
   if (cache)

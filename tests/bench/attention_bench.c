@@ -55,11 +55,12 @@ static bool causal_ranges(const bench *b, arena *a, gpu_heap *h, tensor **t, err
 
 static bool run_graph(const bench *b, graph *g, gpu_heap *h, times *best, err *e) {
   gpu_recording *r = recording_new(b->device, "attention");
-  gpu_slice memory;
+  graph_memory memory = {0};
   bool ok = false;
-  graph_plan(g, device_plan(b->device)->storage_align);
-  TRY_OR(heap_alloc(h, g->planned_bytes, &memory, e), done);
-  graph_bind(g, memory);
+  graph_plan_within(g, device_plan(b->device));
+  graph_memory_add(&memory, g);
+  TRY_OR(graph_memory_allocate(&memory, h, e), done);
+  graph_bind_memory(g, &memory);
   TRY_OR(graph_record(g, b->device, r, e) && recording_end(r, e), done);
   for (int run = 0; run <= RUNS; run++) {
     const double start = clock_seconds(), cpu_start = cpu_seconds();

@@ -71,7 +71,7 @@ def parse_args():
 
 def main():
   args = parse_args()
-  side.build(args.lane)
+  side.build(args.lane, args.work)
   rows = []
   for name, steps in measure(args).items():
     wall, cpu = (side.median([step[k] for step in steps]) for k in (0, 1))

@@ -142,7 +142,7 @@ def main():
   args = parse_args()
   if args.quick:
     MIDDLE = 128, 0.5
-  side.build(args.lane)
+  side.build(args.lane, args.work)
   write_model(args.work / "scaling_model", args.layers)
   by_length = [measure(args, length, MIDDLE[1]) for length in args.lengths]
   by_share = [measure(args, MIDDLE[0], share) for share in args.shares]

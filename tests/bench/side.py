@@ -85,9 +85,22 @@ def lines_in(path):
 BUILDS = {"modern": "build/modern", "default": "build/release"}
 
 
+def folders_of(words):
+  """The folders of the paths among words: where the lane has to read and write."""
+  paths = [word.absolute() for word in words if isinstance(word, Path)]
+  return sorted({str(path if path.is_dir() else path.parent) for path in paths})
+
+
+def in_lane(lane, *paths):
+  """The start of a command in a lane of scripts/lanes that reads or writes these paths."""
+  return ["env", f"VKIFT_MODERN_FOLDERS={':'.join(folders_of(paths))}", f"scripts/lanes/{lane}"]
+
+
 def vkift(lane, threads, *words):
-  """The command in a lane of scripts/lanes, without the validation layers, on `threads` cores. With words ("train", …) only."""
-  return [f"scripts/lanes/{lane}", "env", "-u", "VKIFT_VALIDATION", f"LP_NUM_THREADS={threads}", *pinned(threads),
+  """The command in a lane of scripts/lanes, without the validation layers, on `threads` cores. With words ("train", …) only;
+  paths are Paths."""
+  words = [word.absolute() if isinstance(word, Path) else word for word in words]
+  return [*in_lane(lane, *words), "env", "-u", "VKIFT_VALIDATION", f"LP_NUM_THREADS={threads}", *pinned(threads),
           f"{BUILDS[lane]}/vkift", *words]
 
 
@@ -95,10 +108,13 @@ def add_lane(parser):
   parser.add_argument("--lane", choices=BUILDS, default="modern", help="of scripts/lanes, in which vkift runs [%(default)s]")
 
 
-def build(lane):
-  """Before anything is measured."""
-  subprocess.run([f"scripts/lanes/{lane}", "true"] if lane == "modern" else ["scripts/lib/build", "release"], check=True,
-                 cwd=REPOSITORY)
+def build(lane, work):
+  """Before anything is measured in the folder `work`."""
+  work.mkdir(parents=True, exist_ok=True)
+  done = subprocess.run([*in_lane(lane, work), "true"] if lane == "modern" else ["scripts/lib/build", "release"], check=False,
+                        cwd=REPOSITORY)
+  if done.returncode:
+    sys.exit(done.returncode)  # it said why
 
 
 def pinned(threads):

@@ -46,7 +46,7 @@ def parse_args():
 def main():
   args = parse_args()
   trl_data.write(trl_data.find(args.data), args.work)
-  side.build(args.lane)
+  side.build(args.lane, args.work)
   found = {name: [] for name in BOUNDS}
   for i in range(args.rounds):
     print(f"round {i + 1} of {args.rounds}", flush=True)

@@ -71,7 +71,7 @@ def parse_args():
 def main():
   args = parse_args()
   examples = trl_data.write(trl_data.find(args.data), args.work)
-  side.build(args.lane)
+  side.build(args.lane, args.work)
   steps = args.steps or examples // args.batch_size
   ours, theirs = [], []
   for i in range(args.rounds):

@@ -34,6 +34,19 @@ prints_nothing
 
 bench 2 --rows 1
 says "--rows: expected a whole number from 2"
+# More rows than the device can take are refused before anything is measured.
+narrow=(env VKIFT_DEVICE_PROFILE=floor,max_binding_bytes=65536)
+expect 2 "${narrow[@]}" "$VKIFT" bench --model model --rows 129 --seconds 0 --no-tune
+says "rows: expected at most 128 for these shapes on "
+prints_nothing
+# So is a report that cannot be written.
+bench 1 --report model
+says "model: expected a file to write, found a directory"
+bench 1 --report none/report.json
+says "none/report.json: expected a file in a directory, found no directory none"
+bench 1 --report /proc/report.json
+says "/proc/report.json: cannot create a file beside it"
+prints_nothing
 bench 2 --filter linear --report other.json
 says "report and filter contradict each other"
 expect 1 vkift bench --model none

@@ -45,6 +45,9 @@ same lora-whole --model "$base" $rows --modules-to-save embed_tokens,lm_head
 same full --model "$base" $rows --method full --gradient-checkpointing off
 same lora-8bit --model "$base" $rows --optim adamw_8bit
 same full-8bit --model "$base" $rows --method full --optim adamw_8bit
+export VKIFT_DEVICE_PROFILE=is_cpu=0,cores=60 # the tokens of weight gradients are split
+same lora-slices --model "$base" --max-length 200 --micro-batch-tokens 2048 --weight-dtype f16
+unset VKIFT_DEVICE_PROFILE
 same full-again --model "$base" $rows --method full --gradient-checkpointing on
 checks=$((checks + 1))
 python3 - <<'P' 2>"$WORK/err" || fail "$(tail -n 1 "$WORK/err")"

@@ -42,6 +42,12 @@ expect 2 vkift train --model m --data d --init random
 says "init random needs method full"
 expect 2 vkift train --model m --data d --eval-data e --eval-split 0.1
 says "eval_data and eval_split contradict each other"
+expect 2 vkift train --model m --data d --gradient-checkpointing off --checkpointing-layers 2
+says "gradient_checkpointing off and checkpointing_layers contradict each other: drop it to keep all activations"
+expect 2 vkift train --model m --data d --gradient-checkpointing off --checkpointing-group 2
+says "gradient_checkpointing off and checkpointing_group contradict each other: drop it to keep all activations"
+expect 2 vkift plan --model m --gradient-checkpointing off --checkpointing-layers 2 --checkpointing-group 2
+says "drop it and checkpointing_group to keep all activations, or gradient_checkpointing off to compute layers again"
 expect 2 vkift train --resume
 says "--resume: which run?"
 expect 1 vkift train --resume "$WORK/none"

@@ -116,6 +116,11 @@ def packs():
   yield from (read(path) for path in sorted(glob.glob(os.path.join(SOURCE, "assets", "templates", "*.yaml"))))
 
 
+def cluster_files():
+  yield from (s for s in strings("tests/unit/cluster_file_test.c") if b":" in s)
+  yield from (read(path) for pattern in ("flan_clusters", "t0/CLUSTERS") for path in shared(f"instruct/{pattern}.json"))
+
+
 def tokenised_files():
   """No record, and one of three tokens, as tokenised.c lays it out behind the target's two bytes."""
   yield bytes(10)
@@ -125,6 +130,7 @@ def tokenised_files():
 
 
 TARGETS = {
+  "cluster_file": cluster_files,
   "jinja": templates,
   "dataset": datasets,
   "tokenizer": tokenizers,

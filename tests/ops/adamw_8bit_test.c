@@ -56,24 +56,14 @@ static void check(const shape *s, uint64_t i, double grad, double *w, const int3
   check_moment("v", i, moment(words[1], scales, i, true), v, scale_of(scales, i, true), code_of(words[1], i), true);
   if (!(fabs(m) <= scale_of(scales, i, false) * (1 + 3e-5) && v <= scale_of(scales, i, true) * (1 + 3e-5)))
     fail_msg("element %d: a scale is below %g or %g", (int)i, m, v);
-  if (s->decay) *w -= 0.01 * 0.1 * *w;
-  *w -= 0.01 / (1 - pow(0.9, s->applied)) * m / (sqrt(v / (1 - pow(0.999, s->applied))) + 1e-8);
+  *w = step_case_weight(s->applied, s->decay, *w, m, v);
 }
 
 static void run(op_test *t, const void *context) {
   const shape *s = context;
-  const struct step_hyper hyper = {.learning_rate = 0.01f,
-                                   .beta1 = 0.9f,
-                                   .beta2 = 0.999f,
-                                   .ln_beta1 = (float)log(0.9),
-                                   .ln_beta2 = (float)log(0.999),
-                                   .epsilon = 1e-8f,
-                                   .weight_decay = 0.1f};
-  const struct step_state start = {.grad_scale = 0.25f, .finite = s->finite, .applied = s->applied};
-  tensor *h = step_tensor(t, "hyper", &hyper, sizeof hyper), *state = step_tensor(t, "state", &start, sizeof start);
-  const uint32_t dims[] = {s->blocks, GRAD_BLOCK}, word_dims[] = {s->blocks, GRAD_BLOCK / 4}, scale_dims[] = {s->blocks, 8};
-  op_value w = op_test_random(t, "weight", DTYPE_F32, LIVE_ALL, 2, dims, 1),
-           g = op_test_random(t, "grad", DTYPE_F32, LIVE_ALL, 2, dims, 4);
+  const step_case c = step_case_make(t, s->blocks, s->applied, s->finite);
+  const op_value w = c.weight, g = c.grad;
+  const uint32_t word_dims[] = {s->blocks, GRAD_BLOCK / 4}, scale_dims[] = {s->blocks, 8};
   double *scale_values = ARENA_ARRAY(t->memory, double, 8 * (uint64_t)s->blocks);
   float *old_scales = ARENA_ARRAY(t->memory, float, 8 * (uint64_t)s->blocks);
   for (uint32_t i = 0; i < 8 * s->blocks && !s->fresh; i++)
@@ -83,15 +73,14 @@ static void run(op_test *t, const void *context) {
   adamw_8bit_codes(codes);
   for (int i = 0; i < ADAMW_8BIT_CODES; i++) code_values[i] = (double)codes[i];
   op_value map = op_test_values(t, "codes", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){ADAMW_8BIT_CODES}, code_values);
-  const uint64_t n = tensor_elements(w.t);
-  const int32_t *old[] = {random_words(t, n / 4, s->fresh), random_words(t, n / 4, s->fresh)};
+  const int32_t *old[] = {random_words(t, c.n / 4, s->fresh), random_words(t, c.n / 4, s->fresh)};
   tensor *m = op_test_ints(t, "m", LIVE_ALL, 2, word_dims, old[0]), *v = op_test_ints(t, "v", LIVE_ALL, 2, word_dims, old[1]);
-  op_adamw_8bit(t->graph, w.t, g.t, m, v, scales.t, map.t, s->first, s->n, s->decay, h, state);
+  op_adamw_8bit(t->graph, w.t, g.t, m, v, scales.t, map.t, s->first, s->n, s->decay, c.hyper, c.state);
   op_test_run(t);
 
   const int32_t *words[] = {download(t, m), download(t, v)};
   const float *new_scales = download(t, scales.t);
-  for (uint64_t i = 0; i < n; i++) {
+  for (uint64_t i = 0; i < c.n; i++) {
     const bool stepped = i / GRAD_BLOCK >= s->first && i / GRAD_BLOCK < s->first + s->n;
     if (stepped && s->finite) check(s, i, g.v[i] * 0.25, &w.v[i], old, old_scales, words, new_scales);
     else
@@ -101,8 +90,8 @@ static void run(op_test *t, const void *context) {
       }
     if (stepped) g.v[i] = 0;
   }
-  op_test_close("weight", op_test_read(t, w.t), w.v, n, 1e-5);
-  op_test_close("grad", op_test_read(t, g.t), g.v, n, 0);
+  op_test_close("weight", op_test_read(t, w.t), w.v, c.n, 1e-5);
+  op_test_close("grad", op_test_read(t, g.t), g.v, c.n, 0);
 }
 
 // The values that bitsandbytes' maps have, by their definition's own words.

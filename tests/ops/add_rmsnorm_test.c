@@ -57,7 +57,9 @@ static void run(op_test *t, const void *context) {
   op_test_wants_gradient(&in[A]);
   op_test_wants_gradient(&in[B]);
   if (s->trained) op_test_train(t, &in[W], 0.5);
-  tensor *sum, *y = op_add_rmsnorm(t->graph, in[A].t, in[B].t, in[W].t, (float)eps, &sum);
+  tensor *a = in[A].t, *b = in[B].t, *sum;
+  if (!s->trained) a = op_test_passed(t, a), b = op_test_passed(t, b); // whose memory y and the sum take
+  tensor *y = op_add_rmsnorm(t->graph, a, b, in[W].t, (float)eps, &sum);
   if (s->sum_used) y = op_add(t->graph, y, sum);
   const op_reference r = {
       .n_in = 3, .in_size = {n, n, s->dim}, .out_size = n, .context = s, .forward = forward, .backward = backward};

@@ -117,11 +117,12 @@ typedef struct product {
   bool tile;
   dtype storage;
   bool nothing_live;
-  bool spoiled; // a has a row with an infinity and one with a NaN, which must stay theirs
-  bool wide;    // a holds numbers from 2^-24 to 2^24, growing along the depth; out is overwritten
+  bool spoiled;   // a has a row with an infinity and one with a NaN, which must stay theirs
+  bool wide;      // a holds numbers from 2^-24 to 2^24, growing along the depth; out is overwritten
+  uint32_t cores; // the kernels are those that split the depth for so many; 0: those that do not
 } product;
 
-enum { N_ATTEMPTS = 8, FEW = 4 }; // at least the variants of each family; first and last ones of them
+enum { N_ATTEMPTS = 14, FEW = 4 }; // at least the variants of each family; first and last ones of them
 
 static matmul product_of(const product *p, const tensor *a, const tensor *b, const tensor *out) {
   return (matmul){.product = p->product,
@@ -134,6 +135,27 @@ static matmul product_of(const product *p, const tensor *a, const tensor *b, con
                   .live = LIVE_TOKENS,
                   .alpha = -0.5f,
                   .accumulate = !p->wide};
+}
+
+// Those of the case: of all families, or of those that split the depth, which a device with more cores would take.
+static uint32_t variants_of(const op_test *t, const product *p, const matmul *m, matmul_variant *list) {
+  gpu_plan plan = *device_plan(t->device);
+  if (p->cores) plan.cores = p->cores;
+  const uint32_t n = (p->tile ? matmul_tile_variants : matmul_rows_variants)(&plan, m, list);
+  uint32_t kept = 0;
+  assert_in_range(n, 1, N_ATTEMPTS);
+  for (uint32_t i = 0; i < n; i++)
+    if (!p->cores == !list[i].slices) list[kept++] = list[i];
+  assert_in_range(kept, 1, N_ATTEMPTS);
+  return kept;
+}
+
+// It starts as NaN, so that a slice that is not written is seen.
+static op_value scratch_of(op_test *t, const product *p) {
+  const uint32_t elements = matmul_scratch_elements(p->rows, p->cols, p->depth);
+  double *v = ARENA_ARRAY(t->memory, double, elements);
+  for (uint32_t i = 0; i < elements; i++) v[i] = NAN;
+  return op_test_values(t, "scratch", DTYPE_F32, LIVE_ALL, 1, &elements, v);
 }
 
 // One node for each variant, so that each is forced in turn.
@@ -154,9 +176,9 @@ static void run_product(op_test *t, const void *context) {
   }
   op_value out[N_ATTEMPTS];
   matmul_variant variants[MATMUL_MAX_VARIANTS];
-  const matmul any = product_of(p, a.t, b.t, NULL);
-  uint32_t n_variants = (p->tile ? matmul_tile_variants : matmul_rows_variants)(device_plan(t->device), &any, variants);
-  assert_in_range(n_variants, 1, N_ATTEMPTS);
+  matmul any = product_of(p, a.t, b.t, NULL);
+  if (p->cores) any.scratch = BIND(scratch_of(t, p).t);
+  uint32_t n_variants = variants_of(t, p, &any, variants);
   if (p->tile && p->storage == DTYPE_F32 && n_variants > FEW) { // software drivers take seconds to compile one
     memmove(variants + FEW / 2, variants + n_variants - FEW / 2, FEW / 2 * sizeof *variants);
     n_variants = FEW;
@@ -167,7 +189,8 @@ static void run_product(op_test *t, const void *context) {
   if (tn) kill_rows(t, b.t, live);
   for (uint32_t v = 0; v < n_variants; v++) {
     out[v] = op_test_random(t, "out", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){n, m}, 1);
-    const matmul one = product_of(p, a.t, b.t, out[v].t);
+    matmul one = product_of(p, a.t, b.t, out[v].t);
+    one.scratch = any.scratch;
     matmul_node(t->graph, &one, &variants[v]);
   }
   op_test_run(t);
@@ -235,6 +258,7 @@ static const op_case cases[] = {
      .backward = true,
      .run = run,
      .shape = &(shape){29, 36, 68, 23, DTYPE_F32, false, LORA_OF_ANOTHER, 4}},
+    {.name = "many tokens of a few features", .backward = true, .run = run, .shape = &(shape){2083, 4, 7, 2051, DTYPE_F32, true}},
     {.name = "several windows", .backward = true, .run = run, .shape = &(shape){13, 64, 700, 11, DTYPE_F32, true, LORA_OF_X, 8}},
     {.name = "several windows of odd f16 rows",
      .backward = true,
@@ -256,11 +280,11 @@ static const op_case cases[] = {
     {.name = "tiles, y of large and small numbers",
      .storage = DTYPE_BF16,
      .run = run_product,
-     .shape = &(product){MATMUL_NT, 65, 132, 96, true, DTYPE_BF16, false, true}},
+     .shape = &(product){MATMUL_NT, 65, 132, 96, true, DTYPE_BF16, .wide = true}},
     {.name = "tiles, dx of large and small numbers, f16",
      .storage = DTYPE_F16,
      .run = run_product,
-     .shape = &(product){MATMUL_NN, 130, 68, 96, true, DTYPE_F16, false, true}},
+     .shape = &(product){MATMUL_NN, 130, 68, 96, true, DTYPE_F16, .wide = true}},
     {.name = "tiles, y with odd f16 rows",
      .storage = DTYPE_F16,
      .run = run_product,
@@ -272,6 +296,18 @@ static const op_case cases[] = {
      .shape = &(product){MATMUL_NN, 65, 132, 36, true, DTYPE_BF16}},
     {.name = "tiles, dw", .run = run_product, .shape = &(product){MATMUL_TN, 131, 67, 37, true, DTYPE_F32}},
     {.name = "tiles, dw by fours", .run = run_product, .shape = &(product){MATMUL_TN, 64, 132, 33, true, DTYPE_F32}},
+    {.name = "slices of dw", .run = run_product, .shape = &(product){MATMUL_TN, 16, 20, 769, true, DTYPE_F32, .cores = 60}},
+    {.name = "slices of dw of odd size",
+     .run = run_product,
+     .shape = &(product){MATMUL_TN, 29, 17, 513, true, DTYPE_F32, .cores = 3}},
+    {.name = "slices of dw without live tokens",
+     .run = run_product,
+     .shape = &(product){MATMUL_TN, 12, 28, 512, true, DTYPE_F32, true, .cores = 30}},
+    {.name = "slices of y", .run = run_product, .shape = &(product){MATMUL_NT, 31, 29, 521, true, DTYPE_F32, .cores = 40}},
+    {.name = "slices of dx with bf16",
+     .storage = DTYPE_BF16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NN, 31, 60, 516, true, DTYPE_BF16, .cores = 40}},
     {.name = "registers, y", .run = run_product, .shape = &(product){MATMUL_NT, 131, 67, 36, false, DTYPE_F32}},
     {.name = "registers, y of a few rows with bf16",
      .storage = DTYPE_BF16,

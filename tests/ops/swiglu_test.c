@@ -5,6 +5,7 @@
 typedef struct shape {
   uint32_t rows, dim, live;
   double scale;
+  bool in_place, frozen;
 } shape;
 
 static void forward(const void *context, double *const *in, double *out) {
@@ -28,16 +29,18 @@ static void run(op_test *t, const void *context) {
   t->counts[LIVE_TOKENS] = s->live;
   op_value in[] = {op_test_random(t, "gate", DTYPE_F32, LIVE_TOKENS, 2, dims, s->scale),
                    op_test_random(t, "up", DTYPE_F32, LIVE_TOKENS, 2, dims, 1)};
-  op_test_wants_gradient(&in[0]);
-  op_test_wants_gradient(&in[1]);
+  for (int i = 0; i < 2 && !s->frozen; i++) op_test_wants_gradient(&in[i]);
   const op_reference r = {.n_in = 2, .in_size = {n, n}, .out_size = n, .context = s, .forward = forward, .backward = backward};
-  op_test_check(t, &r, op_swiglu(t->graph, in[0].t, in[1].t), in, live, (uint64_t)s->live * s->dim, 2e-6);
+  tensor *gate = s->in_place ? op_test_passed(t, in[0].t) : in[0].t;
+  op_test_check(t, &r, op_swiglu(t->graph, gate, in[1].t), in, live, (uint64_t)s->live * s->dim, 2e-6);
 }
 
 static const op_case cases[] = {
-    {.name = "one element", .backward = true, .run = run, .shape = &(shape){1, 1, 1, 1}},
-    {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){31, 67, 31, 1}},
-    {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){65, 33, 13, 1}},
-    {.name = "large gates", .backward = true, .run = run, .shape = &(shape){17, 19, 17, 60}},
+    {.name = "one element", .backward = true, .run = run, .shape = &(shape){1, 1, 1, 1, false, false}},
+    {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){31, 67, 31, 1, false, false}},
+    {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){65, 33, 13, 1, false, false}},
+    {.name = "large gates", .backward = true, .run = run, .shape = &(shape){17, 19, 17, 60, false, false}},
+    {.name = "its gradient in place", .backward = true, .run = run, .shape = &(shape){61, 67, 59, 1, true, false}},
+    {.name = "in place", .run = run, .shape = &(shape){61, 67, 59, 1, true, true}},
 };
 const op_suite swiglu_suite = {.name = "swiglu", .cases = cases, .n_cases = sizeof cases / sizeof *cases};

@@ -56,6 +56,8 @@ tensor *op_test_ints(op_test *t, const char *name, tensor_live live, uint32_t n_
 tensor *op_test_train(op_test *t, op_value *value, double start);
 // Makes an input that wants a gradient without being a parameter: graph_gradient() gives it after backward.
 void op_test_wants_gradient(op_value *value);
+// x as a result of the graph (x + 0), which an operation may write over.
+tensor *op_test_passed(op_test *t, tensor *x);
 
 // Plans (fills the arena with NaN), records, runs. Asserts that no validation message came.
 void op_test_run(op_test *t);

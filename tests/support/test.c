@@ -47,6 +47,10 @@ const char *test_directory(void) {
   return directory;
 }
 
+void test_ok(bool ok, const err *e) {
+  if (!ok) fail_msg("%s", e->message);
+}
+
 void test_write(const char *path, const void *data, size_t bytes) {
   FILE *f = fopen(path, "wb");
   assert_non_null(f);

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "base/err.h"
+
 // The shared data folder (real models and golden numbers) beside the repository, or $VKIFT_SHARED_DATA. Tests that need
 // it call this first: where it is absent the test is skipped and says so.
 const char *test_shared_data(void);
@@ -16,6 +18,8 @@ const char *test_shared_data(void);
 const char *test_directory(void);
 // <directory>/<name>, in static storage that lives until the program ends.
 const char *test_path(const char *directory, const char *name);
+// Fails the test with the message of `e` where a call did not succeed.
+void test_ok(bool ok, const err *e);
 // Writes a whole file, for tests that make their own input.
 void test_write(const char *path, const void *data, size_t bytes);
 

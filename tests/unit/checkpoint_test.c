@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -209,6 +210,35 @@ static void damage_of_any_byte_is_found(void **state) {
   assert_int_equal(found.step, 5); // mended
 }
 
+// A checkpoint that is whole, but written by another vkift, is neither skipped nor removed: it may be the best that there is.
+static void another_version_is_refused(void **state) {
+  fixture *f = *state;
+  err e = {0};
+  start_empty(f);
+  write_step(f, 4);
+  write_step(f, 5);
+  write_step(f, 6);
+  const char *dir = test_path(f->dir, "step-5"), *path = test_path(dir, "state.json");
+  char *data, sums[200];
+  uint64_t size;
+  if (!file_read(f->memory, path, 1 << 20, &data, &size, &e)) fail_with(&e);
+  char *version = strstr(data, "\"version\": 2");
+  assert_non_null(version);
+  version[strlen("\"version\": ")] = '3';
+  test_write(path, data, size);
+  snprintf(sums, sizeof sums, "{\"state.json\": \"%016llx\"}", (unsigned long long)XXH3_64bits(data, size)); // with other files
+  test_write(test_path(dir, "checksums.json"), sums, strlen(sums));
+  test_write(test_path(test_path(f->dir, "step-6"), "state.json"), "{", 1); // damaged: skipped
+  checkpoint_state found;
+  char *newest;
+  assert_false(checkpoint_find(f->memory, f->dir, NULL, NULL, &newest, &found, &e));
+  assert_non_null(strstr(e.message, "step-5/state.json: version: expected 2, found 3: written by another vkift"));
+  assert_non_null(strstr(e.message, "move this one away"));
+  assert_true(dir_remove(dir, NULL));
+  assert_true(checkpoint_find(f->memory, f->dir, NULL, NULL, &newest, &found, NULL));
+  assert_int_equal(found.step, 4);
+}
+
 static void another_layout_is_refused(void **state) {
   fixture *f = *state;
   err e = {0};
@@ -259,11 +289,9 @@ static void rotation_spares_the_best(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_number_comes_back),
-      cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
-      cmocka_unit_test(damage_of_any_byte_is_found),
-      cmocka_unit_test(another_layout_is_refused),
-      cmocka_unit_test(rotation),
+      cmocka_unit_test(every_number_comes_back),     cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
+      cmocka_unit_test(damage_of_any_byte_is_found), cmocka_unit_test(another_version_is_refused),
+      cmocka_unit_test(another_layout_is_refused),   cmocka_unit_test(rotation),
       cmocka_unit_test(rotation_spares_the_best),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);

@@ -18,6 +18,9 @@ static gpu_snapshot big_card(void) {
                         .max_workgroup_invocations = 1024,
                         .max_shared_bytes = 49152,
                         .subgroup_size = 32,
+                        .min_subgroup_size = 32,
+                        .max_subgroup_size = 64,
+                        .max_required_subgroups = 16,
                         .f16 = true,
                         .storage_16bit = true,
                         .subgroup_arithmetic = true,
@@ -87,6 +90,7 @@ static void test_coopmat(void **state) {
   gpu_plan p = chosen(&s, NULL, NULL);
   assert_true(p.coopmat_first);
   assert_int_equal(p.cores, 84);
+  assert_int_equal(chosen(&s, NULL, "cores=7").cores, 7);
   p = chosen(&s, "f16", NULL);
   assert_false(p.on[GPU_FEATURE_COOPMAT]);
   assert_string_equal(p.why_off[GPU_FEATURE_COOPMAT], "needs f16, which is off");
@@ -105,6 +109,27 @@ static void test_coopmat(void **state) {
   assert_false(chosen(&s, NULL, NULL).on[GPU_FEATURE_COOPMAT]);
   s = big_card();
   s.api_version = API_1_1;
+  assert_false(chosen(&s, NULL, NULL).on[GPU_FEATURE_COOPMAT]);
+}
+
+// A kernel may ask for subgroups of a size where the device says so, for so many of them; or have no need to ask.
+static void test_required_subgroups(void **state) {
+  (void)state;
+  gpu_snapshot s = big_card();
+  gpu_plan p = chosen(&s, NULL, NULL);
+  assert_true(choose_takes_subgroups(&p, 32) && choose_takes_subgroups(&p, 512));
+  assert_false(choose_takes_subgroups(&p, 544) || choose_takes_subgroups(&p, 48));
+  s.max_required_subgroups = 4;
+  p = chosen(&s, NULL, NULL);
+  assert_true(p.on[GPU_FEATURE_COOPMAT] && choose_takes_subgroups(&p, 128));
+  assert_false(choose_takes_subgroups(&p, 256));
+  s.max_required_subgroups = 0; // it may not ask
+  p = chosen(&s, NULL, NULL);
+  assert_false(p.on[GPU_FEATURE_COOPMAT] || choose_takes_subgroups(&p, 32));
+  s.max_subgroup_size = 32; // and need not
+  p = chosen(&s, NULL, NULL);
+  assert_true(p.on[GPU_FEATURE_COOPMAT] && p.one_subgroup_size && choose_takes_subgroups(&p, 1024));
+  s.subgroup_size = s.min_subgroup_size = s.max_subgroup_size = 0; // a driver without the extension
   assert_false(chosen(&s, NULL, NULL).on[GPU_FEATURE_COOPMAT]);
 }
 
@@ -168,6 +193,8 @@ static void test_clamps(void **state) {
   assert_true(p.is_cpu && p.on[GPU_FEATURE_F16]);
   p = chosen(&s, NULL, "floor,max_invocations=128,max_shared_bytes=4096,max_binding_bytes=65537");
   assert_int_equal(p.max_invocations, 128);
+  assert_int_equal(p.lanes_bound, 0);
+  assert_int_equal(chosen(&s, "buffer_address", "lanes_bound=8").lanes_bound, 8);
   assert_int_equal(p.max_shared_bytes, 4096);
   assert_int_equal(p.max_binding_bytes, 65536);                                                      // whole words
   assert_int_equal(chosen(&s, NULL, "max_binding_bytes=99999999999").max_binding_bytes, 0xffffff00); // clamps only lower
@@ -188,6 +215,7 @@ static void test_unknown(void **state) {
                                   "storage_align=48",
                                   "storage_align=512",
                                   "is_cpu=2",
+                                  "lanes_bound=257",
                                   "slice_seconds=0",
                                   "slice_seconds=nan",
                                   "max_chunk_bytes=1e300",
@@ -224,9 +252,10 @@ static void test_quirk(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_everything), cmocka_unit_test(test_not_offered), cmocka_unit_test(test_coopmat),
-      cmocka_unit_test(test_disable),    cmocka_unit_test(test_floor),       cmocka_unit_test(test_clamps),
-      cmocka_unit_test(test_unknown),    cmocka_unit_test(test_quirk),       cmocka_unit_test(test_vendors)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_everything), cmocka_unit_test(test_not_offered),
+                                     cmocka_unit_test(test_coopmat),    cmocka_unit_test(test_disable),
+                                     cmocka_unit_test(test_floor),      cmocka_unit_test(test_clamps),
+                                     cmocka_unit_test(test_unknown),    cmocka_unit_test(test_quirk),
+                                     cmocka_unit_test(test_vendors),    cmocka_unit_test(test_required_subgroups)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

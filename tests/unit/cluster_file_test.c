@@ -37,8 +37,9 @@ static void check_entry(const cluster_entry *x, const char *name, const char *ta
   else assert_null(x->metric);
 }
 
-static const char yaml[] = "paraphrase:\n  tasks: [mrpc, paws]\n  metric: accuracy\n  neighbours: [entailment, empty]\n"
-                           "entailment: [rte, cb]\nempty: {tasks: []}\n\"7\": {tasks: [\"8\"], metric: null, neighbours: null}\n";
+static const char yaml[] =
+    "paraphrase:\n  tasks: [mrpc, paws]\n  metric: accuracy\n  neighbours: [entailment, empty]\n"
+    "entailment: [rte, cb]\nempty: {tasks: []}\n\"7\": {tasks: [\"8\"], metric: null, neighbours: null}\n";
 
 static void check_all(const cluster_file *file) {
   assert_int_equal(file->n, 4);
@@ -65,7 +66,8 @@ static void entries_are_read_and_written(void **state) {
 static void any_name_is_written_as_it_is(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  const char *names[] = {"true", "NO", "1e3", "a: b", "- a", "#x", "", "\xc3\xa9", "\"q\" \\ \t\n", "Null", "a#b", "x y", "~", "0x1F"};
+  const char *names[] = {"true",          "NO",   "1e3", "a: b", "- a", "#x",  "", "\xc3\xa9",
+                         "\"q\" \\ \t\n", "Null", "a#b", "x y",  "~",   "0x1F"};
   const uint32_t n = sizeof names / sizeof *names;
   names[6] = "{a}";
   cluster_entry entries[2] = {{.name = "no", .metric = "true", .tasks = {names, n}, .neighbours = {(const char *[]){" "}, 1}},
@@ -87,7 +89,8 @@ static void other_forms_are_read(void **state) {
   (void)state;
   arena *a = arena_new("test");
   // Task to cluster, in both languages: clusters by name, tasks in the file's order.
-  const char *const pairs[][2] = {{"p.json", "{\"t2\": \"b\", \"t1\": \"a\", \"t0\": \"b\"}"}, {"p.yaml", "t2: b\nt1: a\nt0: b\n"}};
+  const char *const pairs[][2] = {{"p.json", "{\"t2\": \"b\", \"t1\": \"a\", \"t0\": \"b\"}"},
+                                  {"p.yaml", "t2: b\nt1: a\nt0: b\n"}};
   for (int i = 0; i < 2; i++) {
     const cluster_file file = read_file(a, file_of(pairs[i][0], pairs[i][1]));
     assert_int_equal(file.n, 2);
@@ -95,7 +98,8 @@ static void other_forms_are_read(void **state) {
     check_entry(&file.items[1], "b", "t2 t0", NULL, "");
   }
   // FLAN's.
-  cluster_file file = read_file(a, file_of("f.json", "{\"source\": \"somewhere\", \"clusters\": {\"a\": [\"t\"], \"tasks\": [\"u\"]}}"));
+  cluster_file file =
+      read_file(a, file_of("f.json", "{\"source\": \"somewhere\", \"clusters\": {\"a\": [\"t\"], \"tasks\": [\"u\"]}}"));
   assert_int_equal(file.n, 2);
   check_entry(&file.items[0], "a", "t", NULL, "");
   check_entry(&file.items[1], "tasks", "u", NULL, "");
@@ -142,12 +146,15 @@ static const struct {
     {"c.yaml", "a: {metric: m}", ": \"a\".tasks: expected a list of names, found nothing"},
     {"c.yaml", "a: {tasks: [t, 7]}",
      ": \"a\".tasks[1]: expected a name (in quotation marks, where it looks like a number), found the number 7"},
-    {"c.yaml", "a: [t, '']", ": \"a\"[1]: expected a name (in quotation marks, where it looks like a number), found a string \"\""},
-    {"c.yaml", "a: {tasks: [t], metrics: m}", ": \"a\": expected keys among tasks, metric, neighbours, found \"metrics\": did you mean metric?"},
+    {"c.yaml", "a: [t, '']",
+     ": \"a\"[1]: expected a name (in quotation marks, where it looks like a number), found a string \"\""},
+    {"c.yaml", "a: {tasks: [t], metrics: m}",
+     ": \"a\": expected keys among tasks, metric, neighbours, found \"metrics\": did you mean metric?"},
     {"c.yaml", "a: {tasks: [t], metric: [m]}", ": \"a\".metric: expected a string, found an array of 1"},
     {"c.yaml", "a: {tasks: [t], metric: ''}", ": \"a\".metric: expected a metric's name, found an empty string"},
     {"c.yaml", "a: {tasks: [t], neighbours: b}\nb: [u]", ": \"a\".neighbours: expected a list of names, found a string \"b\""},
-    {"c.yaml", "a: {tasks: [t], neighbours: [a]}", ": \"a\".neighbours[0]: expected another cluster's name, found its own: \"a\""},
+    {"c.yaml", "a: {tasks: [t], neighbours: [a]}",
+     ": \"a\".neighbours[0]: expected another cluster's name, found its own: \"a\""},
     {"c.yaml", "a: {tasks: [t], neighbours: [b, b]}\nb: [u]",
      ": \"a\".neighbours[1]: expected each neighbour once, found again: \"b\""},
     {"c.yaml", "a: {tasks: [t], neighbours: [entailmnt]}\nentailment: [u]",
@@ -157,7 +164,10 @@ static const struct {
     {"c.yaml", "a: [t]\na: [u]", ":2: expected each key once in a mapping, found \"a\" again (first in line 1)"},
     {"c.yaml", "a: &x [t]", ":1: "},
     {"c.yaml", "a: [t", ":"},
-    {"c.yaml", "\xFF\xFE" "a", ": expected YAML in UTF-8, found UTF-16"},
+    {"c.yaml",
+     "\xFF\xFE"
+     "a",
+     ": expected YAML in UTF-8, found UTF-16"},
     {"c.json", "{\"a\": [\"t\"]", ": "},
     {"c.json", "a: [t]", ": "},
     {"c.json", "{\"a\": [\"t\"], \"a\": [\"u\"]}", ": "},

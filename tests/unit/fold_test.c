@@ -127,7 +127,7 @@ static void rows_say_their_cluster(void **state) {
   assert_int_equal(c.items[0].n, 20);
   assert_int_equal(c.tasks[3].n, 10);
   assert_string_equal(c.tasks[3].category, "C");
-  assert_int_equal(c.n_sources, 3); // shared, x, y
+  assert_int_equal(c.n_sources, 3);                               // shared, x, y
   assert_int_equal(clusters_origin(&c, &set.items[15])->task, 2); // by name: a1 a2 b1 c1
   data_fixture_end(&f);
 }
@@ -136,8 +136,9 @@ static void a_file_says_it_instead(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
   const dataset set = four_tasks(&f);
-  const cluster_file file = read_file(&f, "one: {tasks: [c1, zz, a1], metric: m, neighbours: [none, two]}\nnone: {tasks: [q]}\n"
-                                          "empty: []\ntwo: {tasks: [a2, b1], neighbours: [one]}\n");
+  const cluster_file file = read_file(&f,
+                                      "one: {tasks: [c1, zz, a1], metric: m, neighbours: [none, two]}\nnone: {tasks: [q]}\n"
+                                      "empty: []\ntwo: {tasks: [a2, b1], neighbours: [one]}\n");
   const clusters c = make(&f, &set, &file);
   assert_int_equal(c.n, 2);
   assert_string_equal(c.items[0].name, "one");
@@ -182,7 +183,8 @@ static void superni_has_categories_and_sources(void **state) {
   data_fixture f = data_fixture_begin_real(NULL);
   dataset set = {0};
   err e = {0};
-  if (!dataset_read_split(f.a, test_path(test_shared_data(), "instruct/superni"), "train", &f.options, &set, &e)) fail_msg("%s", e.message);
+  if (!dataset_read_split(f.a, test_path(test_shared_data(), "instruct/superni"), "train", &f.options, &set, &e))
+    fail_msg("%s", e.message);
   const clusters c = make(&f, &set, NULL);
   assert_int_equal(c.n_tasks, 27);
   assert_int_equal(c.n, 14);
@@ -235,7 +237,8 @@ static void neighbours_are_not_trained_on(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
   const dataset set = four_tasks(&f);
-  const cluster_file file = read_file(&f, "paraphrase: {tasks: [a2], neighbours: [entailment]}\nentailment: [c1]\nother: [a1, b1]\n");
+  const cluster_file file =
+      read_file(&f, "paraphrase: {tasks: [a2], neighbours: [entailment]}\nentailment: [c1]\nother: [a1, b1]\n");
   const clusters c = make(&f, &set, &file);
   fold x = make_fold(&f, &c, "paraphrase", (fold_options){0});
   check_fold(&x);
@@ -251,20 +254,25 @@ static void neighbours_are_not_trained_on(void **state) {
   data_fixture_end(&f);
 }
 
-#define LONG "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen " \
-             "eighteen nineteen twenty and then thirty forty fifty sixty seventy eighty ninety hundred thousand million until nobody counts"
+#define LONG                                                                                                                \
+  "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "             \
+  "eighteen nineteen twenty and then thirty forty fifty sixty seventy eighty ninety hundred thousand million until nobody " \
+  "counts"
 
 static void what_is_evaluated_on_is_not_trained_on(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
   text rows = {0};
-  put_row(&rows, "a", "A", NULL, LONG);               // 1: evaluated
-  put_row(&rows, "a", "A", NULL, "only this one");    // 2
+  put_row(&rows, "a", "A", NULL, LONG);                              // 1: evaluated
+  put_row(&rows, "a", "A", NULL, "only this one");                   // 2
   put_row(&rows, "b", "B", NULL, "nothing like that is said there"); // 3
-  put_row(&rows, "b", "B", NULL, LONG " more");       // 4: near 1
-  put_row(&rows, "b", "B", NULL, "only this one");    // 5: the prompt of 2
-  put_row(&rows, "b", "B", NULL, "only this one too"); // 6: another
-  put_row(&rows, "b", "B", NULL, LONG " and from there on something else that is as long as what stands before: words, words, words, words, words, and no end of them in sight");  // 7: begins as 1 does
+  put_row(&rows, "b", "B", NULL, LONG " more");                      // 4: near 1
+  put_row(&rows, "b", "B", NULL, "only this one");                   // 5: the prompt of 2
+  put_row(&rows, "b", "B", NULL, "only this one too");               // 6: another
+  put_row(&rows, "b", "B", NULL,
+          LONG
+          " and from there on something else that is as long as what stands before: words, words, words, words, words, and no "
+          "end of them in sight"); // 7: begins as 1 does
   const dataset set = read_rows(&f, &rows);
   const clusters c = make(&f, &set, NULL);
   fold x = make_fold(&f, &c, "A", (fold_options){0});
@@ -278,8 +286,9 @@ static void what_is_evaluated_on_is_not_trained_on(void **state) {
   assert_true(has(&x.train, 2) && has(&x.train, 5) && has(&x.train, 6));
   text shown = {0};
   fold_describe(&x, &shown);
-  assert_string_equal(shown.data, "3 examples to train on, 2 of 2 to evaluate on; left out: 1 whose prompt is evaluated on, 1 much "
-                                  "like one that is evaluated on (the first: rows.jsonl:4, like rows.jsonl:1)");
+  assert_string_equal(shown.data,
+                      "3 examples to train on, 2 of 2 to evaluate on; left out: 1 whose prompt is evaluated on, 1 much "
+                      "like one that is evaluated on (the first: rows.jsonl:4, like rows.jsonl:1)");
   text_free(&shown);
   x = make_fold(&f, &c, "A", (fold_options){.keep_near = true});
   assert_int_equal(x.train.n, 4);
@@ -347,7 +356,8 @@ static void what_was_set_aside_can_be_trained_on(void **state) {
   // The same is evaluated on, also where a task is held out.
   assert_int_equal(with.eval.n, 10);
   for (uint64_t i = 0; i < 10; i++) assert_int_equal(with.eval.items[i].index, without.eval.items[i].index);
-  const fold task = make_fold(&f, &c, "a1", (fold_options){.leave_out_task = true, .seen_share = 0.3, .eval_per_task = 5, .seed = 7});
+  const fold task =
+      make_fold(&f, &c, "a1", (fold_options){.leave_out_task = true, .seen_share = 0.3, .eval_per_task = 5, .seed = 7});
   assert_int_equal(task.eval.n, 5);
   for (uint64_t i = 0; i < 5; i++) assert_true(has(&with.eval, task.eval.items[i].index));
   // Another seed draws others.
@@ -430,10 +440,11 @@ static void what_came_of_one_row_stays_together(void **state) {
   data_fixture f = data_fixture_begin("chatml", false);
   text rows = {0};
   for (int i = 0; i < 40; i++)
-    text_printf(&rows,
-                "{\"instruction\":\"do %d\",\"task\":\"%s\",\"cluster\":\"%s\",\"instances\":[{\"input\":\"x%d\",\"output\":\"y\"},"
-                "{\"input\":\"z%d\",\"output\":\"y\"}]}\n",
-                i, i % 2 ? "a" : "b", i % 2 ? "A" : "B", i, i);
+    text_printf(
+        &rows,
+        "{\"instruction\":\"do %d\",\"task\":\"%s\",\"cluster\":\"%s\",\"instances\":[{\"input\":\"x%d\",\"output\":\"y\"},"
+        "{\"input\":\"z%d\",\"output\":\"y\"}]}\n",
+        i, i % 2 ? "a" : "b", i % 2 ? "A" : "B", i, i);
   const dataset set = read_rows(&f, &rows);
   const clusters c = make(&f, &set, NULL);
   const fold x = make_fold(&f, &c, "A", (fold_options){.seen_share = 0.3, .with_seen = true, .valid_share = 0.3, .seed = 5});
@@ -460,8 +471,9 @@ static void folds_without_training_data_are_refused(void **state) {
   clusters c = make(&f, &set, &file);
   err e = {0};
   assert_false(fold_check_all(&c, &(fold_options){0}, &e));
-  assert_string_equal(e.message, "\"A\" held out: nothing is left to train on of 9 examples: 3 are its own, 2 of neighbouring clusters, "
-                                 "4 of a source that it shares, 0 have a prompt that is evaluated on, 0 are much like an example that is");
+  assert_string_equal(e.message,
+                      "\"A\" held out: nothing is left to train on of 9 examples: 3 are its own, 2 of neighbouring clusters, "
+                      "4 of a source that it shares, 0 have a prompt that is evaluated on, 0 are much like an example that is");
   e = (err){0};
   assert_true(fold_check_all(&c, &(fold_options){.keep_sources = true}, &e));
   assert_true(fold_check_all(&c, &(fold_options){.leave_out_task = true}, &e));
@@ -473,6 +485,30 @@ static void folds_without_training_data_are_refused(void **state) {
   e = (err){0};
   assert_false(fold_check_all(&c, &(fold_options){0}, &e));
   assert_string_equal(e.message, "expected at least two clusters, of which one can be held out, found 1: \"A\"");
+  data_fixture_end(&f);
+}
+
+// The built-in example: each of its clusters can be held out.
+static void the_built_in_data_can_be_folded(void **state) {
+  (void)state;
+  const char *source = getenv("VKIFT_SOURCE_DIR");
+  if (!source) skip();
+  data_fixture f = data_fixture_begin("alpaca", false);
+  dataset set = {0};
+  err e = {0};
+  f.options.sketches = true;
+  if (!dataset_read(f.a, test_path(source, "assets/train.jsonl"), &f.options, &set, &e)) fail_msg("%s", e.message);
+  const clusters c = make(&f, &set, NULL);
+  assert_int_equal(c.n, 8);
+  assert_int_equal(c.n_tasks, 24);
+  for (uint32_t i = 0; i < c.n; i++) {
+    fold x;
+    if (!fold_make(f.a, &c, i, &(fold_options){.valid_share = 0.05}, &x, &e)) fail_msg("%s", e.message);
+    check_fold(&x);
+    assert_int_equal(x.eval.n, c.items[i].n);
+    assert_int_equal(x.sources.n, 0);
+    assert_true(x.train.n > 1300 && x.valid.n >= 60);
+  }
   data_fixture_end(&f);
 }
 
@@ -494,6 +530,7 @@ int main(void) {
       cmocka_unit_test(a_prompt_that_chooses_is_not_trained_on),
       cmocka_unit_test(what_came_of_one_row_stays_together),
       cmocka_unit_test(folds_without_training_data_are_refused),
+      cmocka_unit_test(the_built_in_data_can_be_folded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // Heaps on a live device whose allocations are limited to 1 MiB each.
 #define _GNU_SOURCE
-#include "support/test.h"
+#include "support/device_fixture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,31 +10,13 @@
 
 enum { KIB = 1024, MIB = 1024 * KIB };
 
-typedef struct fixture {
-  arena *memory;
-  gpu_device *device;
-} fixture;
-
 static int setup(void **state) {
-  static fixture f;
-  err e = {0};
   const char *outer = getenv("VKIFT_DEVICE_PROFILE");
-  f.memory = arena_new("test");
-  setenv("VKIFT_DEVICE_PROFILE", arena_printf(f.memory, "%s,max_chunk_bytes=1048576", outer ? outer : ""), true);
-  if (!device_open(f.memory, NULL, &f.device, &e)) {
-    print_message("%s\n", e.message);
-    return -1;
-  }
-  *state = &f;
-  return 0;
-}
-
-static int teardown(void **state) {
-  fixture *f = *state;
-  device_close(f->device);
-  uint32_t messages = device_validation_messages(f->device);
-  arena_free(f->memory);
-  return messages ? -1 : 0;
+  text profile = {0};
+  text_printf(&profile, "%s,max_chunk_bytes=1048576", outer ? outer : "");
+  setenv("VKIFT_DEVICE_PROFILE", profile.data, true);
+  text_free(&profile);
+  return device_fixture_open(state);
 }
 
 static gpu_slice allocate(gpu_heap *h, uint64_t bytes) {
@@ -48,7 +30,7 @@ static gpu_slice allocate(gpu_heap *h, uint64_t bytes) {
 }
 
 static void test_chunks(void **state) {
-  fixture *f = *state;
+  device_fixture *f = *state;
   uint64_t before = device_bytes(f->device);
   gpu_heap *h = heap_new(f->device, "weights", GPU_MEMORY_DEVICE);
   assert_int_equal(heap_bytes(h), 0);
@@ -64,7 +46,7 @@ static void test_chunks(void **state) {
 }
 
 static void test_distinct(void **state) {
-  fixture *f = *state;
+  device_fixture *f = *state;
   gpu_heap *h = heap_new(f->device, "small", GPU_MEMORY_DEVICE);
   enum { N = 50 };
   gpu_slice s[N];
@@ -87,7 +69,7 @@ static void test_distinct(void **state) {
 
 // What lies in a chunk beside unfilled memory is zeroed when it is asked for.
 static void test_unfilled(void **state) {
-  fixture *f = *state;
+  device_fixture *f = *state;
   gpu_heap *h = heap_new(f->device, "activations", GPU_MEMORY_DEVICE);
   gpu_slice a;
   err e = {0};
@@ -108,7 +90,7 @@ static void test_unfilled(void **state) {
 }
 
 static void test_too_large(void **state) {
-  fixture *f = *state;
+  device_fixture *f = *state;
   gpu_heap *h = heap_new(f->device, "activations", GPU_MEMORY_DEVICE);
   const uint64_t sizes[] = {MIB + 1, 1ull << 40, UINT64_MAX - 3, UINT64_MAX};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -124,7 +106,7 @@ static void test_too_large(void **state) {
 }
 
 static void test_staging(void **state) {
-  fixture *f = *state;
+  device_fixture *f = *state;
   uint64_t before = device_bytes(f->device);
   gpu_heap *h = heap_new(f->device, "host", GPU_MEMORY_STAGING);
   gpu_slice a = allocate(h, 1000), b = allocate(h, 1000), part = gpu_sub(b, 100, 4);
@@ -141,7 +123,7 @@ static void test_staging(void **state) {
 
 // What a heap without a device counts, the device's allocates: chunk for chunk, with nothing left over.
 static void test_counted(void **state) {
-  fixture *f = *state;
+  device_fixture *f = *state;
   uint64_t counted_all = 0, roomy_all = 0;
   for (uint64_t seed = 0; seed < 30; seed++) {
     rng r = rng_new(seed, RNG_TEST);
@@ -175,5 +157,5 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunks),   cmocka_unit_test(test_distinct),
                                      cmocka_unit_test(test_unfilled), cmocka_unit_test(test_too_large),
                                      cmocka_unit_test(test_staging),  cmocka_unit_test(test_counted)};
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, setup, device_fixture_close);
 }

@@ -1,64 +1,45 @@
 // Timestamps of commands, the trace that they and the host's times make, and medians of runs.
-#define _GNU_SOURCE
-#include "support/test.h"
+#include "support/device_fixture.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "check.h"
-#include "gpu/gpu.h"
 
 enum { N = 4096, COMMANDS = 100 };
 
 typedef struct fixture {
-  arena *memory;
-  gpu_device *device;
-  gpu_heap *heap;
+  device_fixture on; // the first member: closing takes it
   gpu_slice from, to;
 } fixture;
-
-static void assert_ok(bool ok, const err *e) {
-  if (!ok) fail_msg("%s", e->message);
-}
 
 static int setup(void **state) {
   static fixture f;
   err e = {0};
-  f.memory = arena_new("test");
-  if (!device_open(f.memory, NULL, &f.device, &e)) {
-    print_message("%s\n", e.message);
-    return -1;
-  }
-  f.heap = heap_new(f.device, "test", GPU_MEMORY_DEVICE);
+  if (device_fixture_open(state)) return -1;
+  f = (fixture){.on = *(const device_fixture *)*state};
   *state = &f;
-  return heap_alloc(f.heap, N * 4, &f.from, &e) && heap_alloc(f.heap, N * 4, &f.to, &e) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  fixture *f = *state;
-  device_close(f->device);
-  uint32_t messages = device_validation_messages(f->device);
-  arena_free(f->memory);
-  return messages ? -1 : 0;
+  f.on.heap = heap_new(f.on.device, "test", GPU_MEMORY_DEVICE);
+  return heap_alloc(f.on.heap, N * 4, &f.from, &e) && heap_alloc(f.on.heap, N * 4, &f.to, &e) ? 0 : -1;
 }
 
 // Copies by a kernel and by the device, in turn: COMMANDS of them, labelled by their number.
 static gpu_recording *record(const fixture *f, const char *name, bool timed) {
   err e = {0};
-  gpu_recording *r = recording_new(f->device, name);
+  gpu_recording *r = recording_new(f->on.device, name);
   if (timed) recording_time(r);
-  gpu_kernel *k = kernel_get(f->device, "check_copy", NULL, 0, &e);
-  assert_ok(k, &e);
+  gpu_kernel *k = kernel_get(f->on.device, "check_copy", NULL, 0, &e);
+  test_ok(k, &e);
   const struct check_params p = {.n = N};
   for (uint32_t i = 0; i < COMMANDS; i++) {
     recording_set_label(r, &(recording_label){.op = i % 2 ? "odd" : "even", .tensor = "t", .node = i});
     recording_barrier(r);
     if (i % 2) recording_copy(r, f->from, f->to, N * 4);
-    else assert_ok(recording_dispatch(r, k, (gpu_slice[]){f->from, f->to}, 2, &p, sizeof p, (uint32_t[]){N / 256, 1, 1}, &e), &e);
+    else test_ok(recording_dispatch(r, k, (gpu_slice[]){f->from, f->to}, 2, &p, sizeof p, (uint32_t[]){N / 256, 1, 1}, &e), &e);
     recording_cut(r);
   }
-  assert_ok(recording_end(r, &e), &e);
+  test_ok(recording_end(r, &e), &e);
   return r;
 }
 
@@ -90,26 +71,26 @@ static void check_commands(const gpu_trace *t, uint64_t runs) {
 
 static void test_trace(void **state) {
   fixture *f = *state;
-  if (!device_has_timestamps(f->device)) skip();
+  if (!device_has_timestamps(f->on.device)) skip();
   uint32_t want[N], got[N];
   for (uint32_t i = 0; i < N; i++) want[i] = i * 2654435761u;
   err e = {0};
-  assert_ok(gpu_upload(f->device, f->from, want, sizeof want, &e), &e);
+  test_ok(gpu_upload(f->on.device, f->from, want, sizeof want, &e), &e);
   gpu_recording *r = record(f, "timed", true), *plain = record(f, "plain", false);
-  gpu_trace t = {.memory = f->memory};
-  assert_ok(gpu_run(f->device, &r, 1, &e), &e); // nobody asks yet
+  gpu_trace t = {.memory = f->on.memory};
+  test_ok(gpu_run(f->on.device, &r, 1, &e), &e); // nobody asks yet
   const double begin = clock_seconds();
-  device_trace(f->device, &t);
-  assert_ok(gpu_run(f->device, (gpu_recording *[]){r, plain, r}, 3, &e), &e);
-  device_trace(f->device, NULL);
+  device_trace(f->on.device, &t);
+  test_ok(gpu_run(f->on.device, (gpu_recording *[]){r, plain, r}, 3, &e), &e);
+  device_trace(f->on.device, NULL);
   const double end = clock_seconds();
   const uint64_t n = t.n;
-  assert_ok(gpu_run(f->device, &r, 1, &e), &e); // nor any more
+  test_ok(gpu_run(f->on.device, &r, 1, &e), &e); // nor any more
   assert_int_equal(t.n, n);
   trace_finish(&t);
   check_commands(&t, 2);
   assert_true(t.spans[0].begin >= begin && t.spans[t.n - 1].end <= end);
-  assert_ok(gpu_download(f->device, f->to, got, sizeof got, &e), &e);
+  test_ok(gpu_download(f->on.device, f->to, got, sizeof got, &e), &e);
   assert_memory_equal(want, got, sizeof want);
   recording_free(r), recording_free(plain);
 }
@@ -121,7 +102,7 @@ static void test_measure(void **state) {
     measured m;
     err e = {0};
     const double begin = clock_seconds();
-    assert_ok(measure_run(f->device, &r, 1, 0, &m, &e), &e);
+    test_ok(measure_run(f->on.device, &r, 1, 0, &m, &e), &e);
     assert_int_equal(m.runs, 3);
     assert_true(m.seconds > 0 && m.seconds < clock_seconds() - begin);
     recording_free(r);
@@ -138,12 +119,5 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_trace), cmocka_unit_test(test_measure), cmocka_unit_test(test_median)};
   // As the device is; every part a slice of its own; all in one slice.
   const char *const profiles[] = {NULL, "slice_seconds=1e-9", "slice_seconds=1000"};
-  const char *outer = getenv("VKIFT_DEVICE_PROFILE");
-  int failed = 0;
-  for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++) {
-    if (i && outer) break;
-    if (profiles[i]) setenv("VKIFT_DEVICE_PROFILE", profiles[i], true);
-    failed += cmocka_run_group_tests_name(profiles[i] ? profiles[i] : "the device itself", tests, setup, teardown);
-  }
-  return failed;
+  return device_fixture_run(tests, profiles, setup, device_fixture_close);
 }

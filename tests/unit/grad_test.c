@@ -11,6 +11,7 @@
 #include "ops/ops.h"
 
 enum { WIDTH = 5, N_INPUTS = 3 };
+static const gpu_plan limits = {.storage_align = 16, .max_chunk_bytes = 1 << 30, .max_binding_bytes = 1 << 30};
 
 static tensor *op_product(graph *g, tensor *a, tensor *b);
 
@@ -26,6 +27,16 @@ static const op_desc product_op = {.name = "product", .grad = product_grad};
 static const op_desc squash_op = {.name = "squash", .grad = squash_grad};
 static const op_desc squash_slope_op = {.name = "squash slope"}; // g (1 − y²)
 
+// sum = a + b and tanh of it: goes on from the sum where it begins a segment.
+static void border_grad(struct backward *b, const node *n);
+
+static void border_resume(graph *g, const node *n, tensor *kept, tensor *const *out) {
+  (void)n;
+  graph_node(g, &squash_op, NULL, 0, 1, &kept, 1, out);
+}
+
+static const op_desc border_op = {.name = "border", .grad = border_grad, .resume = border_resume, .kept = 1};
+
 static tensor *append(graph *g, const op_desc *op, uint32_t n_in, tensor *const *in) {
   tensor *y = graph_tensor_like(g, op->name, in[0]);
   graph_node(g, op, NULL, 0, n_in, in, 1, &y);
@@ -39,6 +50,23 @@ static tensor *op_product(graph *g, tensor *a, tensor *b) {
 static void squash_grad(struct backward *b, const node *n) {
   if (grad_wanted(b, n, 0))
     grad_in(b, n, 0, append(grad_graph(b), &squash_slope_op, 2, (tensor *[]){grad_out(b, n, 0), grad_saved_out(b, n, 0)}));
+}
+
+static void border_grad(struct backward *b, const node *n) {
+  tensor *dy = grad_out(b, n, 0), *dsum = grad_out(b, n, 1), *dx = dsum;
+  if (dy) {
+    dx = append(grad_graph(b), &squash_slope_op, 2, (tensor *[]){dy, grad_saved_out(b, n, 0)});
+    if (dsum) dx = op_add(grad_graph(b), dsum, dx);
+  }
+  for (uint32_t i = 0; i < 2; i++)
+    if (dx && grad_wanted(b, n, i)) grad_in(b, n, i, dx);
+}
+
+static tensor *op_border(graph *g, tensor *a, tensor *b, tensor **sum) {
+  tensor *out[] = {graph_tensor_like(g, "border", a), graph_tensor_like(g, "sum", a)};
+  graph_node(g, &border_op, NULL, 0, 2, (tensor *[]){a, b}, 2, out);
+  *sum = out[1];
+  return out[0];
 }
 
 typedef struct function {
@@ -59,26 +87,28 @@ static function make(uint64_t seed, graph_recompute recompute) {
     f.in[i]->needs_grad = i > 0; // the first is data
   }
   f.upstream = tensor_persistent(a, "upstream", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){WIDTH});
-  tensor *x = op_product(f.g, f.in[0], f.in[1]);
+  tensor *x = op_product(f.g, f.in[0], f.in[1]), *more = f.in[2];
   const uint32_t layers = 2 + rng_below(&r, 5);
   for (uint32_t l = 0; l < layers; l++) {
     graph_segment_begin(f.g);
-    tensor *local[8] = {x, f.in[rng_below(&r, N_INPUTS)], f.in[rng_below(&r, N_INPUTS)]};
+    tensor *h = rng_below(&r, 4) ? op_border(f.g, x, more, &x) : (x = op_add(f.g, x, more)); // with two inputs to keep, or one
+    tensor *local[8] = {h, f.in[rng_below(&r, N_INPUTS)], f.in[rng_below(&r, N_INPUTS)]};
     uint32_t n = 3;
     while (n < 8) {
       tensor *p = local[rng_below(&r, n)], *q = local[rng_below(&r, n)];
       const uint32_t kind = rng_below(&r, 3);
       local[n++] = kind == 0 ? op_product(f.g, p, q) : kind == 1 ? op_add(f.g, p, q) : append(f.g, &squash_op, 1, &p);
     }
-    x = op_add(f.g, x, append(f.g, &squash_op, 1, &local[7])); // a residual path
+    h = op_border(f.g, x, append(f.g, &squash_op, 1, &local[7]), &x); // a residual path
+    more = op_product(f.g, h, local[6]);
     graph_segment_end(f.g);
   }
-  f.out = x;
+  f.out = op_add(f.g, x, more);
   f.out->keep = true;
   graph_backward(f.g, f.out, f.upstream, recompute);
   for (int i = 1; i < N_INPUTS; i++)
     if ((f.gradient[i] = graph_gradient(f.g, f.in[i]))) f.gradient[i]->keep = true;
-  graph_plan(f.g, 16);
+  graph_plan_within(f.g, &limits);
   return f;
 }
 
@@ -108,6 +138,7 @@ static void run(machine *m) {
       if (!strcmp(op, "product")) y[k] = a[k] * b[k];
       else if (!strcmp(op, "add")) y[k] = a[k] + b[k];
       else if (!strcmp(op, "squash")) y[k] = tanhf(a[k]);
+      else if (!strcmp(op, "border")) y[k] = tanhf(at(m, n->out[1])[k] = a[k] + b[k]);
       else if (!strcmp(op, "squash slope")) y[k] = a[k] * (1 - b[k] * b[k]);
       else fail_msg("operation %s", op);
     }
@@ -126,6 +157,12 @@ static machine new_machine(const function *f, uint64_t seed) {
 typedef struct dual {
   double value, slope;
 } dual;
+
+static dual border_dual(dual a, dual b, dual *sum) {
+  *sum = (dual){a.value + b.value, a.slope + b.slope};
+  const double y = tanh(sum->value);
+  return (dual){y, sum->slope * (1 - y * y)};
+}
 
 // The derivative of the function by one of its inputs, forward through the nodes in f64, times upstream. Elements do not
 // mix, so that all of them are done at once.
@@ -146,6 +183,7 @@ static void forward_derivative(const machine *m, int input, double *out) {
       dual *result = &all[n->out[0]->id];
       if (n->op == &product_op) *result = (dual){a.value * b.value, a.slope * b.value + a.value * b.slope};
       else if (n->op == &squash_op) *result = (dual){y, a.slope * (1 - y * y)};
+      else if (n->op == &border_op) *result = border_dual(a, b, &all[n->out[1]->id]);
       else *result = (dual){a.value + b.value, a.slope + b.slope};
     }
     out[k] = all[m->f->out->id].slope * m->upstream[k];
@@ -209,7 +247,7 @@ static void nothing_for_what_is_not_trained(void **state) {
   assert_null(graph_gradient(g, data));
   assert_null(graph_gradient(g, h));
   graph_gradient(g, w)->keep = true;
-  graph_plan(g, 16);
+  graph_plan_within(g, &limits);
   assert_int_equal(g->n_nodes, 5); // nothing reads the forward's result
   arena_free(a);
 }

@@ -67,6 +67,7 @@ static void a_known_layout(void **state) {
   assert_int_equal(p.items[1].first_block, 0);
   assert_int_equal(p.items[2].first_block, 3);
   assert_true(norm->needs_grad && norm->grad_sum && tensor_elements(norm->grad_sum) == 7);
+  assert_true(norm->type == DTYPE_F32 && norm->grad_sum->type == DTYPE_F32);
   p.regions[0].m->memory = (gpu_slice){.offset = 100 * BLOCK_BYTES, .bytes = 5 * BLOCK_BYTES};
   const gpu_slice s = params_slice(&p.items[0], p.regions[0].m);
   assert_int_equal(s.offset, 104 * BLOCK_BYTES);

@@ -60,7 +60,8 @@ static void nodes_of_windows(void **state) {
   assert_int_equal(tensor_rows(f.g->window_counts), 6);
   struct gpu_buffer *somewhere = arena_alloc(f.memory, 1); // never looked into
   f.x->memory = (gpu_slice){.buffer = somewhere, .offset = 1024, .bytes = tensor_bytes(f.x)};
-  graph_bind(f.g, (gpu_slice){.buffer = somewhere, .offset = 65536, .bytes = f.g->planned_bytes});
+  const gpu_slice memory = {.buffer = somewhere, .offset = 65536, .bytes = f.g->planned_bytes};
+  graph_bind_memory(f.g, &(graph_memory){.n = 1, .slices = {memory}});
   uint32_t rows = 0, i = 0;
   for (uint32_t first = 0; first < ROWS; first += 192, i++) {
     tensor *counts;

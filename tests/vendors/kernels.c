@@ -3,7 +3,7 @@
 // each kernel what its compiler says, and of shaders whose names begin with SHADER the code.
 //
 // Kernels: those of the graphs of training (LoRA and full, with and without checkpointing), scores, prefill and decoding, for
-// models shaped like SmolLM2-135M and Llama-3.2-1B with f32, f16 and bf16 weights; and each variant that a matrix product of
+// models shaped like SmolLM2-135M and Llama-3.2-1B with f32, f16 and bf16 weights; attention with heads of other sizes; and each variant that a matrix product of
 // these shapes may be computed with. --products: only the variants that the products take by default;
 // --candidates: only those of products.
 #include <stdio.h>
@@ -90,6 +90,21 @@ static bool request_inference(arena *a, gpu_device *d, const model_config *confi
          request_pass(a, d, m, "decode of one", 1, e);
 }
 
+// Forward and backward, with heads of sizes that these models do not have.
+static bool request_attention(arena *a, gpu_device *d, uint32_t head_dim, uint32_t sharing, err *e) {
+  const attention_shape shape = {.n_heads = 2 * sharing, .n_kv_heads = 2, .head_dim = head_dim, .scale = 1};
+  const uint32_t of_q[] = {TOKENS, shape.n_heads * head_dim}, of_k[] = {TOKENS, 2 * head_dim};
+  tensor *in[3], *ranges = tensor_persistent(a, "ranges", DTYPE_I32, LIVE_TOKENS, 2, (uint32_t[]){TOKENS, 4});
+  for (int i = 0; i < 3; i++) {
+    in[i] = tensor_persistent(a, "input", DTYPE_F32, LIVE_TOKENS, 2, i ? of_k : of_q);
+    in[i]->needs_grad = true;
+  }
+  graph *g = graph_new(a, "attention", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  tensor *o = op_attention(g, in[0], in[1], in[2], ranges, &shape);
+  graph_backward(g, o, tensor_persistent(a, "upstream", DTYPE_F32, LIVE_TOKENS, 2, of_q), (graph_recompute){0});
+  return graph_request(g, d, e);
+}
+
 static bool request_graphs(arena *a, gpu_device *d, err *e) {
   static const load_type types[] = {LOAD_F32, LOAD_F16, LOAD_BF16};
   static const graph_recompute recompute[] = {{0}, {.segments = GRAPH_NONE, .group = 1}};
@@ -101,6 +116,9 @@ static bool request_graphs(arena *a, gpu_device *d, err *e) {
     }
     for (int t = 0; t < 3; t++) TRY(request_inference(a, d, &shapes[s], types[t], e));
   }
+  static const uint32_t head_dims[] = {8, 32, 33, 80, 96, 128, 256};
+  for (size_t i = 0; i < sizeof head_dims / sizeof *head_dims; i++)
+    TRY(request_attention(a, d, head_dims[i], 1 + (uint32_t)i % 4, e));
   return true;
 }
 

@@ -19,17 +19,14 @@ static void test_held(void **state) {
   (void)state;
   arena *a = arena_new("test");
   gpu_device *d = opened(a);
-  uint64_t n;
-  assert_null(tune_find(d, "nt f32 1x2x3"));
-  tune_set(d, "nt f32 1x2x3", "one");
-  tune_set(d, "nn f32 1x2x3", "two");
-  tune_set(d, "nt f32 1x2x3", "three"); // in place of the first
-  assert_string_equal(tune_find(d, "nt f32 1x2x3"), "three");
-  assert_string_equal(tune_find(d, "nn f32 1x2x3"), "two");
-  assert_string_equal(tune_list(d, &n)[0].variant, "three");
-  assert_int_equal(n, 2);
-  tune_clear(d);
-  assert_null(tune_find(d, "nn f32 1x2x3"));
+  assert_null(choices_find(d, "nt f32 1x2x3"));
+  choices_set(d, "nt f32 1x2x3", "one");
+  choices_set(d, "nn f32 1x2x3", "two");
+  choices_set(d, "nt f32 1x2x3", "three"); // in place of the first
+  assert_string_equal(choices_find(d, "nt f32 1x2x3"), "three");
+  assert_string_equal(choices_find(d, "nn f32 1x2x3"), "two");
+  choices_clear(d);
+  assert_null(choices_find(d, "nn f32 1x2x3"));
   device_close(d);
   arena_free(a);
 }
@@ -42,11 +39,11 @@ static void test_text(void **state) {
   memset(wide, 'x', sizeof wide);
   memcpy(wide + 200, " = ", 3);
   wide[399] = 0;
-  assert_true(tune_set_text(d, "a b = c d"));
-  assert_string_equal(tune_find(d, "a b"), "c d");
+  assert_true(choices_set_text(d, "a b = c d"));
+  assert_string_equal(choices_find(d, "a b"), "c d");
   const char *bad[] = {"", "a", "a=b", " = b", "a = ", wide, wide + 150, wide + 199};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-    if (tune_set_text(d, bad[i])) fail_msg("\"%s\" was taken", bad[i]);
+    if (choices_set_text(d, bad[i])) fail_msg("\"%s\" was taken", bad[i]);
   device_close(d);
   arena_free(a);
 }
@@ -69,32 +66,32 @@ static void test_kept(void **state) {
   const char *dir = test_directory();
   setenv("VKIFT_CACHE_DIR", dir, true);
   gpu_device *d = opened(a);
-  tune_load(d); // nothing yet
-  tune_set(d, "nt f32 1x2x3", "one");
-  tune_set(d, "nn f32 1x2x3", "two");
-  tune_save(d);
+  choices_load(d); // nothing yet
+  choices_set(d, "nt f32 1x2x3", "one");
+  choices_set(d, "nn f32 1x2x3", "two");
+  choices_save(d);
   device_close(d);
   d = opened(a);
-  assert_null(tune_find(d, "nt f32 1x2x3"));
-  tune_load(d);
-  assert_string_equal(tune_find(d, "nt f32 1x2x3"), "one");
-  assert_string_equal(tune_find(d, "nn f32 1x2x3"), "two");
+  assert_null(choices_find(d, "nt f32 1x2x3"));
+  choices_load(d);
+  assert_string_equal(choices_find(d, "nt f32 1x2x3"), "one");
+  assert_string_equal(choices_find(d, "nn f32 1x2x3"), "two");
   device_close(d);
   // Lines that are none are passed over, also a last one without an end.
   const char damaged[] = "rubbish\n\0 = x\nnn f32 1x2x3 = four\nnt f32 1x2x3 = cut off";
   test_write(choices_file(a, dir), damaged, sizeof damaged - 1);
   d = opened(a);
-  tune_load(d);
-  assert_null(tune_find(d, "nt f32 1x2x3"));
-  assert_string_equal(tune_find(d, "nn f32 1x2x3"), "four");
+  choices_load(d);
+  assert_null(choices_find(d, "nt f32 1x2x3"));
+  assert_string_equal(choices_find(d, "nn f32 1x2x3"), "four");
   const gpu_plan before = *device_plan(d);
   device_close(d);
   // Other features, other choices.
   setenv("VKIFT_DISABLE", "f16,buffer_address,subgroup", true);
   d = opened(a);
-  tune_load(d);
+  choices_load(d);
   const bool others = memcmp(before.on, device_plan(d)->on, sizeof before.on); // not where the device has none of them
-  assert_true(others == !tune_find(d, "nn f32 1x2x3"));
+  assert_true(others == !choices_find(d, "nn f32 1x2x3"));
   device_close(d);
   unsetenv("VKIFT_DISABLE");
   arena_free(a);

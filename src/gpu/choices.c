@@ -17,48 +17,43 @@ static char *path_of(arena *a, const gpu_device *d) {
   return arena_printf(a, "%s-tuned-%08x", pipelines, (unsigned)features);
 }
 
-static tune_choice *entry(const gpu_device *d, const char *problem) {
-  for (uint64_t i = 0; i < d->n_tuned; i++)
-    if (!strcmp(d->tuned[i].problem, problem)) return &d->tuned[i];
+static kernel_choice *entry(const gpu_device *d, const char *problem) {
+  for (uint64_t i = 0; i < d->n_choices; i++)
+    if (!strcmp(d->choices[i].problem, problem)) return &d->choices[i];
   return NULL;
 }
 
-const char *tune_find(const gpu_device *d, const char *problem) {
-  const tune_choice *c = entry(d, problem);
+const char *choices_find(const gpu_device *d, const char *problem) {
+  const kernel_choice *c = entry(d, problem);
   return c ? c->variant : NULL;
 }
 
-void tune_set(gpu_device *d, const char *problem, const char *variant) {
-  tune_choice *c = entry(d, problem);
+void choices_set(gpu_device *d, const char *problem, const char *variant) {
+  kernel_choice *c = entry(d, problem);
   if (!c) {
-    void *tuned = d->tuned;
-    arena_grow(d->memory, &tuned, &d->tuned_capacity, d->n_tuned + 1, sizeof *c);
-    d->tuned = tuned;
-    c = &d->tuned[d->n_tuned++];
+    void *grown = d->choices;
+    arena_grow(d->memory, &grown, &d->choice_capacity, d->n_choices + 1, sizeof *c);
+    d->choices = grown;
+    c = &d->choices[d->n_choices++];
     c->problem = arena_strdup(d->memory, problem);
   }
   c->variant = arena_strdup(d->memory, variant);
 }
 
-const tune_choice *tune_list(const gpu_device *d, uint64_t *n) {
-  *n = d->n_tuned;
-  return d->tuned;
+void choices_clear(gpu_device *d) {
+  d->n_choices = 0;
 }
 
-void tune_clear(gpu_device *d) {
-  d->n_tuned = 0;
-}
-
-void tune_on_measuring(gpu_device *d, tune_measuring *call, void *user) {
+void choices_on_measuring(gpu_device *d, choices_measuring *call, void *user) {
   d->on_measuring = call;
   d->on_measuring_user = user;
 }
 
-void tune_begins(const gpu_device *d, uint32_t n_products) {
+void choices_begin_measuring(const gpu_device *d, uint32_t n_products) {
   if (d->on_measuring) d->on_measuring(d->on_measuring_user, n_products);
 }
 
-bool tune_set_text(gpu_device *d, const char *line) {
+bool choices_set_text(gpu_device *d, const char *line) {
   char problem[MAX_NAME], variant[MAX_NAME];
   const char *middle = strstr(line, " = ");
   const size_t length = middle ? (size_t)(middle - line) : 0, rest = middle ? strlen(middle + 3) : 0;
@@ -66,28 +61,28 @@ bool tune_set_text(gpu_device *d, const char *line) {
   memcpy(problem, line, length);
   problem[length] = 0;
   memcpy(variant, middle + 3, rest + 1);
-  tune_set(d, problem, variant);
+  choices_set(d, problem, variant);
   return true;
 }
 
-void tune_load(gpu_device *d) {
+void choices_load(gpu_device *d) {
   arena *a = arena_new("tuned kernels");
   char *path = path_of(a, d), *data;
   uint64_t size;
   if (path && file_read(a, path, MAX_FILE, &data, &size, NULL))
     for (char *line = data, *end; (end = memchr(line, '\n', (size_t)(data + size - line))); line = end + 1) {
       *end = 0;
-      tune_set_text(d, line);
+      choices_set_text(d, line);
     }
   arena_free(a);
 }
 
-void tune_save(const gpu_device *d) {
+void choices_save(const gpu_device *d) {
   arena *a = arena_new("tuned kernels");
   const char *path = path_of(a, d);
   text out = {0};
   err ignored = {0}; // the choices are measured again next time
-  for (uint64_t i = 0; i < d->n_tuned; i++) text_printf(&out, "%s = %s\n", d->tuned[i].problem, d->tuned[i].variant);
+  for (uint64_t i = 0; i < d->n_choices; i++) text_printf(&out, "%s = %s\n", d->choices[i].problem, d->choices[i].variant);
   if (path) file_replace(path, out.data ? out.data : "", out.length, &ignored);
   text_free(&out);
   arena_free(a);

@@ -1,0 +1,176 @@
+#include "eval/predictions.h"
+
+#include <cjson/cJSON.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "data/formats_parts.h"
+#include "data/item_reader.h"
+
+// --- writing -----------------------------------------------------------------------------------------------------------
+
+static void put_string(text *out, const char *key, const char *value) {
+  text_printf(out, "%s\"%s\": ", out->length ? ", " : "{", key);
+  json_put_string(out, value);
+}
+
+static void put_strings(text *out, const char *key, strings all) {
+  text_printf(out, ", \"%s\": [", key);
+  for (uint32_t i = 0; i < all.n; i++) {
+    if (i) text_puts(out, ", ");
+    json_put_string(out, all.items[i]);
+  }
+  text_putc(out, ']');
+}
+
+static void put_limit(text *out, const task_item *x) {
+  static const char *const units[] = {
+      [AUGMENT_WORDS] = "words", [AUGMENT_SENTENCES] = "sentences", [AUGMENT_CHARACTERS] = "characters"};
+  const augment_limit *l = &x->limit;
+  text_printf(out, ", \"limit\": {\"unit\": \"%s\"", units[l->unit]);
+  if (l->least) text_printf(out, ", \"least\": %u", l->least);
+  if (l->most < UINT32_MAX) text_printf(out, ", \"most\": %u", l->most);
+  text_printf(out, ", \"found\": %u, \"met\": %s}", x->length, x->length >= l->least && x->length <= l->most ? "true" : "false");
+}
+
+static void put_item(text *out, const task_scores *s, const task_item *x) {
+  put_string(out, "task", x->task);
+  put_string(out, "cluster", x->cluster);
+  put_string(out, "category", x->category);
+  put_string(out, "file", x->file);
+  text_printf(out, ", \"line\": %u", x->line);
+  put_string(out, "prompt", x->prompt);
+  put_string(out, "prediction", x->prediction);
+  put_strings(out, "references", x->references);
+  put_string(out, "metric", metric_name(s->tasks[x->of].metric));
+  text_puts(out, ", \"score\": ");
+  json_put_number(out, x->result.score);
+  if (x->choices.n) put_strings(out, "choices", x->choices);
+  if (x->choices.n && x->loglikelihoods) {
+    text_puts(out, ", \"loglikelihoods\": [");
+    for (uint32_t i = 0; i < x->choices.n; i++) {
+      if (i) text_puts(out, ", ");
+      json_put_number(out, x->loglikelihoods[i]);
+    }
+    text_putc(out, ']');
+  }
+  if (x->has_limit) put_limit(out, x);
+  text_puts(out, "}\n");
+}
+
+bool predictions_write(const char *path, const task_scores *s, err *e) {
+  file_writer file;
+  text row = {0};
+  TRY(file_writer_open(path, &file, e));
+  bool ok = true;
+  for (uint64_t i = 0; ok && i < s->n; i++) {
+    text_clear(&row);
+    put_item(&row, s, &s->items[i]);
+    ok = file_write(&file, row.data, row.length, e);
+  }
+  ok = ok && file_writer_commit(&file, e);
+  file_writer_abort(&file);
+  text_free(&row);
+  return ok;
+}
+
+const char *predictions_base(arena *a, const char *path) {
+  const char *end = ".jsonl";
+  const size_t n = strlen(path), cut = path_ends_with(path, end) ? n - strlen(end) : n;
+  return arena_printf(a, "%.*s.base%s", (int)cut, path, path + cut);
+}
+
+// --- reading -----------------------------------------------------------------------------------------------------------
+
+typedef struct reading {
+  arena *memory;
+  const char *path, *stem;
+  task_scores *out;
+  uint64_t capacity;
+} reading;
+
+static bool read_name(const reading *r, const json *d, const char *key, const char *otherwise, const char **out, err *e) {
+  const char *found = NULL;
+  TRY(json_string_or(d, d->root, "", key, &found, e));
+  *out = arena_strdup(r->memory, found ? found : otherwise);
+  return true;
+}
+
+// Strings that outlive the row.
+static strings keep(arena *a, strings all) {
+  const char **items = ARENA_ARRAY(a, const char *, all.n);
+  for (uint32_t i = 0; i < all.n; i++) items[i] = arena_strdup(a, all.items[i]);
+  return (strings){items, all.n};
+}
+
+static bool read_likelihoods(const reading *r, const json *d, task_item *x, err *e) {
+  const cJSON *list = formats_field(d->root, "loglikelihoods"), *item;
+  if (!list) return true;
+  if (!cJSON_IsArray(list) || (uint32_t)cJSON_GetArraySize(list) != x->choices.n)
+    return formats_unexpected(d, "loglikelihoods", "a number for each of the choices", list, e);
+  double *values = ARENA_ARRAY(r->memory, double, x->choices.n), *at = values;
+  cJSON_ArrayForEach(item, list) {
+    if (!cJSON_IsNumber(item)) return formats_unexpected(d, "loglikelihoods", "numbers only", item, e);
+    *at++ = item->valuedouble;
+  }
+  x->loglikelihoods = values;
+  return true;
+}
+
+static bool read_row(reading *r, arena *one, const json *d, uint32_t place, err *e) {
+  task_item x = {.file = r->path, .line = place};
+  strings references, choices;
+  if (!cJSON_IsObject(d->root)) return formats_unexpected(d, "the top level", "an object", d->root, e);
+  TRY(read_name(r, d, "task", r->stem, &x.task, e) && read_name(r, d, "category", "", &x.category, e));
+  TRY(read_name(r, d, "cluster", x.category, &x.cluster, e) && read_name(r, d, "metric", "", &x.metric, e));
+  TRY(read_name(r, d, "prompt", "", &x.prompt, e));
+  TRY(formats_strings(one, d, d->root, "", "references", &references, e));
+  TRY(formats_strings(one, d, d->root, "", "choices", &choices, e));
+  if (!references.n) return formats_unexpected(d, "references", "a list of right answers", NULL, e);
+  x.references = keep(r->memory, references);
+  x.choices = keep(r->memory, choices);
+  TRY(read_likelihoods(r, d, &x, e));
+  const char *prediction = NULL;
+  if (x.loglikelihoods) TRY(json_string_or(d, d->root, "", "prediction", &prediction, e));
+  else TRY(json_string(d, d->root, "", "prediction", &prediction, e));
+  x.prediction = arena_strdup(r->memory, prediction ? prediction : "");
+  task_scores *s = r->out;
+  arena_grow(r->memory, (void **)&s->items, &r->capacity, s->n + 1, sizeof *s->items);
+  s->items[s->n++] = x;
+  return true;
+}
+
+static bool read_item(reading *r, const item_reader *items, const jsonl_item *item, err *e) {
+  arena *one = arena_new("one row of predictions");
+  json d;
+  bool ok = item_reader_parse(items, item_reader_origin(one, items, item), item, &d, e);
+  if (ok) {
+    ok = read_row(r, one, &d, item->place, e);
+    json_free(&d);
+  }
+  arena_free(one);
+  return ok;
+}
+
+static bool read_all(reading *r, const file_map *map, err *e) {
+  item_reader items;
+  TRY(item_reader_open(r->memory, r->path, (const char *)map->data, map->size, &items, e));
+  for (;;) {
+    jsonl_item item;
+    const jsonl_status status = item_reader_next(&items, &item, e);
+    if (status == JSONL_END) break;
+    if (status != JSONL_ITEM) return false;
+    TRY(read_item(r, &items, &item, e));
+  }
+  return r->out->n ? true : ERR(e, "%s: expected rows with a prediction and references, found none", r->path);
+}
+
+bool predictions_read(arena *a, const char *path, task_scores *s, err *e) {
+  file_map map;
+  *s = (task_scores){0};
+  reading r = {.memory = a, .path = arena_strdup(a, path), .stem = path_stem(a, path), .out = s};
+  TRY(file_map_open(path, &map, e));
+  const bool ok = read_all(&r, &map, e);
+  file_unmap(&map);
+  return ok;
+}
