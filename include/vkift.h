@@ -462,8 +462,8 @@ typedef struct vkift_crossval_options {
   bool keep_near_duplicates, keep_same_source; // switch a rule against leaks off
   bool keep_models;                            // keep model/ of every fold (method full); adapters are kept always
   int64_t eval_examples_per_task;              // 100
-  vkift_metric metric; // of every task; AUTO: as the clusters' file has it, else by each task's rows, category or choices
-  int64_t max_new_tokens;                      // 128, of an answer
+  vkift_metric metric;    // of every task; AUTO: as the clusters' file has it, else by each task's rows, category or choices
+  int64_t max_new_tokens; // 128, of an answer
 } vkift_crossval_options;
 
 vkift_crossval_options vkift_crossval_defaults(void);

@@ -1,6 +1,6 @@
 // vkift_crossval of the public API.
-#include "api/status.h"
 #include "crossval/crossval.h"
+#include "api/status.h"
 
 vkift_status vkift_crossval(const vkift_crossval_options *options, const vkift_crossval_events *events,
                             vkift_crossval_result *result, vkift_error *error) {

@@ -50,7 +50,8 @@ vkift_eval_options vkift_eval_defaults(void) {
 }
 
 vkift_crossval_options vkift_crossval_defaults(void) {
-  return (vkift_crossval_options){.train = vkift_train_defaults(), .eval_examples_per_task = 100, .metric = VKIFT_METRIC_AUTO, .max_new_tokens = 128};
+  return (vkift_crossval_options){
+      .train = vkift_train_defaults(), .eval_examples_per_task = 100, .metric = VKIFT_METRIC_AUTO, .max_new_tokens = 128};
 }
 
 vkift_export_options vkift_export_defaults(void) {

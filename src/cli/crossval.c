@@ -37,17 +37,19 @@ static const command_help help = {
     .about =
         "Leave-one-cluster-out: for each cluster of tasks, tunes the model on the others and scores base and tuned model on "
         "the one held out. Options of training hold for every fold. With neither --model nor --data, the built-in example.",
-    .example = "vkift crossval --model models/SmolLM2-135M --data tasks/ --max-steps 200 \\\n    --with-shuffled --output-dir runs/folds",
+    .example =
+        "vkift crossval --model models/SmolLM2-135M --data tasks/ --max-steps 200 \\\n    --with-shuffled --output-dir "
+        "runs/folds",
 };
 
 // What the callbacks keep.
-typedef struct shown {
+typedef struct crossval_shown {
   arena *memory;
   int64_t fold, folds;
   const char *name, *arm;
   vkift_crossval_row *rows;
   uint64_t n_rows, capacity;
-} shown;
+} crossval_shown;
 
 static bool usage(err *e, const char *message) {
   e->usage = true;
@@ -82,7 +84,8 @@ static bool read_options(arena *a, const flags *f, const option_set *sets, size_
     o->train.resume = true;
   }
   if (!o->train.model)
-    return usage(e, "--model is missing: a Hugging Face directory or a GGUF file (or leave out --data too, for the built-in example)");
+    return usage(
+        e, "--model is missing: a Hugging Face directory or a GGUF file (or leave out --data too, for the built-in example)");
   if (!o->train.data.n)
     return usage(e, "--data is missing: files or directories of tasks (or leave out --model too, for the built-in example)");
   return true;
@@ -91,7 +94,7 @@ static bool read_options(arena *a, const flags *f, const option_set *sets, size_
 // --- progress ----------------------------------------------------------------------------------------------------------
 
 static void on_fold(void *user, int64_t number, int64_t of, const char *name, const char *arm) {
-  shown *s = user;
+  crossval_shown *s = user;
   s->fold = number;
   s->folds = of;
   s->name = name;
@@ -99,7 +102,7 @@ static void on_fold(void *user, int64_t number, int64_t of, const char *name, co
 }
 
 static void on_step(void *user, const vkift_step *x) {
-  const shown *s = user;
+  const crossval_shown *s = user;
   if (x->bad)
     log_warn("%s, %s, step %lld: loss or gradient is not finite; the weights stay as they were", s->name, s->arm,
              (long long)x->step);
@@ -109,7 +112,7 @@ static void on_step(void *user, const vkift_step *x) {
 }
 
 static void on_answers(void *user, int64_t done, int64_t examples) {
-  const shown *s = user;
+  const crossval_shown *s = user;
   log_progress(done == examples, "fold %lld/%lld %s, %s: answered %s of %s", (long long)s->fold, (long long)s->folds, s->name,
                s->arm, show_count(done).text, show_count(examples).text);
 }
@@ -121,7 +124,7 @@ static void on_note(void *user, const char *message) {
 }
 
 static void on_row(void *user, const vkift_crossval_row *row) {
-  shown *s = user;
+  crossval_shown *s = user;
   arena_grow(s->memory, (void **)&s->rows, &s->capacity, s->n_rows + 1, sizeof *s->rows);
   s->rows[s->n_rows] = *row;
   s->rows[s->n_rows].name = arena_strdup(s->memory, row->name);
@@ -135,7 +138,7 @@ static void print_score(double score, const char *format) {
   else printf("%9s", "");
 }
 
-static void print_table(const shown *s) {
+static void print_table(const crossval_shown *s) {
   int width = 7, metric_width = 6;
   bool shuffled = false, seen = false;
   for (uint64_t i = 0; i < s->n_rows; i++) {
@@ -153,7 +156,8 @@ static void print_table(const shown *s) {
     const vkift_crossval_row *r = &s->rows[i];
     char interval[40];
     snprintf(interval, sizeof interval, "%+.1f to %+.1f", r->low, r->high);
-    printf("%-*s  %-*s %9.1f%9.1f%+9.1f%19s", width, r->name, metric_width, r->metric, r->base, r->tuned, r->difference, interval);
+    printf("%-*s  %-*s %9.1f%9.1f%+9.1f%19s", width, r->name, metric_width, r->metric, r->base, r->tuned, r->difference,
+           interval);
     if (shuffled) print_score(r->shuffled, "%9.1f");
     if (seen) print_score(r->seen, "%9.1f");
     printf("%9s%9s\n", show_count(r->n).text, show_time(r->seconds).text);
@@ -161,7 +165,7 @@ static void print_table(const shown *s) {
 }
 
 // Where tuning lowered a score, that comes first.
-static void print_losses(const shown *s) {
+static void print_losses(const crossval_shown *s) {
   for (uint64_t i = 0; i < s->n_rows; i++) {
     const vkift_crossval_row *r = &s->rows[i];
     if (r->difference < 0)
@@ -180,7 +184,7 @@ static bool print_file(const char *path, err *e) {
   return ok;
 }
 
-static bool print_result(const shown *s, const vkift_crossval_result *r, bool json, double seconds, err *e) {
+static bool print_result(const crossval_shown *s, const vkift_crossval_result *r, bool json, double seconds, err *e) {
   if (r->stopped) {
     log_note("stopped by a signal after %lld of %lld folds", (long long)r->finished, (long long)r->folds);
     if (!json) printf("go on:\n  vkift crossval --resume %s\n", r->run_dir);
@@ -205,8 +209,7 @@ bool crossval_run(int argc, char **argv, err *e) {
   const vkift_crossval_options defaults = o;
   crossval_flags own = {0};
   const crossval_flags own_defaults = {0};
-  const option_set sets[] = {
-      {crossval_option_table, &o}, {train_option_table, &o.train}, {crossval_flag_table, &own}};
+  const option_set sets[] = {{crossval_option_table, &o}, {train_option_table, &o.train}, {crossval_flag_table, &own}};
   flags f;
   arena *a = arena_new("command line");
   bool ok = flags_read(a, sets, 3, NULL, argc, argv, &f, e);
@@ -214,7 +217,7 @@ bool crossval_run(int argc, char **argv, err *e) {
     options_print_help(&help, sets, (const void *const[]){&defaults, &defaults.train, &own_defaults}, 3);
   } else if (ok) {
     interrupts_catch(false);
-    shown s = {.memory = a};
+    crossval_shown s = {.memory = a};
     const vkift_crossval_events events = {
         .train = {.user = &s, .step = on_step, .note = on_note, .should_stop = interrupted},
         .fold = on_fold,

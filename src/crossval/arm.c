@@ -33,7 +33,12 @@ static bool options_of(arena *a, const crossval *v, const char *run, vkift_train
   return true;
 }
 
-static bool train(arena *a, const crossval *v, const char *run, const fold *f, arm_kind kind, bool *stopped, err *e) {
+static void say_nothing(void *user, const char *message) {
+  (void)user;
+  (void)message;
+}
+
+static bool train(arena *a, const crossval *v, uint32_t i, const char *run, const fold *f, arm_kind kind, bool *stopped, err *e) {
   vkift_train_options o;
   TRY(options_of(a, v, run, &o, e));
   part p = part_of(a, &f->train, &f->valid);
@@ -41,7 +46,9 @@ static bool train(arena *a, const crossval *v, const char *run, const fold *f, a
   p.seed = (uint64_t)o.seed;
   const corpus_source source = part_source(&p);
   vkift_train_result result;
-  TRY(trainer_run_on(&source, &o, &v->events->train, &result, e));
+  vkift_train_events events = v->events->train;
+  if (i || kind != ARM_TUNED) events.note = say_nothing; // it would be what the first one said
+  TRY(trainer_run_on(&source, &o, &events, &result, e));
   *stopped = result.stopped;
   return true;
 }
@@ -51,8 +58,8 @@ static bool tidy(arena *a, const crossval *v, const char *run, err *e) {
   const char *checkpoints = path_join(a, run, "checkpoints");
   TRY(!file_exists(checkpoints) || dir_remove(checkpoints, e));
   if (v->options.keep_models || v->options.train.method != VKIFT_FULL) return true;
-  const char *model = output_of(a, v, run);
-  return !file_exists(model) || dir_remove(model, e);
+  const char *output = output_of(a, v, run);
+  return !file_exists(output) || dir_remove(output, e);
 }
 
 // --- an arm ------------------------------------------------------------------------------------------------------------
@@ -65,7 +72,7 @@ bool arm_run(const crossval *v, uint32_t i, const fold *f, arm_kind kind, bool *
   if (!arm_is_done(v, i, kind)) {
     if (v->events->fold) v->events->fold(v->events->train.user, i + 1, v->n_folds, v->names[i], arm_names[kind]);
     ok = dir_make(crossval_fold_dir(a, v, i), e);
-    if (ok && !is_base && !file_exists(output_of(a, v, run))) ok = train(a, v, run, f, kind, stopped, e);
+    if (ok && !is_base && !file_exists(output_of(a, v, run))) ok = train(a, v, i, run, f, kind, stopped, e);
     if (ok && !*stopped) ok = judge_arm(v, i, f, kind, is_base ? NULL : run, stopped, e);
   }
   if (ok && !*stopped && !is_base) ok = tidy(a, v, run, e);

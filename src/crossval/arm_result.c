@@ -91,8 +91,9 @@ static bool check_hash(const crossval *v, const json *d, err *e) {
   char want[20];
   data_hash(v, want);
   TRY(json_string(d, d->root, "", "data_hash", &found, e));
-  return !strcmp(found, want) || ERR(e, "%s: the data is not what the crossval began with (its hash was %.16s and is %s): its folds "
-                                        "would not be of one crossval",
+  return !strcmp(found, want) || ERR(e,
+                                     "%s: the data is not what the crossval began with (its hash was %.16s and is %s): its folds "
+                                     "would not be of one crossval",
                                      d->origin, found, want);
 }
 

@@ -50,9 +50,8 @@ static bool open_run_dir(crossval *v, err *e) {
     return ERR(e, "%s: expected a new or empty directory for the crossval, found a file", v->run_dir);
   TRY(dir_may_be_made(v->run_dir, e));
   if (o->resume || dir_is_empty(v->run_dir)) return true;
-  return ERR(
-      e, "%s: expected a new or empty directory, found something in it (go on with it: vkift crossval --resume %s)", v->run_dir,
-      v->run_dir);
+  return ERR(e, "%s: expected a new or empty directory, found something in it (go on with it: vkift crossval --resume %s)",
+             v->run_dir, v->run_dir);
 }
 
 // --- data, clusters, folds ---------------------------------------------------------------------------------------------
@@ -141,8 +140,9 @@ static bool look_at_base(crossval *v, err *e) {
   v->base_is_tuned = ok && (v->options.train.adapter || (v->model->chat_template && !unknown.length));
   text_free(&unknown);
   if (v->base_is_tuned)
-    crossval_note(v, "the base model seems to be instruction-tuned already: what is gained is beside that, not beside a "
-                     "pretrained model");
+    crossval_note(v,
+                  "the base model seems to be instruction-tuned already: what is gained is beside that, not beside a "
+                  "pretrained model");
   return ok;
 }
 
@@ -194,7 +194,7 @@ static bool run_fold(const crossval *v, uint32_t i, bool *stopped, err *e) {
 }
 
 bool crossval_make(const vkift_crossval_options *options, const vkift_crossval_events *events, vkift_crossval_result *result,
-                  err *e) {
+                   err *e) {
   static const vkift_crossval_events none;
   arena *a = arena_new("crossval");
   crossval *v = ARENA_NEW(a, crossval);
@@ -208,8 +208,8 @@ bool crossval_make(const vkift_crossval_options *options, const vkift_crossval_e
   }
   if (ok && !stopped) ok = table_write(v, e);
   if (ok && result) {
-    *result = (vkift_crossval_result){
-        .folds = v->n_folds, .finished = finished, .stopped = stopped, .base_is_tuned = v->base_is_tuned};
+    *result =
+        (vkift_crossval_result){.folds = v->n_folds, .finished = finished, .stopped = stopped, .base_is_tuned = v->base_is_tuned};
     snprintf(result->run_dir, sizeof result->run_dir, "%s", v->run_dir);
   }
   model_close(v->model);

@@ -15,6 +15,6 @@
 #include "vkift.h"
 
 bool crossval_make(const vkift_crossval_options *options, const vkift_crossval_events *events, vkift_crossval_result *result,
-                  err *e);
+                   err *e);
 
 #endif

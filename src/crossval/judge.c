@@ -23,7 +23,8 @@ static bool add_training(arena *a, const char *run, arm_result *r, err *e) {
     json d;
     double tokens = 0, seconds = 0;
     TRY(json_parse(arena_printf(a, "%s:%llu", path, (unsigned long long)++line), at, (uint64_t)(end - at), &d, e));
-    const bool ok = json_number_or(&d, d.root, "", "tokens", &tokens, e) && json_number_or(&d, d.root, "", "seconds", &seconds, e);
+    const bool ok =
+        json_number_or(&d, d.root, "", "tokens", &tokens, e) && json_number_or(&d, d.root, "", "seconds", &seconds, e);
     json_free(&d);
     if (!ok) return false;
     r->tokens += (int64_t)tokens;
@@ -60,7 +61,7 @@ static void take_scores(arena *a, const task_scores *s, arm_result *r) {
     const task_group *g = &s->tasks[r->n_tasks];
     const uint32_t width = metric_width(g->metric);
     arm_task *t = &r->tasks[r->n_tasks];
-    *t = (arm_task){.name = g->task, .metric = g->metric, .n = (uint32_t)g->n, .stats = ARENA_ARRAY(a, double, g->n * width)};
+    *t = (arm_task){.name = g->task, .metric = g->metric, .n = (uint32_t)g->n, .stats = ARENA_ARRAY(a, double, g->n *width)};
     for (uint64_t k = 0; k < g->n; k++)
       memcpy(t->stats + k * width, s->items[g->items[k]].result.stats, width * sizeof *t->stats);
   }
@@ -76,11 +77,11 @@ static vkift_source source_of(const crossval *v, const char *run) {
                         .device = o->device};
 }
 
-static bool answer(arena *a, const crossval *v, uint32_t i, const fold *f, arm_kind kind, const char *run, arm_result *r, err *e) {
+static bool answer(arena *a, const crossval *v, uint32_t i, const fold *f, arm_kind kind, const char *run, arm_result *r,
+                   err *e) {
   tasks_options o = {.max_new_tokens = (uint32_t)v->options.max_new_tokens};
   const vkift_train_events *train = &v->events->train;
-  const vkift_eval_events events = {
-      .user = train->user, .progress = v->events->answers, .note = train->note, .should_stop = train->should_stop};
+  const vkift_eval_events events = {.user = train->user, .progress = v->events->answers, .should_stop = train->should_stop};
   const vkift_source source = source_of(v, run);
   loaded l = {0};
   task_scores s;

@@ -9,7 +9,6 @@
 
 enum { RECORD_BYTES = 1 << 24 };
 
-
 static const char *record_path(arena *a, const crossval *v, uint32_t i) {
   return path_join(a, crossval_fold_dir(a, v, i), "fold.json");
 }
@@ -37,7 +36,8 @@ typedef struct lines {
 static bool next_line(arena *a, lines *l, json *d, err *e) {
   const char *from = (const char *)l->map.data + l->at;
   const char *end = memchr(from, '\n', (size_t)(l->map.size - l->at));
-  if (!end) return ERR(e, "%s:%llu: expected a line for each answer, found the file's end", l->path, (unsigned long long)l->number + 1);
+  if (!end)
+    return ERR(e, "%s:%llu: expected a line for each answer, found the file's end", l->path, (unsigned long long)l->number + 1);
   l->at += (uint64_t)(end - from) + 1;
   return json_parse(arena_printf(a, "%s:%llu", l->path, (unsigned long long)++l->number), from, (uint64_t)(end - from), d, e);
 }

@@ -22,11 +22,11 @@ typedef struct fold_result {
 typedef struct metric_table {
   vkift_metric metric;
   uint32_t n_folds, n_tasks;
-  const uint32_t *folds;                   // [n_folds]: those that have tasks of it
-  const uint32_t *clusters;                // [n_folds + 1]: tasks of each
-  const uint64_t *tasks;                   // [n_tasks + 1]: instances of each
-  const char **task_names;                 // [n_tasks]
-  bootstrap_score *of_tasks, *of_folds, all; // tuned beside base
+  const uint32_t *folds;                                                      // [n_folds]: those that have tasks of it
+  const uint32_t *clusters;                                                   // [n_folds + 1]: tasks of each
+  const uint64_t *tasks;                                                      // [n_tasks + 1]: instances of each
+  const char **task_names;                                                    // [n_tasks]
+  bootstrap_score *of_tasks, *of_folds, all;                                  // tuned beside base
   bootstrap_score *other_tasks[N_ARMS], *other_folds[N_ARMS], others[N_ARMS]; // of the arms that were asked for
 } metric_table;
 
@@ -78,7 +78,7 @@ static void lay_out(table *t, metric_table *m) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < t->v->n_folds; i++) n += t->folds[i].arms[0].n_tasks;
   uint32_t *folds = ARENA_ARRAY(t->memory, uint32_t, t->v->n_folds);
-  uint32_t *clusters = ARENA_ARRAY(t->memory, uint32_t, t->v->n_folds + 1);
+  uint32_t *ends = ARENA_ARRAY(t->memory, uint32_t, t->v->n_folds + 1);
   uint64_t *tasks = ARENA_ARRAY(t->memory, uint64_t, n + 1);
   m->task_names = ARENA_ARRAY(t->memory, const char *, n);
   for (uint32_t i = 0; i < t->v->n_folds; i++) {
@@ -92,10 +92,10 @@ static void lay_out(table *t, metric_table *m) {
     }
     if (m->n_tasks == before) continue;
     folds[m->n_folds++] = i;
-    clusters[m->n_folds] = m->n_tasks;
+    ends[m->n_folds] = m->n_tasks;
   }
   m->folds = folds;
-  m->clusters = clusters;
+  m->clusters = ends;
   m->tasks = tasks;
 }
 
@@ -172,19 +172,18 @@ static double other(const table *t, arm_kind k, const bootstrap_score *s) {
 static vkift_crossval_row fold_row(const table *t, const metric_table *m, uint32_t place) {
   const bootstrap_score *s = &m->of_folds[place];
   const fold_result *f = &t->folds[m->folds[place]];
-  return (vkift_crossval_row){
-      .name = t->v->names[m->folds[place]],
-      .metric = metric_name(m->metric),
-      .base = s->base,
-      .tuned = s->tuned,
-      .difference = s->difference,
-      .low = s->low_difference,
-      .high = s->high_difference,
-      .shuffled = arm_is_wanted(t->v, ARM_SHUFFLED) ? m->other_folds[ARM_SHUFFLED][place].tuned : NAN,
-      .seen = arm_is_wanted(t->v, ARM_SEEN) ? m->other_folds[ARM_SEEN][place].tuned : NAN,
-      .n = (int64_t)(m->tasks[m->clusters[place + 1]] - m->tasks[m->clusters[place]]),
-      .tokens = f->tokens,
-      .seconds = f->seconds};
+  return (vkift_crossval_row){.name = t->v->names[m->folds[place]],
+                              .metric = metric_name(m->metric),
+                              .base = s->base,
+                              .tuned = s->tuned,
+                              .difference = s->difference,
+                              .low = s->low_difference,
+                              .high = s->high_difference,
+                              .shuffled = arm_is_wanted(t->v, ARM_SHUFFLED) ? m->other_folds[ARM_SHUFFLED][place].tuned : NAN,
+                              .seen = arm_is_wanted(t->v, ARM_SEEN) ? m->other_folds[ARM_SEEN][place].tuned : NAN,
+                              .n = (int64_t)(m->tasks[m->clusters[place + 1]] - m->tasks[m->clusters[place]]),
+                              .tokens = f->tokens,
+                              .seconds = f->seconds};
 }
 
 static vkift_crossval_row all_row(const table *t, const metric_table *m) {
@@ -281,8 +280,8 @@ static bool put_results(text *out, table *t, err *e) {
   const crossval *v = t->v;
   text_printf(out, "{\n  \"leave_out\": \"%s\",\n  \"model\": ", v->rules.leave_out_task ? "task" : "cluster");
   json_put_string(out, path_name(v->model->path));
-  text_printf(out, ",\n  \"base_is_instruction_tuned\": %s,\n  \"seed\": %lld,\n  \"clusters\": [", v->base_is_tuned ? "true" : "false",
-              (long long)v->options.train.seed);
+  text_printf(out, ",\n  \"base_is_instruction_tuned\": %s,\n  \"seed\": %lld,\n  \"clusters\": [",
+              v->base_is_tuned ? "true" : "false", (long long)v->options.train.seed);
   TRY(put_folds(out, t, e));
   const vkift_crossval_row all = all_row(t, main_metric(t));
   text_puts(out, "\n  ],\n  \"overall\": ");

@@ -80,8 +80,7 @@ static void draw(const resampling *w, uint32_t sample, uint64_t seed, samples *t
     return;
   }
   pair sum = {0, 0};
-  for (uint32_t c = 0; c < d->n_clusters; c++)
-    add_share(&sum, score_cluster(w, rng_below(&r, d->n_clusters), &r), d->n_clusters);
+  for (uint32_t c = 0; c < d->n_clusters; c++) add_share(&sum, score_cluster(w, rng_below(&r, d->n_clusters), &r), d->n_clusters);
   keep(all, sample, sum);
 }
 

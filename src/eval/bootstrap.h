@@ -21,11 +21,12 @@ typedef struct bootstrap_data {
 } bootstrap_data;
 
 typedef struct bootstrap_score {
-  double tuned, low, high;                           // the score itself, and its interval
+  double tuned, low, high;                                  // the score itself, and its interval
   double base, difference, low_difference, high_difference; // paired: both models on the same drawn instances. 0 without base
 } bootstrap_score;
 
 // tasks: [n_tasks], clusters: [n_clusters]. The same data and seed give the same bits.
-void bootstrap_run(const bootstrap_data *d, uint64_t seed, bootstrap_score *tasks, bootstrap_score *clusters, bootstrap_score *all);
+void bootstrap_run(const bootstrap_data *d, uint64_t seed, bootstrap_score *tasks, bootstrap_score *clusters,
+                   bootstrap_score *all);
 
 #endif

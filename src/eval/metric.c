@@ -9,7 +9,8 @@
 #include "eval/chrf.h"
 #include "eval/rouge.h"
 
-_Static_assert((int)BLEU_STATS <= (int)METRIC_STATS && (int)CHRF_STATS <= (int)METRIC_STATS, "every metric's numbers have a place");
+_Static_assert((int)BLEU_STATS <= (int)METRIC_STATS && (int)CHRF_STATS <= (int)METRIC_STATS,
+               "every metric's numbers have a place");
 
 const char *metric_name(vkift_metric m) {
   return metric_names[m];
@@ -26,8 +27,8 @@ bool metric_from_name(const char *name, vkift_metric *m) {
 
 // The official script's lists of categories.
 vkift_metric metric_of_category(const char *category) {
-  static const char *const exact[] = {"Textual Entailment",         "Cause Effect Classification",  "Coreference Resolution",
-                                      "Dialogue Act Recognition",   "Answerability Classification", "Word Analogy"};
+  static const char *const exact[] = {"Textual Entailment",       "Cause Effect Classification",  "Coreference Resolution",
+                                      "Dialogue Act Recognition", "Answerability Classification", "Word Analogy"};
   static const char *const overlap[] = {"Overlap Extraction", "Keyword Tagging", "Question Rewriting",
                                         "Title Generation",   "Data to Text",    "Grammar Error Correction"};
   for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)

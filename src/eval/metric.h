@@ -16,10 +16,10 @@ typedef struct metric_result {
 } metric_result;
 
 const char *metric_name(vkift_metric m);
-bool metric_from_name(const char *name, vkift_metric *m);      // false: there is no such metric (auto and none are none)
-vkift_metric metric_of_category(const char *category);         // of Super-NaturalInstructions; AUTO where it says nothing
-bool metric_is_by_choices(vkift_metric m);                     // the prediction is one of the row's choices
-uint32_t metric_width(vkift_metric m);                         // how many of the stats are used
+bool metric_from_name(const char *name, vkift_metric *m); // false: there is no such metric (auto and none are none)
+vkift_metric metric_of_category(const char *category);    // of Super-NaturalInstructions; AUTO where it says nothing
+bool metric_is_by_choices(vkift_metric m);                // the prediction is one of the row's choices
+uint32_t metric_width(vkift_metric m);                    // how many of the stats are used
 double metric_total(vkift_metric m, const double *sums, uint64_t n);
 
 // references: at least one. t: for ROUGE_L_TOKENS. Fails on a text of more than METRIC_TEXT_BYTES.

@@ -119,11 +119,17 @@ static void step_1c(stem *w) {
 }
 
 static void step_2(stem *w) {
-  static const rule rules[] = {
-      {"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},   {"izer", "ize"},    {"bli", "ble"},
-      {"alli", "al"},     {"entli", "ent"},   {"eli", "e"},       {"ousli", "ous"},   {"ization", "ize"}, {"ation", "ate"},
-      {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"}, {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},
-      {"iviti", "ive"},   {"biliti", "ble"},  {"fulli", "ful"},   {0}};
+  static const rule rules[] = {{"ational", "ate"}, {"tional", "tion"},
+                               {"enci", "ence"},   {"anci", "ance"},
+                               {"izer", "ize"},    {"bli", "ble"},
+                               {"alli", "al"},     {"entli", "ent"},
+                               {"eli", "e"},       {"ousli", "ous"},
+                               {"ization", "ize"}, {"ation", "ate"},
+                               {"ator", "ate"},    {"alism", "al"},
+                               {"iveness", "ive"}, {"fulness", "ful"},
+                               {"ousness", "ous"}, {"aliti", "al"},
+                               {"iviti", "ive"},   {"biliti", "ble"},
+                               {"fulli", "ful"},   {0}};
   // NLTK: "alli" first, and then the step again.
   while (ends(w, "alli") && measure(w->s, w->n - 4) > 0) w->n -= 2;
   size_t kept;
@@ -141,9 +147,9 @@ static void step_3(stem *w) {
 }
 
 static void step_4(stem *w) {
-  static const rule rules[] = {{"al", ""},    {"ance", ""},  {"ence", ""}, {"er", ""},  {"ic", ""},  {"able", ""}, {"ible", ""},
-                               {"ant", ""},   {"ement", ""}, {"ment", ""}, {"ent", ""}, {"ion", ""}, {"ou", ""},   {"ism", ""},
-                               {"ate", ""},   {"iti", ""},   {"ous", ""},  {"ive", ""}, {"ize", ""}, {0}};
+  static const rule rules[] = {{"al", ""},  {"ance", ""},  {"ence", ""}, {"er", ""},  {"ic", ""},  {"able", ""}, {"ible", ""},
+                               {"ant", ""}, {"ement", ""}, {"ment", ""}, {"ent", ""}, {"ion", ""}, {"ou", ""},   {"ism", ""},
+                               {"ate", ""}, {"iti", ""},   {"ous", ""},  {"ive", ""}, {"ize", ""}, {0}};
   size_t kept;
   const rule *r = find(w, rules, &kept);
   if (!r || measure(w->s, kept) <= 1) return;
@@ -161,10 +167,22 @@ static void step_5(stem *w) {
 
 // NLTK's words that the rules get wrong.
 static bool irregular(stem *w) {
-  static const rule words[] = {{"skies", "sky"},       {"dying", "die"},       {"lying", "lie"},       {"tying", "tie"},
-                               {"innings", "inning"},  {"outings", "outing"},  {"cannings", "canning"}, {"sky", "sky"},
-                               {"news", "news"},       {"inning", "inning"},   {"outing", "outing"},   {"canning", "canning"},
-                               {"howe", "howe"},       {"proceed", "proceed"}, {"exceed", "exceed"},   {"succeed", "succeed"},
+  static const rule words[] = {{"skies", "sky"},
+                               {"dying", "die"},
+                               {"lying", "lie"},
+                               {"tying", "tie"},
+                               {"innings", "inning"},
+                               {"outings", "outing"},
+                               {"cannings", "canning"},
+                               {"sky", "sky"},
+                               {"news", "news"},
+                               {"inning", "inning"},
+                               {"outing", "outing"},
+                               {"canning", "canning"},
+                               {"howe", "howe"},
+                               {"proceed", "proceed"},
+                               {"exceed", "exceed"},
+                               {"succeed", "succeed"},
                                {0}};
   for (const rule *r = words; r->suffix; r++) {
     if (strlen(r->suffix) != w->n || !ends(w, r->suffix)) continue;

@@ -101,7 +101,8 @@ static bool check_item(const task_group *t, const task_item *first, const task_i
     return ERR(e, "%s:%u: metric: expected \"%s\", as the first example of the task %s has it, found \"%s\"", x->file, x->line,
                first->metric, t->task, x->metric);
   if (!x->references.n)
-    return ERR(e, "%s:%u: expected an example with a prompt and an answer, to be scored by %s, found none", x->file, x->line, name);
+    return ERR(e, "%s:%u: expected an example with a prompt and an answer, to be scored by %s, found none", x->file, x->line,
+               name);
   if (!metric_is_by_choices(t->metric)) return true;
   if (!x->choices.n)
     return ERR(e, "%s:%u: expected choices, since the task %s is scored by %s, found none", x->file, x->line, t->task, name);

@@ -24,7 +24,7 @@ typedef struct tasks_options {
   vkift_metric metric;    // of all tasks; AUTO: by each task's rows, rules, category or choices
   const task_rule *rules; // [n_rules], before what rows say themselves
   uint32_t n_rules;
-  uint32_t max_new_tokens;         // of an answer
+  uint32_t max_new_tokens;          // of an answer
   const tokenizer *rouge_tokenizer; // for ROUGE_L_TOKENS; NULL: the model's own
 } tasks_options;
 
@@ -41,7 +41,7 @@ typedef struct task_item {
   const double *loglikelihoods; // [choices.n], of each choice given the prompt; NULL where they were not computed
   bool has_limit;               // the prompt states a length (augment_length.h)
   augment_limit limit;
-  uint32_t length;              // of the prediction, in the limit's unit
+  uint32_t length; // of the prediction, in the limit's unit
   // its score
   uint32_t of; // its task's number
   metric_result result;

@@ -162,7 +162,8 @@ static bool add_choices(evaluation *v, uint64_t i, uint64_t *capacity, uint64_t 
   const uint32_t most = v->loaded->model->config.max_positions;
   dataset *all = &v->choices;
   if (!x->as_answers)
-    return ERR(e, "%s:%u: expected a whole conversation, whose choices can take the answer's place, found one that was cut, or none",
+    return ERR(e,
+               "%s:%u: expected a whole conversation, whose choices can take the answer's place, found one that was cut, or none",
                item->file, item->line);
   double *likelihoods = ARENA_ARRAY(v->memory, double, item->choices.n);
   item->loglikelihoods = likelihoods;
@@ -192,7 +193,8 @@ static bool weigh_choices(evaluation *v, err *e) {
   uint64_t capacity = 0, sums_capacity = 0;
   for (uint64_t i = 0; i < v->out->n; i++)
     if (metric_is_by_choices(metric_of(v, i))) TRY(add_choices(v, i, &capacity, &sums_capacity, e));
-  return !v->choices.n || score_examples(v->memory, v->loaded->model, v->loaded->device, ROW_TOKENS, &v->choices, choice_scored, v, e);
+  return !v->choices.n ||
+         score_examples(v->memory, v->loaded->model, v->loaded->device, ROW_TOKENS, &v->choices, choice_scored, v, e);
 }
 
 // --- all of it ---------------------------------------------------------------------------------------------------------

@@ -112,7 +112,8 @@ static void summarise_metric(summary *s, uint32_t first, uint32_t end) {
   clusters[d.n_clusters] = n_tasks;
   d.tuned = numbers_of(a, s->tuned, first, end, d.width);
   if (s->base) d.base = numbers_of(a, s->base, first, end, d.width);
-  bootstrap_score *of_tasks = ARENA_ARRAY(a, bootstrap_score, n_tasks), *of_clusters = ARENA_ARRAY(a, bootstrap_score, d.n_clusters), all;
+  bootstrap_score *of_tasks = ARENA_ARRAY(a, bootstrap_score, n_tasks),
+                  *of_clusters = ARENA_ARRAY(a, bootstrap_score, d.n_clusters), all;
   bootstrap_run(&d, s->seed, of_tasks, of_clusters, &all);
   put_clusters(s, &d, first, of_tasks, of_clusters, &all);
 }

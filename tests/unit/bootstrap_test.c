@@ -31,7 +31,8 @@ static void one_mean(void **state) {
   (void)state;
   double scores[N];
   for (int i = 0; i < N; i++) scores[i] = i % 10 < 3 ? 100 : 0;
-  const bootstrap_data d = {.n_clusters = 1, .clusters = one_cluster, .tasks = one_task, .width = 1, .tuned = scores, .total = mean};
+  const bootstrap_data d = {
+      .n_clusters = 1, .clusters = one_cluster, .tasks = one_task, .width = 1, .tuned = scores, .total = mean};
   bootstrap_score task, cluster, all;
   bootstrap_run(&d, 42, &task, &cluster, &all);
   near(task.tuned, 30, 1e-9);
@@ -96,7 +97,8 @@ static void tasks_of_a_cluster(void **state) {
   near(cluster.low, 37.5, 1e-9);
   const double uneven[] = {1, 1, 0, 99};
   const uint64_t pair[] = {0, 2};
-  const bootstrap_data sums = {.n_clusters = 1, .clusters = one_cluster, .tasks = pair, .width = 2, .tuned = uneven, .total = ratio};
+  const bootstrap_data sums = {
+      .n_clusters = 1, .clusters = one_cluster, .tasks = pair, .width = 2, .tuned = uneven, .total = ratio};
   bootstrap_run(&sums, 2, of_tasks, &cluster, &all);
   near(all.tuned, 1, 1e-9); // 1 of 100, not the mean of 100 and 0
 }

@@ -8,8 +8,10 @@
 static void each_has_a_name_of_its_own(void **state) {
   (void)state;
   arena *a = arena_new("names");
-  const char *const names[] = {"arithmetic", "Question Answering", "../x", "", "Arithmetic", "..", "a/b", "a_b", "вопросы", "v1.0"};
-  const char *const want[] = {"arithmetic", "Question_Answering", "_._x", "_", "Arithmetic-2", "_.", "a_b", "a_b-2", "______________", "v1.0"};
+  const char *const names[] = {"arithmetic", "Question Answering", "../x", "", "Arithmetic", "..", "a/b", "a_b", "вопросы",
+                               "v1.0"};
+  const char *const want[] = {"arithmetic", "Question_Answering", "_._x", "_", "Arithmetic-2", "_.", "a_b",
+                              "a_b-2",      "______________",     "v1.0"};
   const char **found = names_for_files(a, names, 10);
   for (int i = 0; i < 10; i++) assert_string_equal(found[i], want[i]);
   arena_free(a);

@@ -57,7 +57,8 @@ static void golden(void **state) {
   jsonl_item item;
   err e = {0};
   uint32_t n = 0;
-  if (!file_map_open(path_join(a, getenv("VKIFT_SOURCE_DIR"), "tests/unit/metric_golden.jsonl"), &map, &e)) fail_msg("%s", e.message);
+  if (!file_map_open(path_join(a, getenv("VKIFT_SOURCE_DIR"), "tests/unit/metric_golden.jsonl"), &map, &e))
+    fail_msg("%s", e.message);
   assert_true(jsonl_open("golden", (const char *)map.data, map.size, &rows, &e));
   while (jsonl_next(&rows, &item, &e) == JSONL_ITEM) {
     json d;
@@ -169,12 +170,30 @@ static void common_subsequences(void **state) {
 
 static void stems(void **state) {
   (void)state;
-  static const char *const words[][2] = {
-      {"skies", "sky"},       {"dying", "die"},         {"flies", "fli"},       {"died", "die"},       {"spied", "spi"},
-      {"enjoy", "enjoy"},     {"happy", "happi"},       {"relational", "relat"}, {"hopping", "hop"},    {"falling", "fall"},
-      {"filing", "file"},     {"agreed", "agre"},       {"feed", "feed"},       {"geology", "geolog"}, {"hopefully", "hope"},
-      {"controlling", "control"}, {"adoption", "adopt"}, {"innings", "inning"},  {"syzygy", "syzygi"},  {"bled", "bled"},
-      {"generalizations", "gener"}, {"vietnamization", "vietnam"}, {"1990s", "1990"}, {"oed", "o"}};
+  static const char *const words[][2] = {{"skies", "sky"},
+                                         {"dying", "die"},
+                                         {"flies", "fli"},
+                                         {"died", "die"},
+                                         {"spied", "spi"},
+                                         {"enjoy", "enjoy"},
+                                         {"happy", "happi"},
+                                         {"relational", "relat"},
+                                         {"hopping", "hop"},
+                                         {"falling", "fall"},
+                                         {"filing", "file"},
+                                         {"agreed", "agre"},
+                                         {"feed", "feed"},
+                                         {"geology", "geolog"},
+                                         {"hopefully", "hope"},
+                                         {"controlling", "control"},
+                                         {"adoption", "adopt"},
+                                         {"innings", "inning"},
+                                         {"syzygy", "syzygi"},
+                                         {"bled", "bled"},
+                                         {"generalizations", "gener"},
+                                         {"vietnamization", "vietnam"},
+                                         {"1990s", "1990"},
+                                         {"oed", "o"}};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     char word[32];
     strcpy(word, words[i][0]);
@@ -216,9 +235,9 @@ static void letters(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(golden),    cmocka_unit_test(by_hand),  cmocka_unit_test(totals),
-      cmocka_unit_test(too_long),  cmocka_unit_test(longest),  cmocka_unit_test(common_subsequences),
-      cmocka_unit_test(stems),     cmocka_unit_test(lower_case), cmocka_unit_test(letters),
+      cmocka_unit_test(golden),   cmocka_unit_test(by_hand),    cmocka_unit_test(totals),
+      cmocka_unit_test(too_long), cmocka_unit_test(longest),    cmocka_unit_test(common_subsequences),
+      cmocka_unit_test(stems),    cmocka_unit_test(lower_case), cmocka_unit_test(letters),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
