@@ -33,9 +33,9 @@ static bool options_of(arena *a, const crossval *v, const char *run, vkift_train
   return true;
 }
 
-static void say_nothing(void *user, const char *message) {
+static void say_nothing(void *user, const char *line) {
   (void)user;
-  (void)message;
+  (void)line;
 }
 
 static bool train(arena *a, const crossval *v, uint32_t i, const char *run, const fold *f, arm_kind kind, bool *stopped, err *e) {
