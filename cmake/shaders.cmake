@@ -9,6 +9,8 @@ set(SHADER_TABLE ${SHADER_DIR}/table.c)
 
 # These are compiled a second time, as NAME_addr, with -DADDRESSES: the same kernel by buffer addresses (src/gpu/gpu.h).
 set(ADDRESS_SHADERS attention_lanes_dkv attention_lanes_dq attention_lanes_fwd matmul_rows_nt matmul_rows_nn matmul_rows_tn)
+# And these, as NAME_turned, with -DTURNED: the same product, whose result is turned by the rotary embedding as it is stored.
+set(TURNED_SHADERS matmul_rows_nt matmul_tile)
 # Whether glslc knows a GLSL extension; asked again when the compiler is another one.
 function(shader_extension extension variable)
   if(NOT "${${variable}_ASKED}" STREQUAL "${Vulkan_GLSLC_EXECUTABLE}")
@@ -58,6 +60,12 @@ foreach(shader ${SHADERS})
   add_shader(${name} ${shader})
   if(name IN_LIST ADDRESS_SHADERS)
     add_shader(${name}_addr ${shader} -DADDRESSES)
+  endif()
+  if(name IN_LIST TURNED_SHADERS)
+    add_shader(${name}_turned ${shader} -DTURNED)
+    if(name IN_LIST ADDRESS_SHADERS)
+      add_shader(${name}_turned_addr ${shader} -DTURNED -DADDRESSES)
+    endif()
   endif()
 endforeach()
 string(APPEND table "const shader_code shader_table[] = {\n${rows}  {0}};\n")

@@ -703,7 +703,8 @@ typedef struct vkift_cluster_options {
   vkift_reading reading;
   int64_t n_clusters;        // 0: the number whose groups are the clearest (highest mean silhouette)
   int64_t examples_per_task; // 50, drawn by `seed`, of which the words are counted
-  int64_t permutations;      // 1000: random orders of the tasks' own categories, to say what agreement chance gives
+  const char *clusters;      // a file of clusters that stand for the tasks' own categories; NULL: what rows say
+  int64_t permutations;      // 1000: random orders of the categories, to say what agreement chance gives
   int64_t seed;              // 42
   const char *clusters_out;  // a new file of clusters (YAML); NULL: none
   const char *picture;       // the groups as SVG; NULL: none
@@ -712,7 +713,7 @@ typedef struct vkift_cluster_options {
 vkift_cluster_options vkift_cluster_defaults(void);
 
 typedef struct vkift_cluster_task {
-  const char *name, *category; // category: what its rows say of their cluster, "" where they do not
+  const char *name, *category; // category: what its rows, or `clusters`, say of its cluster; "" where they do not
   int64_t examples;
   double silhouette; // how clearly it belongs to its group, in [−1, 1]; 0 where it is alone there
   // The most similar task of another group, and that group; `similarity` to it is in [0, 1].

@@ -42,25 +42,48 @@ void stage_b() {
 
 // --- the product -----------------------------------------------------------------------------------------------------
 
+// Where quad j of an invocation's columns lies in a line of the tile. Turned: two, of either half of a head.
+#ifdef TURNED
+uint quad_of(uint x, uint j) {
+  const uint quads = HALF / 4;
+  return x / quads * 2 * quads + x % quads + j * quads;
+}
+#else
+uint quad_of(uint x, uint j) {
+  return x + j * NX;
+}
+#endif
+
 vec4 sum[ROWS * COLS / 4];
 
 // What out holds, for results in and out of it alike: those beyond the last are not stored.
 void add_old(uint x, uint y) {
   [[unroll]] for (uint i = 0; i < ROWS; i++)
     [[unroll]] for (uint j = 0; j < COLS / 4; j++) {
-      const uint m = min(row + (y + i / 4 * NY) * 4 + i % 4, rows - 1), n = col + (x + j * NX) * 4;
+      const uint m = min(row + (y + i / 4 * NY) * 4 + i % 4, rows - 1), n = col + quad_of(x, j) * 4;
       if (VEC4) sum[i * (COLS / 4) + j] += result_quads[place_of(m, min(n, p.cols - 4)) / 4];
       else
         [[unroll]] for (uint c = 0; c < 4; c++) sum[i * (COLS / 4) + j][c] += result[place_of(m, min(n + c, p.cols - 1))];
     }
 }
 
+#ifdef TURNED
+void turn(uint x, uint y) {
+  [[unroll]] for (uint i = 0; i < ROWS; i++) {
+    const uint angle = positions[min(row + (y + i / 4 * NY) * 4 + i % 4, rows - 1)] * (HALF / 4) + x % (HALF / 4);
+    const vec4 c = cosine_quads[angle], s = sine_quads[angle], first = sum[2 * i], second = sum[2 * i + 1];
+    sum[2 * i] = first * c - second * s;
+    sum[2 * i + 1] = second * c + first * s;
+  }
+}
+#endif
+
 void store_sums(uint x, uint y) {
   [[unroll]] for (uint i = 0; i < ROWS; i++) {
     const uint m = row + (y + i / 4 * NY) * 4 + i % 4;
     if (m < rows) {
       [[unroll]] for (uint j = 0; j < COLS / 4; j++) {
-        const uint n = col + (x + j * NX) * 4;
+        const uint n = col + quad_of(x, j) * 4;
         if (VEC4) {
           if (n < p.cols) result_quads[place_of(m, n) / 4] = sum[i * (COLS / 4) + j];
         } else {
@@ -93,7 +116,7 @@ void main() {
         const uint d = first + s;
         vec4 u[ROWS / 4], v[COLS / 4];
         [[unroll]] for (uint i = 0; i < ROWS / 4; i++) u[i] = a_tile[place(d, BM, y + i * NY, d / 4)];
-        [[unroll]] for (uint j = 0; j < COLS / 4; j++) v[j] = b_tile[place(d, BN, x + j * NX, d / 4)];
+        [[unroll]] for (uint j = 0; j < COLS / 4; j++) v[j] = b_tile[place(d, BN, quad_of(x, j), d / 4)];
         [[unroll]] for (uint i = 0; i < ROWS; i++)
           [[unroll]] for (uint j = 0; j < COLS / 4; j++)
             sum[i * (COLS / 4) + j] = fma(vec4(u[i / 4][i % 4]), v[j], sum[i * (COLS / 4) + j]);
@@ -103,5 +126,8 @@ void main() {
   if (row >= rows) return;
   [[unroll]] for (uint i = 0; i < ROWS * COLS / 4; i++) sum[i] *= p.alpha;
   if (p.accumulate != 0) add_old(x, y);
+#ifdef TURNED
+  turn(x, y);
+#endif
   store_sums(x, y);
 }

@@ -41,6 +41,11 @@ static bool find(arena *a, grouping *g, err *e) {
   if (g->texts.n < SIMILAR_LEAST_TASKS)
     return ERR(e, "%s: expected at least %d tasks to group, found %u (rows name theirs as \"task\"; otherwise a file is one)",
                paths[0], SIMILAR_LEAST_TASKS, g->texts.n);
+  if (o->clusters) {
+    cluster_file file;
+    TRY(cluster_file_read(a, o->clusters, &file, e));
+    task_texts_take_clusters(&g->texts, &file);
+  }
   g->similarity = task_similarity_make(a, &g->texts);
   TRY(similar_groups_find(a, &g->texts, &g->similarity, (uint32_t)o->n_clusters, &g->groups, e));
   g->agreement = similar_groups_agree(&g->groups, &g->texts, (uint32_t)o->permutations, (uint64_t)o->seed);

@@ -83,13 +83,10 @@ static tensor *numbers_below(rig *r, const char *name, tensor_live live, uint32_
 static void build_rotary(rig *r, const kernel_case *k) {
   const model_config *c = k->config;
   const uint32_t table[] = {k->rows, c->head_dim / 2};
-  tensor *in[] = {input(r, "q", LIVE_TOKENS, k->rows, c->n_heads * c->head_dim),
-                  input(r, "k", LIVE_TOKENS, k->rows, c->n_kv_heads * c->head_dim)};
+  tensor *x = input(r, "x", LIVE_TOKENS, k->rows, c->n_heads * c->head_dim);
   tensor *cos = rig_tensor(r, "cos", DTYPE_F32, LIVE_ALL, 2, table), *sin = rig_tensor(r, "sin", DTYPE_F32, LIVE_ALL, 2, table);
-  tensor *q = in[0], *keys = in[1];
-  op_rotary(r->graph, &q, &keys, numbers_below(r, "positions", LIVE_TOKENS, k->rows, k->rows), cos, sin, c->head_dim);
-  keys->keep = true;
-  rig_backward(r, q, in, 1); // of the queries alone
+  const rotary_angles angles = {numbers_below(r, "positions", LIVE_TOKENS, k->rows, k->rows), cos, sin, c->head_dim};
+  rig_backward(r, op_rotary(r->graph, x, &angles), &x, 1);
 }
 
 static void build_embedding(rig *r, const kernel_case *k) {

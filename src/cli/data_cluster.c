@@ -27,10 +27,12 @@ static const option cluster_table[] = {
     {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = INFINITY, .help = "of these draws, and of the permutations"},
 #undef AT
 #define AT(field) .offset = offsetof(vkift_cluster_options, field), .group = "Groups"
-    {"n_clusters", OPTION_INTEGER, AT(n_clusters), .least = 2, .most = 10000, .unset = "the number whose groups are the clearest",
+    {"n_clusters", OPTION_INTEGER, AT(n_clusters), .least = 2, .most = 5000, .unset = "the number whose groups are the clearest",
      .help = "how many groups"},
+    {"clusters", OPTION_PATH, AT(clusters), .value = "FILE", .unset = "what the tasks say themselves",
+     .help = "a file of clusters to compare the groups with"},
     {"permutations", OPTION_INTEGER, AT(permutations), .least = 0, .most = 1000000,
-     .help = "random orders of the tasks' own categories, which say how well groups agree with them by chance"},
+     .help = "random orders of the categories, which say how well groups agree with them by chance"},
 #undef AT
 #define AT(field) .offset = offsetof(vkift_cluster_options, field), .group = "Output"
     {"clusters_out", OPTION_PATH, AT(clusters_out), .value = "FILE", .unset = "none", .help = "a new file of clusters, in YAML"},

@@ -21,10 +21,11 @@ static const option eval_table[] = {
 #define AT(field) .offset = offsetof(vkift_eval_options, field), .group = "Scoring"
     {"data", OPTION_PATH, AT(data), .unset = "the run's evaluation data",
      .help = "a file as for vkift train, or a directory with test.jsonl"},
-    {"metric", OPTION_ENUM, AT(metric), .names = metric_names,
+    {"metric", OPTION_ENUM, AT(metric), .names = metric_names, .value = "NAME",
      .help =
-         "also answer every example greedily and score that; auto: by each task's rows or category (exact_match or rouge_l, as "
-         "Super-NaturalInstructions' script), else accuracy by the likelihood of its choices, else rouge_l"},
+         "also answer every example greedily and score that: rouge_l, rouge_l_tokens, exact_match, accuracy (of the likeliest of "
+         "its choices), accuracy_norm (by character), f1, bleu, chrf; or auto: of each task what its rows or its category say, "
+         "else accuracy where rows have choices, else rouge_l"},
     {"max_new_tokens", OPTION_INTEGER, AT(max_new_tokens), .least = 1, .most = 1 << 20,
      .help = "such an answer ends here at the latest"},
     {"limit", OPTION_INTEGER, AT(limit), .least = 0, .most = 9e18, .unset = "all",

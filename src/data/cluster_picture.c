@@ -9,8 +9,8 @@ enum {
   EDGE = 24,          // around everything
   HEAD = 76,          // above the groups: heading and explanation
   LINE = 19,          // of the list
-  COLUMNS = 2,        // of the list
-  MOST_NAME = 42,     // characters of a task's name there
+  COLUMN = 536,       // width of a column of the list, at least
+  MOST_NAME = 45,     // characters of a task's name there
   MOST_CATEGORY = 28, // … of a category
   MOST_TITLE = 34,    // … of a group's name
 };
@@ -125,21 +125,22 @@ static void put_list_group(text *out, const task_texts *tasks, const similar_gro
                 numbers[g->lists[k][i]]);
     text_printf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"12\">", x + 26, y);
     put_name(out, t->name, MOST_NAME);
-    text_printf(out, "</text><text class=\"muted\" x=\"%.1f\" y=\"%.1f\" font-size=\"12\">", x + 330, y);
+    text_printf(out, "</text><text class=\"muted\" x=\"%.1f\" y=\"%.1f\" font-size=\"12\">", x + 342, y);
     put_name(out, t->category, MOST_CATEGORY);
     text_puts(out, "</text>\n");
   }
 }
 
 // Groups one below the other, in columns of about the same height. Returns the height.
-static double put_list(text *out, const task_texts *tasks, const similar_groups *g, const uint32_t *numbers, double x, double y) {
-  const uint32_t lines = g->n_tasks + 2 * g->n, each = (lines + COLUMNS - 1) / COLUMNS; // a group: heading, tasks, a free line
+static double put_list(text *out, const task_texts *tasks, const similar_groups *g, const uint32_t *numbers, double y,
+                       double width) {
+  const uint32_t columns = (uint32_t)(width - 2 * EDGE) / COLUMN;
+  const uint32_t lines = g->n_tasks + 2 * g->n, each = (lines + columns - 1) / columns; // a group: heading, tasks, a free line
   uint32_t line = 0, column = 0, highest = 0;
   for (uint32_t k = 0; k < g->n; k++) {
     const uint32_t own = g->sizes[k] + 2;
-    if (line && column + 1 < COLUMNS && line + own / 2 > each) line = 0, column++;
-    if (out)
-      put_list_group(out, tasks, g, k, numbers, x + column * ((double)(WIDTH - 2 * EDGE) / COLUMNS), y + (line + 1) * LINE);
+    if (line && column + 1 < columns && line + own / 2 > each) line = 0, column++;
+    if (out) put_list_group(out, tasks, g, k, numbers, EDGE + column * ((width - 2 * EDGE) / columns), y + (line + 1) * LINE);
     line += own;
     if (line > highest) highest = line;
   }
@@ -156,7 +157,7 @@ void cluster_picture_put(const task_texts *tasks, const task_similarity *s, cons
   for (uint32_t k = 0; k < g->n; k++)
     for (uint32_t i = 0; i < g->sizes[k]; i++) numbers[g->lists[k][i]] = ++number; // as in the list
   const double width = fmax(WIDTH, l.width + 2 * EDGE), below = HEAD + 20 + l.height + 36;
-  const double height = below + put_list(NULL, tasks, g, numbers, 0, 0) + EDGE;
+  const double height = below + put_list(NULL, tasks, g, numbers, 0, width) + EDGE;
   text_printf(
       out,
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n<title>%u tasks in %u groups of "
@@ -169,7 +170,7 @@ void cluster_picture_put(const task_texts *tasks, const task_similarity *s, cons
       "lies near those that it is like. Dashed: from tasks near a border to what they are like there.</text>\n",
       EDGE, g->n_tasks, g->n, EDGE);
   put_map(out, tasks, g, &l, numbers, (width - l.width) / 2, HEAD + 20);
-  put_list(out, tasks, g, numbers, EDGE + (width - WIDTH) / 2, below);
+  put_list(out, tasks, g, numbers, below, width);
   text_puts(out, "</svg>\n");
   arena_free(a);
 }

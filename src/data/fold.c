@@ -185,7 +185,7 @@ static bool check_train(const folding *f, err *e) {
   return ERR(
       e,
       "%s held out: nothing is left to train on of %llu examples: %llu are its own, %llu of neighbouring clusters, %llu of a "
-      "source that it shares, %llu have a prompt that is evaluated on, %llu are much like an example that is",
+      "source that it shares, %llu have a prompt that is evaluated on, %llu are like an example that is",
       quote_string(name_of(f), shown), (unsigned long long)f->c->set->n, (unsigned long long)(out->eval.n + out->not_evaluated),
       (unsigned long long)out->neighbours.n, (unsigned long long)out->sources.n, (unsigned long long)out->same_prompts,
       (unsigned long long)out->near);
@@ -201,7 +201,7 @@ bool fold_make(arena *a, const clusters *c, uint32_t held_out, const fold_option
   take_sides(scratch, &f);
   divide(a, scratch, &f);
   out->same_prompts = mixture_drop_leaked(&out->train, &out->eval);
-  if (!o->keep_near) out->near = mixture_drop_near(&out->train, &out->eval, &out->first_near);
+  if (!o->keep_near) out->near = mixture_drop_near(&out->train, &out->eval, FOLD_NEAR, &out->first_near);
   take_valid(a, scratch, &f);
   for (uint64_t i = 0; i < out->train.n; i++) out->seen += side_of(&f, &out->train.items[i]) == SIDE_HELD;
   arena_free(scratch);
@@ -233,7 +233,7 @@ void fold_describe(const fold *f, text *out) {
   } left_out[] = {{f->neighbours.n, "of neighbouring clusters"},
                   {f->sources.n, "of a source that it shares"},
                   {f->same_prompts, "whose prompt is evaluated on"},
-                  {f->near, "much like one that is evaluated on"},
+                  {f->near, "like one that is evaluated on"},
                   {f->valid_prompts, "whose prompt chooses the checkpoint"}};
   text_printf(out, "%llu examples to train on", (unsigned long long)f->train.n);
   if (f->seen) text_printf(out, " (%llu of what is held out)", (unsigned long long)f->seen);

@@ -5,7 +5,9 @@
 //   neighbours     clusters that the file declares neighbours of the one held out are not trained on
 //   sources        nor are examples of a data set (`source`) that a task held out comes from, whatever their cluster
 //   same prompts   nor examples whose prompt is evaluated on
-//   near           nor examples much like one that is evaluated on (mixture.h): the set was read with `sketches`
+//   near           nor examples like one that is evaluated on, by their runs of five words (minhash.h): the set was read with
+//                  `sketches`. The bar is lower than that of near duplicates (mixture.h), since one instance in the words of two
+//                  tasks is to be found: 0.5
 //
 // What is drawn, is drawn by the seed and the example's index, task by task, and what came of one row draws the same. So the same
 // examples are evaluated on in each kind of fold that holds their task out.
@@ -14,6 +16,8 @@
 
 #include "data/clusters.h"
 #include "data/mixture.h"
+
+#define FOLD_NEAR 0.5 // similarity from which an example is not trained on
 
 // The zero value holds a cluster out by all rules and evaluates on all of it.
 typedef struct fold_options {
@@ -34,7 +38,7 @@ typedef struct fold_left_out {
   uint32_t n_tasks;
 } fold_left_out;
 
-// The sets are views of the data: examples keep their indexes and order. `n` of their counts are filled in, no others.
+// The sets are views of the data: examples keep their indexes and order. Of the counts they have n, n_tokens and n_targets.
 typedef struct fold {
   const char *name; // of what is held out
   dataset train, valid, eval;
@@ -46,7 +50,7 @@ typedef struct fold {
 } fold;
 
 // held_out: the number of a cluster, or of a task. Fails where nothing is left to train on, and says why. It looks at each
-// example once and compares sketches; the arena keeps 2 × 112 bytes for each.
+// example once and compares sketches (of 1,000,000 examples, in about a second); the arena keeps a struct example of each.
 bool fold_make(arena *a, const clusters *c, uint32_t held_out, const fold_options *o, fold *out, err *e);
 
 // Makes each of the folds and lets it go: what would fail is known before anything is trained.

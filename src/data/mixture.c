@@ -265,6 +265,9 @@ near_duplicates mixture_near_duplicates(const dataset *set) {
   return found;
 }
 
+// Across two sets bands are of 3 rows: 1 − (1 − 0.6³)²¹ = 99.4 % of those with similarity 0.6 are found, of those with 0.5 94 %.
+enum { SIDE_ROWS = 3, SIDE_BANDS = MINHASH_N / SIDE_ROWS };
+
 // The examples of a set with sketches, by one band: those with equal rows are a chain. Equal sketches stand in it once.
 typedef struct band_index {
   const dataset *set;
@@ -275,11 +278,11 @@ typedef struct band_index {
 } band_index;
 
 static const uint32_t *band_rows(const example *x, uint32_t band) {
-  return x->sketch + band * BAND_ROWS;
+  return x->sketch + band * SIDE_ROWS;
 }
 
 static uint32_t *band_head(const band_index *b, const example *x) {
-  return &b->heads[XXH3_64bits(band_rows(x, b->band), BAND_ROWS * sizeof(uint32_t)) & b->mask];
+  return &b->heads[XXH3_64bits(band_rows(x, b->band), SIDE_ROWS * sizeof(uint32_t)) & b->mask];
 }
 
 static void band_fill(band_index *b, const bool *repeated) {
@@ -294,12 +297,12 @@ static void band_fill(band_index *b, const bool *repeated) {
 }
 
 // The first that is near, by this band; NULL: none.
-static const example *band_find(const band_index *b, const example *x, double *similarity) {
+static const example *band_find(const band_index *b, const example *x, double least, double *similarity) {
   for (uint32_t at = *band_head(b, x); at; at = b->next[at - 1]) {
     const example *y = &b->set->items[at - 1];
-    if (memcmp(band_rows(x, b->band), band_rows(y, b->band), BAND_ROWS * sizeof(uint32_t))) continue;
+    if (memcmp(band_rows(x, b->band), band_rows(y, b->band), SIDE_ROWS * sizeof(uint32_t))) continue;
     *similarity = minhash_similarity(x->sketch, y->sketch);
-    if (*similarity >= NEAR) return y;
+    if (*similarity >= least) return y;
   }
   return NULL;
 }
@@ -320,20 +323,20 @@ static band_index band_index_new(arena *a, const dataset *set, bool *repeated) {
   return b;
 }
 
-uint64_t mixture_drop_near(dataset *train, const dataset *eval, near_pair *first) {
+uint64_t mixture_drop_near(dataset *train, const dataset *eval, double least, near_pair *first) {
   arena *a = arena_new("a search for near duplicates");
   bool *near = ARENA_ARRAY(a, bool, train->n);
   const example *earliest = NULL;
   uint64_t passed = 0;
   bool *repeated = ARENA_ARRAY(a, bool, eval->n);
   band_index b = band_index_new(a, eval, repeated);
-  for (b.band = 0; b.band < BANDS; b.band++) {
+  for (b.band = 0; b.band < SIDE_BANDS; b.band++) {
     band_fill(&b, repeated);
     for (uint64_t i = 0; i < train->n; i++) {
       const example *x = &train->items[i];
       if (!x->sketch || near[i]) continue;
       double similarity;
-      const example *y = band_find(&b, x, &similarity);
+      const example *y = band_find(&b, x, least, &similarity);
       dataset_passed(train, x, &passed);
       if (!y) continue;
       near[i] = true;

@@ -190,14 +190,13 @@ static const char *lower(arena *a, const char *at, uint32_t n) {
   return word;
 }
 
-// The definition says what the task is, where there is one.
-static void keep_words(arena *a, task_similarity *out, const terms *definitions, const terms *examples, const bool *defined) {
-  terms all = {.a = definitions->a};
-  const terms *views[] = {definitions, examples};
-  for (int v = 0; v < 2; v++) {
+// From the name and the definition; from the examples, where there is no definition.
+static void keep_words(arena *a, task_similarity *out, const terms *const views[3], const bool *defined) {
+  terms all = {.a = views[0]->a};
+  for (int v = 0; v < 3; v++) {
     for (uint64_t i = 0; i < views[v]->n; i++) {
       const term *x = &views[v]->items[i];
-      if (!is_telling(x) || (v && defined[x->task])) continue;
+      if (!is_telling(x) || (v == 2 && defined[x->task])) continue;
       arena_grow(all.a, (void **)&all.items, &all.capacity, all.n + 1, sizeof *all.items);
       all.items[all.n++] = *x;
     }
@@ -225,16 +224,17 @@ task_similarity task_similarity_make(arena *a, const task_texts *tasks) {
   const uint32_t n = tasks->n;
   task_similarity out = {.n = n, .s = ARENA_ARRAY(a, float, (uint64_t)n *n)};
   arena *scratch = arena_new("words of tasks");
-  terms definitions = {.a = scratch}, examples = {.a = scratch};
+  terms names = {.a = scratch}, definitions = {.a = scratch}, examples = {.a = scratch};
   bool *defined = ARENA_ARRAY(scratch, bool, n);
   for (uint32_t i = 0; i < n; i++) {
     const task_text *t = &tasks->items[i];
     defined[i] = *t->definition;
+    add_texts(&names, i, &t->name, 1);
     add_texts(&definitions, i, &t->definition, 1);
     add_texts(&examples, i, t->samples, t->n_samples);
   }
-  gather(&definitions), gather(&examples);
-  weigh(&definitions, n), weigh(&examples, n);
+  gather(&names), gather(&definitions), gather(&examples);
+  weigh(&names, n), weigh(&definitions, n), weigh(&examples, n);
   add_cosines(&definitions, defined, out.s, n);
   add_cosines(&examples, NULL, out.s, n);
   for (uint32_t i = 0; i < n; i++) {
@@ -246,7 +246,7 @@ task_similarity task_similarity_make(arena *a, const task_texts *tasks) {
       out.s[(uint64_t)k * n + i] = *s;
     }
   }
-  keep_words(a, &out, &definitions, &examples, defined);
+  keep_words(a, &out, (const terms *const[3]){&names, &definitions, &examples}, defined);
   arena_free(scratch);
   return out;
 }

@@ -14,7 +14,7 @@
 typedef struct task_similarity {
   float *s; // [n, n], symmetric, in [0, 1]; 1 on the diagonal
   uint32_t n;
-  // For names of groups: the words of each task that weigh most, both views together, the heaviest first.
+  // For names of groups: the words of each task that weigh most, those of its own name among them, the heaviest first.
   const char *const **words; // [n][n_words[i]]
   float *const *weights;     // … and their weights, of a task's weights at length 1
   uint32_t *n_words;

@@ -29,7 +29,7 @@ typedef struct reading {
 
 // --- tasks by name -----------------------------------------------------------------------------------------------------
 
-enum { TABLE = 4 * 8192 };
+enum { TABLE = 16384 };
 _Static_assert(TABLE > 2 * TASK_TEXT_MOST && (TABLE & (TABLE - 1)) == 0, "a table of at most half its places");
 
 static gathered *task_named(reading *r, const char *name) {
@@ -147,4 +147,16 @@ bool task_texts_read(arena *a, const char *const *paths, uint64_t n_paths, const
   for (uint64_t i = 0; i < r.n; i++) out->items[i] = r.tasks[i].text;
   if (r.n) qsort(out->items, (size_t)r.n, sizeof *out->items, by_name);
   return true;
+}
+
+void task_texts_take_clusters(task_texts *texts, const cluster_file *file) {
+  for (uint32_t i = 0; i < texts->n; i++) texts->items[i].category = "";
+  for (uint32_t i = 0; i < file->n; i++) {
+    const cluster_entry *x = &file->items[i];
+    for (uint32_t k = 0; k < x->tasks.n; k++) {
+      const task_text wanted = {.name = x->tasks.items[k]};
+      task_text *t = bsearch(&wanted, texts->items, texts->n, sizeof wanted, by_name);
+      if (t) t->category = x->name;
+    }
+  }
 }

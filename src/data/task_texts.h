@@ -3,9 +3,10 @@
 #ifndef DATA_TASK_TEXTS_H
 #define DATA_TASK_TEXTS_H
 
+#include "data/cluster_file.h"
 #include "data/dataset.h"
 
-enum { TASK_TEXT_BYTES = 2000, TASK_TEXT_MOST = 10000 }; // of one example that is looked at; tasks
+enum { TASK_TEXT_BYTES = 2000, TASK_TEXT_MOST = 5000 }; // of one example that is looked at; tasks
 
 typedef struct task_text {
   const char *name, *category; // category: what the rows say of their cluster, "" where they do not
@@ -26,5 +27,8 @@ typedef struct task_texts {
 // are refused.
 bool task_texts_read(arena *a, const char *const *paths, uint64_t n_paths, const dataset_options *options, uint32_t per_task,
                      task_texts *out, err *e);
+
+// The tasks' categories become their clusters of a file; those that it does not name have none.
+void task_texts_take_clusters(task_texts *texts, const cluster_file *file);
 
 #endif

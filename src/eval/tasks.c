@@ -48,12 +48,6 @@ static bool same_task(const task_item *x, const task_item *y) {
   return !strcmp(x->task, y->task) && !strcmp(x->cluster, y->cluster);
 }
 
-static bool rule_of(const tasks_options *o, const char *cluster, vkift_metric *m) {
-  for (uint32_t i = 0; i < o->n_rules; i++)
-    if (!strcmp(o->rules[i].cluster, cluster)) return *m = o->rules[i].metric, *m != VKIFT_METRIC_AUTO;
-  return false;
-}
-
 static bool metric_of_row(const task_item *x, vkift_metric *m, err *e) {
   if (metric_from_name(x->metric, m)) return true;
   text all = {0};
@@ -77,7 +71,7 @@ static vkift_metric rouge_of(const task_group *t, const task_item *items) {
 static bool choose_metric(const tasks_options *o, const task_item *items, task_group *t, err *e) {
   const task_item *first = &items[t->items[0]];
   vkift_metric m = o->metric;
-  if (m == VKIFT_METRIC_AUTO && !rule_of(o, t->cluster, &m)) {
+  if (m == VKIFT_METRIC_AUTO) {
     if (*first->metric) TRY(metric_of_row(first, &m, e));
     else m = metric_of_category(t->category);
     if (m == VKIFT_METRIC_AUTO) m = first->choices.n ? VKIFT_METRIC_ACCURACY : VKIFT_METRIC_ROUGE_L;

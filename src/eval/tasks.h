@@ -1,6 +1,7 @@
 // Evaluation on tasks: each example's prompt is answered, or its choices are weighed, and each task gets the score of its metric.
 //
 //   tasks_evaluate    a model on a data set: what answers, scores and summarises
+//   tasks_check       whether it could, without a model
 //   tasks_plan, tasks_score    the same on answers that are there already (predictions.h)
 //   tasks_summarise   scores of tasks, clusters and all, with intervals, of one model or of two on the same examples
 //
@@ -14,16 +15,8 @@
 #include "eval/loaded.h"
 #include "eval/metric.h"
 
-// The metric of a cluster's tasks, as a file of clusters has it.
-typedef struct task_rule {
-  const char *cluster;
-  vkift_metric metric;
-} task_rule;
-
 typedef struct tasks_options {
-  vkift_metric metric;    // of all tasks; AUTO: by each task's rows, rules, category or choices
-  const task_rule *rules; // [n_rules], before what rows say themselves
-  uint32_t n_rules;
+  vkift_metric metric;              // of all tasks; AUTO: by each task's rows, category or choices
   uint32_t max_new_tokens;          // of an answer
   const tokenizer *rouge_tokenizer; // for ROUGE_L_TOKENS; NULL: the model's own
 } tasks_options;
@@ -71,6 +64,9 @@ void tasks_limit(dataset *set, uint64_t n);
 bool tasks_plan(arena *a, const tasks_options *o, task_scores *s, err *e);
 // The items' scores, of their predictions (for accuracy, of their loglikelihoods where they are there).
 bool tasks_score(arena *a, const tasks_options *o, task_scores *s, err *e);
+
+// Whether a data set can be scored, by the model that has this tokenizer: what would stop it, before anything is computed or trained.
+bool tasks_check(const dataset *set, const tokenizer *own, const tasks_options *o, err *e);
 
 // All of it. The data set must have been read with dataset_options.choices where a task may be scored by accuracy. Answers are
 // greedy. events: progress, note, should_stop (each may be NULL).

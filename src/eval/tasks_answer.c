@@ -58,24 +58,29 @@ static bool decode(const evaluation *v, const int32_t *ids, uint32_t n, bool ski
   return ok;
 }
 
-static bool make_items(const evaluation *v, err *e) {
-  task_scores *s = v->out;
-  s->n = v->set->n;
-  s->items = ARENA_ARRAY(v->memory, task_item, s->n);
-  for (uint64_t i = 0; i < s->n; i++) {
-    const example *x = &v->set->items[i];
+static task_scores make_items(arena *a, const dataset *set) {
+  task_scores s = {.items = ARENA_ARRAY(a, task_item, set->n), .n = set->n};
+  for (uint64_t i = 0; i < s.n; i++) {
+    const example *x = &set->items[i];
     const example_origin *from = x->origin;
-    task_item *item = &s->items[i];
-    *item = (task_item){.task = from->task,
-                        .cluster = from->cluster,
-                        .category = from->category,
-                        .metric = from->metric,
-                        .file = from->file,
-                        .line = x->line,
-                        .references = references_of(v->memory, x),
-                        .choices = unpack(v->memory, x->choices, NULL),
-                        .prediction = ""};
-    TRY(decode(v, x->ids, x->prompt_n, false, &item->prompt, e));
+    s.items[i] = (task_item){.task = from->task,
+                             .cluster = from->cluster,
+                             .category = from->category,
+                             .metric = from->metric,
+                             .file = from->file,
+                             .line = x->line,
+                             .references = references_of(a, x),
+                             .choices = unpack(a, x->choices, NULL),
+                             .prompt = "",
+                             .prediction = ""};
+  }
+  return s;
+}
+
+static bool decode_prompts(const evaluation *v, err *e) {
+  for (uint64_t i = 0; i < v->out->n; i++) {
+    const example *x = &v->set->items[i];
+    TRY(decode(v, x->ids, x->prompt_n, false, &v->out->items[i].prompt, e));
   }
   return true;
 }
@@ -199,12 +204,22 @@ static bool weigh_choices(evaluation *v, err *e) {
 
 // --- all of it ---------------------------------------------------------------------------------------------------------
 
+bool tasks_check(const dataset *set, const tokenizer *own, const tasks_options *o, err *e) {
+  arena *a = arena_new("plan of an evaluation");
+  tasks_options with = *o;
+  if (!with.rouge_tokenizer) with.rouge_tokenizer = own;
+  task_scores s = make_items(a, set);
+  const bool ok = tasks_plan(a, &with, &s, e);
+  arena_free(a);
+  return ok;
+}
+
 bool tasks_evaluate(arena *a, const loaded *l, const dataset *set, const tasks_options *o, const vkift_eval_events *events,
                     task_scores *out, err *e) {
   tasks_options own = *o;
   if (!own.rouge_tokenizer) own.rouge_tokenizer = l->model->tokenizer;
-  *out = (task_scores){0};
+  *out = make_items(a, set);
   evaluation v = {.memory = a, .loaded = l, .set = set, .options = &own, .events = events, .out = out};
-  return make_items(&v, e) && tasks_plan(a, &own, out, e) && answer_items(&v, e) && weigh_choices(&v, e) &&
+  return tasks_plan(a, &own, out, e) && decode_prompts(&v, e) && answer_items(&v, e) && weigh_choices(&v, e) &&
          tasks_score(a, &own, out, e);
 }

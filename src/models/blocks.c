@@ -12,12 +12,16 @@ model_param *block_param(const model_forward *f, uint32_t layer, const char *res
   return p;
 }
 
-tensor *block_linear(const model_forward *f, tensor *x, const model_param *w) {
+static tensor *linear(const model_forward *f, tensor *x, const model_param *w, const rotary_angles *turn) {
   const model_lora *l = w->lora;
-  if (!l) return op_linear(f->g, x, w->t, NULL);
-  lora_term term = {.x = x, .a = l->a, .b = l->b, .scale = l->scale};
-  if (f->lora_dropout > 0) term.x = op_dropout(f->g, x, f->in->rng_keys, f->lora_dropout, f->seed, l->module);
-  return op_linear(f->g, x, w->t, &term);
+  lora_term term = {.x = x};
+  if (l) term.a = l->a, term.b = l->b, term.scale = l->scale;
+  if (l && f->lora_dropout > 0) term.x = op_dropout(f->g, x, f->in->rng_keys, f->lora_dropout, f->seed, l->module);
+  return turn ? op_linear_rotary(f->g, x, w->t, l ? &term : NULL, turn) : op_linear(f->g, x, w->t, l ? &term : NULL);
+}
+
+tensor *block_linear(const model_forward *f, tensor *x, const model_param *w) {
+  return linear(f, x, w, NULL);
 }
 
 tensor *block_attention(const model_forward *f, tensor *x, uint32_t layer) {
@@ -25,10 +29,10 @@ tensor *block_attention(const model_forward *f, tensor *x, uint32_t layer) {
   const model_inputs *in = f->in;
   graph *g = f->g;
   const attention_shape shape = {c->n_heads, c->n_kv_heads, c->head_dim, (float)(1 / sqrt(c->head_dim))};
-  tensor *q = block_linear(f, x, block_param(f, layer, "self_attn.q_proj.weight"));
-  tensor *k = block_linear(f, x, block_param(f, layer, "self_attn.k_proj.weight"));
+  const rotary_angles angles = {in->positions, in->cos, in->sin, c->head_dim};
+  tensor *q = linear(f, x, block_param(f, layer, "self_attn.q_proj.weight"), &angles);
+  tensor *k = linear(f, x, block_param(f, layer, "self_attn.k_proj.weight"), &angles);
   tensor *v = block_linear(f, x, block_param(f, layer, "self_attn.v_proj.weight"));
-  op_rotary(g, &q, &k, in->positions, in->cos, in->sin, c->head_dim);
   if (in->cache_rows) {
     op_cache_write(g, in->cache_k[layer], in->cache_rows, k);
     op_cache_write(g, in->cache_v[layer], in->cache_rows, v);

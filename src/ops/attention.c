@@ -46,8 +46,8 @@ static void record_row_tiles(recorder *r, const char *shader, const uint32_t *sp
 }
 
 // Dispatches a tiled kernel (shaders/attention_tile.glsl) over `rows` rows, each of `sharing` query heads or (1) a key head.
-// Shared memory is 64 · down · chunk + 512 · wide + 16 · size bytes: 14 KiB; 18 where WIDE is 16 quads and `across` 8. Software
-// drivers, where a barrier is a switch between coroutines, stage twice as much at once, in 26 KiB.
+// Shared memory is 64 · down · chunk + 512 · wide + 16 · size bytes: at most 14 KiB, or 22 where there are 32. Software drivers,
+// where a barrier is a switch between coroutines, stage twice as many features of rows at once, in 26 KiB.
 static void record_tiled(recorder *r, const char *shader, const attention_shape *s, const struct attention_params *p,
                          uint32_t rows, tensor_live live, uint32_t sharing, const tile_sums *sums, const bind *binds,
                          uint32_t n_binds) {
@@ -55,9 +55,9 @@ static void record_tiled(recorder *r, const char *shader, const attention_shape 
   const bool few = plan->waves_of_64 || plan->max_sums < 64, roomy = !few && plan->max_shared_bytes >= 32 * 1024;
   const uint32_t quads = div_up(s->head_dim, 4), held = few ? sums->few : sums->usual;
   const uint32_t across = quads > 8 * held ? 16 : 8, size = plan->is_cpu ? 64 : 128;
-  const uint32_t wide = across > 8 || (quads > 8 && roomy) ? 16 : 8;
-  const uint32_t chunk = wide == 16 && plan->software && roomy ? 16 : 8;
-  const uint32_t down = size / across, parts = div_up(quads, across * sums->most);
+  const uint32_t down = size / across, parts = div_up(quads, across * sums->most), each = div_up(quads, across * parts);
+  const uint32_t wide = roomy && each > 1 ? 2 * across : across; // more goes over the columns NVK does not unroll
+  const uint32_t chunk = wide > 8 && plan->software && roomy ? 16 : 8;
   const uint32_t spec[] = {size, s->head_dim, across, down, wide, s->n_heads / s->n_kv_heads, parts, plan->software ? 1 : 2,
                            chunk};
   const row_groups groups = {.groups = {div_up(rows * sharing, 4 * down), s->n_kv_heads, parts},

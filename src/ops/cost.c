@@ -25,7 +25,7 @@ static double product(const counting *c, const tensor *rows, const tensor *matri
 
 static double linear(const counting *c, const node *n) {
   double flops = product(c, n->in[0], n->in[1]);
-  if (n->n_in > 4) flops += product(c, n->in[2], n->in[3]) + product(c, n->in[2], n->in[4]);
+  if (n->n_in > 4 && n->in[4]) flops += product(c, n->in[2], n->in[3]) + product(c, n->in[2], n->in[4]);
   return flops;
 }
 

@@ -9,7 +9,7 @@
 #include "ops/op.h"
 #include "ops/tune.h"
 
-enum { FEW_ROWS = 8 };
+enum { FEW_ROWS = 8, SMALL_DEPTH = 64 };
 
 static struct matmul_params params_of(const matmul *m) {
   const uint32_t a_width = m->product == MATMUL_TN ? m->rows : m->depth;
@@ -56,6 +56,29 @@ static void record_split_sum(recorder *r, const matmul *m, uint32_t slices) {
   record_dispatch(r, "matmul_split_sum", spec, 3, binds, 3, &p, sizeof p, groups[0], groups[1], 1);
 }
 
+// With which rows of out are turned as they are stored: the same kernels, compiled with TURNED.
+static const struct {
+  const char *shader, *turned;
+} turned_shaders[] = {{"matmul_tile", "matmul_tile_turned"},
+                      {"matmul_rows_nt", "matmul_rows_nt_turned"},
+                      {"matmul_rows_nt_addr", "matmul_rows_nt_turned_addr"}};
+
+static const char *turned_shader(const char *shader) {
+  for (size_t i = 0; i < sizeof turned_shaders / sizeof *turned_shaders; i++)
+    if (!strcmp(turned_shaders[i].shader, shader)) return turned_shaders[i].turned;
+  return NULL;
+}
+
+// An invocation of tiles holds two quads of columns, one of each half of a head, and a tile whole heads; an invocation of rows
+// holds pairs of columns.
+bool matmul_turns(const matmul *m, const matmul_variant *v) {
+  const rotary_angles *t = m->turn;
+  if (m->product != MATMUL_NT || !turned_shader(v->shader) || m->out_offset) return false;
+  if (2 * tensor_row_size(t->cos) != t->head_dim || m->cols % t->head_dim) return false;
+  if (!v->deep) return v->cols % 2 == 0;
+  return v->cols == 8 && v->group_cols % t->head_dim == 0 && t->head_dim % 8 == 0 && matmul_tile_quads(m);
+}
+
 void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v) {
   struct matmul_params p = params_of(m);
   bind out = m->out;
@@ -68,9 +91,16 @@ void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v
   REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s",
           m->a.t->name, m->b.t->name);
   const bool quads = v->deep ? matmul_tile_quads(m) : matmul_has_quads(m);
-  const uint32_t spec[] = {v->lanes,      v->rows,       v->cols, m->b.t->type, quads,      m->product,
-                           v->group_rows, v->group_cols, v->deep, v->more[0],   v->more[1], v->more[2]};
-  const bind binds[] = {BIND(record_counts(r)), m->a, m->b, out};
+  uint32_t spec[] = {v->lanes,      v->rows,       v->cols, m->b.t->type, quads,      m->product,
+                     v->group_rows, v->group_cols, v->deep, v->more[0],   v->more[1], v->more[2]};
+  bind binds[7] = {BIND(record_counts(r)), m->a, m->b, out};
+  uint32_t n_binds = 4;
+  const char *shader = v->shader;
+  if (m->turn) {
+    shader = turned_shader(shader);
+    spec[11] = m->turn->head_dim;
+    binds[n_binds++] = BIND(m->turn->positions), binds[n_binds++] = BIND(m->turn->cos), binds[n_binds++] = BIND(m->turn->sin);
+  }
   const uint32_t down = div_up(m->rows, v->group_rows), across = div_up(m->cols, v->group_cols);
   // In registers (matmul_rows.c): down first, so that what b has for a group's columns stays in a core's cache.
   const bool down_first = !v->deep;
@@ -80,7 +110,7 @@ void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v
                              .rows = m->rows,
                              .per_row = 1,
                              .per_group = v->group_rows};
-  record_dispatch_rows(r, v->shader, spec, sizeof spec / sizeof *spec, binds, 4, &p, sizeof p, &groups);
+  record_dispatch_rows(r, shader, spec, sizeof spec / sizeof *spec, binds, n_binds, &p, sizeof p, &groups);
   if (v->slices) record_split_sum(r, m, v->slices);
 }
 
@@ -107,14 +137,27 @@ const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_B
 }
 
 // The one that was measured to be the fastest, if the device still can run it; else the default.
-void matmul_record(recorder *r, const matmul *m) {
+bool matmul_record(recorder *r, const matmul *m) {
   matmul_variant v[MATMUL_MAX_VARIANTS];
   const uint32_t n = matmul_variants(record_plan(r), m, v);
   char problem[MATMUL_NAME_BYTES], name[MATMUL_NAME_BYTES];
-  const char *chosen = record_ask(r, matmul_problem_name(m, problem), m, sizeof *m);
+  matmul plain = *m;
+  plain.turn = NULL;
+  const char *chosen = record_ask(r, matmul_problem_name(m, problem), &plain, sizeof plain);
   uint32_t i = 0;
   while (chosen && i < n && strcmp(matmul_variant_name(&v[i], name), chosen)) i++;
-  matmul_record_variant(r, m, &v[chosen && i < n ? i : 0]);
+  if (!chosen || i == n) i = 0;
+  if (m->turn) {
+    uint32_t turning = i; // it, or where the depth is so small that reading and writing out takes the time, any
+    if (m->depth <= SMALL_DEPTH && !matmul_turns(m, &v[i]))
+      for (turning = 0; turning < n - 1 && !matmul_turns(m, &v[turning]);) turning++;
+    if (matmul_turns(m, &v[turning])) {
+      matmul_record_variant(r, m, &v[turning]);
+      return true;
+    }
+  }
+  matmul_record_variant(r, &plain, &v[i]);
+  return false;
 }
 
 // --- a product by itself -------------------------------------------------------------------------------------------------
@@ -135,13 +178,15 @@ void matmul_operand_shapes(const matmul *m, uint32_t a[2], uint32_t b[2]) {
 typedef struct node_params {
   matmul m;
   matmul_variant variant;
+  rotary_angles angles;
 } node_params;
 
-// in: a, b, out, scratch or NULL (both updated)
+// in: a, b, out, scratch or NULL (both updated) (, positions, cos, sin)
 static void product_record(recorder *r, const node *n) {
   const node_params *p = n->params;
   matmul m = p->m;
   m.a = BIND(n->in[0]), m.b = BIND(n->in[1]), m.out = BIND(n->in[2]), m.scratch = BIND(n->in[3]);
+  if (m.turn) m.turn = &p->angles;
   matmul_record_variant(r, &m, &p->variant);
 }
 
@@ -149,6 +194,8 @@ static const op_desc product_op = {.name = "product", .updates = 1 << 2 | 1 << 3
 
 node *matmul_node(graph *g, const matmul *m, const matmul_variant *v) {
   // The graph's nodes name tensors that may change; matmul only reads a and b.
-  tensor *in[] = {(tensor *)m->a.t, (tensor *)m->b.t, (tensor *)m->out.t, (tensor *)m->scratch.t};
-  return graph_node(g, &product_op, &(node_params){*m, *v}, sizeof(node_params), 4, in, 0, NULL);
+  tensor *in[7] = {(tensor *)m->a.t, (tensor *)m->b.t, (tensor *)m->out.t, (tensor *)m->scratch.t};
+  node_params p = {.m = *m, .variant = *v};
+  if (m->turn) p.angles = *m->turn, in[4] = p.angles.positions, in[5] = p.angles.cos, in[6] = p.angles.sin;
+  return graph_node(g, &product_op, &p, sizeof p, m->turn ? 7 : 4, in, 0, NULL);
 }

@@ -10,7 +10,7 @@
 #ifndef OPS_MATMUL_H
 #define OPS_MATMUL_H
 
-#include "graph/graph.h"
+#include "ops/ops.h"
 
 typedef enum matmul_product { MATMUL_NT, MATMUL_NN, MATMUL_TN } matmul_product; // numbered as in matmul_tile.comp
 
@@ -24,7 +24,8 @@ typedef struct matmul {
   uint32_t a_stride, b_stride, out_stride; // elements from one stored row to the next; 0: rows lie side by side
   tensor_live live;
   float alpha;
-  bool accumulate; // adds to out
+  bool accumulate;           // adds to out
+  const rotary_angles *turn; // of NT: the rows of out are turned, if the kernel can (matmul_turns); NULL: not
 } matmul;
 
 // A kernel with its constants. Each workgroup computes group_rows × group_cols of out.
@@ -61,8 +62,10 @@ enum { MATMUL_NAME_BYTES = 80 };
 const char *matmul_problem_name(const matmul *m, char name[MATMUL_NAME_BYTES]);
 const char *matmul_variant_name(const matmul_variant *v, char name[MATMUL_NAME_BYTES]);
 
-void matmul_record(recorder *r, const matmul *m);
-void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v);
+// Returns whether it turns the rows of out. A kernel that does is preferred where the product is not what takes the time.
+bool matmul_record(recorder *r, const matmul *m);
+void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v); // m->turn: as matmul_turns allows
+bool matmul_turns(const matmul *m, const matmul_variant *v);
 
 // --- a product by itself: for measuring (tune.c, bench), compiling and tests -----------------------------------------------
 

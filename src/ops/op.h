@@ -39,4 +39,11 @@ tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *
 // Appends grad_sum += dw.
 void rmsnorm_append_dw(graph *g, tensor *x, tensor *rstd, tensor *dy, tensor *grad_sum);
 
+// What operations whose result is turned share with rotary (rotary.c). Records y = x turned by sign (1 or −1) times the angles;
+// y may be x. What they must be.
+void rotary_record_turn(recorder *r, const tensor *x, const tensor *y, const rotary_angles *angles, float sign);
+void rotary_require(const tensor *x, const rotary_angles *angles);
+// Appends dx of y = rotary(x).
+tensor *rotary_append_dx(graph *g, tensor *dy, const rotary_angles *angles);
+
 #endif

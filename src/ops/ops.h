@@ -39,16 +39,24 @@ typedef struct lora_term {
 // y = x Wᵀ (+ scale · (lora.x Aᵀ) Bᵀ): x [N, K], weight [M, K] any type → [N, M]. `lora` may be NULL.
 tensor *op_linear(graph *g, tensor *x, tensor *weight, const lora_term *lora);
 
+// What the rotary embedding turns rows of heads by: positions i32 [N], cos and sin [max_position, rotary_dim / 2] from the
+// host (rotary_dim ≤ head_dim, both even).
+typedef struct rotary_angles {
+  tensor *positions, *cos, *sin;
+  uint32_t head_dim;
+} rotary_angles;
+
+// op_rotary of op_linear; the product that completes a row turns it, where a kernel can.
+tensor *op_linear_rotary(graph *g, tensor *x, tensor *weight, const lora_term *lora, const rotary_angles *angles);
+
 // x with each element zeroed with probability p and the others divided by 1 − p. Random numbers are keyed by (seed,
 // example, epoch, position in the example, module, feature), never by row, so packing and recomputation repeat them.
 // keys: i32 [N, 3] (example, epoch, position in the example).
 tensor *op_dropout(graph *g, tensor *x, tensor *keys, float p, uint64_t seed, uint32_t module);
 
-// Rotary embedding, half-split: for each head with halves (a, b): (a·cos − b·sin, b·cos + a·sin). Of queries and keys in one
-// pass: *q [N, n_heads · head_dim] and *k [N, n_kv_heads · head_dim] become their turned ones; k NULL: queries alone.
-// positions i32 [N], cos and sin [max_position, rotary_dim / 2] from the host; features beyond rotary_dim pass unchanged
-// (rotary_dim ≤ head_dim, both even).
-void op_rotary(graph *g, tensor **q, tensor **k, tensor *positions, tensor *cos, tensor *sin, uint32_t head_dim);
+// Rotary embedding, half-split: for each head with halves (a, b): (a·cos − b·sin, b·cos + a·sin); features beyond rotary_dim
+// pass unchanged. x [N, heads · head_dim].
+tensor *op_rotary(graph *g, tensor *x, const rotary_angles *angles);
 
 typedef struct attention_shape {
   uint32_t n_heads, n_kv_heads, head_dim; // n_heads is a multiple of n_kv_heads; head_dim at most 256

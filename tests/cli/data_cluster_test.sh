@@ -61,6 +61,13 @@ prints "1 bad examples skipped"
 expect 0 vkift data cluster --data plain.jsonl --skip-bad-examples --json
 prints '"agreement": null'
 
+# --- a file's clusters in place of the rows' own
+printf 'a: [river1, river2, bread1, nowhere]\nb: [river3, bread2]\n' >other.yaml
+expect 0 vkift data cluster --data tasks.jsonl --clusters other.yaml
+prints "agreement with the categories of 5 tasks (2 of them): adjusted Rand index -0."
+expect 1 vkift data cluster --data tasks.jsonl --clusters tasks.jsonl
+says "tasks.jsonl:2: "
+
 # --- faults
 expect 2 vkift data cluster
 says "--data is missing"

@@ -16,9 +16,46 @@ typedef struct shape {
   bool trained;
   lora lora;
   uint32_t rank;
+  uint32_t head_dim, rotary_dim; // y is turned by the rotary embedding; 0: it is not
 } shape;
 
 static const double scale = 1.75;
+
+// --- the rotary embedding of y ---------------------------------------------------------------------------------------
+
+enum { POSITIONS = 23 }; // those of rows begin again
+
+static double angle_of(uint32_t position, uint32_t j, uint32_t rotary_dim) {
+  return position * pow(100, -2.0 * j / rotary_dim);
+}
+
+// y [rows, cols] in its place, by sign times the angles, of which the device has cos and sin in f32.
+static void turn(double *y, uint32_t rows, uint32_t cols, uint32_t head_dim, uint32_t rotary_dim, double sign) {
+  for (uint32_t n = 0; head_dim && n < rows; n++)
+    for (uint32_t head = 0; head < cols / head_dim; head++)
+      for (uint32_t j = 0; j < rotary_dim / 2; j++) {
+        const double angle = angle_of(n % POSITIONS, j, rotary_dim), c = (float)cos(angle), s = sign * (double)(float)sin(angle);
+        double *a = y + n * cols + head * head_dim + j, *b = a + rotary_dim / 2, x = *a;
+        *a = x * c - *b * s;
+        *b = *b * c + x * s;
+      }
+}
+
+static rotary_angles angles_of(op_test *t, uint32_t rows, uint32_t head_dim, uint32_t rotary_dim) {
+  const uint32_t half = rotary_dim / 2, table[] = {POSITIONS, half};
+  double *c = ARENA_ARRAY(t->memory, double, POSITIONS *half), *s = ARENA_ARRAY(t->memory, double, POSITIONS *half);
+  for (uint32_t i = 0; i < POSITIONS * half; i++) {
+    const double angle = angle_of(i / half, i % half, rotary_dim);
+    c[i] = cos(angle), s[i] = sin(angle);
+  }
+  int32_t *positions = ARENA_ARRAY(t->memory, int32_t, rows);
+  for (uint32_t i = 0; i < rows; i++) positions[i] = (int32_t)(i % POSITIONS);
+  return (rotary_angles){op_test_ints(t, "positions", LIVE_TOKENS, 1, &rows, positions),
+                         op_test_values(t, "cos", DTYPE_F32, LIVE_ALL, 2, table, c).t,
+                         op_test_values(t, "sin", DTYPE_F32, LIVE_ALL, 2, table, s).t, head_dim};
+}
+
+// --- the operation -------------------------------------------------------------------------------------------------------
 
 // inputs: x, W (, A, B (, the low-rank term's own x))
 static const double *lora_x(const shape *s, double *const *in) {
@@ -50,15 +87,16 @@ static void forward(const void *context, double *const *in, double *out) {
   const shape *s = context;
   for (uint32_t i = 0; i < s->rows * s->cols; i++) out[i] = 0;
   add_nt(in[0], in[1], out, s->rows, s->cols, s->depth, 1);
-  if (s->lora == NO_LORA) return;
-  double *u = calloc((size_t)s->rows * s->rank, sizeof *u);
-  add_nt(lora_x(s, in), in[2], u, s->rows, s->rank, s->depth, 1);
-  add_nt(u, in[3], out, s->rows, s->cols, s->rank, scale);
-  free(u);
+  if (s->lora != NO_LORA) {
+    double *u = calloc((size_t)s->rows * s->rank, sizeof *u);
+    add_nt(lora_x(s, in), in[2], u, s->rows, s->rank, s->depth, 1);
+    add_nt(u, in[3], out, s->rows, s->cols, s->rank, scale);
+    free(u);
+  }
+  turn(out, s->rows, s->cols, s->head_dim, s->rotary_dim, 1);
 }
 
-static void backward(const void *context, double *const *in, const double *dy, double *const *din) {
-  const shape *s = context;
+static void backward_of_sum(const shape *s, double *const *in, const double *dy, double *const *din) {
   add_nt_bwd(in[0], in[1], dy, din[0], din[1], s->rows, s->cols, s->depth, 1);
   if (s->lora == NO_LORA) return;
   double *u = calloc((size_t)s->rows * s->rank, sizeof *u), *du = calloc((size_t)s->rows * s->rank, sizeof *du);
@@ -67,6 +105,17 @@ static void backward(const void *context, double *const *in, const double *dy, d
   add_nt_bwd(lora_x(s, in), in[2], du, s->lora == LORA_OF_ANOTHER ? din[4] : din[0], din[2], s->rows, s->rank, s->depth, 1);
   free(u);
   free(du);
+}
+
+static void backward(const void *context, double *const *in, const double *dout, double *const *din) {
+  const shape *s = context;
+  const size_t n = (size_t)s->rows * s->cols;
+  double *dy = calloc(n, sizeof *dy);
+  assert_non_null(dy);
+  memcpy(dy, dout, n * sizeof *dy);
+  turn(dy, s->rows, s->cols, s->head_dim, s->rotary_dim, -1);
+  backward_of_sum(s, in, dy, din);
+  free(dy);
 }
 
 // Weights of the size that training sees keep y near 1, so that the tolerance means something.
@@ -97,7 +146,10 @@ static void run(op_test *t, const void *context) {
   }
   kill_rows(t, in[0].t, s->live);
   if (s->lora == LORA_OF_ANOTHER) kill_rows(t, in[4].t, s->live);
-  tensor *y = op_linear(t->graph, in[0].t, in[1].t, s->lora == NO_LORA ? NULL : &term);
+  const lora_term *low_rank = s->lora == NO_LORA ? NULL : &term;
+  const rotary_angles angles = s->head_dim ? angles_of(t, s->rows, s->head_dim, s->rotary_dim) : (rotary_angles){0};
+  tensor *y = s->head_dim ? op_linear_rotary(t->graph, in[0].t, in[1].t, low_rank, &angles)
+                          : op_linear(t->graph, in[0].t, in[1].t, low_rank);
   const uint64_t n_x = (uint64_t)s->rows * s->depth, live_x = (uint64_t)s->live * s->depth, live[] = {live_x, 0, 0, 0, live_x};
   const op_reference r = {
       .n_in = n_in,
@@ -117,14 +169,15 @@ typedef struct product {
   bool tile;
   dtype storage;
   bool nothing_live;
-  bool spoiled;   // a has a row with an infinity and one with a NaN, which must stay theirs
-  bool wide;      // a holds numbers from 2^-24 to 2^24, growing along the depth; out is overwritten
-  uint32_t cores; // the kernels are those that split the depth for so many; 0: those that do not
+  bool spoiled;      // a has a row with an infinity and one with a NaN, which must stay theirs
+  bool wide;         // a holds numbers from 2^-24 to 2^24, growing along the depth; out is overwritten
+  uint32_t cores;    // the kernels are those that split the depth for so many; 0: those that do not
+  uint32_t head_dim; // rows of out are turned; 0: they are not
 } product;
 
 enum { N_ATTEMPTS = 14, FEW = 4 }; // at least the variants of each family; first and last ones of them
 
-static matmul product_of(const product *p, const tensor *a, const tensor *b, const tensor *out) {
+static matmul product_of(const product *p, const tensor *a, const tensor *b, const tensor *out, const rotary_angles *turn) {
   return (matmul){.product = p->product,
                   .a = BIND(a),
                   .b = BIND(b),
@@ -134,7 +187,8 @@ static matmul product_of(const product *p, const tensor *a, const tensor *b, con
                   .depth = p->depth,
                   .live = LIVE_TOKENS,
                   .alpha = -0.5f,
-                  .accumulate = !p->wide};
+                  .accumulate = !p->wide,
+                  .turn = turn};
 }
 
 // Those of the case: of all families, or of those that split the depth, which a device with more cores would take.
@@ -145,8 +199,8 @@ static uint32_t variants_of(const op_test *t, const product *p, const matmul *m,
   uint32_t kept = 0;
   assert_in_range(n, 1, N_ATTEMPTS);
   for (uint32_t i = 0; i < n; i++)
-    if (!p->cores == !list[i].slices) list[kept++] = list[i];
-  assert_in_range(kept, 1, N_ATTEMPTS);
+    if (!p->cores == !list[i].slices && (!m->turn || matmul_turns(m, &list[i]))) list[kept++] = list[i];
+  assert_in_range(kept, p->head_dim ? 0 : 1, N_ATTEMPTS);
   return kept;
 }
 
@@ -176,9 +230,15 @@ static void run_product(op_test *t, const void *context) {
   }
   op_value out[N_ATTEMPTS];
   matmul_variant variants[MATMUL_MAX_VARIANTS];
-  matmul any = product_of(p, a.t, b.t, NULL);
+  const rotary_angles angles = p->head_dim ? angles_of(t, n, p->head_dim, p->head_dim) : (rotary_angles){0};
+  const rotary_angles *turned = p->head_dim ? &angles : NULL;
+  matmul any = product_of(p, a.t, b.t, NULL, turned);
   if (p->cores) any.scratch = BIND(scratch_of(t, p).t);
   uint32_t n_variants = variants_of(t, p, &any, variants);
+  if (!n_variants) { // the floor has no tile as wide as a large head
+    print_message("no kernel of this device holds heads of %u\n", p->head_dim);
+    return;
+  }
   if (p->tile && p->storage == DTYPE_F32 && n_variants > FEW) { // software drivers take seconds to compile one
     memmove(variants + FEW / 2, variants + n_variants - FEW / 2, FEW / 2 * sizeof *variants);
     n_variants = FEW;
@@ -189,7 +249,7 @@ static void run_product(op_test *t, const void *context) {
   if (tn) kill_rows(t, b.t, live);
   for (uint32_t v = 0; v < n_variants; v++) {
     out[v] = op_test_random(t, "out", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){n, m}, 1);
-    matmul one = product_of(p, a.t, b.t, out[v].t);
+    matmul one = product_of(p, a.t, b.t, out[v].t, turned);
     one.scratch = any.scratch;
     matmul_node(t->graph, &one, &variants[v]);
   }
@@ -201,6 +261,7 @@ static void run_product(op_test *t, const void *context) {
         sum += a.v[tn ? k * n + i : i * depth + k] * b.v[nt ? j * depth + k : k * m + j];
       for (uint32_t v = 0; v < n_variants; v++) out[v].v[i * m + j] = (p->wide ? 0 : out[v].v[i * m + j]) - 0.5 * sum;
     }
+  for (uint32_t v = 0; v < n_variants; v++) turn(out[v].v, tn ? n : live, m, p->head_dim, p->head_dim, 1);
   for (uint32_t v = 0; v < n_variants; v++) {
     char what[32];
     snprintf(what, sizeof what, "product, variant %u", v);
@@ -265,6 +326,39 @@ static const op_case cases[] = {
      .storage = DTYPE_F16,
      .run = run,
      .shape = &(shape){13, 67, 701, 13, DTYPE_F16, true}},
+    {.name = "turned", .backward = true, .run = run, .shape = &(shape){29, 36, 96, 23, DTYPE_F32, true, NO_LORA, 0, 32, 32}},
+    {.name = "turned, low rank, frozen bf16",
+     .backward = true,
+     .storage = DTYPE_BF16,
+     .run = run,
+     .shape = &(shape){67, 36, 128, 61, DTYPE_BF16, false, LORA_OF_X, 8, 64, 64}},
+    {.name = "turned, low rank of another input, one row",
+     .backward = true,
+     .run = run,
+     .shape = &(shape){1, 36, 48, 1, DTYPE_F32, false, LORA_OF_ANOTHER, 4, 16, 16}},
+    {.name = "a third of each head turned, low rank of odd size",
+     .backward = true,
+     .run = run,
+     .shape = &(shape){29, 37, 60, 29, DTYPE_F32, true, LORA_OF_X, 3, 12, 4}},
+    {.name = "turned, several windows",
+     .backward = true,
+     .run = run,
+     .shape = &(shape){13, 64, 704, 11, DTYPE_F32, true, LORA_OF_X, 8, 64, 64}},
+    {.name = "tiles, turned", .run = run_product, .shape = &(product){MATMUL_NT, 83, 192, 36, true, DTYPE_F32, .head_dim = 64}},
+    {.name = "tiles, turned, heads of a tile",
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 41, 384, 16, true, DTYPE_F32, .head_dim = 128}},
+    {.name = "tiles, turned, small heads of bf16",
+     .storage = DTYPE_BF16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 35, 120, 68, true, DTYPE_BF16, .head_dim = 8}},
+    {.name = "registers, turned",
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 67, 192, 36, false, DTYPE_F32, .head_dim = 64}},
+    {.name = "registers, turned, small heads of f16",
+     .storage = DTYPE_F16,
+     .run = run_product,
+     .shape = &(product){MATMUL_NT, 61, 66, 16, false, DTYPE_F16, .head_dim = 6}},
     {.name = "tiles, y", .run = run_product, .shape = &(product){MATMUL_NT, 131, 67, 37, true, DTYPE_F32}},
     {.name = "tiles, y with bf16",
      .storage = DTYPE_BF16,

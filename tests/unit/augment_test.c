@@ -390,6 +390,44 @@ static void put_answer(rng *r, text *out) {
   }
 }
 
+// Behind a prompt that has words of limits itself, it is found with its numbers, and a count of any answer fulfils it where the
+// count for sure does.
+static void check_found(const char *answer, const char *sentence, stated wanted) {
+  text prompt = {0};
+  augment_limit found;
+  text_printf(&prompt, "Use no more than 3 commas. Answer in at most 9 words. Do it.\n%s<|im_end|>\n", sentence);
+  if (!augment_length_find(prompt.data, &found)) fail_msg("not found again: %s", sentence);
+  assert_int_equal(found.least, wanted.least);
+  assert_int_equal(found.most, wanted.most == 1 << 30 ? UINT32_MAX : (uint32_t)wanted.most);
+  const char *const units[] = {"word", "sentence", "character"};
+  assert_non_null(strstr(sentence, units[found.unit]));
+  assert_in_range(augment_length_measure(answer, found.unit), found.least, found.most);
+  text_free(&prompt);
+}
+
+static void limits_are_found(void **state) {
+  (void)state;
+  augment_limit l;
+  assert_false(augment_length_find("", &l));
+  assert_false(augment_length_find("Answer in at most twenty words. answer in at most 2 words. Answer in at most 2 wordss", &l));
+  assert_false(augment_length_find("Answer in at most 1234567890 words.", &l));
+  assert_true(augment_length_find("Use exactly 1 word. Use between 2 and 40 characters (with spaces).", &l));
+  assert_true(l.unit == AUGMENT_CHARACTERS && l.least == 2 && l.most == 40);
+  const struct {
+    const char *answer;
+    uint32_t words, sentences, characters;
+  } answers[] = {{"", 0, 0, 0},
+                 {" one / two \n", 3, 1, 9},
+                 {"Dr. No came. He left", 5, 3, 20}, // "Dr." ends one too: without scruples
+                 {"3.5 kg! \"Really?\" Yes", 4, 3, 21},
+                 {"好。好", 1, 2, 3}};
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    assert_int_equal(augment_length_measure(answers[i].answer, AUGMENT_WORDS), answers[i].words);
+    assert_int_equal(augment_length_measure(answers[i].answer, AUGMENT_SENTENCES), answers[i].sentences);
+    assert_int_equal(augment_length_measure(answers[i].answer, AUGMENT_CHARACTERS), answers[i].characters);
+  }
+}
+
 static void every_limit_is_fulfilled(void **state) {
   (void)state;
   rng r = rng_new(7, RNG_TEST);
@@ -401,6 +439,7 @@ static void every_limit_is_fulfilled(void **state) {
       const stated limit = read_limit(sentence.data);
       const long n = count_independently(answer.data, sentence.data);
       if (n < limit.least || n > limit.most) fail_msg("%s\nis not fulfilled by the %ld of:\n%s", sentence.data, n, answer.data);
+      check_found(answer.data, sentence.data, limit);
       n_of[strstr(sentence.data, "word") ? 0 : strstr(sentence.data, "sentence") ? 1 : 2]++;
       n_exact += limit.exactly;
       n_given_away += limit.least == n || limit.most == n;
@@ -579,6 +618,7 @@ int main(void) {
       cmocka_unit_test(long_conversations),
       cmocka_unit_test(definitions_stand_in_front),
       cmocka_unit_test(lengths_are_counted),
+      cmocka_unit_test(limits_are_found),
       cmocka_unit_test(every_limit_is_fulfilled),
       cmocka_unit_test(limits_stand_behind_the_prompt),
       cmocka_unit_test(the_seed_decides),

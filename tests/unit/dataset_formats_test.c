@@ -108,7 +108,9 @@ static void bad_instances_are_skipped_one_by_one(void **state) {
 static void what_any_row_may_carry(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
-  const char *row = ",\"task\":\"t\",\"source\":\"s\",\"cluster\":\"c\",\"choices\":[\"yes\",\"no\"],\"weight\":0.25}\n";
+  const char *row =
+      ",\"task\":\"t\",\"source\":\"s\",\"cluster\":\"c\",\"choices\":[\"yes\",\"no\"],\"weight\":0.25,"
+      "\"category\":\"k\",\"metric\":\"m\"}\n";
   const char *rows[] = {
       "{\"instruction\":\"i\",\"output\":\"o\"",
       "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},"
@@ -131,6 +133,8 @@ static void what_any_row_may_carry(void **state) {
     assert_int_equal(x->choices->n, 2);
     assert_string_equal(packed_next(x->choices->data), "no");
     assert_string_equal(x->origin->source, "s");
+    assert_string_equal(x->origin->category, "k");
+    assert_string_equal(x->origin->metric, "m");
   }
   data_fixture_end(&f);
 }

@@ -248,6 +248,42 @@ static void near_duplicates_are_found(void **state) {
   data_fixture_end(&f);
 }
 
+// Sketches by hand: x agrees with the last example of `eval` in 13 bands of 21, and in each of these with another one before it in
+// that band alone.
+static void what_is_near_is_found_behind_what_is_not(void **state) {
+  (void)state;
+  enum { BAND = 3, SHARED = 13 };
+  uint32_t sketches[SHARED + 2][MINHASH_N];
+  const example_origin origin = {.file = "f", .task = "t", .cluster = "", .source = ""};
+  example items[SHARED + 2] = {{0}}, other = {.origin = &origin, .line = 99};
+  for (uint32_t i = 0; i < SHARED + 2; i++) {
+    for (uint32_t k = 0; k < MINHASH_N; k++) {
+      const bool same = i > SHARED || (i == SHARED ? k < SHARED * BAND : k / BAND == i);
+      sketches[i][k] = same ? k : 1000 * (i + 1) + k;
+    }
+    items[i] = (example){.origin = &origin, .sketch = sketches[i], .line = i + 1};
+  }
+  dataset eval = {.items = items, .n = SHARED + 1};
+  example train_items[] = {other, items[SHARED + 1], other};
+  dataset train = {.items = train_items, .n = 3};
+  near_pair first;
+  assert_int_equal(mixture_drop_near(&train, &eval, 0.6, &first), 1);
+  assert_int_equal(train.n, 2); // those without a sketch stay
+  assert_int_equal(first.x.line, SHARED + 2);
+  assert_int_equal(first.like.line, SHARED + 1);
+  assert_true(first.similarity > 0.6 && first.similarity < 0.61);
+  // Two of the 64 less are too little.
+  sketches[SHARED][0] = 7; // 37 of 64
+  train_items[1] = items[SHARED + 1];
+  train = (dataset){.items = train_items, .n = 3};
+  eval.n = SHARED + 1;
+  sketches[SHARED][1] = 7;
+  assert_int_equal(mixture_drop_near(&train, &eval, 0.6, NULL), 0);
+  // Nothing to be like.
+  eval.n = 0;
+  assert_int_equal(mixture_drop_near(&train, &eval, 0.6, NULL), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equal_examples_are_counted_with_their_first_pair),
@@ -258,6 +294,7 @@ int main(void) {
       cmocka_unit_test(an_epoch_caps_its_tasks),
       cmocka_unit_test(sketches_estimate_resemblance),
       cmocka_unit_test(near_duplicates_are_found),
+      cmocka_unit_test(what_is_near_is_found_behind_what_is_not),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

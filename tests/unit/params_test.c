@@ -50,6 +50,20 @@ static void check(const params *p, uint64_t max_chunk) {
   arena_free(a);
 }
 
+// An adapter's many small tensors are one piece of memory, so that one dispatch steps over all of them.
+static void an_adapter_is_one_region(void **state) {
+  (void)state;
+  arena *a = arena_new("params");
+  params p;
+  params_init(&p, a);
+  for (int i = 0; i < 420; i++) params_add(&p, "lora", 2, (uint32_t[]){i % 2 ? 576 : 16, i % 2 ? 16 : 576});
+  params_layout(&p, 1u << 30);
+  check(&p, 1u << 30);
+  assert_int_equal(p.n_regions, 1);
+  assert_int_equal(p.regions[0].decay_blocks, p.n_blocks);
+  arena_free(a);
+}
+
 static void a_known_layout(void **state) {
   (void)state;
   arena *a = arena_new("params");
@@ -126,6 +140,7 @@ static void a_large_tensor_is_cut(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_adapter_is_one_region),
       cmocka_unit_test(a_known_layout),
       cmocka_unit_test(random_layouts),
       cmocka_unit_test(a_large_tensor_is_cut),

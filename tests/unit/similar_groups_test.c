@@ -290,8 +290,8 @@ static void the_picture_has_every_task(void **state) {
                          "a&lt;b &amp; \xc3\xa9\xc3\xa9"
                          "0</text>"));
   assert_non_null(strstr(out.data,
-                         ">a name that is much longer t\xe2\x80\xa6"
-                         "as room for 1</text>"));
+                         ">a name that is much longer tha\xe2\x80\xa6"
+                         "has room for 1</text>"));
   assert_null(strstr(out.data, "nan"));
   assert_null(strstr(out.data, "a<b"));
   int circles = 0;
