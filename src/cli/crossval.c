@@ -56,10 +56,17 @@ static bool usage(err *e, const char *message) {
   return ERR(e, "%s", message);
 }
 
-static bool check_run(const char *run, err *e) {
+static bool check_run(arena *a, const char *run, err *e) {
   if (!run) return usage(e, "--resume: which crossval? Name its directory: --resume RUN");
-  return file_is_dir(run) ||
-         ERR(e, "%s: expected the directory of a crossval to resume, found %s", run, file_exists(run) ? "a file" : "nothing");
+  if (!file_is_dir(run))
+    return ERR(e, "%s: expected the directory of a crossval to resume, found %s", run, file_exists(run) ? "a file" : "nothing");
+  const char *config = path_join(a, run, "config.yaml");
+  if (!file_exists(config))
+    return ERR(e,
+               "%s: expected the directory of a crossval to resume, found one without config.yaml (begin one: --output-dir %s)",
+               run, run);
+  vkift_crossval_options began;
+  return crossval_options_read(a, config, &began, e);
 }
 
 // As vkift train reads them: flags win over the file, the file over the defaults.
@@ -71,7 +78,7 @@ static bool read_options(arena *a, const flags *f, const option_set *sets, size_
     run = named;
   }
   if (named && !config) {
-    TRY(check_run(run, e));
+    TRY(check_run(a, run, e));
     config = path_join(a, run, "config.yaml");
   }
   *o = vkift_crossval_defaults();
@@ -80,7 +87,7 @@ static bool read_options(arena *a, const flags *f, const option_set *sets, size_
   TRY(flags_store(a, f, e));
   if (run) o->train.output_dir = run;
   if (named) {
-    TRY(check_run(o->train.output_dir, e));
+    TRY(check_run(a, o->train.output_dir, e));
     o->train.resume = true;
   }
   if (!o->train.model)
@@ -151,7 +158,7 @@ static void print_table(const crossval_shown *s) {
   printf("%-*s  %-*s %9s%9s%9s%19s", width, "cluster", metric_width, "metric", "base", "tuned", "gain", "95 % interval");
   if (shuffled) printf("%9s", "shuffled");
   if (seen) printf("%9s", "seen");
-  printf("%9s%9s\n", "examples", "time");
+  printf("%9s%9s%9s\n", "examples", "tokens", "time");
   for (uint64_t i = 0; i < s->n_rows; i++) {
     const vkift_crossval_row *r = &s->rows[i];
     char interval[40];
@@ -160,8 +167,24 @@ static void print_table(const crossval_shown *s) {
            interval);
     if (shuffled) print_score(r->shuffled, "%9.1f");
     if (seen) print_score(r->seen, "%9.1f");
-    printf("%9s%9s\n", show_count(r->n).text, show_time(r->seconds).text);
+    printf("%9s%9s%9s\n", show_count(r->n).text, r->tokens ? show_count(r->tokens).text : "",
+           r->tokens ? show_time(r->seconds).text : "");
   }
+}
+
+// Of clusters with unlike metrics there is a row over all for each, first that of most clusters: "overall" of results.json.
+static void print_metrics(const crossval_shown *s) {
+  const char *main = NULL;
+  uint64_t n = 0;
+  for (uint64_t i = 0; i < s->n_rows; i++) {
+    if (!s->rows[i].is_overall) continue;
+    if (!n++) main = s->rows[i].metric;
+  }
+  if (n > 1)
+    printf(
+        "scores by unlike metrics are not averaged: \"overall\" of results.json is of %s, which most clusters have, and "
+        "\"overall_by_metric\" has all\n",
+        main);
 }
 
 // Where tuning lowered a score, that comes first.
@@ -198,6 +221,7 @@ static bool print_result(const crossval_shown *s, const vkift_crossval_result *r
   }
   print_losses(s);
   print_table(s);
+  print_metrics(s);
   printf("\nscores 0 to 100 on clusters that the model was not tuned on%s; %s in all\n",
          r->base_is_tuned ? " (the base model seems to be instruction-tuned already)" : "", show_time(seconds).text);
   printf("written: %s/results.json, %s/predictions\n\nnext:\n  vkift report %s\n", r->run_dir, r->run_dir, r->run_dir);

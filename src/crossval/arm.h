@@ -16,12 +16,21 @@ typedef struct arm_task {
   uint32_t n;
 } arm_task;
 
+// What an arm's scores are of: hashes of the examples judged on (with their metric), of those trained on, and of the base.
+typedef struct arm_key {
+  uint64_t judged, trained, base;
+} arm_key;
+
 typedef struct arm_result {
   arm_task *tasks;
   uint32_t n_tasks;
-  int64_t tokens; // trained on
-  double seconds; // of training and of answers
+  int64_t examples, own; // trained on; of these, in the control, that kept their own answer. Of the base 0
+  int64_t tokens;        // of all steps
+  double seconds;        // of training and of answers
 } arm_result;
+
+// What arms have said, so that a warning is passed on once.
+struct arm_notes *arm_notes_new(arena *a);
 
 // Whether it is part of this crossval.
 bool arm_is_wanted(const crossval *v, arm_kind kind);
@@ -29,9 +38,13 @@ bool arm_is_wanted(const crossval *v, arm_kind kind);
 // the user, to be gone on with.
 bool arm_run(const crossval *v, uint32_t fold_number, const fold *f, arm_kind kind, bool *stopped, err *e);
 bool arm_is_done(const crossval *v, uint32_t fold_number, arm_kind kind);
-// Written whole or not at all: the arm is done when it is there. Read with checks, against the fold's data too.
-bool arm_write(const crossval *v, uint32_t fold_number, arm_kind kind, const arm_result *result, err *e);
+// Whether all scores that the fold has already are of these data. f: without what is seen.
+bool arms_check(const crossval *v, uint32_t fold_number, const fold *f, err *e);
+
+// arm_result.c. Written whole or not at all: the arm is done when it is there.
+bool arm_write(const crossval *v, uint32_t fold_number, arm_kind kind, const arm_key *key, const arm_result *result, err *e);
 bool arm_read(arena *a, const crossval *v, uint32_t fold_number, arm_kind kind, arm_result *out, err *e);
+bool arm_check(const crossval *v, uint32_t fold_number, arm_kind kind, const arm_key *key, err *e);
 // The file of its answers.
 const char *arm_answers_path(arena *a, const crossval *v, uint32_t fold_number, arm_kind kind);
 

@@ -1,18 +1,19 @@
-#define _POSIX_C_SOURCE 200809L // localtime_r
 #include "crossval/crossval.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "config/crossval_options.h"
 #include "crossval/arm.h"
+#include "crossval/directory.h"
 #include "crossval/judge.h"
 #include "crossval/names.h"
 #include "crossval/record.h"
 #include "crossval/table.h"
+#include "io/quote.h"
 #include "models/prompt_choice.h"
 #include "models/prompt_untrained.h"
 
@@ -29,29 +30,14 @@ bool crossval_should_stop(const crossval *v) {
   return events->should_stop && events->should_stop(events->user);
 }
 
-const char *crossval_fold_dir(arena *a, const crossval *v, uint32_t i) {
-  return arena_printf(a, "%s/folds/%s", v->run_dir, v->files[i]);
+bool crossval_seen_fold(arena *a, const crossval *v, uint32_t i, fold *out, err *e) {
+  fold_options with = v->rules;
+  with.with_seen = true;
+  return fold_make(a, &v->clusters, v->held_out[i], &with, out, e);
 }
 
-// --- the directory -----------------------------------------------------------------------------------------------------
-
-static bool open_run_dir(crossval *v, err *e) {
-  vkift_train_options *o = &v->options.train;
-  if (!o->output_dir) {
-    char name[64];
-    const time_t now = time(NULL);
-    struct tm local;
-    localtime_r(&now, &local);
-    strftime(name, sizeof name, "runs/crossval-%Y-%m-%d-%H%M%S", &local);
-    o->output_dir = arena_strdup(v->memory, name);
-  }
-  v->run_dir = o->output_dir;
-  if (file_exists(v->run_dir) && !file_is_dir(v->run_dir))
-    return ERR(e, "%s: expected a new or empty directory for the crossval, found a file", v->run_dir);
-  TRY(dir_may_be_made(v->run_dir, e));
-  if (o->resume || dir_is_empty(v->run_dir)) return true;
-  return ERR(e, "%s: expected a new or empty directory, found something in it (go on with it: vkift crossval --resume %s)",
-             v->run_dir, v->run_dir);
+const char *crossval_fold_dir(arena *a, const crossval *v, uint32_t i) {
+  return arena_printf(a, "%s/folds/%s", v->run_dir, v->files[i]);
 }
 
 // --- data, clusters, folds ---------------------------------------------------------------------------------------------
@@ -94,6 +80,25 @@ static bool find_name(const char *const *names, uint32_t n, const char *name, ui
   return false;
 }
 
+static bool unknown_fold(const char *what, const char *const *all, uint32_t n, const char *name, err *e) {
+  enum { MOST_LISTED = 20 };
+  char shown[QUOTE_BYTES];
+  text list = {0};
+  const char *nearest = NULL;
+  unsigned best = nearest_tolerance(name) + 1;
+  for (uint32_t i = 0; i < n; i++) {
+    const unsigned d = nearest_distance(all[i], name);
+    if (d < best) best = d, nearest = all[i];
+  }
+  if (nearest) text_printf(&list, "; did you mean %s?", quote_string(nearest, shown));
+  for (uint32_t i = 0; i < n && i < MOST_LISTED; i++)
+    text_printf(&list, "%s%s", i ? ", " : nearest ? " There are: " : "; there are: ", quote_string(all[i], shown));
+  if (n > MOST_LISTED) text_printf(&list, " and %u more", n - MOST_LISTED);
+  ERR(e, "folds: expected names of %s, found %s%s", what, quote_string(name, shown), list.data);
+  text_free(&list);
+  return e->usage = true, false;
+}
+
 // All clusters (or tasks), or those of --folds in their order.
 static bool choose_folds(crossval *v, err *e) {
   const clusters *c = &v->clusters;
@@ -109,11 +114,8 @@ static bool choose_folds(crossval *v, err *e) {
   v->files = ARENA_ARRAY(v->memory, const char *, v->n_folds);
   for (uint32_t i = 0; i < v->n_folds; i++) {
     held_out[i] = i;
-    if (asked->n && !find_name(all, n, asked->items[i], &held_out[i])) {
-      e->usage = true;
-      return ERR(e, "folds: expected names of %s, found %s; there are: %s%s", by_task ? "tasks" : "clusters", asked->items[i],
-                 all[0], n > 1 ? ", …" : "");
-    }
+    if (asked->n && !find_name(all, n, asked->items[i], &held_out[i]))
+      return unknown_fold(by_task ? "tasks" : "clusters", all, n, asked->items[i], e);
     for (uint32_t k = 0; k < i; k++)
       if (held_out[k] == held_out[i]) return e->usage = true, ERR(e, "folds: %s stands twice", asked->items[i]);
     v->names[i] = all[held_out[i]];
@@ -146,23 +148,38 @@ static bool look_at_base(crossval *v, err *e) {
   return ok;
 }
 
+static bool check_end_of_turn(const crossval *v, err *e) {
+  return *v->prompt.end_of_turn ||
+         ERR(e,
+             "%s: its prompt ends no answer with a token, so that a tuned model would never stop: give a template that does "
+             "(--chat-template)",
+             v->model->path);
+}
+
+// What would stop a fold, before anything is trained: tasks that cannot be scored, weights that leave nothing, results that are
+// there already but of other data.
+static bool check_fold(void *user, uint32_t i, const fold *f, err *e) {
+  const crossval *v = user;
+  if (judge_check(v, i, f, e) && corpus_check_weights(&f->train, &v->options.train.data, e)) return arms_check(v, i, f, e);
+  return err_prefix(e, "%s", v->names[i]);
+}
+
 static bool start(crossval *v, err *e) {
   vkift_train_options *o = &v->options.train;
   TRY(crossval_options_check(&v->options, e));
-  TRY(open_run_dir(v, e));
-  TRY(model_open(v->memory, o->model, o->init == VKIFT_INIT_RANDOM, &v->model, e));
+  crossval_options_make_absolute(v->memory, &v->options);
+  TRY(directory_open(v, e));
+  TRY(model_open(v->memory, o->model, false, &v->model, e));
   TRY(prompt_choose(v->memory, v->model, o->chat_template, &v->prompt, e));
   if (prompt_asks_date(&v->prompt) && !o->chat_template_date) o->chat_template_date = prompt_today(v->memory);
   TRY(prompt_fix_date(v->memory, &v->prompt, o->chat_template_date, e));
+  TRY(check_end_of_turn(v, e));
   TRY(look_at_base(v, e));
   TRY(read_data(v, e) && make_clusters(v, e));
   v->rules = rules_of(&v->options);
   TRY(choose_folds(v, e));
-  TRY(judge_check(v, e));
-  TRY(fold_check_all(&v->clusters, &v->rules, e));
-  TRY(dir_make(v->run_dir, e));
-  const char *config = path_join(v->memory, v->run_dir, "config.yaml");
-  return (o->resume && file_exists(config)) || crossval_options_write(config, &v->options, e);
+  TRY(fold_check_all(&v->clusters, &v->rules, v->held_out, v->n_folds, check_fold, v, e));
+  return directory_make(v, e);
 }
 
 // --- folds -------------------------------------------------------------------------------------------------------------
@@ -173,15 +190,17 @@ static bool run_arms(const crossval *v, uint32_t i, fold *f, const fold *seen, b
   return true;
 }
 
+static bool is_done(const crossval *v, uint32_t i) {
+  for (arm_kind kind = 0; kind < N_ARMS; kind++)
+    if (arm_is_wanted(v, kind) && !arm_is_done(v, i, kind)) return false;
+  return record_is_done(v, i);
+}
+
 static bool run_fold(const crossval *v, uint32_t i, bool *stopped, err *e) {
   arena *a = arena_new("fold");
   fold f, seen = {0};
-  bool ok = fold_make(a, &v->clusters, v->held_out[i], &v->rules, &f, e);
-  if (ok && v->options.with_seen) {
-    fold_options with = v->rules;
-    with.with_seen = true;
-    ok = fold_make(a, &v->clusters, v->held_out[i], &with, &seen, e);
-  }
+  bool ok = fold_make(a, &v->clusters, v->held_out[i], &v->rules, &f, e) &&
+            (!v->options.with_seen || crossval_seen_fold(a, v, i, &seen, e));
   if (ok) {
     text line = {0};
     fold_describe(&f, &line);
@@ -198,12 +217,12 @@ bool crossval_make(const vkift_crossval_options *options, const vkift_crossval_e
   static const vkift_crossval_events none;
   arena *a = arena_new("crossval");
   crossval *v = ARENA_NEW(a, crossval);
-  *v = (crossval){.memory = a, .options = *options, .events = events ? events : &none};
+  *v = (crossval){.memory = a, .options = *options, .events = events ? events : &none, .notes = arm_notes_new(a)};
   bool stopped = false;
   bool ok = start(v, e);
   uint32_t finished = 0;
   for (uint32_t i = 0; ok && i < v->n_folds && !stopped; i++) {
-    if (!record_is_done(v, i)) ok = run_fold(v, i, &stopped, e);
+    if (!is_done(v, i)) ok = run_fold(v, i, &stopped, e);
     finished += ok && !stopped;
   }
   if (ok && !stopped) ok = table_write(v, e);

@@ -100,6 +100,21 @@ static void add_left_out(cJSON *to, const char *key, const fold_left_out *x) {
   cJSON_AddNumberToObject(o, "tasks", x->n_tasks);
 }
 
+// What each arm was really trained on.
+static bool add_arms(arena *a, const crossval *v, uint32_t i, cJSON *to, err *e) {
+  cJSON *all = cJSON_AddObjectToObject(to, "arms");
+  for (arm_kind kind = ARM_TUNED; kind < N_ARMS; kind++) {
+    if (!arm_is_wanted(v, kind)) continue;
+    arm_result r;
+    TRY(arm_read(a, v, i, kind, &r, e));
+    cJSON *o = cJSON_AddObjectToObject(all, arm_names[kind]);
+    cJSON_AddNumberToObject(o, "examples", (double)r.examples);
+    if (kind == ARM_SHUFFLED) cJSON_AddNumberToObject(o, "own_answer", (double)r.own);
+    cJSON_AddNumberToObject(o, "tokens", (double)r.tokens);
+  }
+  return true;
+}
+
 bool record_fold(const crossval *v, uint32_t i, const fold *f, err *e) {
   arena *a = arena_new("fold's record");
   bool ok = merge_answers(a, v, i, f->eval.n, e);
@@ -114,6 +129,7 @@ bool record_fold(const crossval *v, uint32_t i, const fold *f, err *e) {
   add_left_out(left_out, "same_source", &f->sources);
   cJSON_AddNumberToObject(left_out, "same_prompt", (double)f->same_prompts);
   cJSON_AddNumberToObject(left_out, "near_duplicates", (double)f->near);
+  ok = ok && add_arms(a, v, i, o, e);
   text out = {0};
   json_print(o, &out);
   ok = ok && file_replace(record_path(a, v, i), out.data, out.length, e);

@@ -21,11 +21,14 @@ typedef struct crossval {
   const uint32_t *held_out;    // [n_folds]: numbers of clusters, or of tasks
   const char **names, **files; // [n_folds]: their names, and as names of files
   bool base_is_tuned;
+  struct arm_notes *notes; // what arms have said already
 } crossval;
 
 // A note for the person at the terminal.
 void crossval_note(const crossval *v, const char *line);
 bool crossval_should_stop(const crossval *v);
+// The fold that trains on a share of what it holds out, too.
+bool crossval_seen_fold(arena *a, const crossval *v, uint32_t i, fold *out, err *e);
 const char *crossval_fold_dir(arena *a, const crossval *v, uint32_t i);
 
 #endif

@@ -156,8 +156,8 @@ static void score_all(table *t) {
 }
 
 // The metric that most folds have: that of the row over all.
-static metric_table *main_metric(table *t) {
-  metric_table *best = &t->metrics[0];
+static const metric_table *main_metric(const table *t) {
+  const metric_table *best = &t->metrics[0];
   for (uint32_t i = 1; i < t->n_metrics; i++)
     if (t->metrics[i].n_folds > best->n_folds) best = &t->metrics[i];
   return best;
@@ -169,9 +169,23 @@ static double other(const table *t, arm_kind k, const bootstrap_score *s) {
   return arm_is_wanted(t->v, k) ? s->tuned : NAN;
 }
 
+static bool has_fold(const metric_table *m, uint32_t fold_number) {
+  for (uint32_t i = 0; i < m->n_folds; i++)
+    if (m->folds[i] == fold_number) return true;
+  return false;
+}
+
+// Of a fold with tasks of several metrics the first row has its tokens and time.
+static bool is_first(const table *t, const metric_table *m, uint32_t fold_number) {
+  const metric_table *first = t->metrics;
+  while (!has_fold(first, fold_number)) first++;
+  return first == m;
+}
+
 static vkift_crossval_row fold_row(const table *t, const metric_table *m, uint32_t place) {
   const bootstrap_score *s = &m->of_folds[place];
   const fold_result *f = &t->folds[m->folds[place]];
+  const bool first = is_first(t, m, m->folds[place]);
   return (vkift_crossval_row){.name = t->v->names[m->folds[place]],
                               .metric = metric_name(m->metric),
                               .base = s->base,
@@ -182,12 +196,13 @@ static vkift_crossval_row fold_row(const table *t, const metric_table *m, uint32
                               .shuffled = arm_is_wanted(t->v, ARM_SHUFFLED) ? m->other_folds[ARM_SHUFFLED][place].tuned : NAN,
                               .seen = arm_is_wanted(t->v, ARM_SEEN) ? m->other_folds[ARM_SEEN][place].tuned : NAN,
                               .n = (int64_t)(m->tasks[m->clusters[place + 1]] - m->tasks[m->clusters[place]]),
-                              .tokens = f->tokens,
-                              .seconds = f->seconds};
+                              .tokens = first ? f->tokens : 0,
+                              .seconds = first ? f->seconds : 0};
 }
 
 static vkift_crossval_row all_row(const table *t, const metric_table *m) {
   vkift_crossval_row row = {.name = "all",
+                            .is_overall = true,
                             .metric = metric_name(m->metric),
                             .base = m->all.base,
                             .tuned = m->all.tuned,
@@ -197,8 +212,8 @@ static vkift_crossval_row all_row(const table *t, const metric_table *m) {
                             .shuffled = other(t, ARM_SHUFFLED, &m->others[ARM_SHUFFLED]),
                             .seen = other(t, ARM_SEEN, &m->others[ARM_SEEN]),
                             .n = (int64_t)m->tasks[m->n_tasks]};
-  for (uint32_t i = 0; i < m->n_folds; i++)
-    row.tokens += t->folds[m->folds[i]].tokens, row.seconds += t->folds[m->folds[i]].seconds;
+  for (uint32_t i = 0; i < t->v->n_folds && m == main_metric(t); i++)
+    row.tokens += t->folds[i].tokens, row.seconds += t->folds[i].seconds;
   return row;
 }
 
@@ -246,8 +261,8 @@ static void put_tasks(text *out, const table *t, const metric_table *m, uint32_t
 static bool put_record(text *out, const table *t, uint32_t fold_number, err *e) {
   json d;
   TRY(record_read(t->memory, t->v, fold_number, &d, e));
-  static const char *const keys[] = {"train", "left_out"};
-  for (int i = 0; i < 2; i++) {
+  static const char *const keys[] = {"train", "arms", "left_out"};
+  for (int i = 0; i < 3; i++) {
     const cJSON *x = cJSON_GetObjectItemCaseSensitive(d.root, keys[i]);
     char *value = x ? cJSON_PrintUnformatted(x) : NULL;
     if (value) text_printf(out, ",\n     \"%s\": %s", keys[i], value);
@@ -306,8 +321,11 @@ static void hand_over(table *t) {
         const vkift_crossval_row row = fold_row(t, &t->metrics[k], place);
         if (t->metrics[k].folds[place] == i) events->row(events->train.user, &row);
       }
-  for (uint32_t k = 0; k < t->n_metrics; k++) {
-    const vkift_crossval_row row = all_row(t, &t->metrics[k]);
+  const metric_table *main = main_metric(t);
+  for (uint32_t k = 0; k <= t->n_metrics; k++) { // first that of most clusters
+    const metric_table *m = k ? &t->metrics[k - 1] : main;
+    if (k && m == main) continue;
+    const vkift_crossval_row row = all_row(t, m);
     events->row(events->train.user, &row);
   }
 }

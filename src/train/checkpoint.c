@@ -184,8 +184,8 @@ static bool write_counters(const char *path, const checkpoint_state *s, err *e) 
   if (s->best_step) {
     cJSON_AddNumberToObject(o, "best_step", (double)s->best_step);
     add_bits(o, "best_eval_loss_bits", s->best_eval_loss);
-    cJSON_AddNumberToObject(o, "evals_without_gain", s->evals_without_gain);
   }
+  if (s->evals_without_gain || s->best_step) cJSON_AddNumberToObject(o, "evals_without_gain", s->evals_without_gain);
   return write_object(path, o, e);
 }
 
@@ -197,14 +197,13 @@ static bool read_u64(const json *d, const char *key, uint64_t *v, err *e) {
   return true;
 }
 
-// Of the best evaluation, where there was one.
+// Of the best evaluation, where there was one. That none was finite yet counts too.
 static bool read_best(const json *d, checkpoint_state *s, err *e) {
+  TRY(json_u32_or(d, d->root, "", "evals_without_gain", &s->evals_without_gain, e));
   if (!cJSON_GetObjectItemCaseSensitive(d->root, "best_step")) return true;
   TRY(read_u64(d, "best_step", &s->best_step, e) && read_bits(d, "best_eval_loss_bits", &s->best_eval_loss, e));
-  if (s->best_step > s->step)
-    return ERR(e, "%s: best_step: expected at most the step %llu, found %llu", d->origin, (unsigned long long)s->step,
-               (unsigned long long)s->best_step);
-  return json_u32(d, d->root, "", "evals_without_gain", &s->evals_without_gain, e);
+  return s->best_step <= s->step || ERR(e, "%s: best_step: expected at most the step %llu, found %llu", d->origin,
+                                        (unsigned long long)s->step, (unsigned long long)s->best_step);
 }
 
 static bool read_counters(arena *a, const char *dir, checkpoint_state *s, err *e) {

@@ -86,10 +86,34 @@ static void keeps_within_max_length(void **state) {
   data_fixture_end(&f);
 }
 
+// The answers of earlier turns would teach what they say.
+static void earlier_turns_carry_no_loss(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin("chatml", false);
+  text data = {0};
+  for (int k = 0; k < 3; k++)
+    text_printf(&data,
+                "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"first %d\"},"
+                "{\"role\":\"user\",\"content\":\"r\"},{\"role\":\"assistant\",\"content\":\"last %d\"}]}\n",
+                k, k);
+  dataset set = data_fixture_read(&f, "p.jsonl", data.data);
+  text_free(&data);
+  arena *a = arena_new("shuffled");
+  assert_int_equal(shuffle_answers(a, &set, 1000, 1), 3);
+  for (uint64_t i = 0; i < set.n; i++) {
+    const example *x = &set.items[i];
+    for (uint32_t k = 0; k < x->prompt_n; k++) assert_int_equal(x->target[k], 0);
+    assert_true(x->n_targets > 0 && x->n_targets <= x->n - x->prompt_n);
+  }
+  arena_free(a);
+  data_fixture_end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_has_the_answer_of_another),
       cmocka_unit_test(keeps_within_max_length),
+      cmocka_unit_test(earlier_turns_carry_no_loss),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
