@@ -453,8 +453,9 @@ typedef struct vkift_crossval_options {
   // As of a training run, for every fold anew. eval_data has no place here; eval_split is the share of the tasks trained on that
   // load_best_model_at_end chooses the checkpoint by. output_dir NULL: runs/crossval-<date-time>; `resume` goes on: a fold that
   // is finished is never run again.
-  // With `resume` only what no result depends on may be another: folds, with_shuffled, keep_models, and of `train` device, save_steps,
-  // logging_steps, save_total_limit. Every step is logged. init RANDOM, num_demonstrations and profile have no place here either.
+  // With `resume` only what no result depends on may be another: folds, with_shuffled, keep_models, and of `train` device,
+  // save_steps, logging_steps, save_total_limit. Every step is logged. init RANDOM, num_demonstrations and profile have no
+  // place here either.
   vkift_train_options train;
   const char *clusters;      // a file of clusters (YAML, or JSON in FLAN's form); NULL: as the rows and task files say themselves
   vkift_leave_out leave_out; // TASK: each task by itself is held out, and the others of its cluster are trained on
@@ -488,8 +489,8 @@ typedef struct vkift_crossval_events {
   vkift_train_events train; // of the arms; its should_stop is asked everywhere, its user handed to all
   void (*fold)(void *user, int64_t number, int64_t of, const char *name, const char *arm); // an arm begins: "base", "tuned", …
   void (*answers)(void *user, int64_t done, int64_t examples);
-  // The table, when all is done: clusters, then what is overall. results.json has the same as "clusters", "overall" (of the metric
-  // that most clusters have) and "overall_by_metric".
+  // The table, when all is done: clusters, then what is overall. results.json has the same as "clusters", "overall" (of the
+  // metric that most clusters have) and "overall_by_metric".
   void (*row)(void *user, const vkift_crossval_row *row);
 } vkift_crossval_events;
 

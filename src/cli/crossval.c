@@ -26,7 +26,7 @@ static const option crossval_flag_table[] = {
     {"resume", OPTION_PATH, offsetof(crossval_flags, resume), .rules = OPTION_FLAG_ONLY | OPTION_OPTIONAL_VALUE, GROUP,
      .unset = "off", .value = "RUN",
      .help = "go on with the crossval in this directory (by default the output directory), as its config.yaml or --config says; "
-             "what is finished is not done again"},
+             "what is finished is not done again, and options that change results are refused"},
     {"json", OPTION_BOOL, offsetof(crossval_flags, json), .rules = OPTION_FLAG_ONLY, GROUP,
      .help = "print results.json instead of the table"},
     {0},
@@ -158,7 +158,7 @@ static void print_table(const crossval_shown *s) {
   printf("%-*s  %-*s %9s%9s%9s%19s", width, "cluster", metric_width, "metric", "base", "tuned", "gain", "95 % interval");
   if (shuffled) printf("%9s", "shuffled");
   if (seen) printf("%9s", "seen");
-  printf("%9s%9s%9s\n", "examples", "tokens", "time");
+  printf("%9s %11s%9s\n", "examples", "tokens", "time");
   for (uint64_t i = 0; i < s->n_rows; i++) {
     const vkift_crossval_row *r = &s->rows[i];
     char interval[40];
@@ -167,7 +167,7 @@ static void print_table(const crossval_shown *s) {
            interval);
     if (shuffled) print_score(r->shuffled, "%9.1f");
     if (seen) print_score(r->seen, "%9.1f");
-    printf("%9s%9s%9s\n", show_count(r->n).text, r->tokens ? show_count(r->tokens).text : "",
+    printf("%9s %11s%9s\n", show_count(r->n).text, r->tokens ? show_count(r->tokens).text : "",
            r->tokens ? show_time(r->seconds).text : "");
   }
 }

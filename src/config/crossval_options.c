@@ -32,8 +32,9 @@ const option crossval_option_table[] = {
     {"keep_models", OPTION_BOOL, AT(keep_models), .help = "keep the model of every fold (method full); adapters are always kept"},
     {"eval_examples_per_task", OPTION_INTEGER, AT(eval_examples_per_task), .least = 1, .most = UINT32_MAX,
      .help = "so many examples of each task held out are judged on, drawn by the seed"},
-    {"metric", OPTION_ENUM, AT(metric), .names = metric_names,
-     .help = "of every task; auto: as the clusters' file has it, else by each task's rows, category or choices"},
+    {"metric", OPTION_ENUM, AT(metric), .names = metric_names, .value = "NAME",
+     .help = "of every task, as `vkift eval` has them; auto: as the clusters' file has it, else by each task's rows, category or "
+             "choices"},
     {"max_new_tokens", OPTION_INTEGER, AT(max_new_tokens), .least = 1, .most = 1 << 20,
      .help = "an answer ends here at the latest"},
     {0},

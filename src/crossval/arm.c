@@ -87,8 +87,8 @@ static void on_note(void *user, const char *line) {
 
 // --- training ----------------------------------------------------------------------------------------------------------
 
-// A run that began goes on as its config.yaml says, with the kernels that were chosen for it. What no result depends on is as it is
-// now. Every step is logged: they are added up.
+// A run that began goes on as its config.yaml says, with the kernels that were chosen for it. What no result depends on is as
+// it is now. Every step is logged: they are added up.
 static bool options_of(arena *a, const crossval *v, const char *run, vkift_train_options *o, err *e) {
   const char *config = path_join(a, run, "config.yaml");
   const bool began = file_exists(config);

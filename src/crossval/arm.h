@@ -34,8 +34,8 @@ struct arm_notes *arm_notes_new(arena *a);
 
 // Whether it is part of this crossval.
 bool arm_is_wanted(const crossval *v, arm_kind kind);
-// Trains it and judges it, as far as that is not done yet, and leaves its scores and answers in the fold's directory. *stopped: by
-// the user, to be gone on with.
+// Trains it and judges it, as far as that is not done yet, and leaves its scores and answers in the fold's directory. *stopped:
+// by the user, to be gone on with.
 bool arm_run(const crossval *v, uint32_t fold_number, const fold *f, arm_kind kind, bool *stopped, err *e);
 bool arm_is_done(const crossval *v, uint32_t fold_number, arm_kind kind);
 // Whether all scores that the fold has already are of these data. f: without what is seen.

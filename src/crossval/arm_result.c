@@ -1,5 +1,5 @@
-// The scores of an arm as a file: {"judged_hash", "trained_hash", "base_hash", "examples", "own_answer", "tokens", "seconds", "tasks":
-// [{"name", "metric", "n", "stats": […]}]}.
+// The scores of an arm as a file: {"judged_hash", "trained_hash", "base_hash", "examples", "own_answer", "tokens", "seconds",
+// "tasks": [{"name", "metric", "n", "stats": […]}]}.
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>

@@ -59,13 +59,8 @@ static bool read_data(crossval *v, err *e) {
   return true;
 }
 
-static bool make_clusters(crossval *v, err *e) {
-  cluster_file *file = NULL;
-  if (v->options.clusters) {
-    file = ARENA_NEW(v->memory, cluster_file);
-    TRY(cluster_file_read(v->memory, v->options.clusters, file, e));
-  }
-  TRY(clusters_make(v->memory, &v->data.train, file, &v->clusters, e));
+static bool make_clusters(crossval *v, const cluster_file *file, err *e) {
+  TRY(clusters_make(v->memory, &v->data.train, v->options.clusters ? file : NULL, &v->clusters, e));
   text line = {0};
   text_printf(&line, "%u tasks in %u clusters", v->clusters.n_tasks, v->clusters.n);
   clusters_describe_lost(&v->clusters, &line);
@@ -175,7 +170,9 @@ static bool start(crossval *v, err *e) {
   TRY(prompt_fix_date(v->memory, &v->prompt, o->chat_template_date, e));
   TRY(check_end_of_turn(v, e));
   TRY(look_at_base(v, e));
-  TRY(read_data(v, e) && make_clusters(v, e));
+  cluster_file *file = ARENA_NEW(v->memory, cluster_file);
+  TRY(!v->options.clusters || cluster_file_read(v->memory, v->options.clusters, file, e));
+  TRY(read_data(v, e) && make_clusters(v, file, e));
   v->rules = rules_of(&v->options);
   TRY(choose_folds(v, e));
   TRY(fold_check_all(&v->clusters, &v->rules, v->held_out, v->n_folds, check_fold, v, e));

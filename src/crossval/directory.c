@@ -35,8 +35,9 @@ static bool open_again(crossval *v, err *e) {
   vkift_train_options *o = &v->options.train;
   const char *config = config_path(v);
   if (!file_exists(config))
-    return ERR(e, "%s: expected the directory of a crossval, with its config.yaml, found none (begin it: vkift crossval "
-                  "--output-dir %s)",
+    return ERR(e,
+               "%s: expected the directory of a crossval, with its config.yaml, found none (begin it: vkift crossval "
+               "--output-dir %s)",
                v->run_dir, v->run_dir);
   vkift_crossval_options then;
   TRY(crossval_options_read(v->memory, config, &then, e));

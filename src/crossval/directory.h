@@ -4,8 +4,8 @@
 
 #include "crossval/run.h"
 
-// Names it, and looks whether it may be taken: new or empty, or with resume that of a crossval whose options are these. Nothing is
-// written yet.
+// Names it, and looks whether it may be taken: new or empty, or with resume that of a crossval whose options are these. Nothing
+// is written yet.
 bool directory_open(crossval *v, err *e);
 // It and its config.yaml, with the options as they are now.
 bool directory_make(const crossval *v, err *e);

@@ -225,9 +225,12 @@ static bool say_progress(void *user, uint64_t done_bytes, uint64_t total_bytes) 
 }
 
 static void keep_part(dataset *set, const corpus_part *part) {
-  uint64_t n = 0;
-  for (uint64_t i = 0; i < set->n; i++)
-    if (part->keep(part->user, &set->items[i])) set->items[n++] = set->items[i];
+  uint64_t n = 0, passed = 0;
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example x = set->items[i];
+    if (part->keep(part->user, &x)) set->items[n++] = x;
+    dataset_passed(set, &x, &passed);
+  }
   set->n = n;
 }
 

@@ -21,10 +21,10 @@ typedef struct corpus {
 // events (may be NULL): how far it is is said, and whether to stop is asked.
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
                  const vkift_train_events *events, corpus *c, err *e);
-// A part of the data, and what it is evaluated on in place of what the options say. keep: whether an example is trained on; what
-// it was before augmentations decides, so all that it may look at is where the example came from and its prompt's hash
-// (mixture_hash_prompt). change: may drop more and put others in their place, before weights repeat them. The limit of a task does
-// not hold: whoever chose the part kept to it.
+// A part of the data, and what it is evaluated on in place of what the options say. keep: whether an example is trained on;
+// what it was before augmentations decides, so all that it may look at is where the example came from and its prompt's hash
+// (mixture_hash_prompt). change: may drop more and put others in their place, before weights repeat them. The limit of a task
+// does not hold: whoever chose the part kept to it.
 typedef struct corpus_part {
   bool (*keep)(void *user, const example *x);
   void (*change)(void *user, arena *a, corpus *c);

@@ -12,6 +12,8 @@ expect 0 vkift crossval "${options[@]}" --output-dir whole
 last="ten kills, seed ${SEED:=$RANDOM}"
 checks=$((checks + 2))
 python3 "$here/crossval.py" check whole shuffled seen || fail "the table does not agree with its answers"
-python3 "$here/crossval.py" kill "$VKIFT" killed 10 "$SEED" "${options[@]}" && python3 "$here/crossval.py" same whole killed || fail "another end"
+if ! python3 "$here/crossval.py" kill "$VKIFT" killed 10 "$SEED" "${options[@]}" || ! python3 "$here/crossval.py" same whole killed; then
+  fail "another end"
+fi
 
 finish

@@ -26,7 +26,8 @@ typedef struct fixture {
 static vkift_data *pack_of(arena *a) {
   text rows = {0};
   for (int i = 0; i < N_ROWS; i++)
-    text_printf(&rows, "{\"q\":\"q%d k%d l%d m%d n%d\",\"a\":\"a%d b%d c%d d%d. And so on, e%d.\"}\n", i, i, i, i, i, i, i, i, i, i);
+    text_printf(&rows, "{\"q\":\"q%d k%d l%d m%d n%d\",\"a\":\"a%d b%d c%d d%d. And so on, e%d.\"}\n", i, i, i, i, i, i, i, i, i,
+                i);
   test_write(test_path(test_directory(), "rows.jsonl"), rows.data, rows.length);
   text_free(&rows);
   vkift_data *data = ARENA_NEW(a, vkift_data);
@@ -202,8 +203,8 @@ static void options_without_a_place_are_refused(void **state) {
   good.train.data = (vkift_data_list){&data, 1};
   err e = {0};
   if (!crossval_options_check(&good, &e)) fail_msg("%s", e.message);
-#define REFUSED(field, value, fault) \
-  o = good, o.field = value, e = (err){0}; \
+#define REFUSED(field, value, fault)            \
+  o = good, o.field = value, e = (err){0};      \
   assert_false(crossval_options_check(&o, &e)); \
   if (!strstr(e.message, fault) || !e.usage) fail_msg("expected %s in: %s", fault, e.message)
   REFUSED(metric, VKIFT_METRIC_NONE, "metric: expected one that a crossval can judge by");
