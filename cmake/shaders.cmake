@@ -8,7 +8,8 @@ file(MAKE_DIRECTORY ${SHADER_DIR})
 set(SHADER_TABLE ${SHADER_DIR}/table.c)
 
 # These are compiled a second time, as NAME_addr, with -DADDRESSES: the same kernel by buffer addresses (src/gpu/gpu.h).
-set(ADDRESS_SHADERS attention_lanes_dkv attention_lanes_dq attention_lanes_fwd matmul_rows_nt matmul_rows_nn matmul_rows_tn)
+set(ADDRESS_SHADERS attention_lanes_decode attention_lanes_dkv attention_lanes_dq attention_lanes_fwd matmul_rows_nt matmul_rows_nn
+                    matmul_rows_tn)
 # And these, as NAME_turned, with -DTURNED: the same product, whose result is turned by the rotary embedding as it is stored.
 set(TURNED_SHADERS matmul_rows_nt matmul_tile)
 # Whether glslc knows a GLSL extension; asked again when the compiler is another one.

@@ -206,6 +206,8 @@ typedef struct vkift_train_options {
   int64_t max_bad_steps;           // 5 steps in a row whose loss or gradient is not finite end the run
   const char *profile;             // a Chrome trace of the second and third step of this call is written there; NULL: none
   bool log_tensor_norms;           // also write the gradient norm of every trained tensor to metrics.jsonl
+  bool tensorboard;                // also write TensorBoard event files to output_dir/tensorboard
+  vkift_strings command;           // the command line that began the run, kept in run.json for its report; empty: none
 } vkift_train_options;
 
 vkift_train_options vkift_train_defaults(void);
@@ -309,26 +311,37 @@ typedef struct vkift_message {
   const char *content;
 } vkift_message;
 
-// Make with vkift_generate_defaults().
+// Make with vkift_generate_defaults(). What may be drawn is narrowed in this order, as in transformers: repetition_penalty,
+// temperature, top_k, top_p, min_p.
 typedef struct vkift_generate_options {
-  bool raw;               // continue the last message's content as it is: no template, control tokens are matched in it
-  int64_t max_new_tokens; // 128
-  double temperature;     // 0: always the most likely token
-  double top_p;           // 1; 0 < top_p ≤ 1
-  int64_t seed;           // 42
-  void *user;             // handed to the callbacks
-  void (*text)(void *user, const char *bytes, size_t length); // the answer as it grows, in whole UTF-8 characters
+  bool raw;                  // continue the last message's content as it is: no template, control tokens are matched in it
+  int64_t max_new_tokens;    // 128
+  double temperature;        // 0: always the most likely token, and none of the next three counts
+  int64_t top_k;             // 0: all; else only so many of the most likely tokens
+  double top_p;              // 1; 0 < top_p ≤ 1: the smallest set of most likely tokens with that probability together
+  double min_p;              // 0; 0 ≤ min_p ≤ 1: tokens at least so likely, as a share of the most likely one's probability
+  double repetition_penalty; // 1; > 0: logits of tokens that stand in the prompt or the answer are divided by it, negative
+                             // ones multiplied
+  vkift_strings stop;        // the answer ends before the first of these strings in it, also where it begins or ends within
+                             // a token; none of them empty
+  int64_t seed;              // 42. A token's random numbers depend on the seed, the prompt's number and the token's place
+  int64_t batch_size;        // 16: prompts answered at once by vkift_generate_all; 1 to 64
+  int64_t number;            // 0: of the prompt, for the random numbers of vkift_generate; vkift_generate_all counts from it
+  void *user;                // handed to the callbacks
+  void (*text)(void *user, const char *bytes, size_t length); // of vkift_generate: the answer as it grows, in whole UTF-8
+                                                              // characters that no later token changes
   bool (*should_stop)(void *user);                            // asked after each token
 } vkift_generate_options;
 
 vkift_generate_options vkift_generate_defaults(void);
 
-typedef enum vkift_finish { VKIFT_FINISH_END, VKIFT_FINISH_LENGTH, VKIFT_FINISH_STOPPED } vkift_finish;
+// The end-of-turn token; max_new_tokens or the model's context; should_stop; one of `stop`.
+typedef enum vkift_finish { VKIFT_FINISH_END, VKIFT_FINISH_LENGTH, VKIFT_FINISH_STOPPED, VKIFT_FINISH_STOP_STRING } vkift_finish;
 
 typedef struct vkift_generate_result {
   int64_t prompt_tokens, new_tokens;
   double prompt_seconds, new_seconds;
-  vkift_finish finish; // the end-of-turn token; max_new_tokens or the model's context; should_stop
+  vkift_finish finish;
 } vkift_generate_result;
 
 // A model that is loaded once and asked many times.
@@ -336,26 +349,57 @@ typedef struct vkift_generator vkift_generator;
 
 vkift_status vkift_generator_open(const vkift_source *source, vkift_generator **generator, vkift_error *error);
 void vkift_generator_close(vkift_generator *generator); // NULL is fine
+// Whether there is a token that ends an answer. Without one every answer goes on until a stop string or max_new_tokens.
+bool vkift_generator_has_end(const vkift_generator *generator);
 
 // Answers a conversation that ends with a message of the user (or, with `raw`, continues one message). result may be
 // NULL. What an earlier call has in common with this one is not computed again.
 vkift_status vkift_generate(vkift_generator *generator, const vkift_message *messages, size_t n,
                             const vkift_generate_options *options, vkift_generate_result *result, vkift_error *error);
 
+// One of many conversations.
+typedef struct vkift_prompt {
+  const vkift_message *messages; // [n]
+  size_t n;
+} vkift_prompt;
+
+typedef struct vkift_answer {
+  int64_t index; // of the prompt
+  const char *text;
+  size_t length;
+  int64_t prompt_tokens, new_tokens;
+  vkift_finish finish;
+} vkift_answer;
+
+// Answers prompts[n], batch_size of them at once, and calls answer() for each when it is done, in the order in which they are.
+// Each gets the answer that it would get alone. All are read before any is answered. Stopped by should_stop it fails.
+vkift_status vkift_generate_all(vkift_generator *generator, const vkift_prompt *prompts, size_t n,
+                                const vkift_generate_options *options, void (*answer)(void *user, const vkift_answer *answer),
+                                vkift_error *error);
+
 // --- evaluation ------------------------------------------------------------------------------------------------------
 
 // How answers are scored, all on a scale to 100. The best of the references counts.
+//   AUTO            of each task what its rows name, else by its category, else ACCURACY where rows have choices, else ROUGE_L
+//   ROUGE_L         Super-NaturalInstructions' script: F1 of the longest common subsequence of stemmed words
+//   ROUGE_L_TOKENS  of a tokenizer's tokens: AUTO's form for references that are not in Latin script. With GPT-2's tokenizer it is
+//                   Tk-Instruct's cross-lingual one
+//   EXACT_MATCH     the same script's: but for case, punctuation and white space
+//   ACCURACY        whether the likeliest of a row's choices is right: lm-evaluation-harness' acc
+//   ACCURACY_NORM   … by likelihood for each character: its acc_norm
+//   F1              SQuAD's, of words
+//   BLEU, CHRF      sacreBLEU's defaults, over all answers of a task
 typedef enum vkift_metric {
   VKIFT_METRIC_NONE,
-  VKIFT_METRIC_AUTO, // of each task: what its rows name, else by its category, else accuracy where rows have choices, else ROUGE-L
-  VKIFT_METRIC_ROUGE_L, // as Super-NaturalInstructions' script: F1 of the longest common subsequence of stemmed words
-  VKIFT_METRIC_ROUGE_L_TOKENS, // of a tokenizer's tokens, where references are not in Latin script: with GPT-2's, Tk-Instruct's cross-lingual form
-  VKIFT_METRIC_EXACT_MATCH,   // as the same script: but for case, punctuation and white space
-  VKIFT_METRIC_ACCURACY,      // whether the likeliest of a row's choices is right, as lm-evaluation-harness' acc
-  VKIFT_METRIC_ACCURACY_NORM, // … by likelihood for each character, as its acc_norm
-  VKIFT_METRIC_F1,            // SQuAD's F1 of words
-  VKIFT_METRIC_BLEU,          // sacreBLEU's defaults, over all answers of a task
-  VKIFT_METRIC_CHRF,          // … likewise
+  VKIFT_METRIC_AUTO,
+  VKIFT_METRIC_ROUGE_L,
+  VKIFT_METRIC_ROUGE_L_TOKENS,
+  VKIFT_METRIC_EXACT_MATCH,
+  VKIFT_METRIC_ACCURACY,
+  VKIFT_METRIC_ACCURACY_NORM,
+  VKIFT_METRIC_F1,
+  VKIFT_METRIC_BLEU,
+  VKIFT_METRIC_CHRF,
 } vkift_metric;
 
 // Make with vkift_eval_defaults().
@@ -374,8 +418,8 @@ typedef struct vkift_eval_options {
   bool compare_base;          // score also what the run or the adapter started from, on the same examples
   const char
       *rouge_tokenizer; // for ROUGE_L_TOKENS: a tokenizer.json, a directory with one, or a GGUF file; NULL: the model's own
-  // With a metric, every answer and its score as JSON Lines; of the base in NAME.base.jsonl beside it. NULL: with a run, in its
-  // predictions/, named after the data; else nowhere.
+  // With a metric, every answer and its score as JSON Lines, those of the base beside them. NULL: with a run, in its predictions/,
+  // named after the data; else nowhere.
   const char *predictions;
   // Score the answers of such a file by `metric` instead of a model's: `source` and `data` stay empty.
   const char *score;
@@ -517,6 +561,20 @@ typedef struct vkift_export_options {
 vkift_export_options vkift_export_defaults(void);
 
 vkift_status vkift_export(const vkift_export_options *options, vkift_error *error);
+
+// --- report ----------------------------------------------------------------------------------------------------------
+
+// Make with vkift_report_defaults().
+typedef struct vkift_report_options {
+  const char *run; // required: the directory of a training run, or of a cross-validation (with results.json)
+  bool markdown;   // Markdown instead of an HTML page
+} vkift_report_options;
+
+vkift_report_options vkift_report_defaults(void);
+
+// Makes one page about a run, which needs no other file to be looked at. *page ends with a NUL that *length does not count;
+// released with vkift_free.
+vkift_status vkift_report(const vkift_report_options *options, char **page, size_t *length, vkift_error *error);
 
 // --- data ------------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer IN
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer IN_SPANS { uvec2 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer IN_STATS { vec2 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer IN_COUNTS { uint at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer IN_FLOATS { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer OUT_FLOATS { float at[]; };
 #endif
 

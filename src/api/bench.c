@@ -73,7 +73,8 @@ static bool keep_choices(const bench *b) {
 static bool measure_all(bench *b, model *m, err *e) {
   if (b->options->tune) choices_load(b->device); // else the device has no choices: the defaults
   return peak_measure(b, e) && copies_measure(b, e) && kernels_measure(b, &m->config, e) &&
-         (!b->options->variants || variants_measure(b, &m->config, e)) && keep_choices(b) && train_step_measure(b, m, e);
+         (!b->options->variants || variants_measure(b, &m->config, e)) && keep_choices(b) && decode_measure(b, m, e) &&
+         train_step_measure(b, m, e);
 }
 
 static bool run(arena *a, const vkift_bench_options *o, collector *c, err *e) {

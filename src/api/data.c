@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "data/formats.h"
 #include "data/mixture.h"
+#include "data/token_text.h"
 #include "eval/corpus.h"
 #include "models/prompt_untrained.h"
 
@@ -84,25 +85,16 @@ bool data_reading_open(arena *a, data_reading *r, err *e) {
 
 // --- examples ----------------------------------------------------------------------------------------------------------
 
-// Each token's text is what decoding one token more adds: a token alone may be a part of a character, or lose its space.
 static bool split_text(arena *a, const tokenizer *t, const example *x, vkift_data_token *tokens, err *e) {
-  static const char unfinished[] = "\xEF\xBF\xBD"; // what a part of a character is decoded to
-  text decoded = {0};
-  size_t shown = 0;
-  bool ok = true;
-  for (uint32_t i = 0; ok && i < x->n; i++) {
-    text_clear(&decoded);
-    ok = tokenizer_decode(t, x->ids, i + 1, false, &decoded, e);
-    size_t end = ok ? decoded.length : 0;
-    while (i + 1 < x->n && end >= shown + 3 && !memcmp(decoded.data + end - 3, unfinished, 3)) end -= 3;
-    if (end < shown) end = shown;
-    tokens[i] = (vkift_data_token){.id = x->ids[i], .target = x->target[i], .control = tokenizer_is_special(t, x->ids[i])};
-    tokens[i].length = end - shown;
-    tokens[i].text = end > shown ? arena_strndup(a, decoded.data + shown, end - shown) : "";
-    shown = end;
-  }
-  text_free(&decoded);
-  return ok;
+  token_text *texts = ARENA_ARRAY(a, token_text, x->n);
+  TRY(token_texts(a, t, x->ids, x->n, texts, e));
+  for (uint32_t i = 0; i < x->n; i++)
+    tokens[i] = (vkift_data_token){.id = x->ids[i],
+                                   .target = x->target[i],
+                                   .control = tokenizer_is_special(t, x->ids[i]),
+                                   .text = texts[i].data,
+                                   .length = texts[i].length};
+  return true;
 }
 
 bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint64_t index, vkift_data_example *out, err *e) {

@@ -42,7 +42,7 @@ vkift_plan_options vkift_plan_defaults(void) {
 }
 
 vkift_generate_options vkift_generate_defaults(void) {
-  return (vkift_generate_options){.max_new_tokens = 128, .top_p = 1, .seed = SEED};
+  return (vkift_generate_options){.max_new_tokens = 128, .top_p = 1, .repetition_penalty = 1, .seed = SEED, .batch_size = 16};
 }
 
 vkift_eval_options vkift_eval_defaults(void) {
@@ -72,4 +72,8 @@ vkift_render_options vkift_render_defaults(void) {
 
 vkift_cluster_options vkift_cluster_defaults(void) {
   return (vkift_cluster_options){.reading = reading, .examples_per_task = 50, .permutations = 1000, .seed = SEED};
+}
+
+vkift_report_options vkift_report_defaults(void) {
+  return (vkift_report_options){0};
 }

@@ -1,15 +1,15 @@
-// vkift_generator of the public API: one conversation in one slot, whose cache is kept from call to call.
+// vkift_generator of the public API: one conversation in one slot, whose cache is kept from call to call; and many prompts at
+// once (eval/answer.c).
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/status.h"
 #include "base/log.h"
 #include "data/mask.h"
+#include "eval/answer.h"
 #include "eval/generator.h"
-#include "eval/loaded.h"
-#include "eval/sample.h"
 
-enum { FIRST_CONTEXT = 1024 };
+enum { FIRST_CONTEXT = 1024, PIECE_TOKENS = 256, MOST_SLOTS = 64 };
 
 struct vkift_generator {
   arena *memory;
@@ -73,6 +73,10 @@ void vkift_generator_close(vkift_generator *g) {
   arena_free(g->memory);
 }
 
+bool vkift_generator_has_end(const vkift_generator *g) {
+  return loaded_has_end(&g->loaded);
+}
+
 // --- prompts ---------------------------------------------------------------------------------------------------------
 
 static bool encode_raw(arena *a, const tokenizer *t, const char *content, masked *out, err *e) {
@@ -110,102 +114,187 @@ static bool encode_prompt(arena *a, const vkift_generator *g, const vkift_messag
   return true;
 }
 
-// --- answering -------------------------------------------------------------------------------------------------------
+// --- options -----------------------------------------------------------------------------------------------------------
 
-typedef struct answer {
+static bool is_within(double value, double least, double most) {
+  return value >= least && value <= most; // not NaN
+}
+
+static bool check_options(const vkift_generate_options *o, err *e) {
+  const struct {
+    const char *name;
+    double value;
+    bool ok;
+    const char *expected;
+  } rows[] = {
+      {"max_new_tokens", (double)o->max_new_tokens, o->max_new_tokens >= 1, "at least 1"},
+      {"temperature", o->temperature, o->temperature >= 0, "at least 0"},
+      {"top_k", (double)o->top_k, o->top_k >= 0, "at least 0"},
+      {"top_p", o->top_p, o->top_p > 0 && o->top_p <= 1, "above 0 and at most 1"},
+      {"min_p", o->min_p, is_within(o->min_p, 0, 1), "0 to 1"},
+      {"repetition_penalty", o->repetition_penalty, o->repetition_penalty > 0 && is_within(o->repetition_penalty, 0, 1e6),
+       "above 0 and at most 1e6"},
+      {"batch_size", (double)o->batch_size, is_within((double)o->batch_size, 1, MOST_SLOTS), "1 to 64"},
+      {"number", (double)o->number, o->number >= 0, "at least 0"},
+  };
+  e->usage = true;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (!rows[i].ok) return ERR(e, "%s: expected %s, found %g", rows[i].name, rows[i].expected, rows[i].value);
+  for (size_t i = 0; i < o->stop.n; i++)
+    if (!*o->stop.items[i] || !utf8_valid(o->stop.items[i], strlen(o->stop.items[i]), NULL))
+      return ERR(e, "stop: expected text in UTF-8, found %s", *o->stop.items[i] ? "other bytes" : "an empty string");
+  e->usage = false;
+  return true;
+}
+
+static writer_options writing_of(const vkift_generate_options *o) {
+  const uint32_t most = UINT32_MAX / 2;
+  return (writer_options){.max_new_tokens = o->max_new_tokens < most ? (uint32_t)o->max_new_tokens : most,
+                          .sample = {.temperature = o->temperature,
+                                     .top_k = o->top_k < most ? (uint32_t)o->top_k : most,
+                                     .top_p = o->top_p,
+                                     .min_p = o->min_p,
+                                     .repetition_penalty = o->repetition_penalty},
+                          .seed = (uint64_t)o->seed,
+                          .stop = o->stop};
+}
+
+// --- one answer ----------------------------------------------------------------------------------------------------------
+
+typedef struct growing {
   vkift_generator *g;
   const vkift_generate_options *options;
-  int32_t *ids; // new tokens
-  uint32_t n, capacity;
-  text decoded; // of all new tokens
-  size_t shown; // bytes of it that were handed over
-} answer;
+  writer writer;
+  size_t shown; // bytes of its text that were handed over
+} growing;
 
-// Hands over what has become whole characters: a token may hold a part of one.
-static bool show(answer *w, bool last, err *e) {
-  if (!w->options->text) return true;
-  text_clear(&w->decoded);
-  TRY(tokenizer_decode(w->g->loaded.model->tokenizer, w->ids, w->n, true, &w->decoded, e));
-  size_t end = w->decoded.length;
-  static const char replacement[] = "\xEF\xBF\xBD"; // what an unfinished character is decoded to
-  while (!last && end >= w->shown + 3 && !memcmp(w->decoded.data + end - 3, replacement, 3)) end -= 3;
-  if (end > w->shown) w->options->text(w->options->user, w->decoded.data + w->shown, end - w->shown);
-  if (end > w->shown) w->shown = end;
-  return true;
+static bool asked_to_stop(const vkift_generate_options *o) {
+  return o->should_stop && o->should_stop(o->user);
 }
 
-// Feeds what of `ids` the cache does not hold; the last token always, for its logits.
-static bool feed_prompt(vkift_generator *g, const masked *prompt, const float **logits, err *e) {
-  uint32_t common = 0;
-  while (common < g->n_cached && common + 1 < prompt->n && g->cached[common] == prompt->ids[common]) common++;
-  const feed piece = {.position = common, .n = prompt->n - common, .ids = prompt->ids + common};
-  memcpy(g->cached, prompt->ids, prompt->n * sizeof *g->cached);
+static void show(growing *w) {
+  const size_t end = w->options->text ? writer_settled(&w->writer) : 0;
+  if (end <= w->shown) return;
+  w->options->text(w->options->user, w->writer.text.data + w->shown, end - w->shown);
+  w->shown = end;
+}
+
+// Feeds what of `ids` the cache does not hold; the last token always, for its logits. *logits stays NULL where it was stopped.
+// In pieces of which none is a single token: that would be a decode, whose kernels round otherwise.
+static bool feed_prompt(vkift_generator *g, const masked *prompt, const vkift_generate_options *o, const float **logits, err *e) {
+  uint32_t at = 0;
+  while (at < g->n_cached && at + 1 < prompt->n && g->cached[at] == prompt->ids[at]) at++;
+  memcpy(g->cached + at, prompt->ids + at, (prompt->n - at) * sizeof *g->cached);
   g->n_cached = 0; // nothing, should the feed fail
-  TRY(generator_feed(g->generator, &piece, 1, logits, e));
-  g->n_cached = prompt->n;
+  while (at < prompt->n) {
+    uint32_t n = prompt->n - at;
+    if (n > PIECE_TOKENS) n = n == PIECE_TOKENS + 1 ? n - 2 : PIECE_TOKENS;
+    const feed piece = {.position = at, .n = n, .ids = prompt->ids + at};
+    TRY(generator_feed(g->generator, &piece, 1, logits, e));
+    at += n;
+    g->n_cached = at;
+    if (at < prompt->n && asked_to_stop(o)) {
+      *logits = NULL;
+      return true;
+    }
+  }
   return true;
 }
 
-static bool continue_answer(answer *w, const float *logits, vkift_finish *finish, err *e) {
+static bool grow(growing *w, const float *logits, err *e) {
   vkift_generator *g = w->g;
-  const vkift_generate_options *o = w->options;
-  const sample_options sampling = {.temperature = o->temperature, .top_p = o->top_p};
-  rng r = rng_new((uint64_t)o->seed, RNG_SAMPLE);
+  writer *a = &w->writer;
   for (;;) {
-    const int32_t id = sample_token(logits, generator_vocabulary(g->generator), &sampling, &r);
-    if (id < 0) return ERR(e, "%s: the model's output is not finite: its weights are damaged", g->loaded.model->path);
-    *finish = VKIFT_FINISH_END;
-    if (loaded_is_end(&g->loaded, id)) return true;
-    w->ids[w->n++] = id;
-    TRY(show(w, false, e));
-    *finish = VKIFT_FINISH_STOPPED;
-    if (o->should_stop && o->should_stop(o->user)) return true;
-    *finish = VKIFT_FINISH_LENGTH;
-    if (w->n == w->capacity || g->n_cached == g->context) return true;
-    const feed piece = {.position = g->n_cached, .n = 1, .ids = &w->ids[w->n - 1]};
+    TRY(writer_take(a, logits, g->n_cached == g->context, e));
+    show(w);
+    if (a->ended) return true;
+    if (asked_to_stop(w->options)) return writer_stop(a, e) && (show(w), true);
+    const feed piece = {.position = g->n_cached, .n = 1, .ids = &a->ids[a->n - 1]};
     TRY(generator_feed(g->generator, &piece, 1, &logits, e));
-    g->cached[g->n_cached++] = id;
+    g->cached[g->n_cached++] = a->ids[a->n - 1];
   }
 }
 
 static bool run(vkift_generator *g, const vkift_message *messages, size_t n, const vkift_generate_options *o,
                 vkift_generate_result *result, arena *a, err *e) {
   masked prompt;
-  const float *logits;
-  TRY(encode_prompt(a, g, messages, n, o->raw, &prompt, e));
+  const float *logits = NULL;
+  TRY(check_options(o, e) && encode_prompt(a, g, messages, n, o->raw, &prompt, e));
   const uint64_t want = prompt.n + (uint64_t)o->max_new_tokens;
   TRY(ensure_context(g, want > UINT32_MAX ? UINT32_MAX : (uint32_t)want, e));
   const double start = clock_seconds();
-  TRY(feed_prompt(g, &prompt, &logits, e));
+  TRY(feed_prompt(g, &prompt, o, &logits, e));
   const double fed = clock_seconds();
-  answer w = {.g = g,
-              .options = o,
-              .capacity = g->context - prompt.n < o->max_new_tokens ? g->context - prompt.n + 1 : (uint32_t)o->max_new_tokens};
-  w.ids = ARENA_ARRAY(a, int32_t, w.capacity);
-  vkift_finish finish = VKIFT_FINISH_LENGTH;
-  const bool ok = continue_answer(&w, logits, &finish, e) && show(&w, true, e);
-  text_free(&w.decoded);
+  const writer_options writing = writing_of(o);
+  growing w = {.g = g, .options = o};
+  writer_open(a, &g->loaded, &writing, g->context - prompt.n + 1, o->text != NULL, &w.writer);
+  writer_begin(&w.writer, (uint64_t)o->number, prompt.ids, prompt.n);
+  const bool ok = logits ? grow(&w, logits, e) : writer_stop(&w.writer, e);
+  writer_close(&w.writer);
   if (ok && result)
     *result = (vkift_generate_result){.prompt_tokens = prompt.n,
-                                      .new_tokens = w.n,
+                                      .new_tokens = w.writer.n,
                                       .prompt_seconds = fed - start,
                                       .new_seconds = clock_seconds() - fed,
-                                      .finish = finish};
+                                      .finish = w.writer.finish};
   return ok;
 }
 
 vkift_status vkift_generate(vkift_generator *g, const vkift_message *messages, size_t n, const vkift_generate_options *options,
                             vkift_generate_result *result, vkift_error *error) {
   err e = {0};
-  bool ok = options->max_new_tokens >= 1 && options->temperature >= 0 && options->top_p > 0 && options->top_p <= 1;
-  if (ok) {
-    arena *a = arena_new("answer");
-    ok = run(g, messages, n, options, result, a, &e);
-    arena_free(a);
-  } else {
-    e.usage = true;
-    ERR(&e, "expected max_new_tokens ≥ 1, temperature ≥ 0 and 0 < top_p ≤ 1, found %lld, %g and %g",
-        (long long)options->max_new_tokens, options->temperature, options->top_p);
+  arena *a = arena_new("answer");
+  const bool ok = run(g, messages, n, options, result, a, &e);
+  arena_free(a);
+  return status_from(ok, &e, error);
+}
+
+// --- many ----------------------------------------------------------------------------------------------------------------
+
+typedef struct many {
+  const answer_prompt *prompts;
+  const vkift_generate_options *options;
+  void (*answer)(void *user, const vkift_answer *answer);
+} many;
+
+static bool answered(void *user, const answer_result *x, err *e) {
+  (void)e;
+  const many *w = user;
+  const vkift_answer a = {.index = (int64_t)x->index,
+                          .text = x->text,
+                          .length = x->length,
+                          .prompt_tokens = w->prompts[x->index].n,
+                          .new_tokens = x->n,
+                          .finish = x->finish};
+  w->answer(w->options->user, &a);
+  return true;
+}
+
+static bool stop_many(void *user) {
+  return asked_to_stop(((const many *)user)->options);
+}
+
+static bool run_all(vkift_generator *g, const vkift_prompt *prompts, size_t n, const vkift_generate_options *o,
+                    void (*answer)(void *user, const vkift_answer *answer), arena *a, err *e) {
+  TRY(check_options(o, e));
+  answer_prompt *list = ARENA_ARRAY(a, answer_prompt, n);
+  for (size_t i = 0; i < n; i++) {
+    masked prompt;
+    if (!encode_prompt(a, g, prompts[i].messages, prompts[i].n, o->raw, &prompt, e)) return err_prefix(e, "prompt %zu", i + 1);
+    list[i] = (answer_prompt){prompt.ids, prompt.n};
   }
+  drop_generator(g); // its cache makes room
+  many w = {.prompts = list, .options = o, .answer = answer};
+  const answer_options options = {
+      .writing = writing_of(o), .slots = (uint32_t)o->batch_size, .first_index = (uint64_t)o->number, .should_stop = stop_many};
+  return answer_all(&g->loaded, list, n, &options, answered, &w, e);
+}
+
+vkift_status vkift_generate_all(vkift_generator *g, const vkift_prompt *prompts, size_t n, const vkift_generate_options *options,
+                                void (*answer)(void *user, const vkift_answer *answer), vkift_error *error) {
+  err e = {0};
+  arena *a = arena_new("prompts");
+  const bool ok = run_all(g, prompts, n, options, answer, a, &e);
+  arena_free(a);
   return status_from(ok, &e, error);
 }

@@ -36,6 +36,7 @@ bool copies_measure(bench *b, err *e);
 // The shapes [in, out] of the model's projections, each once; how many.
 uint32_t bench_linear_shapes(const model_config *c, uint32_t out[5][2]);
 bool train_step_check(const bench *b, model *m, err *e); // whether the device has room for it
+bool decode_measure(bench *b, model *m, err *e);         // a prefill and steps of generation
 bool train_step_measure(bench *b, model *m, err *e);
 
 // The model whose shapes are measured: that of the options, else one like SmolLM2-135M. model_close it.

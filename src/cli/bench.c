@@ -37,7 +37,8 @@ static const command_help help = {
     .usage = "vkift bench [--model PATH] [--rows N] [--filter TEXT] [--json] [--report FILE]",
     .about =
         "Measures what the device can do at most (multiply-adds in registers, a streaming copy), then each kernel of a "
-        "training step, forward and backward, then a step of LoRA training, as throughput and as share of that peak. "
+        "training step, forward and backward, then steps of generation and of LoRA training, as throughput and as share of that "
+        "peak. "
         "GFLOP/s count a multiply-add twice; GB/s count what must at least be read and written.",
     .example = "vkift bench --filter linear",
 };

@@ -11,6 +11,7 @@ bool generate_run(int argc, char **argv, err *e);
 bool eval_run(int argc, char **argv, err *e);
 bool crossval_run(int argc, char **argv, err *e);
 bool export_run(int argc, char **argv, err *e);
+bool report_run(int argc, char **argv, err *e);
 bool data_run(int argc, char **argv, err *e);
 bool tokenize_run(int argc, char **argv, err *e);
 bool plan_run(int argc, char **argv, err *e);
@@ -24,5 +25,8 @@ bool library_ok(vkift_status status, const vkift_error *error, err *e);
 // command's should_stop callback; the second ends the program at once. in_reads: a wait for a line of stdin ends too.
 void interrupts_catch(bool in_reads);
 bool interrupted(void *unused);
+// Where a Ctrl-C was for what has just been stopped alone: from now on the next one counts as the first. False where none came,
+// or a SIGTERM, which is for the program.
+bool interrupt_forgotten(bool in_reads);
 
 #endif

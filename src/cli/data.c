@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/data_verbs.h"
 #include "cli/options.h"
-#include "cli/show.h"
 #include "config/train_options.h"
 
 typedef struct data_flags {

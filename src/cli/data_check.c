@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/data_verbs.h"
 #include "cli/marked.h"
-#include "cli/show.h"
 #include "io/json.h"
 
 enum {

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/data_verbs.h"
 #include "cli/json_line.h"
 #include "cli/marked.h"
 #include "cli/options.h"
-#include "cli/show.h"
 #include "config/train_options.h"
 #include "io/json.h"
 

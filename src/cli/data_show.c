@@ -4,11 +4,11 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/data_verbs.h"
 #include "cli/json_line.h"
 #include "cli/marked.h"
-#include "cli/show.h"
 #include "config/train_options.h"
 #include "io/json.h"
 

@@ -5,10 +5,10 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
 #include "cli/options.h"
-#include "cli/show.h"
 #include "cli/source.h"
 #include "config/train_options.h"
 #include "io/json.h"
@@ -33,7 +33,7 @@ static const option eval_table[] = {
     {"compare_base", OPTION_BOOL, AT(compare_base),
      .help = "score what the run or the adapter started from too, and show both side by side"},
     {"predictions", OPTION_PATH, AT(predictions), .unset = "with a run, in its predictions/", .value = "FILE",
-     .help = "where every answer and its score are kept, as JSON Lines; the base's in FILE.base.jsonl"},
+     .help = "where every answer and its score are kept, as JSON Lines, with the base's beside them"},
     {"score", OPTION_PATH, AT(score), .unset = "none", .value = "FILE",
      .help = "score the answers of such a file instead of a model's: rows with prediction and references"},
     {"rouge_tokenizer", OPTION_PATH, AT(rouge_tokenizer), .unset = "the model's own",

@@ -22,6 +22,7 @@ static const command commands[] = {
     {"eval", eval_run, "score a model on a data set"},
     {"crossval", crossval_run, "leave-one-cluster-out: tune on all clusters of tasks but one, score on that one"},
     {"export", export_run, "write a model with its adapter merged"},
+    {"report", report_run, "one page about a run: curves, data, memory, scores, predictions"},
     {"data", data_run, "show what a model would be trained on, or check a whole data set"},
     {"plan", plan_run, "memory, operations and time of a training run, before it runs"},
     {"bench", bench_run, "speed of the kernels and of a training step, beside the device's peaks"},
@@ -35,13 +36,12 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 static volatile sig_atomic_t stop_asked;
 
 static void on_signal(int signal_number) {
-  (void)signal_number;
-  stop_asked = 1;
+  stop_asked = signal_number;
 }
 
 bool interrupted(void *unused) {
   (void)unused;
-  return stop_asked;
+  return stop_asked != 0;
 }
 
 // SA_RESETHAND: the second Ctrl-C finds the default action and ends the program at once.
@@ -50,6 +50,13 @@ void interrupts_catch(bool in_reads) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+}
+
+bool interrupt_forgotten(bool in_reads) {
+  if (stop_asked != SIGINT) return false;
+  stop_asked = 0;
+  interrupts_catch(in_reads);
+  return true;
 }
 
 bool library_ok(vkift_status status, const vkift_error *error, err *e) {

@@ -7,10 +7,10 @@
 #include <cjson/cJSON.h>
 
 #include "base/assets.h"
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
 #include "cli/options.h"
-#include "cli/show.h"
 #include "config/train_options.h"
 #include "config/yaml.h"
 #include "io/json.h"

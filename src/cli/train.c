@@ -6,10 +6,10 @@
 #include "base/assets.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
 #include "cli/options.h"
-#include "cli/show.h"
 #include "config/train_options.h"
 #include "config/yaml.h"
 #include "io/json.h"
@@ -147,7 +147,16 @@ static void print_result(const vkift_train_result *r, int64_t made, bool own_dat
   }
   printf("\nwritten: %s\n\nnext:\n  vkift generate %s --chat\n", r->output, r->run_dir);
   printf("  vkift eval %s%s\n", r->run_dir, own_data ? "" : " --data FILE");
+  printf("  vkift report %s\n", r->run_dir);
   printf("  vkift export --merge %s --output-dir DIR\n", r->run_dir);
+}
+
+// What was typed, for run.json.
+static vkift_strings command_line(arena *a, int argc, char **argv) {
+  const char **words = ARENA_ARRAY(a, const char *, argc + 2);
+  words[0] = "vkift", words[1] = "train";
+  for (int i = 0; i < argc; i++) words[i + 2] = argv[i];
+  return (vkift_strings){words, (size_t)argc + 2};
 }
 
 bool train_run(int argc, char **argv, err *e) {
@@ -173,7 +182,9 @@ bool train_run(int argc, char **argv, err *e) {
     vkift_train_result result = {0};
     vkift_error error = {0};
     double start = clock_seconds();
-    ok = read_options(a, &f, sets, 2, &o, e) && library_ok(vkift_train(&o, &events, &result, &error), &error, e);
+    ok = read_options(a, &f, sets, 2, &o, e);
+    o.command = command_line(a, argc, argv);
+    ok = ok && library_ok(vkift_train(&o, &events, &result, &error), &error, e);
     if (ok && result.stopped) log_note("stopped by a signal; the checkpoint of step %lld is kept", (long long)result.steps);
     if (ok && own.json) print_json(&result, clock_seconds() - start);
     else if (ok) print_result(&result, made, o.eval_data || o.eval_split > 0, clock_seconds() - start);

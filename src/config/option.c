@@ -140,7 +140,7 @@ static bool store_data(arena *a, const option *o, void *values, const char *wher
 }
 
 static bool empties_list(const option *o, vkift_strings *list, const char *given) {
-  if (!o->unset || strcmp(given, o->unset)) return false;
+  if ((o->rules & OPTION_WHOLE) || !o->unset || strcmp(given, o->unset)) return false;
   *list = (vkift_strings){0};
   return true;
 }
@@ -162,9 +162,11 @@ bool option_add_name(arena *a, const option *o, void *values, const char *where,
 // "a,b": adds each. The word for what holds when nothing is given ("all-linear") empties the list.
 static bool store_list(arena *a, const option *o, void *values, const char *where, const char *given, err *e) {
   vkift_strings *list = field(o, values);
+  const bool whole = o->rules & OPTION_WHOLE;
   if (empties_list(o, list, given)) return true;
   for (const char *p = given;; p++) {
-    size_t length = strcspn(p, ",");
+    size_t length = whole ? strlen(p) : strcspn(p, ",");
+    if (!length && whole) return ERR(e, "%s: expected a text, found an empty one", where);
     if (!length) return ERR(e, "%s: expected names with commas between them, found '%.200s'", where, given);
     add_name(a, list, p, length);
     p += length;

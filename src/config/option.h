@@ -23,11 +23,12 @@ typedef enum option_type {
 } option_type;
 
 enum {
-  OPTION_ABOVE_LEAST = 1,    // the range does not include `least`
-  OPTION_BELOW_MOST = 2,     // … nor `most`
-  OPTION_FLAG_ONLY = 4,      // no key of a file
-  OPTION_NOT_RECORDED = 8,   // a key, but not written to config.yaml: it names the run itself
-  OPTION_OPTIONAL_VALUE = 16 // the flag may stand without a value, which then is ""
+  OPTION_ABOVE_LEAST = 1,     // the range does not include `least`
+  OPTION_BELOW_MOST = 2,      // … nor `most`
+  OPTION_FLAG_ONLY = 4,       // no key of a file
+  OPTION_NOT_RECORDED = 8,    // a key, but not written to config.yaml: it names the run itself
+  OPTION_OPTIONAL_VALUE = 16, // the flag may stand without a value, which then is ""
+  OPTION_WHOLE = 32           // LIST: each flag gives one item, commas and all
 };
 
 // One option. A table of them ends with one whose name is NULL.

@@ -147,6 +147,8 @@ const option train_option_table[] = {
              "what the host does, and every kernel by the device's own timestamps"},
     {"log_tensor_norms", OPTION_BOOL, AT(log_tensor_norms), GROUP,
      .help = "write each trained tensor's gradient norm to metrics.jsonl too"},
+    {"tensorboard", OPTION_BOOL, AT(tensorboard), GROUP,
+     .help = "write TensorBoard event files to tensorboard/ in the run directory too"},
 #undef GROUP
     {0},
 };

@@ -94,10 +94,9 @@ static bool merge_answers(arena *a, const crossval *v, uint32_t i, uint64_t n, e
 
 // --- the fold ----------------------------------------------------------------------------------------------------------
 
-static void add_left_out(cJSON *to, const char *key, const fold_left_out *x) {
-  cJSON *o = cJSON_AddObjectToObject(to, key);
-  cJSON_AddNumberToObject(o, "examples", (double)x->n);
-  cJSON_AddNumberToObject(o, "tasks", x->n_tasks);
+static void add_left_out(arena *a, cJSON *to, const char *key, const fold_left_out *x) {
+  cJSON_AddNumberToObject(to, key, (double)x->n);
+  cJSON_AddNumberToObject(to, arena_printf(a, "%s_tasks", key), x->n_tasks);
 }
 
 // What each arm was really trained on.
@@ -125,8 +124,8 @@ bool record_fold(const crossval *v, uint32_t i, const fold *f, err *e) {
   cJSON_AddNumberToObject(o, "judged", (double)f->eval.n);
   cJSON_AddNumberToObject(o, "not_judged", (double)f->not_evaluated);
   cJSON *left_out = cJSON_AddObjectToObject(o, "left_out");
-  add_left_out(left_out, "neighbours", &f->neighbours);
-  add_left_out(left_out, "same_source", &f->sources);
+  add_left_out(a, left_out, "neighbours", &f->neighbours);
+  add_left_out(a, left_out, "same_source", &f->sources);
   cJSON_AddNumberToObject(left_out, "same_prompt", (double)f->same_prompts);
   cJSON_AddNumberToObject(left_out, "near_duplicates", (double)f->near);
   ok = ok && add_arms(a, v, i, o, e);

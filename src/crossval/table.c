@@ -237,8 +237,8 @@ static void put_row(text *out, const vkift_crossval_row *r) {
   put(out, "shuffled", r->shuffled);
   put(out, "seen", r->seen);
   put(out, "n", (double)r->n);
-  put(out, "tokens", (double)r->tokens);
-  put(out, "seconds", r->seconds);
+  put(out, "tokens", r->tokens ? (double)r->tokens : NAN); // of a fold's first row
+  put(out, "seconds", r->tokens ? r->seconds : NAN);
 }
 
 static void put_tasks(text *out, const table *t, const metric_table *m, uint32_t place) {
@@ -295,7 +295,7 @@ static bool put_results(text *out, table *t, err *e) {
   const crossval *v = t->v;
   text_printf(out, "{\n  \"leave_out\": \"%s\",\n  \"model\": ", v->rules.leave_out_task ? "task" : "cluster");
   json_put_string(out, path_name(v->model->path));
-  text_printf(out, ",\n  \"base_is_instruction_tuned\": %s,\n  \"seed\": %lld,\n  \"clusters\": [",
+  text_printf(out, ",\n  \"base_is_instruction_tuned\": %s,\n  \"seed\": %lld,\n  \"confidence\": 0.95,\n  \"clusters\": [",
               v->base_is_tuned ? "true" : "false", (long long)v->options.train.seed);
   TRY(put_folds(out, t, e));
   const vkift_crossval_row all = all_row(t, main_metric(t));

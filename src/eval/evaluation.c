@@ -191,9 +191,10 @@ static bool place_predictions(evaluation *v, err *e) {
   return true;
 }
 
-static bool write_predictions(const evaluation *v, const side *of, err *e) {
-  if (!v->predictions || !of->tasks.n) return true;
-  return predictions_write(of == &v->base ? predictions_base(v->memory, v->predictions) : v->predictions, &of->tasks, e);
+// The tuned model's at once, and again with the base's beside them.
+static bool write_predictions(const evaluation *v, err *e) {
+  const task_scores *tuned = &v->tuned.tasks, *base = &v->base.tasks;
+  return !v->predictions || !tuned->n || predictions_write_compared(v->predictions, tuned, base->n ? base : NULL, e);
 }
 
 static void report(const evaluation *v) {
@@ -217,23 +218,36 @@ static bool score_model(evaluation *v, err *e) {
   return run_scores(v, e);
 }
 
-static bool evaluate(evaluation *v, side *of, err *e) {
-  const double start = clock_seconds();
+static vkift_source source_of(const evaluation *v, const side *of) {
   vkift_source source = v->options->source;
   source.base = source.base || of == &v->base;
+  return source;
+}
+
+// Whether there is a base to compare with, before anything is computed.
+static bool check_base(evaluation *v, err *e) {
+  const vkift_source source = source_of(v, &v->base);
+  const char *unused[2];
+  loaded probe = {0};
+  return !v->options->compare_base || loaded_resolve(v->memory, &source, &probe, &unused[0], &unused[1], e);
+}
+
+static bool evaluate(evaluation *v, side *of, err *e) {
+  const double start = clock_seconds();
+  const vkift_source source = source_of(v, of);
   v->now = of;
   v->data = (dataset){0};
   v->longest = 0;
   const bool ok = loaded_open(v->memory, &source, &v->loaded, e) && read_data(v, e) && score_model(v, e);
   loaded_close(&v->loaded);
   of->seconds = clock_seconds() - start;
-  return ok && write_predictions(v, of, e);
+  return ok && write_predictions(v, e);
 }
 
 static bool score_file(evaluation *v, err *e) {
   task_scores *s = &v->tuned.tasks;
-  return predictions_read(v->memory, v->options->score, s, e) && tasks_plan(v->memory, &v->tasks, s, e) &&
-         tasks_score(v->memory, &v->tasks, s, e) && write_predictions(v, &v->tuned, e);
+  return predictions_load(v->memory, v->options->score, s, e) && tasks_plan(v->memory, &v->tasks, s, e) &&
+         tasks_score(v->memory, &v->tasks, s, e) && write_predictions(v, e);
 }
 
 static void put_path(char out[4096], const char *path) {
@@ -285,7 +299,7 @@ bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *
                     .tuned = {.loss = NAN},
                     .base = {.loss = NAN}};
   if (options->score && options->metric == VKIFT_METRIC_NONE) v->tasks.metric = VKIFT_METRIC_AUTO;
-  bool ok = check_options(options, e) && read_rouge_tokenizer(v, e) && place_predictions(v, e);
+  bool ok = check_options(options, e) && read_rouge_tokenizer(v, e) && place_predictions(v, e) && check_base(v, e);
   if (ok) ok = options->score ? score_file(v, e) : evaluate(v, &v->tuned, e);
   if (ok && options->compare_base) ok = evaluate(v, &v->base, e);
   if (ok) report(v);

@@ -15,24 +15,34 @@ typedef struct pass {
   gpu_recording *recording;
 } pass;
 
+enum { MOST_DECODES = 8, DECODE_STEP = 2, SLOT_ALIGN = 64 };
+
 struct generator {
   const model *model;
   gpu_device *device;
   generator_options options;
   tensor **cache_k, **cache_v; // per layer [slots · context, kv]
   tensor *cos, *sin;
-  pass prefill, decode;
-  float *logits; // [slots, vocabulary]: a feed may take several submissions
+  pass prefill, decodes[MOST_DECODES]; // decodes: the smallest first
+  uint32_t n_decodes;
+  uint32_t stride; // rows of the cache from one slot to the next
+  float *logits;   // [slots, vocabulary]: a feed may take several submissions
 };
 
 static uint32_t kv_size(const model *m) {
   return m->config.n_kv_heads * m->config.head_dim;
 }
 
+// Kernels take keys in steps from the first one that a group of rows sees, and sums are rounded by step. Slots that begin at
+// multiples of all steps give a sequence the same bits in every slot and beside any other.
+static uint32_t stride_of(uint32_t context) {
+  return (context + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
+}
+
 generator_options generator_fit(const model *m, const gpu_device *d, uint32_t slots, uint32_t context) {
-  const uint64_t rows = device_plan(d)->max_binding_bytes / 4 / kv_size(m);
+  const uint64_t rows = device_plan(d)->max_binding_bytes / 4 / kv_size(m) / SLOT_ALIGN * SLOT_ALIGN;
   if (context > rows) context = (uint32_t)rows;
-  if ((uint64_t)slots * context > rows) slots = (uint32_t)(rows / context);
+  if (context && (uint64_t)slots * stride_of(context) > rows) slots = (uint32_t)(rows / stride_of(context));
   return (generator_options){.slots = slots, .context = context, .prefill_tokens = 256};
 }
 
@@ -84,15 +94,15 @@ static int32_t *host_input(pass *p, int which) {
 
 // --- building --------------------------------------------------------------------------------------------------------------
 
-static void build(arena *a, generator *g, pass *p, uint32_t capacity) {
+static void build(arena *a, generator *g, pass *p, const char *name, uint32_t capacity, uint32_t n_last) {
   p->capacity = capacity;
-  p->n_last = g->options.slots;
+  p->n_last = n_last;
   declare_inputs(a, p);
   p->in.cos = g->cos;
   p->in.sin = g->sin;
   p->in.cache_k = g->cache_k;
   p->in.cache_v = g->cache_v;
-  p->graph = graph_new(a, capacity > g->options.slots ? "prefill" : "decode", p->in.counts);
+  p->graph = graph_new(a, name, p->in.counts);
   const model_forward f = {.g = p->graph, .m = g->model, .in = &p->in};
   tensor *h = op_gather_rows(p->graph, model_build(&f), p->last, NULL);
   p->logits = op_linear(p->graph, h, model_head(g->model)->t, NULL);
@@ -120,7 +130,7 @@ static bool allocate_cache(generator *g, gpu_heap *heap, err *e) {
 }
 
 static void declare_cache(arena *a, generator *g) {
-  const uint32_t n = g->model->config.n_layers, shape[] = {g->options.slots * g->options.context, kv_size(g->model)};
+  const uint32_t n = g->model->config.n_layers, shape[] = {g->options.slots * g->stride, kv_size(g->model)};
   const uint32_t rotary[] = {g->options.context, g->model->config.head_dim / 2};
   g->cache_k = ARENA_ARRAY(a, tensor *, n);
   g->cache_v = ARENA_ARRAY(a, tensor *, n);
@@ -132,35 +142,48 @@ static void declare_cache(arena *a, generator *g) {
   g->sin = tensor_persistent(a, "sin", DTYPE_F32, LIVE_ALL, 2, rotary);
 }
 
+// A step costs what its capacity costs, not what is alive in it, and sequences end one after the other: so there are
+// decodes of several capacities.
+static void build_all(arena *a, generator *g) {
+  const uint32_t slots = g->options.slots, prefill = g->options.prefill_tokens;
+  build(a, g, &g->prefill, "prefill", prefill > 2 ? prefill : 2, slots);
+  for (uint32_t capacity = 1; capacity < slots && g->n_decodes + 1 < MOST_DECODES; capacity *= DECODE_STEP)
+    build(a, g, &g->decodes[g->n_decodes++], "decode", capacity, capacity);
+  build(a, g, &g->decodes[g->n_decodes++], "decode", slots, slots);
+}
+
+static pass *pass_at(generator *g, uint32_t i) {
+  return i ? &g->decodes[i - 1] : &g->prefill;
+}
+
 bool generator_new(arena *a, const model *m, gpu_device *d, gpu_heap *heap, gpu_heap *staging, const generator_options *options,
                    generator **out, err *e) {
   generator *g = ARENA_NEW(a, generator);
-  *g = (generator){.model = m, .device = d, .options = *options};
+  *g = (generator){.model = m, .device = d, .options = *options, .stride = stride_of(options->context)};
   *out = g;
   g->logits = ARENA_ARRAY(a, float, (uint64_t)options->slots * m->config.vocab_size);
   declare_cache(a, g);
-  build(a, g, &g->prefill, options->prefill_tokens > options->slots ? options->prefill_tokens : options->slots + 1);
-  build(a, g, &g->decode, options->slots);
+  build_all(a, g);
   graph_memory activations = {0};
-  graph_memory_add(&activations, g->prefill.graph);
-  graph_memory_add(&activations, g->decode.graph);
-  return allocate_cache(g, heap, e) && load_rotary(m, g->cos, g->sin, d, e) && allocate_inputs(&g->prefill, heap, staging, e) &&
-         allocate_inputs(&g->decode, heap, staging, e) && graph_memory_allocate(&activations, heap, e) &&
-         graph_request(g->prefill.graph, d, e) && graph_request(g->decode.graph, d, e) &&
-         record(g, &g->prefill, &activations, e) && record(g, &g->decode, &activations, e);
+  for (uint32_t i = 0; i <= g->n_decodes; i++) graph_memory_add(&activations, pass_at(g, i)->graph);
+  TRY(allocate_cache(g, heap, e) && load_rotary(m, g->cos, g->sin, d, e));
+  for (uint32_t i = 0; i <= g->n_decodes; i++) TRY(allocate_inputs(pass_at(g, i), heap, staging, e));
+  TRY(graph_memory_allocate(&activations, heap, e));
+  for (uint32_t i = 0; i <= g->n_decodes; i++) TRY(graph_request(pass_at(g, i)->graph, d, e));
+  for (uint32_t i = 0; i <= g->n_decodes; i++) TRY(record(g, pass_at(g, i), &activations, e));
+  return true;
 }
 
 void generator_free(generator *g) {
   if (!g) return;
-  recording_free(g->prefill.recording);
-  recording_free(g->decode.recording);
+  for (uint32_t i = 0; i <= g->n_decodes; i++) recording_free(pass_at(g, i)->recording);
 }
 
 // --- feeding -------------------------------------------------------------------------------------------------------------
 
 // One token of a sequence as row `row` of a pass.
 static void put_token(const generator *g, pass *p, uint32_t row, uint32_t slot, uint32_t position, int32_t id) {
-  const uint32_t first = slot * g->options.context, window = g->model->config.sliding_window;
+  const uint32_t first = slot * g->stride, window = g->model->config.sliding_window;
   REQUIRE(position < g->options.context, "position %u of a slot of %u tokens", position, g->options.context);
   int32_t *range = host_input(p, INPUT_RANGES) + 4 * (uint64_t)row;
   host_input(p, INPUT_TOKENS)[row] = id;
@@ -171,13 +194,21 @@ static void put_token(const generator *g, pass *p, uint32_t row, uint32_t slot, 
   range[2] = range[3] = 0;
 }
 
+// The beginning of a sequence is always a prefill, if it is only one token: so what an answer is does not depend on what else
+// is fed beside it.
+static pass *choose_pass(generator *g, const feed *pieces, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++)
+    if (pieces[i].n > 1 || !pieces[i].position) return &g->prefill;
+  uint32_t i = 0;
+  while (g->decodes[i].capacity < n) i++;
+  return &g->decodes[i];
+}
+
 bool generator_feed(generator *g, const feed *pieces, uint32_t n, const float **logits, err *e) {
   const uint64_t vocabulary = g->model->config.vocab_size;
   uint32_t piece = 0, done = 0; // done: tokens of `piece` that are in
   REQUIRE(n <= g->options.slots, "%u sequences in %u slots", n, g->options.slots);
-  bool single = true;
-  for (uint32_t i = 0; i < n; i++) single &= pieces[i].n == 1;
-  pass *p = single ? &g->decode : &g->prefill;
+  pass *p = choose_pass(g, pieces, n);
   while (piece < n) {
     uint32_t rows = 0, ended = 0;
     const uint64_t first_ended = piece;

@@ -16,6 +16,10 @@ bool loaded_is_end(const loaded *l, int32_t id) {
   return model_is_eos(l->model, id) || (*l->prompt.end_of_turn && id == tokenizer_id(l->model->tokenizer, l->prompt.end_of_turn));
 }
 
+bool loaded_has_end(const loaded *l) {
+  return l->model->config.n_eos || (*l->prompt.end_of_turn && tokenizer_id(l->model->tokenizer, l->prompt.end_of_turn) >= 0);
+}
+
 static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path,
                         err *e) {
   const char *config = path_join(a, source->run, "config.yaml");

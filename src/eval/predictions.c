@@ -33,7 +33,23 @@ static void put_limit(text *out, const task_item *x) {
   text_printf(out, ", \"found\": %u, \"met\": %s}", x->length, x->length >= l->least && x->length <= l->most ? "true" : "false");
 }
 
-static void put_item(text *out, const task_scores *s, const task_item *x) {
+static void put_number(text *out, const char *key, double value) {
+  text_printf(out, ", \"%s\": ", key);
+  json_put_number(out, value);
+}
+
+static void put_likelihoods(text *out, const char *key, const task_item *x) {
+  if (!x || !x->choices.n || !x->loglikelihoods) return;
+  text_printf(out, ", \"%s\": [", key);
+  for (uint32_t i = 0; i < x->choices.n; i++) {
+    if (i) text_puts(out, ", ");
+    json_put_number(out, x->loglikelihoods[i]);
+  }
+  text_putc(out, ']');
+}
+
+// base: the same item by another model; NULL: none.
+static void put_item(text *out, vkift_metric metric, const task_item *x, const task_item *base) {
   put_string(out, "task", x->task);
   put_string(out, "cluster", x->cluster);
   put_string(out, "category", x->category);
@@ -42,30 +58,25 @@ static void put_item(text *out, const task_scores *s, const task_item *x) {
   put_string(out, "prompt", x->prompt);
   put_string(out, "prediction", x->prediction);
   put_strings(out, "references", x->references);
-  put_string(out, "metric", metric_name(s->tasks[x->of].metric));
-  text_puts(out, ", \"score\": ");
-  json_put_number(out, x->result.score);
+  put_string(out, "metric", metric_name(metric));
+  put_number(out, "score", x->result.score);
+  if (base) put_string(out, "prediction_base", base->prediction);
+  if (base) put_number(out, "score_base", base->result.score);
   if (x->choices.n) put_strings(out, "choices", x->choices);
-  if (x->choices.n && x->loglikelihoods) {
-    text_puts(out, ", \"loglikelihoods\": [");
-    for (uint32_t i = 0; i < x->choices.n; i++) {
-      if (i) text_puts(out, ", ");
-      json_put_number(out, x->loglikelihoods[i]);
-    }
-    text_putc(out, ']');
-  }
+  put_likelihoods(out, "loglikelihoods", x);
+  put_likelihoods(out, "loglikelihoods_base", base);
   if (x->has_limit) put_limit(out, x);
   text_puts(out, "}\n");
 }
 
-bool predictions_write(const char *path, const task_scores *s, err *e) {
+bool predictions_write_compared(const char *path, const task_scores *s, const task_scores *base, err *e) {
   file_writer file;
   text row = {0};
   TRY(file_writer_open(path, &file, e));
   bool ok = true;
   for (uint64_t i = 0; ok && i < s->n; i++) {
     text_clear(&row);
-    put_item(&row, s, &s->items[i]);
+    put_item(&row, s->tasks[s->items[i].of].metric, &s->items[i], base ? &base->items[i] : NULL);
     ok = file_write(&file, row.data, row.length, e);
   }
   ok = ok && file_writer_commit(&file, e);
@@ -74,10 +85,8 @@ bool predictions_write(const char *path, const task_scores *s, err *e) {
   return ok;
 }
 
-const char *predictions_base(arena *a, const char *path) {
-  const char *end = ".jsonl";
-  const size_t n = strlen(path), cut = path_ends_with(path, end) ? n - strlen(end) : n;
-  return arena_printf(a, "%.*s.base%s", (int)cut, path, path + cut);
+bool predictions_write(const char *path, const task_scores *s, err *e) {
+  return predictions_write_compared(path, s, NULL, e);
 }
 
 // --- reading -----------------------------------------------------------------------------------------------------------
@@ -165,7 +174,7 @@ static bool read_all(reading *r, const file_map *map, err *e) {
   return r->out->n ? true : ERR(e, "%s: expected rows with a prediction and references, found none", r->path);
 }
 
-bool predictions_read(arena *a, const char *path, task_scores *s, err *e) {
+bool predictions_load(arena *a, const char *path, task_scores *s, err *e) {
   file_map map;
   *s = (task_scores){0};
   reading r = {.memory = a, .path = arena_strdup(a, path), .stem = path_stem(a, path), .out = s};

@@ -3,25 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/symbols.h"
+
 void tasks_limit(dataset *set, uint64_t most) {
   if (!most) return;
   arena *a = arena_new("examples of each task");
-  struct count {
-    const char *task;
-    uint64_t n;
-  } *counts = NULL;
-  uint64_t n_counts = 0, capacity = 0, n = 0, last = 0;
+  symbols *tasks = symbols_new(a);
+  uint64_t *counts = ARENA_ARRAY(a, uint64_t, set->n + 1), n = 0; // by the task's symbol
   set->n_tokens = set->n_targets = 0;
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
     const char *task = x->origin->task;
-    if (last >= n_counts || strcmp(counts[last].task, task))
-      for (last = 0; last < n_counts && strcmp(counts[last].task, task);) last++;
-    if (last == n_counts) {
-      arena_grow(a, (void **)&counts, &capacity, n_counts + 1, sizeof *counts);
-      counts[n_counts++] = (struct count){task, 0};
-    }
-    if (counts[last].n++ >= most) continue;
+    if (counts[symbols_id(tasks, task, strlen(task))]++ >= most) continue;
     set->n_tokens += x->n, set->n_targets += x->n_targets;
     set->items[n++] = *x;
   }

@@ -55,7 +55,6 @@ typedef struct task_scores {
   uint64_t n;
   task_group *tasks; // [n_tasks], by metric, cluster, task
   uint32_t n_tasks;
-  const char *tokens_of; // whose tokens ROUGE_L_TOKENS counts; NULL where no task has it
 } task_scores;
 
 // Keeps the first n examples of each task; 0: all.
@@ -65,7 +64,7 @@ bool tasks_plan(arena *a, const tasks_options *o, task_scores *s, err *e);
 // The items' scores, of their predictions (for accuracy, of their loglikelihoods where they are there).
 bool tasks_score(arena *a, const tasks_options *o, task_scores *s, err *e);
 
-// Whether a data set can be scored, by the model that has this tokenizer: what would stop it, before anything is computed or trained.
+// Whether a data set can be scored by a model that has this tokenizer: what would stop it, before anything is trained.
 bool tasks_check(const dataset *set, const tokenizer *own, const tasks_options *o, err *e);
 
 // All of it. The data set must have been read with dataset_options.choices where a task may be scored by accuracy. Answers are

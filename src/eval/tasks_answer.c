@@ -5,7 +5,7 @@
 #include "eval/score.h"
 #include "eval/tasks.h"
 
-enum { SLOTS = 16, ROW_TOKENS = 1024 };
+enum { ROW_TOKENS = 1024 };
 
 // Where a choice's log-likelihood goes.
 typedef struct weighed {
@@ -100,16 +100,13 @@ static vkift_metric metric_of(const evaluation *v, uint64_t item) {
 
 // --- answers -----------------------------------------------------------------------------------------------------------
 
-static bool ends(const void *of, int32_t id) {
-  return loaded_is_end(of, id);
-}
-
-static bool answered(void *user, uint64_t index, const int32_t *ids, uint32_t n, err *e) {
+static bool answered(void *user, const answer_result *x, err *e) {
   evaluation *v = user;
-  return decode(v, ids, n, true, &v->out->items[v->asked[index]].prediction, e) && one_done(v, e);
+  v->out->items[v->asked[x->index]].prediction = arena_strndup(v->memory, x->text, x->length);
+  return one_done(v, e);
 }
 
-static answer_prompt *list_prompts(evaluation *v, uint32_t *longest) {
+static answer_prompt *list_prompts(evaluation *v) {
   answer_prompt *prompts = ARENA_ARRAY(v->memory, answer_prompt, v->out->n);
   v->asked = ARENA_ARRAY(v->memory, uint64_t, v->out->n);
   for (uint64_t i = 0; i < v->out->n; i++) {
@@ -117,29 +114,14 @@ static answer_prompt *list_prompts(evaluation *v, uint32_t *longest) {
     if (metric_is_by_choices(metric_of(v, i))) continue;
     prompts[v->n_asked] = (answer_prompt){x->ids, x->prompt_n};
     v->asked[v->n_asked++] = i;
-    if (*longest < x->prompt_n) *longest = x->prompt_n;
   }
   return prompts;
 }
 
 static bool answer_items(evaluation *v, err *e) {
-  const loaded *l = v->loaded;
-  uint32_t longest = 0, context = l->model->config.max_positions;
-  const answer_prompt *prompts = list_prompts(v, &longest);
-  const answer_options options = {.max_new_tokens = v->options->max_new_tokens};
-  if (!v->n_asked) return true;
-  if (context - longest > options.max_new_tokens) context = longest + options.max_new_tokens; // examples are within the context
-  const generator_options shape = generator_fit(l->model, l->device, SLOTS, context);
-  if (shape.context <= longest) return ERR(e, "a prompt of %u tokens does not fit into this device's storage buffers", longest);
-  gpu_heap *heap = heap_new(l->device, "answers", GPU_MEMORY_DEVICE),
-           *staging = heap_new(l->device, "host side of answers", GPU_MEMORY_STAGING);
-  generator *g = NULL;
-  const bool ok = generator_new(v->memory, l->model, l->device, heap, staging, &shape, &g, e) &&
-                  answer_all(g, &shape, prompts, v->n_asked, &options, ends, l, answered, v, e);
-  generator_free(g);
-  heap_free(heap);
-  heap_free(staging);
-  return ok;
+  const answer_prompt *prompts = list_prompts(v);
+  const answer_options options = {.writing = {.max_new_tokens = v->options->max_new_tokens}};
+  return answer_all(v->loaded, prompts, v->n_asked, &options, answered, v, e);
 }
 
 // --- choices -----------------------------------------------------------------------------------------------------------

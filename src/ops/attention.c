@@ -19,7 +19,7 @@ typedef struct attention_options {
 } attention_options;
 
 enum { DECODE_ROWS = 64, DECODE_LOCAL = 64 }; // at most that many query rows against more keys take attention_decode
-enum { LANES_MAX_DIM = 128, LANES_MAX_HEADS = 4 };
+enum { LANES_MAX_DIM = 128, LANES_MAX_HEADS = 4, DECODE_STEP = 8 }; // DECODE_STEP subgroups of keys in a block
 // Of attention_tile.glsl: how many quads of sums an invocation holds for each of its rows before 16 instead of 8 share a row,
 // and at most; `few` where registers are.
 typedef struct tile_sums {
@@ -94,6 +94,7 @@ static void record_lanes(recorder *r, const char *const shaders[2], const attent
 }
 
 static const char *const lanes_fwd[] = {"attention_lanes_fwd_addr", "attention_lanes_fwd"};
+static const char *const lanes_decode[] = {"attention_lanes_decode_addr", "attention_lanes_decode"};
 static const char *const lanes_dq[] = {"attention_lanes_dq_addr", "attention_lanes_dq"};
 static const char *const lanes_dkv[] = {"attention_lanes_dkv_addr", "attention_lanes_dkv"};
 
@@ -166,7 +167,11 @@ static void attention_record(recorder *r, const node *n) {
   const struct attention_params p = params_of(s, n->in[0], n->in[1]);
   const bind binds[] = {BIND(n->in[0]),         BIND(n->in[1]),  BIND(n->in[2]), BIND(n->in[3]),
                         BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
-  if (p.rows <= DECODE_ROWS && p.keys > p.rows) {
+  if (p.rows <= DECODE_ROWS && p.keys > p.rows && takes_lanes(r, s)) {
+    const uint32_t together = heads_together(s), spec[] = {record_plan(r)->subgroup_size, s->head_dim, together, DECODE_STEP};
+    record_row_tiles(r, lanes_decode[!record_plan(r)->on[GPU_FEATURE_BUFFER_ADDRESS]], spec, 4, binds, 7, &p, p.rows, p.live, 1,
+                     p.n_heads / together);
+  } else if (p.rows <= DECODE_ROWS && p.keys > p.rows) {
     const uint32_t spec[] = {DECODE_LOCAL, s->head_dim};
     record_row_tiles(r, "attention_decode", spec, 2, binds, 7, &p, p.rows, p.live, 1, p.n_heads);
   } else if (takes_lanes(r, s)) {

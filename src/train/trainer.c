@@ -13,11 +13,13 @@
 #include "models/prompt_choice.h"
 #include "models/prompt_untrained.h"
 #include "train/checkpoint.h"
+#include "train/facts.h"
 #include "train/metrics.h"
 #include "train/output.h"
 #include "train/profile.h"
 #include "train/schedule.h"
 #include "train/setup.h"
+#include "train/tensorboard.h"
 
 typedef struct trainer {
   arena *memory;
@@ -36,8 +38,9 @@ typedef struct trainer {
   uint64_t total_steps, eval_every, save_every;
   checkpoint_state state;
   metrics metrics;
-  profile *profile; // NULL: none is asked for
-  double started;   // clock when the first step of this process began
+  tensorboard *board; // TensorBoard's; NULL: not asked for
+  profile *profile;   // NULL: none is asked for
+  double started;     // clock when the first step of this process began
   uint64_t first_step;
   double last_eval_loss;
   uint64_t saved_step;
@@ -231,6 +234,12 @@ static bool save_checkpoint(trainer *t, err *e) {
                            t->options.load_best_model_at_end ? t->state.best_step : 0, e);
 }
 
+static bool write_facts(trainer *t, err *e) {
+  TRY(facts_write_run(path_join(t->memory, t->run_dir, "run.json"), &t->setup, &t->options, e));
+  return facts_write_data(path_join(t->memory, t->run_dir, "data.json"), &t->corpus, t->model, &t->setup.batch->limits,
+                          &t->options, e);
+}
+
 static bool begin(trainer *t, err *e) {
   t->state = (checkpoint_state){.data_hash = dataset_hash(&t->corpus.train),
                                 .seed = (uint64_t)t->options.seed,
@@ -242,7 +251,8 @@ static bool begin(trainer *t, err *e) {
                                 .device = device_text(t)};
   TRY(step_set_applied(t->setup.step, 0, e));
   TRY(dir_make(t->run_dir, e));
-  return write_config(t, e) && save_checkpoint(t, e);
+  TRY(write_config(t, e) && write_facts(t, e));
+  return save_checkpoint(t, e);
 }
 
 // The device computes in f32: a rate beyond it would be infinite there, a tiny epsilon would be a division by zero, and a
@@ -317,6 +327,8 @@ static bool start(trainer *t, err *e) {
   fill_defaults(t);
   plan_steps(t);
   TRY(checkpoint ? restore(t, checkpoint, e) : begin(t, e));
+  if (o->tensorboard)
+    TRY(tensorboard_open(t->memory, path_join(t->memory, t->run_dir, "tensorboard"), t->state.step, &t->board, e));
   return metrics_open(t->memory, path_join(t->memory, t->run_dir, "metrics.jsonl"), checkpoint, t->state.step, &t->metrics, e);
 }
 
@@ -355,7 +367,8 @@ static bool report(trainer *t, vkift_step *row, const struct step_hyper *h, err 
   const bool log = t->state.step % (uint64_t)t->options.logging_steps == 0 || t->state.step == t->total_steps;
   if (!log && !row->bad) return true;
   if (t->events && t->events->step) t->events->step(t->events->user, row);
-  return metrics_step(&t->metrics, row, t->options.log_tensor_norms ? t->setup.step : NULL, h, e);
+  TRY(metrics_step(&t->metrics, row, t->options.log_tensor_norms ? t->setup.step : NULL, h, e));
+  return tensorboard_step(t->board, row, e);
 }
 
 static bool check_finite(trainer *t, const struct step_state *s, err *e) {
@@ -430,7 +443,7 @@ static bool evaluate(trainer *t, err *e) {
   t->last_eval_loss = total.loss;
   remember_best(t, total.loss);
   if (t->events && t->events->evaluation) t->events->evaluation(t->events->user, &point);
-  return metrics_eval(&t->metrics, &point, e);
+  return metrics_eval(&t->metrics, &point, e) && tensorboard_evaluation(t->board, &point, e);
 }
 
 static bool asked_to_stop(const trainer *t) {
@@ -508,6 +521,7 @@ bool trainer_run_on(const corpus_source *source, const vkift_train_options *opti
   if (ok && !stopped) ok = write_output(t, &output, e);
   if (ok) fill_result(t, output, stopped, result);
   metrics_close(&t->metrics);
+  tensorboard_close(t->board);
   prefetch_free(t->prefetch);
   if (t->device) setup_close(&t->setup);
   device_close(t->device);

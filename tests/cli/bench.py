@@ -9,7 +9,7 @@ import sys
 PRODUCTS = ["linear", "linear_dx", "linear_dw"]
 NAMES = ["peak_flops", "peak_bandwidth", "upload", "download", *PRODUCTS, "attention", "attention_dq", "attention_dkv", "rotary",
          "rmsnorm", "rmsnorm_bwd", "add", "swiglu", "swiglu_bwd", "embedding", "head_loss", "head_loss_bwd", "grad_norm", "adamw",
-         "train_step"]
+         "prefill", "decode", "train_step"]
 
 
 def fail(message):

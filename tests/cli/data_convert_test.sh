@@ -27,7 +27,7 @@ cat >alpaca.jsonl <<'JSON'
 {"instruction": "Go on.", "output": "then", "history": [["q", "a"]], "system": "be brief"}
 JSON
 cat >chats.jsonl <<'JSON'
-{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "no", "train": false}, {"role": "user", "content": "\ttab\\"}, {"role": "assistant", "content": "yes"}], "task": "t", "choices": ["yes", "no"]}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "no", "train": false}, {"role": "user", "content": "\ttab\\"}, {"role": "assistant", "content": "yes"}], "task": "t", "cluster": "c", "category": "k", "metric": "f1", "references": ["yes", "aye"], "choices": ["yes", "no"]}
 JSON
 printf '%s\n' '{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}' >sharegpt.jsonl
 printf '%s\n' '[{"instruction": "q", "instances": [{"input": "", "output": "a"}, {"input": "i", "output": "b"}]}]' >seeds.json

@@ -6,7 +6,7 @@ eval_tasks.py same JSON JSON               the same scores
 eval_tasks.py limited JSON N               N examples of each task
 eval_tasks.py likelihoods ANSWERS OUTPUT   log-likelihoods against `--per-token --json` of choices.each.jsonl
 eval_tasks.py normalised ANSWERS ANSWERS   accuracy, and accuracy_norm of the same likelihoods
-eval_tasks.py compared JSON ANSWERS ANSWERS
+eval_tasks.py compared JSON ANSWERS        differences, and answers of both models that go with the scores
 """
 import json
 import sys
@@ -111,15 +111,15 @@ def normalised(answers_path, norm_path):
         expect("the likeliest by character", (b["prediction"], b["metric"]), (a["choices"][best], "accuracy_norm"))
 
 
-def compared(path, answers_path, base_path):
+def compared(path, answers_path):
     result = lines(path)[0]
     if not result["tuned"]["loss"] < result["base"]["loss"]:
         sys.exit(f"tuned {result['tuned']['loss']}, base {result['base']['loss']}")
     for row in result["clusters"] + result["overall"] + result["task_scores"]:
         if not abs(row["tuned"] - row["base"] - row["difference"]) <= 1e-6 or not row["low"] <= row["difference"] <= row["high"]:
             sys.exit(f"{row['name']}: {row}")
-    for side, path in (("tuned", answers_path), ("base", base_path)):
-        of_task = [a["score"] for a in lines(path) if a["task"] == "say"]
+    for side, key in (("tuned", "score"), ("base", "score_base")):
+        of_task = [a[key] for a in lines(answers_path) if a["task"] == "say"]
         task = next(t for t in result["task_scores"] if t["name"] == "say")
         if not abs(sum(of_task) / len(of_task) - task[side]) <= 1e-6:
             sys.exit(f"{side}: {task[side]}, but its answers have {sum(of_task) / len(of_task)}")

@@ -29,12 +29,13 @@ def steps_of(run):
 
 
 def contents(run):
-    """What has to be the same: hashes of the result and of the checkpoints, by step; the metrics without times."""
+    """What has to be the same: hashes of the result and of the checkpoints, by step; the metrics and run.json without times and
+    without what was typed."""
     files = {}
     for directory, _, names in os.walk(run):
         for name in names:
             path = os.path.join(directory, name)
-            if name not in ("config.yaml", "metrics.jsonl"):
+            if name not in ("config.yaml", "metrics.jsonl", "run.json"):
                 with open(path, "rb") as f:
                     files[os.path.relpath(path, run)] = hashlib.sha256(f.read()).hexdigest()
     with open(f"{run}/metrics.jsonl", encoding="utf-8") as f:
@@ -42,6 +43,8 @@ def contents(run):
     for row in rows:
         if "loss" in row and not 0 <= row["host_seconds"] <= row["seconds"]:
             fail(f"{run}/metrics.jsonl: expected host_seconds to be a part of seconds, found {row}")
+    with open(f"{run}/run.json", encoding="utf-8") as f:
+        files["run.json"] = {k: v for k, v in json.load(f).items() if k not in ("command", "began")}
     return files, [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
 
 

@@ -108,9 +108,9 @@ says "$WORK/a: expected a run directory, found an adapter: it is given with --ad
 expect 1 vkift generate "$WORK/m.gguf" --prompt a
 says "$WORK/m.gguf: expected a run directory, found a file (a GGUF model is given with --model)"
 expect 2 vkift generate runs/x
-says "give one of --prompt, --prompt-file and --chat"
+says "give one of --prompt, --prompt-file, --prompts and --chat"
 expect 2 vkift generate runs/x --prompt a --chat
-says "give one of --prompt, --prompt-file and --chat"
+says "give one of --prompt, --prompt-file, --prompts and --chat"
 expect 2 vkift generate runs/x --chat --raw
 says "--raw has no turns"
 expect 2 vkift generate runs/x --prompt a --top-p 0

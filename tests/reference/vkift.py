@@ -16,7 +16,7 @@ class Vkift:
     """For each prompt {"answer", "prompt_tokens", "new_tokens", "finish"}."""
     file = self.work / "prompts.jsonl"
     file.write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
-    return self._json_lines("generate", "--prompt-file", file, "--max-new-tokens", inputs.NEW_TOKENS, "--temperature", 0)
+    return self._json_lines("generate", "--prompts", file, "--max-new-tokens", inputs.NEW_TOKENS, "--temperature", 0)
 
   def score(self, examples: list[list[dict]], adapter: Path | None = None) -> list[dict]:
     """For each example {"input_ids", "nll", "target"}."""

@@ -5,7 +5,7 @@
 
 #include "eval/sample.h"
 
-enum { N = 6, DRAWS = 40000 };
+enum { N = 6, DRAWS = 10000 };
 // Probabilities 0.05, 0.4, 0.15, 0.25, 0.1, 0.05 at temperature 1, with a constant added that must not matter.
 static const double p[N] = {0.05, 0.4, 0.15, 0.25, 0.1, 0.05};
 
@@ -61,6 +61,60 @@ static void top_p(void **state) {
   check_shares(&(sample_options){.temperature = 1, .top_p = 1e-9}, (double[]){0, 1, 0, 0, 0, 0});
 }
 
+static void top_k(void **state) {
+  (void)state;
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .top_k = 1}, (double[]){0, 1, 0, 0, 0, 0});
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .top_k = 3}, (double[]){0, 0.5, 0.1875, 0.3125, 0, 0});
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .top_k = N}, p);
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .top_k = 1000}, p);
+  // Equals at the border: the lower id. Tokens 0 and 5 have 0.05.
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .top_k = 5},
+               (double[]){0.05 / 0.95, 0.4 / 0.95, 0.15 / 0.95, 0.25 / 0.95, 0.1 / 0.95, 0});
+}
+
+// top_p is of what top_k left: 0.4, 0.25 and 0.15 are 0.5, 0.3125 and 0.1875 of it.
+static void top_p_after_top_k(void **state) {
+  (void)state;
+  check_shares(&(sample_options){.temperature = 1, .top_p = 0.8, .top_k = 3}, (double[]){0, 0.4 / 0.65, 0, 0.25 / 0.65, 0, 0});
+  check_shares(&(sample_options){.temperature = 1, .top_p = 0.82, .top_k = 3}, (double[]){0, 0.5, 0.1875, 0.3125, 0, 0});
+  check_shares(&(sample_options){.temperature = 1, .top_p = 0.45, .top_k = 3}, (double[]){0, 1, 0, 0, 0, 0});
+}
+
+// Against 0.4: 0.25 is 0.625 of it, 0.15 is 0.375, 0.1 is 0.25.
+static void min_p(void **state) {
+  (void)state;
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .min_p = 1}, (double[]){0, 1, 0, 0, 0, 0});
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .min_p = 0.6}, (double[]){0, 0.4 / 0.65, 0, 0.25 / 0.65, 0, 0});
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .min_p = 0.37}, (double[]){0, 0.5, 0.1875, 0.3125, 0, 0});
+  check_shares(&(sample_options){.temperature = 1, .top_p = 0.6, .min_p = 0.37}, (double[]){0, 0.4 / 0.65, 0, 0.25 / 0.65, 0, 0});
+  check_shares(&(sample_options){.temperature = 1, .top_p = 1, .top_k = 4, .min_p = 0.2},
+               (double[]){0, 0.4 / 0.9, 0.15 / 0.9, 0.25 / 0.9, 0.1 / 0.9, 0});
+}
+
+static void the_penalty_counts_each_token_once(void **state) {
+  (void)state;
+  const float logits[] = {3, -1.5f, 0, 2, -4};
+  float out[] = {3, -1.5f, 0, 2, -4};
+  sample_penalize(logits, (int32_t[]){0, 1, 0, 2, 0}, 5, 1.5, out);
+  const float want[] = {2, -2.25f, 0, 2, -4};
+  for (int i = 0; i < 5; i++) assert_true(out[i] == want[i]);
+  sample_penalize(logits, (int32_t[]){4}, 1, 0.5, out); // below 1: a token is made likelier
+  assert_true(out[4] == -2);
+}
+
+// Nothing but the seed, the prompt and the place decides what is drawn.
+static void random_numbers_are_a_tokens_own(void **state) {
+  (void)state;
+  rng again = sample_rng(42, 3, 7), r = again;
+  const double first = rng_uniform(&r);
+  assert_true(rng_uniform(&again) == first);
+  const rng others[] = {sample_rng(43, 3, 7), sample_rng(42, 4, 7), sample_rng(42, 3, 8), sample_rng(42, 2, 7)};
+  for (int i = 0; i < 4; i++) {
+    rng other = others[i];
+    assert_true(rng_uniform(&other) != first);
+  }
+}
+
 static void the_same_seed_gives_the_same_tokens(void **state) {
   (void)state;
   float logits[N];
@@ -99,6 +153,11 @@ int main(void) {
       cmocka_unit_test(greedy),
       cmocka_unit_test(temperature),
       cmocka_unit_test(top_p),
+      cmocka_unit_test(top_k),
+      cmocka_unit_test(top_p_after_top_k),
+      cmocka_unit_test(min_p),
+      cmocka_unit_test(the_penalty_counts_each_token_once),
+      cmocka_unit_test(random_numbers_are_a_tokens_own),
       cmocka_unit_test(the_same_seed_gives_the_same_tokens),
       cmocka_unit_test(what_is_not_finite_is_no_token),
   };

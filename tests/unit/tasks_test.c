@@ -1,11 +1,12 @@
-// Tasks without a model: the metric that each gets, scores and rows of clusters, answers that are written and read again, limits on
-// examples, and the choices that a data set keeps.
+// Tasks without a model: the metric that each gets, scores and rows of clusters, answers that are written and read again, limits
+// on examples, and the choices that a data set keeps.
 #include "support/test.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "eval/predictions.h"
 #include "support/data_fixture.h"
 
@@ -170,7 +171,7 @@ static void written_and_read(void **state) {
   err e = {0};
   assert_true(tasks_plan(a, &o, &s, NULL) && tasks_score(a, &o, &s, NULL));
   const char *path = test_path(test_directory(), "answers.jsonl");
-  if (!predictions_write(path, &s, &e) || !predictions_read(a, path, &again, &e)) fail_msg("%s", e.message);
+  if (!predictions_write(path, &s, &e) || !predictions_load(a, path, &again, &e)) fail_msg("%s", e.message);
   assert_int_equal(again.n, 2);
   assert_true(tasks_plan(a, &o, &again, NULL) && tasks_score(a, &o, &again, NULL));
   for (int i = 0; i < 2; i++) {
@@ -185,8 +186,14 @@ static void written_and_read(void **state) {
   }
   assert_true(again.items[1].loglikelihoods[1] < 0 && again.items[1].loglikelihoods[1] > -1e-299);
   assert_int_equal(again.items[0].limit.most, 3);
-  assert_string_equal(predictions_base(a, "p/answers.jsonl"), "p/answers.base.jsonl");
-  assert_string_equal(predictions_base(a, "answers"), "answers.base");
+  again.items[0].prediction = "base's";
+  if (!predictions_write_compared(path, &s, &again, &e) || !predictions_load(a, path, &again, &e)) fail_msg("%s", e.message);
+  char *written;
+  uint64_t size;
+  assert_true(file_read(a, path, 1 << 20, &written, &size, NULL));
+  assert_non_null(strstr(written, ", \"prediction_base\": \"base's\", \"score_base\": 0"));
+  assert_non_null(strstr(written, ", \"loglikelihoods_base\": [-0.1, -1e-300]"));
+  assert_string_equal(again.items[0].prediction, items[0].prediction);
   arena_free(a);
 }
 

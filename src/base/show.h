@@ -1,6 +1,6 @@
 // Numbers as people read them.
-#ifndef CLI_SHOW_H
-#define CLI_SHOW_H
+#ifndef BASE_SHOW_H
+#define BASE_SHOW_H
 
 #include <stdint.h>
 

@@ -1,0 +1,52 @@
+// results.json, which a cross-validation over clusters of tasks ends with: base and tuned model on each cluster that was held
+// out of training.
+//   {"clusters": [{"name", "metric", "base", "tuned", "difference", "low", "high", "n",
+//                  "base_low"?, "base_high"?, "shuffled"?, "seen"?, "tokens"?, "seconds"?,
+//                  "tasks"?: [{"name", "metric"?, "base", "tuned", "n"}],
+//                  "left_out"?: {"same_source"?, "neighbours"?, "near_duplicates"?}}],
+//    "overall": the same keys but "name" and "metric" may be absent,
+//    "base_is_instruction_tuned"?: bool, "control"?: a sentence, "confidence"?: 0.95}
+// difference = tuned − base; [low, high] is its interval. base_low and base_high: of the base's score. shuffled: the score of
+// a model tuned on answers that were shuffled within each task; seen: of one tuned on the cluster itself. tokens and seconds:
+// of the fold's training. Scores may be shares or points; they are shown as they are. Other keys are passed over.
+#ifndef REPORT_RESULTS_H
+#define REPORT_RESULTS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+typedef struct result_task {
+  const char *name, *metric;
+  double base, tuned, n;
+} result_task;
+
+// NaN stands for what a cluster does not say.
+typedef struct result {
+  const char *name, *metric;
+  double base, tuned, difference, low, high, n;
+  double base_low, base_high, shuffled, seen, tokens, seconds;
+  double same_source, neighbours, near_duplicates;
+  result_task *tasks;
+  uint64_t n_tasks;
+  bool lower;     // its metric's lower score is the better one
+  int digits;     // behind the point, that suit its scores
+  char place[48]; // in results.json: "/clusters/3"
+} result;
+
+typedef struct results {
+  result *clusters;
+  uint64_t n;
+  result overall;
+  bool is_instruction_tuned;
+  const char *control; // NULL: nothing is said
+  double confidence;   // NaN: not said
+} results;
+
+bool results_read(arena *a, const char *path, results *r, err *e);
+bool results_lower_is_better(const char *metric); // NULL: no
+// By how much tuning made the score worse; at most 0 where it did not.
+double results_loss(const result *r);
+// Whether the whole interval lies on the worse side.
+bool results_is_surely_worse(const result *r);
+
+#endif
