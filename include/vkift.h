@@ -122,8 +122,9 @@ typedef struct vkift_augment {
 } vkift_augment;
 
 // A data file (JSON Lines or a JSON array; a table NAME.csv or NAME.tsv whose header names the fields); a template pack
-// (NAME.yaml: labelled data and phrasings that make examples of it); a directory with train.jsonl, valid.jsonl and test.jsonl; or, of
-// Super-NaturalInstructions, a task file, a directory of them, or a list of task names (NAME.txt) beside tasks/.
+// (NAME.yaml: labelled data and phrasings that make examples of it); a directory with train.jsonl, valid.jsonl and test.jsonl, or
+// with a file NAME.jsonl for each task; or, of Super-NaturalInstructions, a task file, a directory of them, or a list of task names
+// (NAME.txt) beside tasks/.
 typedef struct vkift_data {
   const char *path;
   double weight; // its examples are seen this many times an epoch; of 0.5, one half of them in every epoch, the others never
@@ -487,6 +488,68 @@ typedef struct vkift_eval_result {
 // events and result may be NULL.
 vkift_status vkift_eval(const vkift_eval_options *options, const vkift_eval_events *events, vkift_eval_result *result,
                         vkift_error *error);
+
+// --- crossval --------------------------------------------------------------------------------------------------------
+
+typedef enum vkift_leave_out { VKIFT_LEAVE_CLUSTER, VKIFT_LEAVE_TASK } vkift_leave_out;
+
+// Leave-one-cluster-out: for each cluster of tasks, the model is tuned on the others and judged on that one. Make with
+// vkift_crossval_defaults().
+typedef struct vkift_crossval_options {
+  // As of a training run, for every fold anew. eval_data has no place here; eval_split is the share of the tasks trained on that
+  // load_best_model_at_end chooses the checkpoint by. output_dir NULL: runs/crossval-<date-time>; `resume` goes on: a fold that
+  // is finished is never run again.
+  // With `resume` only what no result depends on may be another: folds, with_shuffled, keep_models, and of `train` device,
+  // save_steps, logging_steps, save_total_limit. Every step is logged. init RANDOM, num_demonstrations and profile have no
+  // place here either.
+  vkift_train_options train;
+  const char *clusters;      // a file of clusters (YAML, or JSON in FLAN's form); NULL: as the rows and task files say themselves
+  vkift_leave_out leave_out; // TASK: each task by itself is held out, and the others of its cluster are trained on
+  vkift_strings folds;       // names of what is held out, one after the other; empty: all
+  bool with_shuffled;        // also tune on answers shuffled within each task: what such a control gains is form alone
+  bool with_seen;            // also tune with a share of what is held out: what the distance costs
+  bool keep_near_duplicates, keep_same_source; // switch a rule against leaks off
+  bool keep_models;                            // keep model/ of every fold (method full); adapters are kept always
+  int64_t eval_examples_per_task;              // 100
+  vkift_metric
+      metric; // of every task, not NONE; AUTO: as the clusters' file has it, else by each task's rows, category or choices
+  int64_t max_new_tokens; // 128, of an answer
+} vkift_crossval_options;
+
+vkift_crossval_options vkift_crossval_defaults(void);
+
+// A row of the table: a cluster, or all of them. Scores are 0 to 100; a score that was not asked for is NaN.
+typedef struct vkift_crossval_row {
+  const char *name, *metric; // a cluster with tasks of several metrics has a row for each; "all" for the overall rows
+  bool is_overall;           // one for each metric, first that which most clusters have
+  double base, tuned, difference;
+  double low, high; // of the difference: 95 %, by a bootstrap that draws clusters (of the overall row), then examples
+  double shuffled, seen;
+  int64_t n; // examples judged on
+  int64_t
+      tokens; // trained on, of all arms. Of a cluster with several rows they stand in the first; over all, in the first row too
+  double seconds; // of training and evaluation, likewise
+} vkift_crossval_row;
+
+typedef struct vkift_crossval_events {
+  vkift_train_events train; // of the arms; its should_stop is asked everywhere, its user handed to all
+  void (*fold)(void *user, int64_t number, int64_t of, const char *name, const char *arm); // an arm begins: "base", "tuned", …
+  void (*answers)(void *user, int64_t done, int64_t examples);
+  // The table, when all is done: clusters, then what is overall. results.json has the same as "clusters", "overall" (of the
+  // metric that most clusters have) and "overall_by_metric".
+  void (*row)(void *user, const vkift_crossval_row *row);
+} vkift_crossval_events;
+
+typedef struct vkift_crossval_result {
+  char run_dir[4096];
+  int64_t folds, finished;
+  bool stopped;       // by should_stop: resume goes on
+  bool base_is_tuned; // the base seems to be instruction-tuned already
+} vkift_crossval_result;
+
+// events and result may be NULL.
+vkift_status vkift_crossval(const vkift_crossval_options *options, const vkift_crossval_events *events,
+                            vkift_crossval_result *result, vkift_error *error);
 
 // --- export ----------------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,11 @@ vkift_eval_options vkift_eval_defaults(void) {
   return (vkift_eval_options){.reading = reading, .max_new_tokens = 128, .seed = 42};
 }
 
+vkift_crossval_options vkift_crossval_defaults(void) {
+  return (vkift_crossval_options){
+      .train = vkift_train_defaults(), .eval_examples_per_task = 100, .metric = VKIFT_METRIC_AUTO, .max_new_tokens = 128};
+}
+
 vkift_export_options vkift_export_defaults(void) {
   return (vkift_export_options){0};
 }

@@ -9,6 +9,7 @@
 bool train_run(int argc, char **argv, err *e);
 bool generate_run(int argc, char **argv, err *e);
 bool eval_run(int argc, char **argv, err *e);
+bool crossval_run(int argc, char **argv, err *e);
 bool export_run(int argc, char **argv, err *e);
 bool report_run(int argc, char **argv, err *e);
 bool data_run(int argc, char **argv, err *e);

@@ -139,19 +139,36 @@ static bool store_data(arena *a, const option *o, void *values, const char *wher
   return option_add_data(a, o, values, where, path, weighted ? weight : 1, dir, e);
 }
 
+static bool empties_list(const option *o, vkift_strings *list, const char *given) {
+  if ((o->rules & OPTION_WHOLE) || !o->unset || strcmp(given, o->unset)) return false;
+  *list = (vkift_strings){0};
+  return true;
+}
+
+static void add_name(arena *a, vkift_strings *list, const char *name, size_t length) {
+  const char **items = ARENA_ARRAY(a, const char *, list->n + 1);
+  if (list->n) memcpy(items, list->items, list->n * sizeof *items);
+  items[list->n] = arena_strndup(a, name, length);
+  *list = (vkift_strings){items, list->n + 1};
+}
+
+bool option_add_name(arena *a, const option *o, void *values, const char *where, const char *name, err *e) {
+  vkift_strings *list = field(o, values);
+  if (!*name) return ERR(e, "%s: expected a name, found nothing", where);
+  if (!empties_list(o, list, name)) add_name(a, list, name, strlen(name));
+  return true;
+}
+
 // "a,b": adds each. The word for what holds when nothing is given ("all-linear") empties the list.
 static bool store_list(arena *a, const option *o, void *values, const char *where, const char *given, err *e) {
   vkift_strings *list = field(o, values);
   const bool whole = o->rules & OPTION_WHOLE;
-  if (!whole && o->unset && !strcmp(given, o->unset)) return *list = (vkift_strings){0}, true;
+  if (empties_list(o, list, given)) return true;
   for (const char *p = given;; p++) {
     size_t length = whole ? strlen(p) : strcspn(p, ",");
     if (!length && whole) return ERR(e, "%s: expected a text, found an empty one", where);
     if (!length) return ERR(e, "%s: expected names with commas between them, found '%.200s'", where, given);
-    const char **items = ARENA_ARRAY(a, const char *, list->n + 1);
-    if (list->n) memcpy(items, list->items, list->n * sizeof *items);
-    items[list->n] = arena_strndup(a, p, length);
-    *list = (vkift_strings){items, list->n + 1};
+    add_name(a, list, p, length);
     p += length;
     if (!*p) return true;
   }

@@ -59,6 +59,8 @@ bool option_store(arena *a, const option *o, void *values, const char *where, co
 // DATA: one entry with its weight given apart.
 bool option_add_data(arena *a, const option *o, void *values, const char *where, const char *path, double weight, const char *dir,
                      err *e);
+// LIST: one entry as it is, also with a comma. The word for what holds when nothing is given empties the list.
+bool option_add_name(arena *a, const option *o, void *values, const char *where, const char *name, err *e);
 // Whether what the fields hold may be given, or is their default in `defaults`: for values that came through the API.
 bool option_check(const option *options, const void *values, const void *defaults, err *e);
 

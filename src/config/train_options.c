@@ -34,7 +34,8 @@ const option train_option_table[] = {
     {"adapter", OPTION_PATH, AT(adapter), GROUP, .unset = "none", .value = "DIR", .help = "go on from this PEFT adapter"},
     {"data", OPTION_DATA, AT(data), GROUP, .unset = "none",
      .help = "JSONL, JSON, CSV or TSV file, template pack (YAML: labelled data and ways to put it into words), directory with "
-             "train.jsonl or of SuperNI tasks; a final :number is its weight, how often its examples are seen in an epoch; may "
+             "train.jsonl, with a .jsonl for each task, or of SuperNI tasks; a final :number is its weight, how often its "
+             "examples are seen in an epoch; may "
              "be repeated"},
     {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names, .unset = "the model's, else alpaca",
      .value = "FILE|NAME", .help = "a Jinja file, or the built-in alpaca or chatml"},

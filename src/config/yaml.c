@@ -73,6 +73,12 @@ static bool store_data_mapping(reader *r, const option *o, void *values, const c
   return option_add_data(r->memory, o, values, where, path, weight != 0 ? weight : 1, r->dir, r->e);
 }
 
+// An item of a list of names: its commas are its own.
+static bool store_name(reader *r, const option *o, void *values, const char *where) {
+  const char *value = yaml_events_scalar(&r->at, where);
+  return value && option_add_name(r->memory, o, values, where, value, r->e);
+}
+
 static bool store_sequence(reader *r, const option *o, void *values, const char *where) {
   if (o->type != OPTION_LIST && o->type != OPTION_DATA) {
     text expected = {0};
@@ -87,6 +93,7 @@ static bool store_sequence(reader *r, const option *o, void *values, const char 
     TRY(yaml_events_next(&r->at));
     if (r->at.event.type == YAML_SEQUENCE_END_EVENT) return true;
     if (r->at.event.type == YAML_MAPPING_START_EVENT && o->type == OPTION_DATA) TRY(store_data_mapping(r, o, values, where));
+    else if (o->type == OPTION_LIST) TRY(store_name(r, o, values, where));
     else TRY(store_scalar(r, o, values, where, true));
   }
 }

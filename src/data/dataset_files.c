@@ -74,6 +74,24 @@ static bool read_list(arena *a, const char *list, dataset_files *files, err *e) 
              (unsigned long long)files->n_missing);
 }
 
+// --- directories of a file for each task ---
+
+static bool is_split(const char *name) {
+  return !strcmp(name, "train.jsonl") || !strcmp(name, "valid.jsonl") || !strcmp(name, "test.jsonl");
+}
+
+// All of its .jsonl files; none where one of them is called after a split: then another split is missing.
+static bool find_lines(arena *a, const char *directory, dataset_files *files, err *e) {
+  char **names;
+  uint64_t n, capacity = 0;
+  TRY(dir_list(a, directory, &names, &n, e));
+  for (uint64_t i = 0; i < n; i++)
+    if (is_split(names[i])) return true;
+  for (uint64_t i = 0; i < n; i++)
+    if (path_ends_with(names[i], ".jsonl") && *names[i] != '.') add(a, files, &capacity, path_join(a, directory, names[i]));
+  return true;
+}
+
 // --- anything ---
 
 static bool find_pack_data(arena *a, const char *path, const char *split, dataset_files *files, err *e) {
@@ -96,9 +114,10 @@ static bool find_in_directory(arena *a, const char *path, const char *split, dat
   TRY(find_tasks(a, path, files, e));
   const char *tasks = path_join(a, path, "tasks");
   if (!files->n && file_is_dir(tasks)) TRY(find_tasks(a, tasks, files, e));
+  if (!files->n) TRY(find_lines(a, path, files, e));
   return files->n || ERR(e,
-                         "%s: expected %s.jsonl in this directory (or task files of Super-NaturalInstructions: task*.json), "
-                         "found no such file",
+                         "%s: expected %s.jsonl in this directory (or a file NAME.jsonl for each task, or task files of "
+                         "Super-NaturalInstructions: task*.json), found no such file",
                          path, split);
 }
 

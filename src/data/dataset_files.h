@@ -22,6 +22,7 @@ typedef struct dataset_files {
 //   a directory with <split>.jsonl                that file
 //   a directory with splits/default/              the split's list there: train_tasks.txt, dev_tasks.txt, test_tasks.txt
 //   a directory with task*.json or tasks/         all of these task files, by name
+//   a directory with other NAME.jsonl             all of them, by name: a file for each task
 // `split`: "train", "valid" or "test".
 bool dataset_files_find(arena *a, const char *path, const char *split, dataset_files *files, err *e);
 // Where they are a template pack's data, the options get it. It says what its rows become: no format goes with it.

@@ -208,18 +208,19 @@ bool fold_make(arena *a, const clusters *c, uint32_t held_out, const fold_option
   return check_train(&f, e);
 }
 
-bool fold_check_all(const clusters *c, const fold_options *o, err *e) {
-  const uint32_t n = o->leave_out_task ? c->n_tasks : c->n;
-  if (n < 2) {
+bool fold_check_all(const clusters *c, const fold_options *o, const uint32_t *held_out, uint32_t n, fold_look *look, void *user,
+                    err *e) {
+  const uint32_t all = o->leave_out_task ? c->n_tasks : c->n;
+  if (all < 2) {
     char shown[QUOTE_BYTES];
     return ERR(e, "expected at least two %s, of which one can be held out, found %u: %s",
-               o->leave_out_task ? "tasks" : "clusters", n,
-               n ? quote_string(o->leave_out_task ? c->tasks[0].name : c->items[0].name, shown) : "none");
+               o->leave_out_task ? "tasks" : "clusters", all,
+               all ? quote_string(o->leave_out_task ? c->tasks[0].name : c->items[0].name, shown) : "none");
   }
-  for (uint32_t i = 0; i < n; i++) {
+  for (uint32_t i = 0; i < (held_out ? n : all); i++) {
     arena *a = arena_new("a fold to look at");
     fold f;
-    const bool ok = fold_make(a, c, i, o, &f, e);
+    const bool ok = fold_make(a, c, held_out ? held_out[i] : i, o, &f, e) && (!look || look(user, i, &f, e));
     arena_free(a);
     if (!ok) return false;
   }

@@ -53,8 +53,11 @@ typedef struct fold {
 // example once and compares sketches (of 1,000,000 examples, in about a second); the arena keeps a struct example of each.
 bool fold_make(arena *a, const clusters *c, uint32_t held_out, const fold_options *o, fold *out, err *e);
 
-// Makes each of the folds and lets it go: what would fail is known before anything is trained.
-bool fold_check_all(const clusters *c, const fold_options *o, err *e);
+// Makes each of the folds held_out[n] (NULL: all) and lets it go, once `look` (may be NULL) has seen it: what would fail is known
+// before anything is trained. place: in held_out.
+typedef bool fold_look(void *user, uint32_t place, const fold *f, err *e);
+bool fold_check_all(const clusters *c, const fold_options *o, const uint32_t *held_out, uint32_t n, fold_look *look, void *user,
+                    err *e);
 
 // "1,200 examples to train on, …; 34 left out: …" for a person. Appended.
 void fold_describe(const fold *f, text *out);

@@ -133,12 +133,12 @@ static uint32_t prompt_length(const example *x) {
   return x->prompt_n ? x->prompt_n : x->n;
 }
 
-static uint64_t hash_prompt(const example *x) {
+uint64_t mixture_hash_prompt(const example *x) {
   return x->plain ? x->plain->prompt_hash : dataset_hash_prompt(x->ids, prompt_length(x));
 }
 
 static bool same_prompt(const example *x, const example *y) {
-  if (x->plain || y->plain) return hash_prompt(x) == hash_prompt(y);
+  if (x->plain || y->plain) return mixture_hash_prompt(x) == mixture_hash_prompt(y);
   return prompt_length(x) == prompt_length(y) && !memcmp(x->ids, y->ids, prompt_length(x) * sizeof *x->ids);
 }
 
@@ -150,7 +150,7 @@ static int by_value(const void *a, const void *b) {
 uint64_t *mixture_hash_prompts(arena *a, const dataset *set) {
   uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n), passed = 0;
   for (uint64_t i = 0; i < set->n; i++) {
-    hashes[i] = hash_prompt(&set->items[i]);
+    hashes[i] = mixture_hash_prompt(&set->items[i]);
     dataset_passed(set, &set->items[i], &passed);
   }
   if (set->n) qsort(hashes, (size_t)set->n, sizeof *hashes, by_value);
@@ -158,11 +158,11 @@ uint64_t *mixture_hash_prompts(arena *a, const dataset *set) {
 }
 
 near_duplicates mixture_leaked(const dataset *train, const dataset *eval) {
-  return find_same(train, eval, hash_prompt, same_prompt);
+  return find_same(train, eval, mixture_hash_prompt, same_prompt);
 }
 
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval) {
-  return drop_same(train, eval, hash_prompt, same_prompt);
+  return drop_same(train, eval, mixture_hash_prompt, same_prompt);
 }
 
 near_duplicates mixture_other_answers(const dataset *set) {
@@ -173,7 +173,7 @@ near_duplicates mixture_other_answers(const dataset *set) {
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
     if (!x->prompt_n || x->prompt_n == x->n) continue;
-    const example *y = table_put(&asked, hash_prompt(x), x);
+    const example *y = table_put(&asked, mixture_hash_prompt(x), x);
     dataset_passed(set, x, &passed);
     if (!y || same_example(x, y)) continue;
     if (!found.n++) found.first = x, found.is_like = y;

@@ -25,6 +25,8 @@ uint64_t mixture_limit_tasks(dataset *set, uint64_t most, uint64_t seed);
 near_duplicates mixture_leaked(const dataset *train, const dataset *eval);
 uint64_t mixture_drop_leaked(dataset *train, const dataset *eval);
 
+// Of its prompt (all tokens, where there is none), as it was before augmentations.
+uint64_t mixture_hash_prompt(const example *x);
 // The sorted hashes of its prompts, [set->n].
 uint64_t *mixture_hash_prompts(arena *a, const dataset *set);
 

@@ -97,22 +97,37 @@ static bool is_extra(part_left *p) {
   return taken;
 }
 
-// --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and of n the rest's share once more: the same in
-// each epoch.
-static bool repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t seed, err *e) {
-  part_left *parts = ARENA_ARRAY(a, part_left, data->n);
+// Counts examples by part, and what becomes of them.
+static bool weigh(const dataset *set, const vkift_data_list *data, part_left *parts, uint64_t *most, err *e) {
   for (uint64_t i = 0; i < set->n; i++) parts[set->items[i].part].n++;
-  uint64_t most = 0;
+  *most = 0;
   for (size_t i = 0; i < data->n; i++) {
     const vkift_data *d = &data->items[i];
     if (d->weight > MOST_TIMES) return ERR(e, "%s: weight: expected at most %d, found %g times", d->path, MOST_TIMES, d->weight);
     parts[i].extra = (uint64_t)llround((d->weight - floor(d->weight)) * (double)parts[i].n);
-    parts[i].r = rng_new(seed + i, RNG_SPLIT);
     if (parts[i].n && d->weight < 1 && !parts[i].extra)
       return ERR(e, "%s: weight: expected one that leaves at least one of its %llu examples, found %g", d->path,
                  (unsigned long long)parts[i].n, d->weight);
-    most += (uint64_t)floor(d->weight) * parts[i].n + parts[i].extra;
+    *most += (uint64_t)floor(d->weight) * parts[i].n + parts[i].extra;
   }
+  return true;
+}
+
+bool corpus_check_weights(const dataset *set, const vkift_data_list *data, err *e) {
+  arena *a = arena_new("weights of data");
+  uint64_t most;
+  const bool ok = weigh(set, data, ARENA_ARRAY(a, part_left, data->n), &most, e);
+  arena_free(a);
+  return ok;
+}
+
+// --data PATH:WEIGHT: each example stands floor(weight) times in an epoch, and of n the rest's share once more: the same in
+// each epoch.
+static bool repeat(arena *a, dataset *set, const vkift_data_list *data, uint64_t seed, err *e) {
+  part_left *parts = ARENA_ARRAY(a, part_left, data->n);
+  uint64_t most;
+  TRY(weigh(set, data, parts, &most, e));
+  for (size_t i = 0; i < data->n; i++) parts[i].r = rng_new(seed + i, RNG_SPLIT);
   if (most > UINT32_MAX)
     return ERR(e, "%s: weight: expected at most %u examples with it, found %llu", data->items[0].path, UINT32_MAX,
                (unsigned long long)most);
@@ -176,7 +191,7 @@ static uint64_t count_unknown_notes(const task_notes *notes, const dataset *set)
 }
 
 // All of --data, each example once, within the limit of its task. c->eval has what is evaluated on.
-static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, corpus *c, err *e) {
+static bool read_training(arena *a, const vkift_train_options *o, dataset_options options, bool is_part, corpus *c, err *e) {
   options.max_instances = (uint32_t)o->max_examples_per_task;
   options.sketches = true;
   TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
@@ -191,7 +206,7 @@ static bool read_training(arena *a, const vkift_train_options *o, dataset_option
   }
   if (options.augment.notes) c->unknown_notes = count_unknown_notes(options.augment.notes, &c->train);
   if (o->drop_duplicates) c->duplicates = mixture_drop_duplicates(&c->train);
-  if (o->max_examples_per_task)
+  if (o->max_examples_per_task && !is_part)
     c->beyond_limit = mixture_limit_tasks(&c->train, (uint64_t)o->max_examples_per_task, (uint64_t)o->seed);
   return true;
 }
@@ -209,8 +224,23 @@ static bool say_progress(void *user, uint64_t done_bytes, uint64_t total_bytes) 
   return !events->should_stop || !events->should_stop(events->user);
 }
 
+static void keep_part(dataset *set, const corpus_part *part) {
+  uint64_t n = 0, passed = 0;
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example x = set->items[i];
+    if (part->keep(part->user, &x)) set->items[n++] = x;
+    dataset_passed(set, &x, &passed);
+  }
+  set->n = n;
+}
+
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
                  const vkift_train_events *events, corpus *c, err *e) {
+  return corpus_read_part(a, m, prompt, o, events, NULL, c, e);
+}
+
+bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
+                      const vkift_train_events *events, const corpus_part *part, corpus *c, err *e) {
   vkift_train_events own = events ? *events : (vkift_train_events){0};
   *c = (corpus){.choices = c->choices};
   TRY(corpus_max_length(m, o->max_length, &c->max_length, e));
@@ -219,11 +249,19 @@ bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vki
   options.seed = (uint64_t)o->seed;
   options.progress_user = &own;
   options.choices = c->choices;
-  if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
-  TRY(read_training(a, o, options, c, e));
-  look_for_valid(a, o, c);
-  if (o->eval_split > 0) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
+  if (o->eval_data && !part) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
+  TRY(read_training(a, o, options, part, c, e));
+  if (part) {
+    keep_part(&c->train, part);
+    c->eval = *part->eval;
+    c->eval.items = ARENA_ARRAY(a, example, c->eval.n); // their indexes are counted anew
+    if (c->eval.n) memcpy(c->eval.items, part->eval->items, c->eval.n * sizeof(example));
+  } else {
+    look_for_valid(a, o, c);
+  }
+  if (o->eval_split > 0 && !part) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
   if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
+  if (part && part->change) part->change(part->user, a, c);
   c->near = mixture_near_duplicates(&c->train);
   const uint64_t n = c->train.n;
   if (is_weighted(&o->data)) TRY(repeat(a, &c->train, &o->data, (uint64_t)o->seed, e));

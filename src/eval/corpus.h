@@ -21,6 +21,22 @@ typedef struct corpus {
 // events (may be NULL): how far it is is said, and whether to stop is asked.
 bool corpus_read(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
                  const vkift_train_events *events, corpus *c, err *e);
+// A part of the data, and what it is evaluated on in place of what the options say. keep: whether an example is trained on;
+// what it was before augmentations decides, so all that it may look at is where the example came from and its prompt's hash
+// (mixture_hash_prompt). change: may drop more and put others in their place, before weights repeat them. The limit of a task
+// does not hold: whoever chose the part kept to it.
+typedef struct corpus_part {
+  bool (*keep)(void *user, const example *x);
+  void (*change)(void *user, arena *a, corpus *c);
+  void *user;
+  const dataset *eval; // lives longer than the corpus
+} corpus_part;
+bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
+                      const vkift_train_events *events, const corpus_part *part, corpus *c, err *e);
+
+// Whether the weights leave something of each part of the data that `set` has examples of.
+bool corpus_check_weights(const dataset *set, const vkift_data_list *data, err *e);
+
 // "; 3 dropped: …" for what of a set is not used; nothing where all of it is.
 void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out);
 // One sentence of counts for the person at the terminal.

@@ -156,6 +156,19 @@ static void a_loss_that_is_no_number_comes_back_too(void **state) {
   assert_true(isnan(found.last_loss));
 }
 
+// Evaluations none of which was finite count towards the patience too.
+static void evaluations_without_any_gain_come_back(void **state) {
+  fixture *f = *state;
+  err e = {0};
+  start_empty(f);
+  checkpoint_state s = state_of(1), found;
+  s.evals_without_gain = 2;
+  char *path;
+  if (!checkpoint_write(f->dir, &s, &f->params, f->device, &e)) fail_with(&e);
+  if (!checkpoint_find(f->memory, f->dir, NULL, NULL, &path, &found, &e)) fail_with(&e);
+  assert_true(found.best_step == 0 && found.evals_without_gain == 2);
+}
+
 static void count_note(void *user, const char *line) {
   assert_non_null(strstr(line, "checkpoint skipped: "));
   assert_non_null(strstr(line, "step-5/"));
@@ -370,11 +383,17 @@ static void rotation_spares_the_best(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_number_comes_back),     cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
-      cmocka_unit_test(damage_of_any_byte_is_found), cmocka_unit_test(another_version_is_refused),
-      cmocka_unit_test(another_layout_is_refused),   cmocka_unit_test(rotation),
-      cmocka_unit_test(rotation_spares_the_best),    cmocka_unit_test(the_best_evaluation_comes_back),
-      cmocka_unit_test(older_and_wrong_counters),    cmocka_unit_test(what_is_missing_or_damaged_is_not_verified),
+      cmocka_unit_test(every_number_comes_back),
+      cmocka_unit_test(a_loss_that_is_no_number_comes_back_too),
+      cmocka_unit_test(evaluations_without_any_gain_come_back),
+      cmocka_unit_test(damage_of_any_byte_is_found),
+      cmocka_unit_test(another_version_is_refused),
+      cmocka_unit_test(another_layout_is_refused),
+      cmocka_unit_test(rotation),
+      cmocka_unit_test(rotation_spares_the_best),
+      cmocka_unit_test(the_best_evaluation_comes_back),
+      cmocka_unit_test(older_and_wrong_counters),
+      cmocka_unit_test(what_is_missing_or_damaged_is_not_verified),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -91,6 +91,17 @@ static void data_takes_one_path_too(void **state) {
   assert_int_equal(read_good("target_modules: all-linear\n").target_modules.n, 0);
 }
 
+// A comma in an item is its own; in one text, it parts names.
+static void names_in_a_list_may_hold_commas(void **state) {
+  (void)state;
+  const vkift_strings list = read_good("target_modules: [\"a, b\", c]\n").target_modules;
+  assert_int_equal(list.n, 2);
+  assert_string_equal(list.items[0], "a, b");
+  assert_int_equal(read_good("target_modules: a,b,c\n").target_modules.n, 3);
+  assert_int_equal(read_good("target_modules: [all-linear]\n").target_modules.n, 0);
+  refuses("target_modules: [\"\"]\n", "target_modules: expected a name, found nothing");
+}
+
 static void bad_files_are_refused(void **state) {
   (void)state;
   refuses("model: m\nlerning_rate: 1\n", ":2: unknown key lerning_rate: did you mean learning_rate?");
@@ -287,6 +298,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(every_type_is_read, setup, teardown),
       cmocka_unit_test_setup_teardown(data_takes_one_path_too, setup, teardown),
+      cmocka_unit_test_setup_teardown(names_in_a_list_may_hold_commas, setup, teardown),
       cmocka_unit_test_setup_teardown(bad_files_are_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(a_large_file_is_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(deep_nesting_is_refused_early, setup, teardown),

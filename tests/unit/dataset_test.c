@@ -1,6 +1,8 @@
 // Data sets: each format's ids and loss mask, lengths, splitting.
 #include "support/test.h"
 
+#include "base/file.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -383,6 +385,28 @@ static void files_of_a_directory(void **state) {
   data_fixture_end(&f);
 }
 
+// Without a train.jsonl: a file for each task, by name, whatever the split.
+static void a_directory_of_tasks(void **state) {
+  (void)state;
+  data_fixture f = data_fixture_begin(NULL, false);
+  const char *dir = test_path(test_directory(), "tasks-by-file");
+  assert_true(dir_make(dir, NULL));
+  test_write(test_path(dir, "sums.jsonl"), "{\"text\":\"a\"}\n", 13);
+  test_write(test_path(dir, "copy.jsonl"), "{\"text\":\"b\"}\n", 13);
+  test_write(test_path(dir, ".hidden.jsonl"), "{", 1);
+  test_write(test_path(dir, "CLUSTERS.json"), "{", 1);
+  err e = {0};
+  dataset set = {0};
+  assert_true(dataset_read_split(f.a, dir, "train", &f.options, &set, &e));
+  assert_int_equal(set.n, 2);
+  assert_string_equal(set.items[0].origin->task, "copy");
+  assert_string_equal(set.items[1].origin->task, "sums");
+  test_write(test_path(dir, "test.jsonl"), "{\"text\":\"c\"}\n", 13); // now it is a directory of splits
+  assert_false(dataset_read_split(f.a, dir, "train", &f.options, &set, &e));
+  assert_non_null(strstr(e.message, "expected train.jsonl in this directory"));
+  data_fixture_end(&f);
+}
+
 // --- real files, with a real tokenizer ---
 
 static const char *string_of(const cJSON *in, const char *key) {
@@ -465,6 +489,7 @@ int main(void) {
       cmocka_unit_test(what_came_of_one_row_is_split_together),
       cmocka_unit_test(the_hash_sees_every_part),
       cmocka_unit_test(files_of_a_directory),
+      cmocka_unit_test(a_directory_of_tasks),
       cmocka_unit_test(real_messages),
       cmocka_unit_test(real_alpaca_and_completions),
   };

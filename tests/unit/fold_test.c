@@ -463,6 +463,13 @@ static void what_came_of_one_row_stays_together(void **state) {
   data_fixture_end(&f);
 }
 
+static bool count_fold(void *user, uint32_t place, const fold *f, err *e) {
+  (void)e;
+  assert_string_equal(f->name, place ? "B" : "C");
+  ++*(uint32_t *)user;
+  return true;
+}
+
 static void folds_without_training_data_are_refused(void **state) {
   (void)state;
   data_fixture f = data_fixture_begin("chatml", false);
@@ -474,20 +481,24 @@ static void folds_without_training_data_are_refused(void **state) {
   const cluster_file file = read_file(&f, "A: {tasks: [a], neighbours: [C]}\nB: [b]\nC: [c]\n");
   clusters c = make(&f, &set, &file);
   err e = {0};
-  assert_false(fold_check_all(&c, &(fold_options){0}, &e));
+  assert_false(fold_check_all(&c, &(fold_options){0}, NULL, 0, NULL, NULL, &e));
   assert_string_equal(e.message,
                       "\"A\" held out: nothing is left to train on of 9 examples: 3 are its own, 2 of neighbouring clusters, "
                       "4 of a source that it shares, 0 have a prompt that is evaluated on, 0 are like an example that is");
   e = (err){0};
-  assert_true(fold_check_all(&c, &(fold_options){.keep_sources = true}, &e));
-  assert_true(fold_check_all(&c, &(fold_options){.leave_out_task = true}, &e));
+  assert_true(fold_check_all(&c, &(fold_options){.keep_sources = true}, NULL, 0, NULL, NULL, &e));
+  assert_true(fold_check_all(&c, &(fold_options){.leave_out_task = true}, NULL, 0, NULL, NULL, &e));
+  // Only those that are asked for.
+  uint32_t n_seen = 0;
+  assert_true(fold_check_all(&c, &(fold_options){.keep_sources = true}, (uint32_t[]){2, 1}, 2, count_fold, &n_seen, &e));
+  assert_int_equal(n_seen, 2);
   // What is seen is no training set.
-  assert_false(fold_check_all(&c, &(fold_options){.seen_share = 0.4, .with_seen = true}, &e));
+  assert_false(fold_check_all(&c, &(fold_options){.seen_share = 0.4, .with_seen = true}, NULL, 0, NULL, NULL, &e));
   put_rows(&rows, "a", "A", NULL, 3);
   set = read_rows(&f, &rows);
   c = make(&f, &set, NULL);
   e = (err){0};
-  assert_false(fold_check_all(&c, &(fold_options){0}, &e));
+  assert_false(fold_check_all(&c, &(fold_options){0}, NULL, 0, NULL, NULL, &e));
   assert_string_equal(e.message, "expected at least two clusters, of which one can be held out, found 1: \"A\"");
   data_fixture_end(&f);
 }

@@ -219,7 +219,9 @@ static void directories_and_lists_of_tasks(void **state) {
   const char *root = arena_strdup(f.a, test_path(test_directory(), "ni")), *tasks = arena_strdup(f.a, test_path(root, "tasks"));
   const char *splits = arena_strdup(f.a, test_path(root, "splits/default"));
   assert_true(dir_make(tasks, NULL));
-  refuses(&f, tasks, "train", "expected train.jsonl in this directory (or task files of Super-NaturalInstructions: task*.json)");
+  refuses(&f, tasks, "train",
+          "expected train.jsonl in this directory (or a file NAME.jsonl for each task, or task files of "
+          "Super-NaturalInstructions: task*.json)");
   write_task(tasks, "task1_a.json"), write_task(tasks, "task2_b.json"), write_task(tasks, "subtask3_c.json");
   write_list(test_path(tasks, "README.md"), "no task\n");
   write_list(test_path(tasks, "other.json"), "no task\n");
