@@ -278,45 +278,47 @@ static void put_pieces(text *out, const tokenizer *t, const example *x, uint32_t
   text_free(&joined);
 }
 
-static bool put_sample(text *out, const tokenizer *t, const example *x, err *e) {
+// Nothing of one with ids that are no tokens: data that come as ids may have those of rows which the tokenizer does not know.
+static bool put_sample(text *out, const char *before, const tokenizer *t, const example *x) {
   arena *a = arena_new("a sample");
   const bool cut = x->n > SAMPLE_HEAD + SAMPLE_TAIL;
   const uint32_t head = cut ? SAMPLE_HEAD : x->n, tail = cut ? SAMPLE_TAIL : 0;
   token_text *texts = ARENA_ARRAY(a, token_text, head + tail);
-  bool ok = token_texts(a, t, x->ids, head, texts, e) && token_texts(a, t, x->ids + (x->n - tail), tail, texts + head, e);
-  text_putc(out, '{');
-  put_string(out, "file", path_name(x->origin->file)); // the same wherever the data lie
-  put_number(out, "line", x->line);
-  put_string(out, "task", x->origin->task);
-  put_number(out, "tokens", x->n);
-  put_number(out, "target_tokens", x->n_targets);
-  put_number(out, "left_out", x->n - head - tail);
-  put_key(out, "pieces");
-  text_putc(out, '[');
-  bool any = false;
-  if (ok) put_pieces(out, t, x, 0, texts, head, &any);
-  if (ok && cut) text_puts(out, ", {\"gap\": true}");
-  if (ok) put_pieces(out, t, x, x->n - tail, texts + head, tail, &any);
-  text_puts(out, "]}");
+  const bool ok =
+      token_texts(a, t, x->ids, head, texts, NULL) && token_texts(a, t, x->ids + (x->n - tail), tail, texts + head, NULL);
+  if (ok) {
+    text_printf(out, "%s{", before);
+    put_string(out, "file", path_name(x->origin->file)); // the same wherever the data lie
+    put_number(out, "line", x->line);
+    put_string(out, "task", x->origin->task);
+    put_number(out, "tokens", x->n);
+    put_number(out, "target_tokens", x->n_targets);
+    put_number(out, "left_out", x->n - head - tail);
+    put_key(out, "pieces");
+    text_putc(out, '[');
+    bool any = false;
+    put_pieces(out, t, x, 0, texts, head, &any);
+    if (cut) text_puts(out, ", {\"gap\": true}");
+    put_pieces(out, t, x, x->n - tail, texts + head, tail, &any);
+    text_puts(out, "]}");
+  }
   arena_free(a);
   return ok;
 }
 
 // The first example, and the first of another task that is a third longer, or the last.
-static bool put_samples(text *out, const tokenizer *t, const dataset *d, err *e) {
+static void put_samples(text *out, const tokenizer *t, const dataset *d) {
   put_key(out, "samples");
   text_putc(out, '[');
-  bool ok = !d->n || put_sample(out, t, &d->items[0], e);
-  if (ok && d->n > 1) {
+  const bool any = d->n && put_sample(out, "", t, &d->items[0]);
+  if (d->n > 1) {
     uint64_t other = 1;
     while (other + 1 < d->n &&
            (3 * d->items[other].n < 4 * d->items[0].n || !strcmp(d->items[other].origin->task, d->items[0].origin->task)))
       other++;
-    text_puts(out, ", ");
-    ok = put_sample(out, t, &d->items[other], e);
+    put_sample(out, any ? ", " : "", t, &d->items[other]);
   }
   text_putc(out, ']');
-  return ok;
 }
 
 bool facts_write_data(const char *path, const corpus *c, const model *m, const pack_limits *limits, const vkift_train_options *o,
@@ -343,9 +345,7 @@ bool facts_write_data(const char *path, const corpus *c, const model *m, const p
   put_target_shares(&out, d);
   put_rows(a, &out, d, limits, o);
   put_tasks(a, &out, d);
-  bool ok = put_samples(&out, m->tokenizer, d, e);
+  put_samples(&out, m->tokenizer, d);
   arena_free(a);
-  if (ok) return write_object(path, &out, e);
-  text_free(&out);
-  return false;
+  return write_object(path, &out, e);
 }
