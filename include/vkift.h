@@ -500,8 +500,8 @@ typedef struct vkift_crossval_options {
   // load_best_model_at_end chooses the checkpoint by. output_dir NULL: runs/crossval-<date-time>; `resume` goes on: a fold that
   // is finished is never run again.
   // With `resume` only what no result depends on may be another: folds, with_shuffled, keep_models, and of `train` device,
-  // save_steps, logging_steps, save_total_limit. Every step is logged. init RANDOM, num_demonstrations and profile have no
-  // place here either.
+  // save_steps, logging_steps, save_total_limit, tensorboard, log_tensor_norms. Every step is logged. init RANDOM,
+  // num_demonstrations and profile have no place here either.
   vkift_train_options train;
   const char *clusters;      // a file of clusters (YAML, or JSON in FLAN's form); NULL: as the rows and task files say themselves
   vkift_leave_out leave_out; // TASK: each task by itself is held out, and the others of its cluster are trained on

@@ -130,8 +130,8 @@ bool crossval_options_read(arena *a, const char *path, vkift_crossval_options *o
 
 // What is done, where, and how often it is written down: never what comes of it.
 static bool may_change(const option *o) {
-  static const char *const names[] = {"folds",      "with_shuffled", "keep_models",      "device",
-                                      "save_steps", "logging_steps", "save_total_limit", NULL};
+  static const char *const names[] = {"folds",         "with_shuffled",    "keep_models", "device",           "save_steps",
+                                      "logging_steps", "save_total_limit", "tensorboard", "log_tensor_norms", NULL};
   for (int i = 0; names[i]; i++)
     if (!strcmp(names[i], o->name)) return true;
   return (o->rules & (OPTION_FLAG_ONLY | OPTION_NOT_RECORDED)) != 0;

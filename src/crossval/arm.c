@@ -98,6 +98,8 @@ static bool options_of(arena *a, const crossval *v, const char *run, vkift_train
     o->device = v->options.train.device;
     o->save_steps = v->options.train.save_steps;
     o->save_total_limit = v->options.train.save_total_limit;
+    o->tensorboard = v->options.train.tensorboard;
+    o->log_tensor_norms = v->options.train.log_tensor_norms;
   } else if (file_exists(run)) { // killed before config.yaml, which comes first, had its name
     TRY(dir_remove(run, e));
   }

@@ -1,11 +1,11 @@
-#define _POSIX_C_SOURCE 200809L // localtime_r
 #include "crossval/directory.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/file.h"
 #include "config/crossval_options.h"
+#include "train/trainer.h"
 
 static const char CONFIG[] = "config.yaml", UNFINISHED[] = "config.yaml.tmp-";
 
@@ -47,14 +47,7 @@ static bool open_again(crossval *v, err *e) {
 
 bool directory_open(crossval *v, err *e) {
   vkift_train_options *o = &v->options.train;
-  if (!o->output_dir) {
-    char name[64];
-    const time_t now = time(NULL);
-    struct tm local;
-    localtime_r(&now, &local);
-    strftime(name, sizeof name, "runs/crossval-%Y-%m-%d-%H%M%S", &local);
-    o->output_dir = arena_strdup(v->memory, name);
-  }
+  if (!o->output_dir) o->output_dir = trainer_new_dir(v->memory, "crossval-");
   v->run_dir = o->output_dir;
   if (file_exists(v->run_dir) && !file_is_dir(v->run_dir))
     return ERR(e, "%s: expected a new or empty directory for the crossval, found a file", v->run_dir);

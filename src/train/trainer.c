@@ -63,16 +63,18 @@ static bool never_began(const trainer *t) {
          !file_exists(path_join(t->memory, t->run_dir, "metrics.jsonl")) && !checkpoint_any(t->checkpoints);
 }
 
+const char *trainer_new_dir(arena *a, const char *kind) {
+  char date[32];
+  const time_t now = time(NULL);
+  struct tm local;
+  localtime_r(&now, &local);
+  strftime(date, sizeof date, "%Y-%m-%d-%H%M%S", &local);
+  return arena_printf(a, "runs/%s%s", kind, date);
+}
+
 static bool open_run_dir(trainer *t, err *e) {
   vkift_train_options *o = &t->options;
-  if (!o->output_dir) {
-    char name[64];
-    const time_t now = time(NULL);
-    struct tm local;
-    localtime_r(&now, &local);
-    strftime(name, sizeof name, "runs/%Y-%m-%d-%H%M%S", &local);
-    o->output_dir = arena_strdup(t->memory, name);
-  }
+  if (!o->output_dir) o->output_dir = trainer_new_dir(t->memory, "");
   t->run_dir = o->output_dir;
   t->checkpoints = path_join(t->memory, t->run_dir, "checkpoints");
   if (o->resume && never_began(t)) {
