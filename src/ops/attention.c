@@ -10,7 +10,8 @@
 //
 // Each pass has two forms: shaders/attention_tile.glsl for GPUs, where query heads that share a key head share its staged
 // tiles; and shaders/attention_lanes.glsl for CPU devices, where an invocation holds a whole row, for heads that its private
-// arrays hold.
+// arrays hold. Few queries against a cache, each on keys of its own, have forms of their own: shaders/attention_decode.comp and
+// attention_lanes_decode.comp.
 #include "attention.h"
 #include "ops/op.h"
 
