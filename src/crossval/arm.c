@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "config/train_options.h"
 #include "crossval/judge.h"
+#include "crossval/listener.h"
 #include "crossval/part.h"
 
 const char *const arm_names[N_ARMS] = {"base", "tuned", "shuffled", "seen"};
@@ -20,69 +21,6 @@ static const char *run_dir(arena *a, const crossval *v, uint32_t i, arm_kind kin
 
 static const char *output_of(arena *a, const crossval *v, const char *run) {
   return path_join(a, run, v->options.train.method == VKIFT_FULL ? "model" : "adapter");
-}
-
-// --- what an arm says --------------------------------------------------------------------------------------------------
-
-struct arm_notes {
-  arena *memory;
-  const char **said; // [n]: warnings
-  uint64_t n, capacity;
-};
-
-struct arm_notes *arm_notes_new(arena *a) {
-  struct arm_notes *n = ARENA_NEW(a, struct arm_notes);
-  n->memory = a;
-  return n;
-}
-
-static bool is_news(struct arm_notes *notes, const char *line) {
-  for (uint64_t i = 0; i < notes->n; i++)
-    if (!strcmp(notes->said[i], line)) return false;
-  arena_grow(notes->memory, (void **)&notes->said, &notes->capacity, notes->n + 1, sizeof *notes->said);
-  notes->said[notes->n++] = arena_strdup(notes->memory, line);
-  return true;
-}
-
-// The events of an arm's training, on their way to those of the crossval.
-typedef struct listener {
-  const crossval *v;
-  const char *who; // "rewriting, tuned"
-  bool all;        // else what is new of it
-} listener;
-
-static void on_step(void *user, const vkift_step *x) {
-  const vkift_train_events *to = &((const listener *)user)->v->events->train;
-  if (to->step) to->step(to->user, x);
-}
-
-static void on_evaluation(void *user, const vkift_eval_point *x) {
-  const vkift_train_events *to = &((const listener *)user)->v->events->train;
-  if (to->evaluation) to->evaluation(to->user, x);
-}
-
-static void on_reading(void *user, int64_t done, int64_t total) {
-  const vkift_train_events *to = &((const listener *)user)->v->events->train;
-  if (to->reading) to->reading(to->user, done, total);
-}
-
-static bool on_should_stop(void *user) {
-  return crossval_should_stop(((const listener *)user)->v);
-}
-
-// Each arm would say what the first one said, of device, data and memory. Warnings and what is said of a resumed run are its own.
-static void on_note(void *user, const char *line) {
-  static const char *const own[] = {"resumed from ", "checkpoint skipped: ", "the run began on another device",
-                                    "the run was stopped before"};
-  const listener *l = user;
-  const bool warns = !strncmp(line, "warning: ", 9);
-  bool passes = l->all;
-  for (size_t i = 0; i < sizeof own / sizeof *own; i++) passes = passes || !strncmp(line, own[i], strlen(own[i]));
-  if (warns) passes = is_news(l->v->notes, line);
-  if (!passes) return;
-  arena *a = arena_new("a note");
-  crossval_note(l->v, l->all || warns ? line : arena_printf(a, "%s: %s", l->who, line));
-  arena_free(a);
 }
 
 // --- training ----------------------------------------------------------------------------------------------------------
@@ -132,7 +70,7 @@ static bool train(arena *a, const crossval *v, uint32_t i, const char *run, cons
   p.seed = (uint64_t)o.seed;
   const corpus_source source = part_source(&p);
   listener l = {v, arena_printf(a, "%s, %s", v->names[i], arm_names[kind]), !i && kind == ARM_TUNED};
-  const vkift_train_events events = {&l, on_step, on_evaluation, on_note, on_reading, on_should_stop};
+  const vkift_train_events events = listener_events(&l);
   vkift_train_result result;
   const bool ok = trainer_run_on(&source, &o, &events, &result, e);
   if (!ok && crossval_should_stop(v)) { // while data were read

@@ -29,9 +29,6 @@ typedef struct arm_result {
   double seconds;        // of training and of answers
 } arm_result;
 
-// What arms have said, so that a warning is passed on once.
-struct arm_notes *arm_notes_new(arena *a);
-
 // Whether it is part of this crossval.
 bool arm_is_wanted(const crossval *v, arm_kind kind);
 // Trains it and judges it, as far as that is not done yet, and leaves its scores and answers in the fold's directory. *stopped:

@@ -10,6 +10,7 @@
 #include "crossval/arm.h"
 #include "crossval/directory.h"
 #include "crossval/judge.h"
+#include "crossval/listener.h"
 #include "crossval/names.h"
 #include "crossval/record.h"
 #include "crossval/table.h"
@@ -214,7 +215,7 @@ bool crossval_make(const vkift_crossval_options *options, const vkift_crossval_e
   static const vkift_crossval_events none;
   arena *a = arena_new("crossval");
   crossval *v = ARENA_NEW(a, crossval);
-  *v = (crossval){.memory = a, .options = *options, .events = events ? events : &none, .notes = arm_notes_new(a)};
+  *v = (crossval){.memory = a, .options = *options, .events = events ? events : &none, .notes = listener_notes_new(a)};
   bool stopped = false;
   bool ok = start(v, e);
   uint32_t finished = 0;

@@ -21,7 +21,7 @@ typedef struct crossval {
   const uint32_t *held_out;    // [n_folds]: numbers of clusters, or of tasks
   const char **names, **files; // [n_folds]: their names, and as names of files
   bool base_is_tuned;
-  struct arm_notes *notes; // what arms have said already
+  struct listener_notes *notes; // what arms have said already
 } crossval;
 
 // A note for the person at the terminal.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/crossval_options.h"
+#include "crossval/listener.h"
 #include "crossval/part.h"
 #include "models/prompt_choice.h"
 #include "support/tiny_model.h"
@@ -163,6 +164,37 @@ static void a_part_is_not_limited_again(void **state) {
   end(&f);
 }
 
+// --- what arms say -----------------------------------------------------------------------------------------------------
+
+static void collect(void *user, const char *line) {
+  text_printf(user, "%s\n", line);
+}
+
+// The first arm says everything, later ones what is their own; a warning is said once.
+static void later_arms_say_only_what_is_new(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  text said = {0};
+  const vkift_crossval_events events = {.train = {.user = &said, .note = collect}};
+  const crossval v = {.events = &events, .notes = listener_notes_new(a)};
+  listener first = {&v, "a, tuned", true}, later = {&v, "b, tuned", false};
+  const char *const lines[] = {"device: d", "warning: w", "resumed from step-5",
+                               "the run began on another device (x): its bits may differ"};
+  for (size_t i = 0; i < 4; i++) {
+    const vkift_train_events to[] = {listener_events(&first), listener_events(&later)};
+    for (int k = 0; k < 2; k++) to[k].note(to[k].user, lines[i]);
+  }
+  const vkift_train_events last = listener_events(&later);
+  last.note(last.user, "warning: another");
+  assert_string_equal(said.data,
+                      "device: d\nwarning: w\nresumed from step-5\nb, tuned: resumed from step-5\n"
+                      "the run began on another device (x): its bits may differ\n"
+                      "b, tuned: the run began on another device (x): its bits may differ\nwarning: another\n");
+  assert_false(last.should_stop(last.user));
+  text_free(&said);
+  arena_free(a);
+}
+
 // --- options that go on ------------------------------------------------------------------------------------------------
 
 static void goes_on(const vkift_crossval_options *then, const vkift_crossval_options *now, const char *fault) {
@@ -222,6 +254,7 @@ int main(void) {
       cmocka_unit_test(what_is_trained_on_is_looked_at_once_more),
       cmocka_unit_test(answers_are_shuffled_before_weights_repeat_them),
       cmocka_unit_test(a_part_is_not_limited_again),
+      cmocka_unit_test(later_arms_say_only_what_is_new),
       cmocka_unit_test(only_what_no_result_depends_on_may_change),
       cmocka_unit_test(options_without_a_place_are_refused),
   };
