@@ -35,7 +35,7 @@ prints_nothing
 bench 2 --rows 1
 says "--rows: expected a whole number from 2"
 # More rows than the device can take are refused before anything is measured.
-narrow=(env VKIFT_DEVICE_PROFILE=floor,max_binding_bytes=65536)
+narrow=(env "VKIFT_DEVICE_PROFILE=floor,max_binding_bytes=65536")
 expect 2 "${narrow[@]}" "$VKIFT" bench --model model --rows 129 --seconds 0 --no-tune
 says "rows: expected at most 128 for these shapes on "
 prints_nothing
