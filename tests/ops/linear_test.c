@@ -158,7 +158,10 @@ static void run(op_test *t, const void *context) {
       .context = s,
       .forward = forward,
       .backward = backward};
-  op_test_check(t, &r, y, in, live, (uint64_t)s->live * s->cols, 2e-6);
+  // Cooperative matrices round gradients to f16's 11 bits where weights are frozen in 16; sums of them come closer than one.
+  const gpu_plan *plan = device_plan(t->device);
+  const bool rounds = plan->on[GPU_FEATURE_COOPMAT] && plan->coopmat_first && s->storage != DTYPE_F32 && !s->trained;
+  op_test_check(t, &r, y, in, live, (uint64_t)s->live * s->cols, rounds ? 2e-4 : 2e-6);
 }
 
 // --- every family of kernels, on whatever device runs the tests --------------------------------------------------------
