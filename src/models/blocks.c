@@ -6,18 +6,22 @@
 
 model_param *block_param(const model_forward *f, uint32_t layer, const char *rest) {
   char name[160];
-  snprintf(name, sizeof name, "model.layers.%u.%s", layer, rest);
+  snprintf(name, sizeof name, "%s.%u.%s", f->m->family->layers, layer, rest);
   model_param *p = model_find(f->m, name);
   REQUIRE(p, "the model lists no %s", name);
   return p;
 }
 
+// A bias stands between the product and the turn.
 static tensor *linear(const model_forward *f, tensor *x, const model_param *w, const rotary_angles *turn) {
   const model_lora *l = w->lora;
   lora_term term = {.x = x};
   if (l) term.a = l->a, term.b = l->b, term.scale = l->scale;
   if (l && f->lora_dropout > 0) term.x = op_dropout(f->g, x, f->in->rng_keys, f->lora_dropout, f->seed, l->module);
-  return turn ? op_linear_rotary(f->g, x, w->t, l ? &term : NULL, turn) : op_linear(f->g, x, w->t, l ? &term : NULL);
+  if (turn && !w->bias) return op_linear_rotary(f->g, x, w->t, l ? &term : NULL, turn);
+  tensor *y = op_linear(f->g, x, w->t, l ? &term : NULL);
+  if (w->bias) y = op_bias(f->g, y, w->bias->t);
+  return turn ? op_rotary(f->g, y, turn) : y;
 }
 
 tensor *block_linear(const model_forward *f, tensor *x, const model_param *w) {

@@ -4,10 +4,10 @@
 
 #include "models/model.h"
 
-// A parameter by its place: "model.layers.<layer>.<rest>"; must exist.
+// A parameter by its place: "<layers>.<layer>.<rest>", layers as the family has them; must exist.
 model_param *block_param(const model_forward *f, uint32_t layer, const char *rest);
 
-// x Wᵀ, with the low-rank term of the weight's adapter, whose input goes through dropout. x [N, in] → [N, out].
+// x Wᵀ + bias, where the weight has one, with the low-rank term of its adapter, whose input goes through dropout. x [N, in] → [N, out].
 tensor *block_linear(const model_forward *f, tensor *x, const model_param *w);
 
 // Causal self-attention with rotary embedding and grouped queries, from q_proj to o_proj, of one layer. With a cache,

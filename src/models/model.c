@@ -100,7 +100,8 @@ typedef struct opening {
 static bool list_params(arena *a, model *m, const opening *o, err *e) {
   m->family->list_params(a, m);
   for (uint32_t i = 0; i < m->n_params; i++) {
-    const model_param *p = &m->params[i];
+    model_param *p = &m->params[i];
+    if (p->role == PARAM_BIAS && i && p[-1].role == PARAM_LINEAR) p[-1].bias = p;
     m->n_parameters += (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
   }
   return !(o->weights || (o->shape && (m->is_gguf || m->weights.n))) || find_sources(m, e);
@@ -344,9 +345,13 @@ model_param *model_find(const model *m, const char *name) {
   return NULL;
 }
 
+model_param *model_embedding(const model *m) {
+  return model_find(m, m->family->embedding);
+}
+
 model_param *model_head(const model *m) {
   model_param *head = model_find(m, "lm_head.weight");
-  return head ? head : model_find(m, "model.embed_tokens.weight");
+  return head ? head : model_embedding(m);
 }
 
 bool model_is_eos(const model *m, int32_t id) {

@@ -39,7 +39,8 @@ typedef struct model_lora {
   uint32_t module; // a number of its own per adapted weight: keys dropout
 } model_lora;
 
-typedef enum param_role { PARAM_EMBEDDING, PARAM_NORM, PARAM_LINEAR, PARAM_HEAD } param_role;
+// BIAS: one dimension, of a linear layer behind whose weight it is listed, or of a norm: 0 at a random start, never decayed.
+typedef enum param_role { PARAM_EMBEDDING, PARAM_NORM, PARAM_LINEAR, PARAM_HEAD, PARAM_BIAS } param_role;
 
 typedef struct model_param {
   const char *name;      // as Hugging Face has it: "model.layers.0.self_attn.q_proj.weight"
@@ -47,11 +48,13 @@ typedef struct model_param {
   const char *module;    // the last part of the path: "q_proj"
   param_role role;
   uint32_t n_dims, shape[2];
-  uint32_t gguf_rotary_heads; // rows are interleaved in GGUF, in this many heads; 0: as in Hugging Face
-  const weight *source;       // in the file; NULL with random initialisation
-  tensor *t;                  // on the device once loaded
-  model_lora *lora;           // NULL: no adapter
-  bool whole;                 // an adapter has it whole (adapter_choose_whole)
+  uint32_t gguf_rotary_heads;     // rows are interleaved in GGUF, in this many heads; 0: as in Hugging Face
+  bool hf_transposed;             // Hugging Face has it as [in, out] (GPT-2's Conv1D); shape is [out, in] all the same
+  const struct model_param *bias; // of a linear layer; NULL: none
+  const weight *source;           // in the file; NULL with random initialisation
+  tensor *t;                      // on the device once loaded
+  model_lora *lora;               // NULL: no adapter
+  bool whole;                     // an adapter has it whole (adapter_choose_whole)
 } model_param;
 
 struct model_family;
@@ -84,8 +87,8 @@ model *model_of_config(arena *a, const char *name, const struct model_family *fa
 model_param *model_find(const model *m, const char *name);
 bool model_is_eos(const model *m, int32_t id);
 
-// One parameter's values as f32 in Hugging Face's layout (from the file, or initialised from `seed`: norms 1, the rest
-// normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
+// One parameter's values as f32 in Hugging Face's layout (from the file, or initialised from `seed`: norms 1, biases 0, the
+// rest normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
 
 // Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
@@ -120,7 +123,8 @@ typedef struct model_forward {
 
 // The states after the final norm: [N, hidden]. Each layer is a checkpointing segment.
 tensor *model_build(const model_forward *f);
-// The output head's weight (the embedding where tied).
+// The table of token embeddings, and the output head's weight (the embedding where tied).
+model_param *model_embedding(const model *m);
 model_param *model_head(const model *m);
 
 // cos and sin of the rotary angles for positions [0, n): n · head_dim / 2 floats each, computed in f64.
@@ -137,6 +141,7 @@ typedef struct model_family {
   void (*list_params)(arena *a, model *m);
   tensor *(*build)(const model_forward *f);
   const char *hf_architecture, *hf_model_type; // for a config.json that is made from GGUF metadata
+  const char *layers, *embedding;              // names: "model.layers", "model.embed_tokens.weight"
 } model_family;
 
 #define FAMILY(name) extern const model_family name##_family;

@@ -17,7 +17,9 @@ static uint64_t elements_of(const model_param *p) {
 static void initialise(const model *m, const model_param *p, uint64_t seed, float *out) {
   const uint64_t n = elements_of(p);
   rng r = rng_new(seed + (uint64_t)(p - m->params) * 0x9E3779B97F4A7C15u, RNG_INIT);
-  for (uint64_t i = 0; i < n; i++) out[i] = p->role == PARAM_NORM ? 1.0f : (float)(rng_normal(&r) * m->config.initializer_range);
+  const float constant = p->role == PARAM_NORM ? 1 : 0;
+  const bool random = p->role != PARAM_NORM && p->role != PARAM_BIAS;
+  for (uint64_t i = 0; i < n; i++) out[i] = random ? (float)(rng_normal(&r) * m->config.initializer_range) : constant;
 }
 
 // GGUF's Llama converter interleaves the rows of q and k for its rotary kernel: within a head of size d, row 2i + j of

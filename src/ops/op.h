@@ -29,6 +29,12 @@ void record_features(recorder *r, const char *shader, const uint32_t spec[], uin
 // a barrier is a switch between coroutines.
 uint32_t record_sum_local(const recorder *r, uint32_t on_gpus);
 
+// Gradients that are sums over rows: a kernel adds PARTIAL_SUM_ROWS rows into each row of `partial`, made for sums over n_rows
+// into `sum`; this adds those into it, in their order.
+enum { PARTIAL_SUM_ROWS = 64 };
+tensor *partial_sum_tensor(graph *g, const char *name, uint64_t n_rows, const tensor *sum);
+void record_partial_sum(recorder *r, const tensor *partial, const tensor *sum);
+
 // What operations that end in an rmsnorm share with it (rmsnorm.c). The workgroup size of kernels that take a row of `dim`
 // elements in one workgroup.
 uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim);

@@ -25,11 +25,15 @@ tensor *op_embedding(graph *g, tensor *table, tensor *ids, const embedding_index
 // The same times `scale`.
 tensor *op_embedding_scaled(graph *g, tensor *table, tensor *ids, const embedding_index *index, float scale);
 
-// y = x · rsqrt(mean(x²) + eps) · weight: x [N, D], weight [D] any type → [N, D].
+// y = x · rsqrt(mean(x²) + eps) · weight: x [N, D], weight [D] any type → [N, D]. With x [N, H · D] each of the H heads by
+// itself.
 tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps);
 
 // *sum = a + b and the rmsnorm of it in one pass: a, b [N, D], weight [D] any type → [N, D].
 tensor *op_add_rmsnorm(graph *g, tensor *a, tensor *b, tensor *weight, float eps, tensor **sum);
+
+// x + bias, to each row: x [N, D], bias [D] any type → [N, D].
+tensor *op_bias(graph *g, tensor *x, tensor *bias);
 
 // A low-rank term beside a weight: scale · (x_in Aᵀ) Bᵀ, with A [r, K] and B [M, r] (F32).
 typedef struct lora_term {
