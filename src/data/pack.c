@@ -90,6 +90,7 @@ static void clear(const pack_limits *limits, packed_row *out) {
   memset(out->tokens, 0, n * bytes);
   memset(out->positions, 0, n * bytes);
   memset(out->key_ranges, 0, 4 * n * bytes);
+  if (out->window_ranges) memset(out->window_ranges, 0, 4 * n * bytes);
   memset(out->rng_keys, 0, 3 * n * bytes);
   memset(out->target_rows, 0, t * bytes);
   memset(out->target_ids, 0, t * bytes);
@@ -101,17 +102,23 @@ static void clear(const pack_limits *limits, packed_row *out) {
   memset(out->counts, 0, 4 * bytes);
 }
 
+// What row o of an example at [begin, end) sees, and what sees it.
+static void put_range(uint32_t begin, uint32_t end, uint32_t o, uint32_t window, int32_t range[4]) {
+  const bool cut_keys = window && o + 1 - begin > window, cut_queries = window && end - o > window;
+  range[0] = (int32_t)(cut_keys ? o + 1 - window : begin);
+  range[1] = (int32_t)(o + 1);
+  range[2] = (int32_t)o;
+  range[3] = (int32_t)(cut_queries ? o + window : end);
+}
+
 // One example at row `begin`.
 static void put_example(const example *x, uint32_t begin, uint32_t window, uint32_t epoch, packed_row *out) {
   for (uint32_t p = 0; p < x->n; p++) {
     uint32_t o = begin + p;
-    bool cut_keys = window && p + 1 > window, cut_queries = window && x->n - p > window;
     out->tokens[o] = x->ids[p];
     out->positions[o] = (int32_t)p;
-    out->key_ranges[4 * o + 0] = (int32_t)(cut_keys ? o + 1 - window : begin);
-    out->key_ranges[4 * o + 1] = (int32_t)(o + 1);
-    out->key_ranges[4 * o + 2] = (int32_t)o;
-    out->key_ranges[4 * o + 3] = (int32_t)(cut_queries ? o + window : begin + x->n);
+    put_range(begin, begin + x->n, o, out->window_ranges ? 0 : window, out->key_ranges + 4 * o);
+    if (out->window_ranges) put_range(begin, begin + x->n, o, window, out->window_ranges + 4 * o);
     out->rng_keys[3 * o + 0] = (int32_t)x->index;
     out->rng_keys[3 * o + 1] = (int32_t)epoch;
     out->rng_keys[3 * o + 2] = (int32_t)p;
