@@ -37,8 +37,7 @@ static void bias_record(recorder *r, const node *n) {
   record_features(r, "bias_fwd", spec, 3, binds, 4, &p, sizeof p, x, p.dim);
 }
 
-const op_desc bias_op = {
-    .name = "bias", .rows_in = 1, .rows_out = 1, .in_place = 1, .grad = bias_grad, .record = bias_record};
+const op_desc bias_op = {.name = "bias", .rows_in = 1, .rows_out = 1, .in_place = 1, .grad = bias_grad, .record = bias_record};
 
 tensor *op_bias(graph *g, tensor *x, tensor *bias) {
   REQUIRE(bias->n_dims == 1 && tensor_row_size(x) == tensor_rows(bias), "bias of %s with %s", x->name, bias->name);

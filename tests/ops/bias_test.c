@@ -39,7 +39,11 @@ static const op_case cases[] = {
     {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){131, 67, 131, DTYPE_F32, true}},
     {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){193, 31, 130, DTYPE_F32, true}},
     {.name = "in place", .run = run, .shape = &(shape){61, 67, 59, DTYPE_F32, false, true}},
-    {.name = "frozen f16, odd length", .backward = true, .storage = DTYPE_F16, .run = run, .shape = &(shape){7, 33, 7, DTYPE_F16}},
+    {.name = "frozen f16, odd length",
+     .backward = true,
+     .storage = DTYPE_F16,
+     .run = run,
+     .shape = &(shape){7, 33, 7, DTYPE_F16}},
     {.name = "frozen bf16", .backward = true, .storage = DTYPE_BF16, .run = run, .shape = &(shape){7, 64, 5, DTYPE_BF16}},
 };
 const op_suite bias_suite = {.name = "bias", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};
