@@ -45,6 +45,13 @@ tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *
 // Appends grad_sum += dw.
 void rmsnorm_append_dw(graph *g, tensor *x, tensor *rstd, tensor *dy, tensor *grad_sum);
 
+// What gated activations share, y = act(gate) · up (swiglu.c): the records by kernels of these names, the gradient rule with the
+// backward operation, the builder.
+void swiglu_record_fwd(recorder *r, const node *n, const char *shader);
+void swiglu_record_bwd(recorder *r, const node *n, const char *shader);
+void swiglu_append_bwd(struct backward *b, const node *n, const op_desc *bwd);
+tensor *swiglu_append(graph *g, const op_desc *op, tensor *gate, tensor *up);
+
 // What operations whose result is turned share with rotary (rotary.c). Records y = x turned by sign (1 or −1) times the angles;
 // y may be x. What they must be.
 void rotary_record_turn(recorder *r, const tensor *x, const tensor *y, const rotary_angles *angles, float sign);

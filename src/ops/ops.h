@@ -22,6 +22,8 @@ typedef struct embedding_index {
 
 // table[ids[n]]: table [V, D] any type, ids i32 [N] → [N, D]. `index` is needed where the table is trained.
 tensor *op_embedding(graph *g, tensor *table, tensor *ids, const embedding_index *index);
+// The same times `scale`.
+tensor *op_embedding_scaled(graph *g, tensor *table, tensor *ids, const embedding_index *index, float scale);
 
 // y = x · rsqrt(mean(x²) + eps) · weight: x [N, D], weight [D] any type → [N, D]. With x [N, H · D] each of the H heads by
 // itself.
@@ -65,6 +67,7 @@ tensor *op_rotary(graph *g, tensor *x, const rotary_angles *angles);
 typedef struct attention_shape {
   uint32_t n_heads, n_kv_heads, head_dim; // n_heads is a multiple of n_kv_heads; head_dim at most 256
   float scale;
+  float cap; // scores s become cap · tanh(s / cap); 0: they stay
 } attention_shape;
 
 // softmax(scale · q kᵀ) v over the keys that a token may see. q [N, n_heads · head_dim]; k and v [K, n_kv_heads ·
@@ -79,6 +82,12 @@ void op_cache_write(graph *g, tensor *cache, tensor *rows, tensor *x);
 // silu(gate) · up, silu(z) = z / (1 + exp(−z)); same shapes.
 tensor *op_swiglu(graph *g, tensor *gate, tensor *up);
 
+// gelu(gate) · up, gelu(z) = z / 2 · (1 + tanh(√(2/π) (z + 0.044715 z³))); same shapes.
+tensor *op_geglu(graph *g, tensor *gate, tensor *up);
+
+// Cuts x [N, W] into `n` parts that lie side by side in its rows: parts[i] [N, widths[i]], Σ widths = W; n at most 4.
+void op_split(graph *g, tensor *x, uint32_t n, const uint32_t *widths, tensor **parts);
+
 // x[rows[t]]: x [N, D], rows i32 [T] live LIVE_TARGETS (distinct) → [T, D] live LIVE_TARGETS. `inverse` i32 [N]: the t
 // with rows[t] = n, or −1; used by backward.
 tensor *op_gather_rows(graph *g, tensor *x, tensor *rows, tensor *inverse);
@@ -87,6 +96,8 @@ tensor *op_gather_rows(graph *g, tensor *x, tensor *rows, tensor *inverse);
 // h [T, D] live LIVE_TARGETS, weight [V, D] any type, ids i32 [T] → [T]. Works in vocabulary chunks; rows × vocabulary
 // is never held. Its gradient takes an upstream gradient per row.
 tensor *op_head_loss(graph *g, tensor *h, tensor *weight, tensor *ids);
+// The same of logits z that become cap · tanh(z / cap); cap 0: they stay.
+tensor *op_head_loss_capped(graph *g, tensor *h, tensor *weight, tensor *ids, float cap);
 
 // --- the step ----------------------------------------------------------------------------------------------------------
 // Their scalars live on the device: `hyper` holds a struct step_hyper that the host writes, `state` a struct step_state
