@@ -12,12 +12,14 @@ typedef struct row {
 static void list_layer(arena *a, model *m, uint32_t l, const row *rows, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const row *r = &rows[i];
-    const char *name = arena_printf(a, "%s.%u.%s", m->family->layers, l, r->hf), *in_gguf = arena_printf(a, "blk.%u.%s", l, r->gguf);
+    const char *name = arena_printf(a, "%s.%u.%s", m->family->layers, l, r->hf),
+               *in_gguf = arena_printf(a, "blk.%u.%s", l, r->gguf);
     model_param *p = block_list_param(a, m, arena_printf(a, "%s.weight", name), arena_printf(a, "%s.weight", in_gguf), r->module,
                                       r->role, r->out, r->in);
     p->gguf_rotary_heads = r->rotary_heads;
     if (!r->bias) continue;
-    block_list_param(a, m, arena_printf(a, "%s.bias", name), arena_printf(a, "%s.bias", in_gguf), r->module, PARAM_BIAS, r->out, 0);
+    block_list_param(a, m, arena_printf(a, "%s.bias", name), arena_printf(a, "%s.bias", in_gguf), r->module, PARAM_BIAS, r->out,
+                     0);
   }
 }
 

@@ -2,7 +2,7 @@
 
 // Trained tensors are f32 masters: 16-bit ones would lose updates of 2e-5.
 static dtype frozen_type(const model *m, const model_param *p, load_type type) {
-  if (p->whole) return DTYPE_F32;
+  if (p->whole || p->role == PARAM_BIAS) return DTYPE_F32; // a few numbers, of which op layernorm knows no other type
   if (type == LOAD_F16) return DTYPE_F16;
   if (type == LOAD_BF16) return DTYPE_BF16;
   const dtype stored = p->source ? p->source->type : m->stored;
