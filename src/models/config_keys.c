@@ -183,6 +183,32 @@ bool config_read_common(const json *d, model_config *c, err *e) {
   return json_bool_or(d, r, "", "tie_word_embeddings", &c->tie_embeddings, e);
 }
 
+void config_put_numbers(const config_number *numbers, size_t n, cJSON *o) {
+  for (size_t i = 0; i < n; i++) cJSON_AddNumberToObject(o, numbers[i].key, numbers[i].value);
+}
+
+void config_put_common(const model_config *c, cJSON *o) {
+  const config_number numbers[] = {{"vocab_size", c->vocab_size},
+                                   {"hidden_size", c->hidden_size},
+                                   {"intermediate_size", c->intermediate_size},
+                                   {"num_hidden_layers", c->n_layers},
+                                   {"num_attention_heads", c->n_heads},
+                                   {"num_key_value_heads", c->n_kv_heads},
+                                   {"head_dim", c->head_dim},
+                                   {"max_position_embeddings", c->max_positions},
+                                   {"rms_norm_eps", c->rms_norm_eps},
+                                   {"rope_theta", c->rope_theta},
+                                   {"initializer_range", c->initializer_range}};
+  config_put_numbers(numbers, sizeof numbers / sizeof *numbers, o);
+  cJSON_AddStringToObject(o, "hidden_act", "silu");
+  cJSON_AddBoolToObject(o, "attention_bias", false);
+  cJSON_AddBoolToObject(o, "mlp_bias", false);
+  if (c->scaling != ROPE_LINEAR) return;
+  cJSON *rope = cJSON_AddObjectToObject(o, "rope_scaling");
+  cJSON_AddStringToObject(rope, "rope_type", "linear");
+  cJSON_AddNumberToObject(rope, "factor", c->rope_factor);
+}
+
 // --- GGUF ----------------------------------------------------------------------------------------------------------------
 
 static const char *const gguf_read[] = {"vocab_size",

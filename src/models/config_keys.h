@@ -28,6 +28,14 @@ bool config_refuse(const json *d, const struct cJSON *value, const char *expecte
 // Whether every key is known: to all, or to the family (a list that ends in NULL).
 bool config_keys_known(const json *d, const char *const *family_keys, err *e);
 
+// Puts the same keys into a config.json that is made (model_config_json).
+typedef struct config_number {
+  const char *key;
+  double value;
+} config_number;
+void config_put_common(const model_config *c, struct cJSON *out);
+void config_put_numbers(const config_number *numbers, size_t n, struct cJSON *out);
+
 // --- GGUF ----------------------------------------------------------------------------------------------------------------
 
 // "<architecture>.<rest>" of the file's own architecture.

@@ -2,7 +2,8 @@
 
 // Trained tensors are f32 masters: 16-bit ones would lose updates of 2e-5.
 static dtype frozen_type(const model *m, const model_param *p, load_type type) {
-  if (p->whole || p->offset != 0) return DTYPE_F32;
+  // A bias is a few numbers, of which op layernorm knows no other type; 1 + w would lose what is small in w.
+  if (p->whole || p->role == PARAM_BIAS || p->offset != 0) return DTYPE_F32;
   if (type == LOAD_F16) return DTYPE_F16;
   if (type == LOAD_BF16) return DTYPE_BF16;
   const dtype stored = p->source ? p->source->type : m->stored;

@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/file.h"
+#include "io/quote.h"
 
 enum { JSON_LIMIT = 1 << 20, TOKENIZER_CONFIG_LIMIT = 16 << 20 };
 
@@ -223,15 +224,29 @@ static bool read_tokenizer_files(arena *a, model *m, err *e) {
   return true;
 }
 
+static const char *const *names_of(const model_family *f, bool is_gguf) {
+  return is_gguf ? f->gguf_architectures : f->hf_architectures;
+}
+
+static bool pick_family(const char *file, const char *key, const char *name, model *m, err *e) {
+  char all[512], quoted[QUOTE_BYTES];
+  size_t used = 0;
+  for (int i = 0; i < N_FAMILIES; i++)
+    for (const char *const *known = names_of(families[i], m->is_gguf); *known; known++) {
+      if (!strcmp(*known, name)) m->family = families[i];
+      used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", *known);
+      REQUIRE(used < sizeof all, "names of %d families", N_FAMILIES);
+    }
+  if (m->family) return true;
+  return ERR(e, "%s: %s: expected one of %s, found %s: that family is not supported yet", file, key, all,
+             quote_string(name, quoted));
+}
+
 static bool pick_family_hf(const json *d, model *m, err *e) {
   cJSON *list;
   TRY(json_array(d, d->root, "", "architectures", &list, e));
   const char *name = list->child && cJSON_IsString(list->child) ? list->child->valuestring : "none";
-  for (int i = 0; i < N_FAMILIES; i++)
-    if (families[i]->matches_hf(name)) m->family = families[i];
-  if (m->family) return true;
-  return ERR(e, "%s: architectures: expected LlamaForCausalLM or MistralForCausalLM, found %s: that family is not supported yet",
-             d->origin, name);
+  return pick_family(d->origin, "architectures", name, m, e);
 }
 
 static bool read_stored_type(const json *d, model *m, err *e) {
@@ -284,10 +299,7 @@ static bool open_gguf(arena *a, model *m, const opening *o, err *e) {
   TRY(gguf_open(a, m->path, &m->gguf, e));
   m->is_gguf = true;
   TRY(gguf_get_string(a, &m->gguf, "general.architecture", &architecture, e));
-  for (int i = 0; i < N_FAMILIES; i++)
-    if (families[i]->matches_gguf(architecture)) m->family = families[i];
-  if (!m->family)
-    return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
+  TRY(pick_family(m->path, "general.architecture", architecture, m, e));
   TRY(m->family->config_from_gguf(a, &m->gguf, &m->config, e));
   TRY(check_config(m->path, &m->config, e));
   if (!o->tokenizer) return list_params(a, m, o, e);

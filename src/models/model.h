@@ -156,14 +156,15 @@ tensor *model_head_loss(const model_forward *f, tensor *h, tensor *ids);
 
 typedef struct model_family {
   const char *name;
-  bool (*matches_hf)(const char *architecture);   // "LlamaForCausalLM"
-  bool (*matches_gguf)(const char *architecture); // "llama"
+  const char *const *hf_architectures;   // "LlamaForCausalLM", …, NULL; the first is written
+  const char *const *gguf_architectures; // "llama", …, NULL
   bool (*config_from_hf)(const json *doc, model_config *c, err *e);
   bool (*config_from_gguf)(arena *a, const gguf *g, model_config *c, err *e);
   void (*list_params)(arena *a, model *m);
   tensor *(*build)(const model_forward *f);
-  const char *hf_architecture, *hf_model_type; // for a config.json that is made from GGUF metadata
-  const char *layers, *embedding;              // names: "model.layers", "model.embed_tokens.weight"
+  const char *hf_model_type;                                      // for a config.json that is made from GGUF metadata
+  void (*config_to_hf)(const model_config *c, struct cJSON *out); // its keys; NULL: the common ones (models/config_keys.h)
+  const char *layers, *embedding;                                 // names: "model.layers", "model.embed_tokens.weight"
 } model_family;
 
 #define FAMILY(name) extern const model_family name##_family;

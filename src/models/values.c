@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
-#include "models/model.h"
+#include "models/config_keys.h"
 
 static uint64_t elements_of(const model_param *p) {
   return (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
@@ -116,26 +116,10 @@ uint64_t model_fingerprint(const model *m) {
 static const char *made_config(arena *a, const model *m) {
   const model_config *c = &m->config;
   cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "architectures");
-  cJSON_AddItemToArray(list, cJSON_CreateString(m->family->hf_architecture));
+  cJSON_AddItemToArray(list, cJSON_CreateString(m->family->hf_architectures[0]));
   cJSON_AddStringToObject(o, "model_type", m->family->hf_model_type);
-  const struct {
-    const char *key;
-    double value;
-  } numbers[] = {{"vocab_size", c->vocab_size},
-                 {"hidden_size", c->hidden_size},
-                 {"intermediate_size", c->intermediate_size},
-                 {"num_hidden_layers", c->n_layers},
-                 {"num_attention_heads", c->n_heads},
-                 {"num_key_value_heads", c->n_kv_heads},
-                 {"head_dim", c->head_dim},
-                 {"max_position_embeddings", c->max_positions},
-                 {"rms_norm_eps", c->rms_norm_eps},
-                 {"rope_theta", c->rope_theta},
-                 {"initializer_range", c->initializer_range}};
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) cJSON_AddNumberToObject(o, numbers[i].key, numbers[i].value);
-  cJSON_AddStringToObject(o, "hidden_act", "silu");
-  cJSON_AddBoolToObject(o, "attention_bias", false);
-  cJSON_AddBoolToObject(o, "mlp_bias", false);
+  if (m->family->config_to_hf) m->family->config_to_hf(c, o);
+  else config_put_common(c, o);
   cJSON_AddBoolToObject(o, "tie_word_embeddings", c->tie_embeddings);
   if (c->bos_id >= 0) cJSON_AddNumberToObject(o, "bos_token_id", c->bos_id);
   if (c->n_eos) cJSON_AddNumberToObject(o, "eos_token_id", c->eos_ids[0]);

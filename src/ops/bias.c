@@ -19,13 +19,14 @@ static void bias_db_record(recorder *r, const node *n) {
 
 static const op_desc bias_db_op = {.name = "bias_db", .rows_in = 1, .updates = 1 << 1, .record = bias_db_record};
 
+void bias_append_db(graph *g, tensor *dy, tensor *grad_sum) {
+  tensor *partial = partial_sum_tensor(g, "bias_db", tensor_rows(dy), grad_sum);
+  graph_node(g, &bias_db_op, NULL, 0, 2, (tensor *[]){dy, grad_sum}, 1, &partial);
+}
+
 static void bias_grad(struct backward *b, const node *n) {
-  graph *g = grad_graph(b);
-  tensor *dy = grad_out(b, n, 0), *sum = n->in[1]->grad_sum;
-  if (grad_wanted(b, n, 1)) {
-    tensor *partial = partial_sum_tensor(g, "bias_db", tensor_rows(dy), sum);
-    graph_node(g, &bias_db_op, NULL, 0, 2, (tensor *[]){dy, sum}, 1, &partial);
-  }
+  tensor *dy = grad_out(b, n, 0);
+  if (grad_wanted(b, n, 1)) bias_append_db(grad_graph(b), dy, n->in[1]->grad_sum);
   if (grad_wanted(b, n, 0)) grad_in(b, n, 0, dy);
 }
 

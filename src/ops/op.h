@@ -45,6 +45,9 @@ tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *
 // Appends grad_sum += dw.
 void rmsnorm_append_dw(graph *g, tensor *x, tensor *rstd, tensor *dy, tensor *grad_sum);
 
+// Appends grad_sum += the sum of dy's rows (bias.c).
+void bias_append_db(graph *g, tensor *dy, tensor *grad_sum);
+
 // What gated activations share, y = act(gate) · up (swiglu.c): the records by kernels of these names, the gradient rule with the
 // backward operation, the builder.
 void swiglu_record_fwd(recorder *r, const node *n, const char *shader);

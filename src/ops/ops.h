@@ -32,6 +32,9 @@ tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps);
 // *sum = a + b and the rmsnorm of it in one pass: a, b [N, D], weight [D] any type → [N, D].
 tensor *op_add_rmsnorm(graph *g, tensor *a, tensor *b, tensor *weight, float eps, tensor **sum);
 
+// y = (x − mean(x)) · rsqrt(mean((x − mean(x))²) + eps) · weight + bias: x [N, D], weight [D] any type, bias [D] → [N, D].
+tensor *op_layernorm(graph *g, tensor *x, tensor *weight, tensor *bias, float eps);
+
 // x + bias, to each row: x [N, D], bias [D] any type → [N, D].
 tensor *op_bias(graph *g, tensor *x, tensor *bias);
 
@@ -81,6 +84,9 @@ void op_cache_write(graph *g, tensor *cache, tensor *rows, tensor *x);
 
 // silu(gate) · up, silu(z) = z / (1 + exp(−z)); same shapes.
 tensor *op_swiglu(graph *g, tensor *gate, tensor *up);
+
+// gelu(x) = x / 2 · (1 + tanh(√(2/π) (x + 0.044715 x³))): what transformers calls gelu_new.
+tensor *op_gelu(graph *g, tensor *x);
 
 // gelu(gate) · up, gelu(z) = z / 2 · (1 + tanh(√(2/π) (z + 0.044715 z³))); same shapes.
 tensor *op_geglu(graph *g, tensor *gate, tensor *up);
