@@ -158,7 +158,7 @@ bool config_read_rope(const json *d, model_config *c, err *e) {
   return true;
 }
 
-static void set_defaults(model_config *c) {
+void config_set_defaults(model_config *c) {
   if (!c->rms_norm_eps) c->rms_norm_eps = 1e-6;
   if (!c->rope_theta) c->rope_theta = 10000;
   if (!c->initializer_range) c->initializer_range = 0.02;
@@ -168,7 +168,7 @@ static void set_defaults(model_config *c) {
 
 bool config_read_common(const json *d, model_config *c, err *e) {
   const cJSON *r = d->root;
-  set_defaults(c);
+  config_set_defaults(c);
   TRY(json_u32(d, r, "", "vocab_size", &c->vocab_size, e));
   TRY(json_u32(d, r, "", "hidden_size", &c->hidden_size, e));
   TRY(json_u32(d, r, "", "intermediate_size", &c->intermediate_size, e));
@@ -305,7 +305,7 @@ static bool read_rope_scaling(arena *a, const gguf *g, model_config *c, err *e) 
 
 bool config_gguf_common(arena *a, const gguf *g, model_config *c, err *e) {
 #define KEY(rest) config_gguf_key(a, g, rest)
-  set_defaults(c);
+  config_set_defaults(c);
   float eps = 1e-5f, theta = (float)c->rope_theta;
   const gguf_value *tokens = gguf_find(g, "tokenizer.ggml.tokens");
   if (tokens) c->vocab_size = (uint32_t)tokens->n;

@@ -87,9 +87,12 @@ model *model_of_config(arena *a, const char *name, const struct model_family *fa
 model_param *model_find(const model *m, const char *name);
 bool model_is_eos(const model *m, int32_t id);
 
-// One parameter's values as f32 in Hugging Face's layout (from the file, or initialised from `seed`: norms 1, biases 0, the
+// One parameter's values [shape] as f32, rows in Hugging Face's order (from the file, or initialised from `seed`: norms 1, biases 0, the
 // rest normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
+
+// Values [shape] in the order in which Hugging Face's files have them: transposed where hf_transposed says so.
+void model_turn_for_hf(const model_param *p, float *values);
 
 // Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
 // initialised at random only names and shapes count.
@@ -102,15 +105,15 @@ bool model_config_json(arena *a, const model *m, const char **out, err *e);
 
 // The device inputs of one submission of N tokens. All i32 unless said.
 typedef struct model_inputs {
-  tensor *counts;    // [4] (tensor_live)
-  tensor *tokens;    // [N]
-  tensor *positions; // [N]
-  tensor *ranges;    // [N, 4]: attention's
-  tensor *rng_keys;  // [N, 3]: dropout's; NULL without
-  tensor *cos, *sin; // f32 [positions, head_dim / 2], from model_rotary_tables
-  embedding_index index;
-  tensor *cache_rows;          // [N]: where each token's keys and values go; NULL in training
-  tensor **cache_k, **cache_v; // per layer f32 [rows, n_kv_heads · head_dim]; NULL in training
+  tensor *counts;                        // [4] (tensor_live)
+  tensor *tokens;                        // [N]
+  tensor *positions;                     // [N]
+  tensor *ranges;                        // [N, 4]: attention's
+  tensor *rng_keys;                      // [N, 3]: dropout's; NULL without
+  tensor *cos, *sin;                     // f32 [positions, head_dim / 2], from model_rotary_tables
+  embedding_index index, position_index; // of tokens; of positions where they have a trained table, else NULLs
+  tensor *cache_rows;                    // [N]: where each token's keys and values go; NULL in training
+  tensor **cache_k, **cache_v;           // per layer f32 [rows, n_kv_heads · head_dim]; NULL in training
 } model_inputs;
 
 typedef struct model_forward {
@@ -143,6 +146,8 @@ typedef struct model_family {
   const char *hf_model_type;                                      // for a config.json that is made from GGUF metadata
   void (*config_to_hf)(const model_config *c, struct cJSON *out); // its keys; NULL: the common ones (models/config_keys.h)
   const char *layers, *embedding;                                 // names: "model.layers", "model.embed_tokens.weight"
+  const char *prefix;                                             // of parameters' names, which files may lack; NULL: none
+  bool (*is_no_weight)(const char *name); // a tensor that files of the family carry for nothing; NULL: there is none
 } model_family;
 
 #define FAMILY(name) extern const model_family name##_family;

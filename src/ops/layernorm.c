@@ -6,8 +6,7 @@
 #include "ops/op.h"
 
 static struct layernorm_params params_of(const tensor *x) {
-  return (struct layernorm_params){
-      .rows = tensor_rows(x), .dim = tensor_row_size(x), .live = x->live, .chunk = PARTIAL_SUM_ROWS};
+  return (struct layernorm_params){.rows = tensor_rows(x), .dim = tensor_row_size(x), .live = x->live, .chunk = PARTIAL_SUM_ROWS};
 }
 
 // in: x, w, stats, dy, residual or NULL; out: dx

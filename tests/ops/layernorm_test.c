@@ -55,12 +55,8 @@ static void run(op_test *t, const void *context) {
                    op_test_random(t, "b", DTYPE_F32, LIVE_ALL, 1, &dims[1], 1)};
   op_test_wants_gradient(&in[0]);
   for (int i = 1; i < 3 && s->trained; i++) op_test_train(t, &in[i], 0.5);
-  const op_reference r = {.n_in = 3,
-                          .in_size = {n, s->dim, s->dim},
-                          .out_size = n,
-                          .context = s,
-                          .forward = forward,
-                          .backward = backward};
+  const op_reference r = {
+      .n_in = 3, .in_size = {n, s->dim, s->dim}, .out_size = n, .context = s, .forward = forward, .backward = backward};
   tensor *x = s->trained ? in[0].t : op_test_passed(t, in[0].t); // whose memory dx takes
   tensor *y = op_layernorm(t->graph, x, in[1].t, in[2].t, (float)eps);
   if (s->residual) y = op_add(t->graph, in[0].t, y);
