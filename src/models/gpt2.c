@@ -33,6 +33,7 @@ static const char *const hf_keys[] = {"n_embd",
                                       NULL};
 
 static void set_heads(model_config *c) {
+  c->learned_positions = true;
   c->n_kv_heads = c->n_heads;
   if (!c->intermediate_size) c->intermediate_size = 4 * c->hidden_size;
 }
@@ -43,7 +44,8 @@ static bool config_from_hf(const json *d, model_config *c, err *e) {
   *c = (model_config){.rms_norm_eps = 1e-5, .max_positions = 1024, .tie_embeddings = true};
   config_set_defaults(c);
   // Both names are of the same formula.
-  if (!cJSON_IsString(act) || strcmp(act->valuestring, "gelu_pytorch_tanh")) TRY(config_text_is(d, "activation_function", "gelu_new", e));
+  if (!cJSON_IsString(act) || strcmp(act->valuestring, "gelu_pytorch_tanh"))
+    TRY(config_text_is(d, "activation_function", "gelu_new", e));
   const cJSON *scaled = cJSON_GetObjectItemCaseSensitive(r, "scale_attn_weights");
   if (scaled && !cJSON_IsTrue(scaled)) return config_refuse(d, scaled, "true", e);
   TRY(config_all_off(d, off, e) && config_keys_known(d, hf_keys, e));
@@ -71,9 +73,12 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
 }
 
 static void config_to_hf(const model_config *c, cJSON *o) {
-  const config_number numbers[] = {{"vocab_size", c->vocab_size},      {"n_embd", c->hidden_size},
-                                   {"n_inner", c->intermediate_size},  {"n_layer", c->n_layers},
-                                   {"n_head", c->n_heads},             {"n_positions", c->max_positions},
+  const config_number numbers[] = {{"vocab_size", c->vocab_size},
+                                   {"n_embd", c->hidden_size},
+                                   {"n_inner", c->intermediate_size},
+                                   {"n_layer", c->n_layers},
+                                   {"n_head", c->n_heads},
+                                   {"n_positions", c->max_positions},
                                    {"layer_norm_epsilon", c->rms_norm_eps}};
   config_put_numbers(numbers, sizeof numbers / sizeof *numbers, o);
   cJSON_AddStringToObject(o, "activation_function", "gelu_new");
@@ -105,8 +110,8 @@ static void list_params(arena *a, model *m) {
   block_list_param(a, m, "transformer.wpe.weight", "position_embd.weight", "wpe", PARAM_EMBEDDING, c->max_positions, d);
   for (uint32_t l = 0; l < c->n_layers; l++)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-      list_pair(a, m, arena_printf(a, "%s.%u.%s", m->family->layers, l, rows[i].hf), arena_printf(a, "blk.%u.%s", l, rows[i].gguf),
-                rows[i].module, rows[i].out, rows[i].in);
+      list_pair(a, m, arena_printf(a, "%s.%u.%s", m->family->layers, l, rows[i].hf),
+                arena_printf(a, "blk.%u.%s", l, rows[i].gguf), rows[i].module, rows[i].out, rows[i].in);
   list_pair(a, m, "transformer.ln_f", "output_norm", "ln_f", d, 0);
   if (!c->tie_embeddings) block_list_param(a, m, "lm_head.weight", "output.weight", "lm_head", PARAM_HEAD, c->vocab_size, d);
 }

@@ -20,20 +20,40 @@ enum { N_FAMILIES = sizeof families / sizeof *families };
 
 // --- checks that every family shares -----------------------------------------------------------------------------------
 
+// The settings that most families do not have: each 0, or within what a kernel can do with.
+static bool check_rest(const char *file, const model_config *c, err *e) {
+  const struct {
+    const char *name;
+    double value, most;
+  } rows[] = {{"soft cap of attention", c->attention_cap, 1e6},
+              {"soft cap of logits", c->logits_cap, 1e6},
+              {"scale of attention", c->attention_scale, 1e3},
+              {"scale of embeddings", c->embedding_scale, 1e3},
+              {"rope's base of layers with a window", c->rope_local_theta, 1e12},
+              {"rope's attention factor", c->rope_attention_factor, 100}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (!(rows[i].value >= 0 && rows[i].value <= rows[i].most))
+      return ERR(e, "%s: %s: expected 0 to %g, found %g", file, rows[i].name, rows[i].most, rows[i].value);
+  if (c->rotary_dim % 2 || c->rotary_dim > c->head_dim)
+    return ERR(e, "%s: features of a head that rope turns: expected an even number up to %u, found %u", file, c->head_dim,
+               c->rotary_dim);
+  for (uint32_t i = 0; c->scaling == ROPE_LONG && i < model_rotary_dim(c) / 2; i++)
+    if (!(c->rope_short[i] >= 1e-3f && c->rope_short[i] <= 1e6f && c->rope_long[i] >= 1e-3f && c->rope_long[i] <= 1e6f))
+      return ERR(e, "%s: rope's short and long factors: expected %u numbers of 0.001 to 1000000, found %g and %g at %u", file,
+                 model_rotary_dim(c) / 2, (double)c->rope_short[i], (double)c->rope_long[i], i);
+  return true;
+}
+
 // Bounds that no real model passes; they keep every product of two of them within 64 bits.
 static bool check_config(const char *file, model_config *c, err *e) {
   if (!c->head_dim && c->n_heads) c->head_dim = c->hidden_size / c->n_heads;
   const struct {
     const char *name;
     uint32_t value, most;
-  } rows[] = {{"vocabulary size", c->vocab_size, 1 << 20},
-              {"hidden size", c->hidden_size, 1 << 16},
-              {"intermediate size", c->intermediate_size, 1 << 18},
-              {"number of layers", c->n_layers, 1 << 10},
-              {"number of attention heads", c->n_heads, 1 << 10},
-              {"number of key-value heads", c->n_kv_heads, 1 << 10},
-              {"head size", c->head_dim, 256},
-              {"number of positions", c->max_positions, 1u << 31}};
+  } rows[] = {{"vocabulary size", c->vocab_size, 1 << 20},          {"hidden size", c->hidden_size, 1 << 16},
+              {"intermediate size", c->intermediate_size, 1 << 18}, {"number of layers", c->n_layers, MODEL_MAX_LAYERS},
+              {"number of attention heads", c->n_heads, 1 << 10},   {"number of key-value heads", c->n_kv_heads, 1 << 10},
+              {"head size", c->head_dim, MODEL_MAX_HEAD},           {"number of positions", c->max_positions, 1u << 31}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].value < 1 || rows[i].value > rows[i].most)
       return ERR(e, "%s: %s: expected 1 to %u, found %u", file, rows[i].name, rows[i].most, rows[i].value);
@@ -45,13 +65,13 @@ static bool check_config(const char *file, model_config *c, err *e) {
     return ERR(e, "%s: rms_norm_eps: expected a small positive number, found %g", file, c->rms_norm_eps);
   if (!(c->rope_theta >= 1 && c->rope_theta < 1e12))
     return ERR(e, "%s: rope_theta: expected 1 to 1e12, found %g", file, c->rope_theta);
-  if (c->scaling != ROPE_PLAIN && !(c->rope_factor >= 1 && c->rope_factor <= 1e4))
+  if ((c->scaling == ROPE_LINEAR || c->scaling == ROPE_LLAMA3) && !(c->rope_factor >= 1 && c->rope_factor <= 1e4))
     return ERR(e, "%s: rope_scaling.factor: expected 1 to 10000, found %g", file, c->rope_factor);
   if (c->scaling == ROPE_LLAMA3 &&
       !(c->rope_low_freq_factor > 0 && c->rope_high_freq_factor > c->rope_low_freq_factor && c->rope_original_positions))
     return ERR(e, "%s: rope_scaling: expected 0 < low_freq_factor < high_freq_factor, found %g and %g", file,
                c->rope_low_freq_factor, c->rope_high_freq_factor);
-  return true;
+  return check_rest(file, c, e);
 }
 
 static void shape_text(const uint32_t *shape, uint32_t n, char out[64]) {
@@ -369,6 +389,10 @@ model_param *model_embedding(const model *m) {
 model_param *model_head(const model *m) {
   model_param *head = model_find(m, "lm_head.weight");
   return head ? head : model_embedding(m);
+}
+
+tensor *model_head_loss(const model_forward *f, tensor *h, tensor *ids) {
+  return op_head_loss_capped(f->g, h, model_head(f->m)->t, ids, (float)f->m->config.logits_cap);
 }
 
 bool model_is_eos(const model *m, int32_t id) {

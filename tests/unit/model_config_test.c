@@ -175,7 +175,7 @@ static void check_tables(const model_config *c, const turning *want, int n) {
   enum { POSITIONS = 1001 };
   const uint32_t half = c->head_dim / 2;
   float *cosines = malloc(POSITIONS * half * sizeof *cosines), *sines = malloc(POSITIONS * half * sizeof *sines);
-  model_rotary_tables(c, POSITIONS, cosines, sines);
+  model_rotary_tables(c, false, POSITIONS, POSITIONS, cosines, sines);
   static const uint32_t positions[] = {0, 1, 1000};
   for (int i = 0; i < n; i++)
     for (int k = 0; k < 3; k++) {
