@@ -225,6 +225,10 @@ static const char *const gguf_read[] = {"vocab_size",
                                         "rope.dimension_count",
                                         "rope.scaling.type",
                                         "rope.scaling.factor",
+                                        "rope.scaling.original_context_length",
+                                        "rope.scaling.finetuned",
+                                        "attention.causal",
+                                        "tensor_data_layout", // the order of rows that all files of Llama have
                                         NULL};
 
 static const char *architecture_of(arena *a, const gguf *g) {
@@ -324,6 +328,9 @@ bool config_gguf_common(arena *a, const gguf *g, model_config *c, err *e) {
   c->rms_norm_eps = eps;
   c->rope_theta = theta;
   c->tie_embeddings = !weights_find(&g->weights, "output.weight");
+  bool causal = true;
+  TRY(gguf_get_bool_or(g, config_gguf_key(a, g, "attention.causal"), &causal, e));
+  if (!causal) return ERR(e, "%s: %s: expected true, found false", g->path, config_gguf_key(a, g, "attention.causal"));
   TRY(config_gguf_is(a, g, "attention.value_length", head_of(c), e));
   return read_rope_scaling(a, g, c, e) && read_rope_divisors(a, g, c, e);
 }
