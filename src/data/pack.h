@@ -44,7 +44,9 @@ typedef struct packed_row {
   int32_t *embed_ids;       // [N]
   int32_t *embed_starts;    // [N + 1]
   int32_t *embed_positions; // [N], ascending within an id
-  int32_t *counts;          // [4]: tokens, targets, distinct ids, 0
+  // The same of the places in their examples (`positions`), where the model has a table of them; else NULLs.
+  int32_t *place_ids, *place_starts, *place_positions;
+  int32_t *counts; // [4]: tokens, targets, distinct ids, distinct places or 0
 } packed_row;
 
 // Arrays of the host's for one row.

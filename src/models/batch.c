@@ -50,9 +50,10 @@ typedef struct part {
   dtype type;
   tensor_live live;
   const char *name;
+  bool left_out; // of rows of this model
 } part;
 
-enum { MOST_PARTS = 13 };
+enum { MOST_PARTS = 16 };
 
 // Returns how many there are.
 static int list_parts(batch *b, part out[MOST_PARTS]) {
@@ -72,17 +73,15 @@ static int list_parts(batch *b, part out[MOST_PARTS]) {
       {&in->index.ids, HOST(embed_ids), 1, {n}, DTYPE_I32, LIVE_IDS, "embed_ids"},
       {&in->index.starts, HOST(embed_starts), 1, {n + 1}, DTYPE_I32, LIVE_ALL, "embed_starts"},
       {&in->index.positions, HOST(embed_positions), 1, {n}, DTYPE_I32, LIVE_ALL, "embed_positions"},
-      {&in->window_ranges,
-       HOST(window_ranges),
-       2,
-       {n, 4},
-       DTYPE_I32,
-       LIVE_TOKENS,
-       "window_ranges"}, // the last: not every model's
+      {&in->window_ranges, HOST(window_ranges), 2, {n, 4}, DTYPE_I32, LIVE_TOKENS, "window_ranges", !b->mixed},
+      {&in->position_index.ids, HOST(place_ids), 1, {n}, DTYPE_I32, LIVE_POSITIONS, "place_ids", !b->places},
+      {&in->position_index.starts, HOST(place_starts), 1, {n + 1}, DTYPE_I32, LIVE_ALL, "place_starts", !b->places},
+      {&in->position_index.positions, HOST(place_positions), 1, {n}, DTYPE_I32, LIVE_ALL, "place_positions", !b->places},
   };
 #undef HOST
-  const int n_parts = b->mixed ? MOST_PARTS : MOST_PARTS - 1;
-  for (int i = 0; i < n_parts; i++) out[i] = parts[i];
+  int n_parts = 0;
+  for (int i = 0; i < MOST_PARTS; i++)
+    if (!parts[i].left_out) out[n_parts++] = parts[i];
   return n_parts;
 }
 
@@ -96,6 +95,7 @@ batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n
   if (!b->limits.targets) b->limits.targets = limits->tokens;
   b->window = m->config.sliding_window;
   b->mixed = model_mixes_windows(&m->config);
+  b->places = m->config.learned_positions;
   b->longest = n_positions;
   part parts[MOST_PARTS];
   const int n_parts = list_parts(b, parts);

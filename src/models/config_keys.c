@@ -167,7 +167,7 @@ bool config_read_rope_of(const json *d, const cJSON *rope, const char *where, mo
   return true;
 }
 
-static void set_defaults(model_config *c) {
+void config_set_defaults(model_config *c) {
   if (!c->rms_norm_eps) c->rms_norm_eps = 1e-6;
   if (!c->rope_theta) c->rope_theta = 10000;
   if (!c->initializer_range) c->initializer_range = 0.02;
@@ -177,7 +177,7 @@ static void set_defaults(model_config *c) {
 
 bool config_read_common(const json *d, model_config *c, err *e) {
   const cJSON *r = d->root;
-  set_defaults(c);
+  config_set_defaults(c);
   TRY(json_u32(d, r, "", "vocab_size", &c->vocab_size, e));
   TRY(json_u32(d, r, "", "hidden_size", &c->hidden_size, e));
   TRY(json_u32(d, r, "", "intermediate_size", &c->intermediate_size, e));
@@ -271,6 +271,10 @@ static const char *const gguf_read[] = {"vocab_size",
                                         "rope.dimension_count",
                                         "rope.scaling.type",
                                         "rope.scaling.factor",
+                                        "rope.scaling.original_context_length",
+                                        "rope.scaling.finetuned",
+                                        "attention.causal",
+                                        "tensor_data_layout", // the order of rows that all files of Llama have
                                         NULL};
 
 static const char *architecture_of(arena *a, const gguf *g) {
@@ -351,7 +355,7 @@ static bool read_rope_scaling(arena *a, const gguf *g, model_config *c, err *e) 
 
 bool config_gguf_common(arena *a, const gguf *g, model_config *c, err *e) {
 #define KEY(rest) config_gguf_key(a, g, rest)
-  set_defaults(c);
+  config_set_defaults(c);
   float eps = 1e-5f, theta = (float)c->rope_theta;
   const gguf_value *tokens = gguf_find(g, "tokenizer.ggml.tokens");
   if (tokens) c->vocab_size = (uint32_t)tokens->n;
@@ -370,6 +374,9 @@ bool config_gguf_common(arena *a, const gguf *g, model_config *c, err *e) {
   c->rms_norm_eps = eps;
   c->rope_theta = theta;
   c->tie_embeddings = !weights_find(&g->weights, "output.weight");
+  bool causal = true;
+  TRY(gguf_get_bool_or(g, config_gguf_key(a, g, "attention.causal"), &causal, e));
+  if (!causal) return ERR(e, "%s: %s: expected true, found false", g->path, config_gguf_key(a, g, "attention.causal"));
   TRY(config_gguf_is(a, g, "attention.value_length", head_of(c), e));
   return read_rope_scaling(a, g, c, e) && read_rope_divisors(a, g, c, e);
 }

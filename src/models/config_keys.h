@@ -16,6 +16,7 @@ struct cJSON;
 // The keys of transformers that most families have: shapes, heads, positions, norms' eps, tied embeddings. With the defaults
 // that Llama has where a key is absent; a family sets its own in *c before (zero: none).
 bool config_read_common(const json *d, model_config *c, err *e);
+void config_set_defaults(model_config *c);
 // rope_theta, and rope_scaling (transformers 4) or rope_parameters (transformers 5, which has rope_theta inside): default,
 // linear, llama3.
 bool config_read_rope(const json *d, model_config *c, err *e);

@@ -4,8 +4,8 @@
 
 #include <cjson/cJSON.h>
 
-static const char *const shared_keys[] = {"hidden_activation", "query_pre_attn_scalar", "sliding_window", "layer_types",
-                                          "final_logit_softcapping", NULL};
+static const char *const shared_keys[] = {"hidden_activation", "query_pre_attn_scalar",   "sliding_window",
+                                          "layer_types",       "final_logit_softcapping", NULL};
 enum { MOST_KEYS = 16 };
 
 bool gemma_config_from_hf(const json *d, uint32_t period, const char *const *keys, model_config *c, err *e) {
@@ -30,10 +30,10 @@ bool gemma_config_from_hf(const json *d, uint32_t period, const char *const *key
 }
 
 bool gemma_config_from_gguf(arena *a, const gguf *g, uint32_t period, uint32_t n_layers_27b, model_config *c, err *e) {
-  const char *const keys[] = {"attn_logit_softcapping",        "final_logit_softcapping",
-                              "attention.sliding_window",      "attention.sliding_window_pattern",
-                              "rope.freq_base_swa",            "rope.scaling.original_context_length",
-                              "rope.scaling.finetuned",        NULL};
+  const char *const keys[] = {"attn_logit_softcapping",   "final_logit_softcapping",
+                              "attention.sliding_window", "attention.sliding_window_pattern",
+                              "rope.freq_base_swa",       "rope.scaling.original_context_length",
+                              "rope.scaling.finetuned",   NULL};
   float logits = (float)c->logits_cap;
   c->sliding_window = 4096;
   c->gelu = true;

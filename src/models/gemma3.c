@@ -19,8 +19,7 @@ static bool read_rope(const json *d, model_config *c, err *e) {
   model_config local = {.rope_theta = c->rope_local_theta};
   TRY(config_read_rope_of(d, cJSON_GetObjectItemCaseSensitive(rope, kinds[0]), "rope_parameters.full_attention", c, e));
   TRY(config_read_rope_of(d, cJSON_GetObjectItemCaseSensitive(rope, kinds[1]), "rope_parameters.sliding_attention", &local, e));
-  if (local.scaling != ROPE_PLAIN)
-    return config_refuse(d, rope, "the layers with a window to have rope_type default", e);
+  if (local.scaling != ROPE_PLAIN) return config_refuse(d, rope, "the layers with a window to have rope_type default", e);
   c->rope_local_theta = local.rope_theta;
   return true;
 }

@@ -82,12 +82,16 @@ static void shape_text(const uint32_t *shape, uint32_t n, char out[64]) {
 }
 
 static bool find_source(const model *m, const weights *w, model_param *p, err *e) {
-  const char *name = m->is_gguf ? p->gguf_name : p->name;
+  const char *name = m->is_gguf ? p->gguf_name : p->name, *prefix = m->family->prefix;
+  const bool transposed = !m->is_gguf && p->hf_transposed;
+  const uint32_t shape[] = {p->shape[transposed], p->shape[!transposed]};
   p->source = weights_find(w, name);
+  if (!p->source && !m->is_gguf && prefix && !strncmp(name, prefix, strlen(prefix)))
+    p->source = weights_find(w, name + strlen(prefix));
   if (!p->source) return ERR(e, "%s: tensor %s: expected by the config, found none of that name", m->path, name);
-  if (p->source->n_dims != p->n_dims || memcmp(p->source->shape, p->shape, p->n_dims * sizeof *p->shape)) {
+  if (p->source->n_dims != p->n_dims || memcmp(p->source->shape, shape, p->n_dims * sizeof *shape)) {
     char want[64], found[64];
-    shape_text(p->shape, p->n_dims, want);
+    shape_text(shape, p->n_dims, want);
     shape_text(p->source->shape, p->source->n_dims, found);
     return ERR(e, "%s: tensor %s: expected shape %s, found %s", p->source->file, name, want, found);
   }
@@ -103,8 +107,7 @@ static bool find_sources(model *m, err *e) {
     const char *name = w->items[i].name, *dot = strrchr(name, '.');
     bool known = dot && !strcmp(dot, ".inv_freq"); // rotary tables that old exports carry
     known |= m->config.rope_divisors && !strcmp(name, "rope_freqs.weight");
-    known |= m->config.scaling == ROPE_LONG &&
-             (!strcmp(name, "rope_factors_long.weight") || !strcmp(name, "rope_factors_short.weight"));
+    known |= m->family->is_no_weight && m->family->is_no_weight(name);
     known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
     for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
     if (!known)

@@ -33,6 +33,7 @@ typedef struct model_config {
   double rope_local_theta;    // of the layers with a window, which then have no scaling; 0: all layers turn alike
   uint32_t rotary_dim;        // leading features of a head that are turned; 0: all
   const float *rope_divisors; // GGUF's form of a scaling: each of the head_dim / 2 frequencies is divided by its own; NULL: none
+  bool learned_positions;     // a table of max_positions rows
   bool tie_embeddings;
   bool gelu;                              // the MLP's gate: geglu instead of swiglu
   double embedding_scale;                 // of what the embedding gives; 0: 1
@@ -99,9 +100,12 @@ model *model_of_config(arena *a, const char *name, const struct model_family *fa
 model_param *model_find(const model *m, const char *name);
 bool model_is_eos(const model *m, int32_t id);
 
-// One parameter's values as f32 in Hugging Face's layout (from the file, or initialised from `seed`: norms 1, biases 0, the
+// One parameter's values [shape] as f32, rows in Hugging Face's order (from the file, or initialised from `seed`: norms 1, biases 0, the
 // rest normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
+
+// Values [shape] in the order in which Hugging Face's files have them: transposed where hf_transposed says so.
+void model_turn_for_hf(const model_param *p, float *values);
 
 // Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
 // initialised at random only names and shapes count.
@@ -123,8 +127,9 @@ typedef struct model_inputs {
   tensor *cos, *sin;             // f32 [positions, rotary_dim / 2], from model_rotary_tables
   tensor *local_cos, *local_sin; // those of layers with a window, where they are others; else NULL
   embedding_index index;
-  tensor *cache_rows;          // [N]: where each token's keys and values go; NULL in training
-  tensor **cache_k, **cache_v; // per layer f32 [rows, n_kv_heads · head_dim]; NULL in training
+  embedding_index position_index; // of positions, where the model has a table of them; else NULLs
+  tensor *cache_rows;             // [N]: where each token's keys and values go; NULL in training
+  tensor **cache_k, **cache_v;    // per layer f32 [rows, n_kv_heads · head_dim]; NULL in training
 } model_inputs;
 
 typedef struct model_forward {
@@ -166,6 +171,8 @@ typedef struct model_family {
   const char *hf_model_type;                                      // for a config.json that is made from GGUF metadata
   void (*config_to_hf)(const model_config *c, struct cJSON *out); // its keys; NULL: the common ones (models/config_keys.h)
   const char *layers, *embedding;                                 // names: "model.layers", "model.embed_tokens.weight"
+  const char *prefix;                                             // of parameters' names, which files may lack; NULL: none
+  bool (*is_no_weight)(const char *name); // a tensor that files of the family carry for nothing; NULL: there is none
 } model_family;
 
 #define FAMILY(name) extern const model_family name##_family;

@@ -37,6 +37,20 @@ static void undo_interleave(float *rows, uint32_t n_rows, uint32_t dim, uint32_t
   arena_free(a);
 }
 
+// rows [cols, rows] become [rows, cols].
+static void transpose(float *values, uint32_t rows, uint32_t cols) {
+  arena *a = arena_new("transposed weight");
+  float *copy = ARENA_ARRAY(a, float, (uint64_t)rows *cols);
+  memcpy(copy, values, (size_t)rows * cols * sizeof *copy);
+  for (uint32_t i = 0; i < rows; i++)
+    for (uint32_t k = 0; k < cols; k++) values[(uint64_t)i * cols + k] = copy[(uint64_t)k * rows + i];
+  arena_free(a);
+}
+
+void model_turn_for_hf(const model_param *p, float *values) {
+  if (p->hf_transposed) transpose(values, p->shape[1], p->shape[0]);
+}
+
 static void add(float *values, uint64_t n, float x) {
   for (uint64_t i = 0; i < n; i++) values[i] += x;
 }
@@ -49,6 +63,7 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
   dtype_to_f32(p->source->type, p->source->data, out, elements_of(p));
   if (m->is_gguf && p->offset != 0) add(out, elements_of(p), -p->offset);
   if (m->is_gguf && p->gguf_rotary_heads) undo_interleave(out, p->shape[0], p->shape[1], p->gguf_rotary_heads);
+  if (!m->is_gguf && p->hf_transposed) transpose(out, p->shape[0], p->shape[1]);
 }
 
 bool model_has_window(const model_config *c, uint32_t layer) {

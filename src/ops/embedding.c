@@ -14,7 +14,7 @@ typedef struct embedding_options {
 static void embedding_bwd_record(recorder *r, const node *n) {
   const tensor *ids = n->in[0], *dy = n->in[3], *dtable = n->in[4];
   struct embedding_params p = {
-      .rows = tensor_rows(ids), .dim = tensor_row_size(dy), .live = LIVE_IDS, .scale = *(const float *)n->params};
+      .rows = tensor_rows(ids), .dim = tensor_row_size(dy), .live = ids->live, .scale = *(const float *)n->params};
   const uint32_t spec[] = {ELEMENTS_LOCAL}, window = record_window_rows(r, dtable);
   for (uint32_t id = 0; id < tensor_rows(dtable); id += window) {
     p.first_id = id;

@@ -12,10 +12,10 @@
 
 // a + b is declared in graph/graph.h.
 
-// Token positions sorted by id, made by the host, so that the embedding's gradient is summed in a fixed order without
+// Token positions sorted by id (or by their place in their example, where places have a table too), made by the host, so that the embedding's gradient is summed in a fixed order without
 // atomics: id ids[i] occurs at positions[starts[i] … starts[i + 1]).
 typedef struct embedding_index {
-  tensor *ids;       // i32 [N], live LIVE_IDS
+  tensor *ids;       // i32 [N], live LIVE_IDS or LIVE_POSITIONS
   tensor *starts;    // i32 [N + 1]
   tensor *positions; // i32 [N], ascending within an id
 } embedding_index;
