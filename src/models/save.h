@@ -9,7 +9,7 @@
 // tokenizer.json, tokenizer_config.json, special_tokens_map.json and chat_template.jinja into an existing directory.
 bool save_tokenizer(const model *m, const prompt_style *prompt, const char *dir, err *e);
 
-// Gives a parameter's values [elements] as f32, in Hugging Face's layout.
+// Gives a parameter's values [elements] as f32, as model_read_param does.
 typedef bool save_values(void *user, const model_param *p, float *out, err *e);
 
 // The type in which a parameter is written: `forced` (F32, F16, BF16), or with DTYPE_COUNT the file's own 16-bit type,
