@@ -3,7 +3,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "window_counts.h"
 
-layout(local_size_x = 4) in;
+layout(local_size_x = WINDOW_COUNTS) in;
 layout(push_constant) uniform PARAMS { window_counts_params p; };
 layout(std430, binding = 0) readonly buffer COUNTS { uint counts[]; }; // all ones: all rows
 layout(std430, binding = 1) writeonly buffer OF_WINDOWS { uint of_windows[]; }; // 64 words a window

@@ -66,7 +66,7 @@ static uint64_t input_bytes(const tensor *t) {
 
 static void declare_inputs(arena *a, const model *m, pass *p) {
   const uint32_t n = p->capacity;
-  p->in.counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  p->in.counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   p->in.tokens = tensor_persistent(a, "tokens", DTYPE_I32, LIVE_TOKENS, 1, &n);
   p->in.positions = tensor_persistent(a, "positions", DTYPE_I32, LIVE_TOKENS, 1, &n);
   p->in.ranges = tensor_persistent(a, "ranges", DTYPE_I32, LIVE_TOKENS, 2, (uint32_t[]){n, 4});
@@ -238,7 +238,7 @@ bool generator_feed(generator *g, const feed *pieces, uint32_t n, const float **
     int32_t *counts = host_input(p, INPUT_COUNTS);
     counts[LIVE_TOKENS] = (int32_t)rows;
     counts[LIVE_TARGETS] = (int32_t)ended;
-    counts[LIVE_IDS] = counts[3] = 0;
+    counts[LIVE_IDS] = counts[LIVE_PAIRS] = counts[LIVE_POSITIONS] = 0;
     TRY(gpu_run(g->device, &p->recording, 1, e));
     memcpy(g->logits + first_ended * vocabulary, gpu_map(p->host_logits), ended * vocabulary * sizeof(float));
     cap_logits(g, g->logits + first_ended * vocabulary, ended * vocabulary);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 graph *graph_new(arena *a, const char *name, tensor *counts) {
-  REQUIRE(counts->persistent && counts->type == DTYPE_I32 && tensor_elements(counts) == 4, "counts of graph %s", name);
+  REQUIRE(counts->persistent && counts->type == DTYPE_I32 && tensor_elements(counts) == LIVE_COUNTS, "counts of graph %s", name);
   graph *g = ARENA_NEW(a, graph);
   g->memory = a;
   g->name = name;

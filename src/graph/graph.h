@@ -35,7 +35,9 @@ typedef enum tensor_live {
   LIVE_TOKENS = 0,    // counts[0]: tokens of the packed row
   LIVE_TARGETS = 1,   // counts[1]: target rows
   LIVE_IDS = 2,       // counts[2]: distinct token ids
-  LIVE_POSITIONS = 3, // counts[3]: distinct positions, where they have a table
+  LIVE_PAIRS = 3,     // counts[3]: pairs of answers
+  LIVE_POSITIONS = 4, // counts[4]: distinct positions, where they have a table
+  LIVE_COUNTS = 5,    // how many there are
   LIVE_ALL = 255,     // every row
 } tensor_live;
 
@@ -99,7 +101,7 @@ struct graph {
   node **nodes;
   tensor **tensors; // those whose memory the plan gives
   uint64_t n_nodes, nodes_capacity, n_tensors, tensors_capacity;
-  tensor *counts; // persistent i32 [4], indexed by tensor_live
+  tensor *counts; // persistent i32 [LIVE_COUNTS], indexed by tensor_live
   uint32_t segment, n_segments;
   uint64_t planned_bytes, unplanned_bytes; // after graph_plan_within: what it needs; the sum of all tensors
   uint64_t chunk_used[GRAPH_MAX_CHUNKS];   // after graph_plan_within: planned_bytes by chunk

@@ -6,6 +6,7 @@
 #include "window_counts.h"
 
 enum { WINDOW_ALIGN = 256, COUNT_WORDS = WINDOW_ALIGN / 4 };
+_Static_assert(WINDOW_COUNTS == LIVE_COUNTS && LIVE_COUNTS <= COUNT_WORDS, "window_counts_fill writes one word for each live count");
 
 typedef struct graph_window {
   uint32_t first, rows;

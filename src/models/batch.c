@@ -53,15 +53,15 @@ typedef struct part {
   bool left_out; // of rows of this model
 } part;
 
-enum { MOST_PARTS = 16 };
+enum { MOST_PARTS = 20 };
 
 // Returns how many there are.
-static int list_parts(batch *b, part out[MOST_PARTS]) {
-  const uint32_t n = b->limits.tokens, t = b->limits.targets;
+static uint32_t list_parts(batch *b, part out[MOST_PARTS]) {
+  const uint32_t n = b->limits.tokens, t = b->limits.targets, p = b->limits.pairs;
   model_inputs *in = &b->in;
 #define HOST(field) offsetof(packed_row, field)
   const part parts[MOST_PARTS] = {
-      {&in->counts, HOST(counts), 1, {4}, DTYPE_I32, LIVE_ALL, "counts"},
+      {&in->counts, HOST(counts), 1, {LIVE_COUNTS}, DTYPE_I32, LIVE_ALL, "counts"},
       {&in->tokens, HOST(tokens), 1, {n}, DTYPE_I32, LIVE_TOKENS, "tokens"},
       {&in->positions, HOST(positions), 1, {n}, DTYPE_I32, LIVE_TOKENS, "positions"},
       {&in->ranges, HOST(key_ranges), 2, {n, 4}, DTYPE_I32, LIVE_TOKENS, "ranges"},
@@ -77,11 +77,15 @@ static int list_parts(batch *b, part out[MOST_PARTS]) {
       {&in->position_index.ids, HOST(place_ids), 1, {n}, DTYPE_I32, LIVE_POSITIONS, "place_ids", !b->places},
       {&in->position_index.starts, HOST(place_starts), 1, {n + 1}, DTYPE_I32, LIVE_ALL, "place_starts", !b->places},
       {&in->position_index.positions, HOST(place_positions), 1, {n}, DTYPE_I32, LIVE_ALL, "place_positions", !b->places},
+      {&b->pairs.spans, HOST(pair_spans), 2, {p, 4}, DTYPE_I32, LIVE_PAIRS, "pair_spans", !p},
+      {&b->pairs.answers, HOST(answers), 1, {t}, DTYPE_I32, LIVE_TARGETS, "answers", !p},
+      {&b->pairs.reference, HOST(pair_reference), 2, {p, 2}, DTYPE_F32, LIVE_PAIRS, "pair_reference", !p},
+      {&b->pair_weights, HOST(pair_weights), 1, {p}, DTYPE_F32, LIVE_PAIRS, "pair_weights", !p},
   };
 #undef HOST
-  int n_parts = 0;
-  for (int i = 0; i < MOST_PARTS; i++)
-    if (!parts[i].left_out) out[n_parts++] = parts[i];
+  uint32_t n_parts = 0;
+  for (uint32_t i = 0; i < MOST_PARTS; i++)
+    if (parts[i].t && !parts[i].left_out) out[n_parts++] = parts[i];
   return n_parts;
 }
 
@@ -98,8 +102,8 @@ batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n
   b->places = m->config.learned_positions;
   b->longest = n_positions;
   part parts[MOST_PARTS];
-  const int n_parts = list_parts(b, parts);
-  for (int i = 0; i < n_parts; i++) {
+  const uint32_t n_parts = list_parts(b, parts);
+  for (uint32_t i = 0; i < n_parts; i++) {
     *parts[i].t = tensor_persistent(a, parts[i].name, parts[i].type, parts[i].live, parts[i].n_dims, parts[i].shape);
     b->bytes += part_bytes(&parts[i]);
   }
@@ -113,9 +117,9 @@ bool batch_allocate(batch *b, gpu_heap *heap, err *e) {
 
 static void place(batch *b, const gpu_slice *slots, gpu_slice device) {
   part parts[MOST_PARTS];
-  const int n_parts = list_parts(b, parts);
+  const uint32_t n_parts = list_parts(b, parts);
   uint64_t offset = 0;
-  for (int i = 0; i < n_parts; i++) {
+  for (uint32_t i = 0; i < n_parts; i++) {
     (*parts[i].t)->memory = gpu_sub(device, offset, tensor_bytes(*parts[i].t));
     for (int s = 0; s < BATCH_SLOTS; s++) {
       void *host = (char *)gpu_map(slots[s]) + offset;

@@ -37,9 +37,9 @@ static void run_case(void **state) {
   op_test t = {.memory = a, .device = device, .counts = {UINT32_MAX, UINT32_MAX, UINT32_MAX, 0}};
   t.random = rng_new((uint64_t)(c - current) + 1, RNG_TEST);
   t.heap = heap_new(device, "operation test", GPU_MEMORY_DEVICE);
-  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   err e = {0};
-  if (!heap_alloc(t.heap, 16, &counts->memory, &e)) fail_msg("%s", e.message);
+  if (!heap_alloc(t.heap, tensor_bytes(counts), &counts->memory, &e)) fail_msg("%s", e.message);
   t.graph = graph_new(a, c->name, counts);
   c->run(&t, c->shape);
   heap_free(t.heap);

@@ -24,7 +24,7 @@ static tensor *matrix(arena *a, uint32_t rows, uint32_t cols, bool trained) {
 
 static fixture make(bool x_trained) {
   fixture f = {.memory = arena_new("costs")};
-  f.g = graph_new(f.memory, "costs", tensor_persistent(f.memory, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  f.g = graph_new(f.memory, "costs", tensor_persistent(f.memory, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS}));
   f.x = tensor_persistent(f.memory, "x", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){N, K});
   f.x->needs_grad = x_trained;
   f.h = tensor_persistent(f.memory, "h", DTYPE_F32, LIVE_TARGETS, 2, (uint32_t[]){T, K});

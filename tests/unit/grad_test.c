@@ -81,7 +81,7 @@ static function make(uint64_t seed, graph_recompute recompute) {
   function f = {.memory = arena_new("function")};
   arena *a = f.memory;
   rng r = rng_new(seed, RNG_TEST);
-  f.g = graph_new(a, "function", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  f.g = graph_new(a, "function", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS}));
   for (int i = 0; i < N_INPUTS; i++) {
     f.in[i] = tensor_persistent(a, "input", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){WIDTH});
     f.in[i]->needs_grad = i > 0; // the first is data
@@ -232,7 +232,7 @@ static void random_functions(void **state) {
 static void nothing_for_what_is_not_trained(void **state) {
   (void)state;
   arena *a = arena_new("frozen");
-  graph *g = graph_new(a, "frozen", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  graph *g = graph_new(a, "frozen", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS}));
   tensor *data = tensor_persistent(a, "data", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){WIDTH});
   tensor *w = tensor_persistent(a, "w", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){WIDTH});
   tensor *up = tensor_persistent(a, "upstream", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){WIDTH});

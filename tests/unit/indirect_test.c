@@ -45,8 +45,8 @@ static fixture open_device(const char *disable, const char *profile) {
     else unsetenv(names[i]);
   }
   f.heap = heap_new(f.device, "indirect dispatches", GPU_MEMORY_DEVICE);
-  f.counts = tensor_persistent(f.memory, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
-  if (!heap_alloc(f.heap, 16, &f.counts->memory, &e)) fail_msg("%s", e.message);
+  f.counts = tensor_persistent(f.memory, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
+  if (!heap_alloc(f.heap, tensor_bytes(f.counts), &f.counts->memory, &e)) fail_msg("%s", e.message);
   f.g = graph_new(f.memory, "indirect", f.counts);
   return f;
 }
@@ -88,7 +88,7 @@ static void record(fixture *f) {
 }
 
 static void run(fixture *f, uint32_t tokens, uint32_t targets) {
-  const uint32_t counts[4] = {tokens, targets, 0, 0};
+  const uint32_t counts[LIVE_COUNTS] = {tokens, targets};
   err e = {0};
   if (!gpu_upload(f->device, f->counts->memory, counts, sizeof counts, &e) ||
       !gpu_run(f->device, (gpu_recording *[]){f->poison, f->recording}, 2, &e))

@@ -26,7 +26,7 @@ static tensor *pick(rng *r, tensor *const *all, uint64_t n) {
 static made make(uint64_t seed, uint32_t n_nodes) {
   made x = {.memory = arena_new("random graph"), .n = n_nodes};
   rng r = rng_new(seed, RNG_TEST);
-  tensor *counts = tensor_persistent(x.memory, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  tensor *counts = tensor_persistent(x.memory, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   x.g = graph_new(x.memory, "random", counts);
   x.nodes = ARENA_ARRAY(x.memory, node *, n_nodes);
   tensor **all = ARENA_ARRAY(x.memory, tensor *, 1 + 3 * (uint64_t)n_nodes);
@@ -188,7 +188,7 @@ static void chunks_hold_whole_tensors(void **state) {
 static void a_chain_takes_two(void **state) {
   (void)state;
   arena *a = arena_new("chain");
-  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   graph *g = graph_new(a, "chain", counts);
   tensor *x = tensor_persistent(a, "x", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){64});
   for (int i = 0; i < 30; i++) {
@@ -211,7 +211,7 @@ static void a_chain_takes_two(void **state) {
 static void a_chain_in_place(void **state) {
   (void)state;
   arena *a = arena_new("chain");
-  graph *g = graph_new(a, "chain", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  graph *g = graph_new(a, "chain", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS}));
   tensor *outside = tensor_persistent(a, "x", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){64}), *x = outside, *all[8];
   for (int i = 0; i < 8; i++) {
     all[i] = graph_tensor(g, "y", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){i < 7 ? 64 : 128});

@@ -15,7 +15,7 @@ typedef struct fixture {
 // y [rows, width] of x [rows, width], row by row, and w.
 static fixture make(const op_desc *op, uint32_t rows, uint32_t width) {
   fixture f = {.memory = arena_new("windows")};
-  f.g = graph_new(f.memory, "windows", tensor_persistent(f.memory, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  f.g = graph_new(f.memory, "windows", tensor_persistent(f.memory, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS}));
   f.x = tensor_persistent(f.memory, "x", DTYPE_F32, LIVE_TOKENS, 2, (uint32_t[]){rows, width});
   f.w = tensor_persistent(f.memory, "w", DTYPE_F32, LIVE_ALL, 1, &width);
   f.y = graph_tensor_like(f.g, "y", f.x);

@@ -63,7 +63,7 @@ static bool request_pass(arena *a, gpu_device *d, const model *m, const char *na
   const uint32_t cache[] = {SLOTS * CONTEXT, kv}, rotary[] = {CONTEXT, m->config.head_dim / 2};
   model_inputs in = {.cache_k = ARENA_ARRAY(a, tensor *, m->config.n_layers),
                      .cache_v = ARENA_ARRAY(a, tensor *, m->config.n_layers)};
-  in.counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  in.counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   in.tokens = tensor_persistent(a, "tokens", DTYPE_I32, LIVE_TOKENS, 1, &n);
   in.positions = tensor_persistent(a, "positions", DTYPE_I32, LIVE_TOKENS, 1, &n);
   in.ranges = tensor_persistent(a, "ranges", DTYPE_I32, LIVE_TOKENS, 2, (uint32_t[]){n, 4});
@@ -99,7 +99,7 @@ static bool request_attention(arena *a, gpu_device *d, uint32_t head_dim, uint32
     in[i] = tensor_persistent(a, "input", DTYPE_F32, LIVE_TOKENS, 2, i ? of_k : of_q);
     in[i]->needs_grad = true;
   }
-  graph *g = graph_new(a, "attention", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  graph *g = graph_new(a, "attention", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS}));
   tensor *o = op_attention(g, in[0], in[1], in[2], ranges, &shape);
   graph_backward(g, o, tensor_persistent(a, "upstream", DTYPE_F32, LIVE_TOKENS, 2, of_q), (graph_recompute){0});
   return graph_request(g, d, e);
@@ -132,7 +132,7 @@ static bool request_product(arena *a, gpu_device *d, matmul m, const matmul_vari
   m.a = BIND(tensor_persistent(a, "a", DTYPE_F32, LIVE_ALL, 2, x));
   m.b = BIND(tensor_persistent(a, "b", type, LIVE_ALL, 2, w));
   m.out = BIND(tensor_persistent(a, "out", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){m.rows, m.cols}));
-  graph *g = graph_new(a, "product", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  graph *g = graph_new(a, "product", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS}));
   matmul_node(g, &m, v);
   return graph_request(g, d, e);
 }
