@@ -68,7 +68,8 @@ typedef struct vkift_source {
 // --- training --------------------------------------------------------------------------------------------------------
 
 typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM } vkift_objective; // loss on answers; loss on every token
-typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL } vkift_method;
+// An adapter beside frozen weights; all weights; some weights, the rest frozen.
+typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL, VKIFT_FREEZE } vkift_method;
 typedef enum vkift_init { VKIFT_INIT_PRETRAINED, VKIFT_INIT_RANDOM } vkift_init;
 typedef enum vkift_schedule { VKIFT_COSINE, VKIFT_LINEAR, VKIFT_CONSTANT } vkift_schedule;
 typedef enum vkift_optim { VKIFT_ADAMW, VKIFT_ADAMW_8BIT } vkift_optim;                 // AdamW with moments in f32, or in 8 bits
@@ -178,8 +179,17 @@ typedef struct vkift_train_options {
   double lora_alpha;   // 32
   double lora_dropout; // 0 ≤ p < 1
   bool use_rslora;
+  bool use_dora;                 // DoRA: each row of that gets a trained length, the magnitude
   vkift_strings target_modules;  // empty: the seven projections of every layer ("all-linear")
-  vkift_strings modules_to_save; // "embed_tokens", "lm_head": trained whole beside the adapter, and saved with it
+  vkift_strings modules_to_save; // "embed_tokens", "norm": trained whole beside the adapter, and saved with it
+
+  // freeze: what trains. Names of parameters ("model.norm.weight") or modules ("model.layers.29", "q_proj"), in which "*"
+  // stands for any characters and "?" for one; and the last so many layers
+  vkift_strings trainable;
+  int64_t trainable_layers;
+
+  double
+      neftune_noise_alpha; // NEFTune: uniform noise in ±alpha / √(L·D) on the embeddings of training examples of L tokens; 0: none
 
   // memory and device
   vkift_tristate gradient_checkpointing; // AUTO: the fastest form that fits

@@ -44,7 +44,7 @@ typedef struct part {
   const char *name;
 } part;
 
-enum { N_PARTS = 12 };
+enum { N_PARTS = 13 };
 
 static void list_parts(batch *b, part out[N_PARTS]) {
   const uint32_t n = b->limits.tokens, t = b->limits.targets;
@@ -56,6 +56,7 @@ static void list_parts(batch *b, part out[N_PARTS]) {
       {&in->positions, HOST(positions), 1, {n}, DTYPE_I32, LIVE_TOKENS, "positions"},
       {&in->ranges, HOST(key_ranges), 2, {n, 4}, DTYPE_I32, LIVE_TOKENS, "ranges"},
       {&in->rng_keys, HOST(rng_keys), 2, {n, 3}, DTYPE_I32, LIVE_TOKENS, "rng_keys"},
+      {&in->lengths, HOST(lengths), 1, {n}, DTYPE_I32, LIVE_TOKENS, "lengths"},
       {&b->target_rows, HOST(target_rows), 1, {t}, DTYPE_I32, LIVE_TARGETS, "target_rows"},
       {&b->target_ids, HOST(target_ids), 1, {t}, DTYPE_I32, LIVE_TARGETS, "target_ids"},
       {&b->target_weights, HOST(target_weights), 1, {t}, DTYPE_F32, LIVE_TARGETS, "target_weights"},

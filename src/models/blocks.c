@@ -12,12 +12,31 @@ model_param *block_param(const model_forward *f, uint32_t layer, const char *res
   return p;
 }
 
+// y = (m / ‖W + s B A‖) · (x Wᵀ + s x Aᵀ Bᵀ). With dropout as PEFT has it: what dropout takes from x goes through W alone.
+static tensor *dora_linear(const model_forward *f, tensor *x, const model_param *w, const lora_term *term) {
+  const model_lora *l = w->lora;
+  tensor *y = op_dora(f->g, op_linear(f->g, term->x, w->t, term), l->magnitude, l->norms);
+  if (term->x == x) return y;
+  tensor *rest = op_dropout_rest(f->g, x, f->in->rng_keys, f->lora_dropout, f->seed, l->module);
+  return op_add(f->g, y, op_linear(f->g, rest, w->t, NULL));
+}
+
 static tensor *linear(const model_forward *f, tensor *x, const model_param *w, const rotary_angles *turn) {
   const model_lora *l = w->lora;
   lora_term term = {.x = x};
   if (l) term.a = l->a, term.b = l->b, term.scale = l->scale;
   if (l && f->lora_dropout > 0) term.x = op_dropout(f->g, x, f->in->rng_keys, f->lora_dropout, f->seed, l->module);
+  if (l && l->magnitude) {
+    tensor *y = dora_linear(f, x, w, &term);
+    return turn ? op_rotary(f->g, y, turn) : y;
+  }
   return turn ? op_linear_rotary(f->g, x, w->t, l ? &term : NULL, turn) : op_linear(f->g, x, w->t, l ? &term : NULL);
+}
+
+tensor *block_embedding(const model_forward *f, tensor *table) {
+  const model_inputs *in = f->in;
+  tensor *x = op_embedding(f->g, table, in->tokens, &in->index);
+  return f->neftune_alpha > 0 ? op_noise(f->g, x, in->rng_keys, in->lengths, f->neftune_alpha, f->seed) : x;
 }
 
 tensor *block_linear(const model_forward *f, tensor *x, const model_param *w) {

@@ -7,7 +7,11 @@
 // A parameter by its place: "model.layers.<layer>.<rest>"; must exist.
 model_param *block_param(const model_forward *f, uint32_t layer, const char *rest);
 
-// x Wᵀ, with the low-rank term of the weight's adapter, whose input goes through dropout. x [N, in] → [N, out].
+// The tokens' rows of the table, in training with NEFTune's noise where that is asked for. table [V, D] → [N, D].
+tensor *block_embedding(const model_forward *f, tensor *table);
+
+// x Wᵀ, with the low-rank term of the weight's adapter, whose input goes through dropout, or as DoRA has it.
+// x [N, in] → [N, out].
 tensor *block_linear(const model_forward *f, tensor *x, const model_param *w);
 
 // Causal self-attention with rotary embedding and grouped queries, from q_proj to o_proj, of one layer. With a cache,

@@ -192,7 +192,7 @@ static void list_params(arena *a, model *m) {
 static tensor *build(const model_forward *f) {
   const float eps = (float)f->m->config.rms_norm_eps;
   graph *g = f->g;
-  tensor *x = op_embedding(g, model_find(f->m, "model.embed_tokens.weight")->t, f->in->tokens, &f->in->index), *mlp = NULL;
+  tensor *x = block_embedding(f, model_find(f->m, "model.embed_tokens.weight")->t), *mlp = NULL;
   for (uint32_t l = 0; l < f->m->config.n_layers; l++) {
     graph_segment_begin(g);
     tensor *w = block_param(f, l, "input_layernorm.weight")->t;
