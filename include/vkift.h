@@ -71,7 +71,8 @@ typedef struct vkift_source {
 typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM, VKIFT_DPO } vkift_objective;
 // Of objective DPO: log ratios of whole answers, or divided by their lengths in tokens. Names are TRL's.
 typedef enum vkift_loss_type { VKIFT_SIGMOID, VKIFT_SIGMOID_NORM } vkift_loss_type;
-typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL } vkift_method;
+// An adapter beside frozen weights; all weights; some weights, the rest frozen.
+typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL, VKIFT_FREEZE } vkift_method;
 typedef enum vkift_init { VKIFT_INIT_PRETRAINED, VKIFT_INIT_RANDOM } vkift_init;
 typedef enum vkift_schedule { VKIFT_COSINE, VKIFT_LINEAR, VKIFT_CONSTANT } vkift_schedule;
 typedef enum vkift_optim { VKIFT_ADAMW, VKIFT_ADAMW_8BIT } vkift_optim;                 // AdamW with moments in f32, or in 8 bits
@@ -187,8 +188,17 @@ typedef struct vkift_train_options {
   double lora_alpha;   // 32
   double lora_dropout; // 0 ≤ p < 1
   bool use_rslora;
+  bool use_dora;                 // DoRA: each row of that gets a trained length, the magnitude
   vkift_strings target_modules;  // empty: every linear layer but the head ("all-linear")
-  vkift_strings modules_to_save; // "embed_tokens", "lm_head": trained whole beside the adapter, and saved with it
+  vkift_strings modules_to_save; // "embed_tokens", "norm": trained whole beside the adapter, and saved with it
+
+  // freeze: what trains. Names of parameters ("model.norm.weight") or modules ("model.layers.29", "q_proj"), in which "*"
+  // stands for any characters and "?" for one; and the last so many layers
+  vkift_strings trainable;
+  int64_t trainable_layers;
+
+  // NEFTune: uniform noise in ±alpha / √(L·D) on the embeddings of training examples of L tokens; 0: none
+  double neftune_noise_alpha;
 
   // memory and device
   vkift_tristate gradient_checkpointing; // AUTO: the fastest form that fits

@@ -1,4 +1,5 @@
-// y = x · scale where the element's random word reaches the threshold, else 0. The backward is the same map of dy.
+// y = x · scale where the element's random word reaches the threshold, else 0, or with REST x. The backward is the same map of
+// dy.
 // One Philox block serves four features: counter (example, epoch, position, feature / 4). One invocation a block.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -6,6 +7,7 @@
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint ROW_SIZE = 64;
+layout(constant_id = 2) const bool REST = false;
 layout(push_constant) uniform PARAMS { dropout_params p; };
 layout(std430, binding = 0) readonly buffer X { float x[]; };
 layout(std430, binding = 1) readonly buffer KEYS { uint keys[]; };
@@ -20,5 +22,5 @@ void main() {
   if (n >= live_rows(p.rows, p.live)) return;
   uvec4 words = philox(uvec2(p.key_low, p.key_high), uvec4(keys[3 * n], keys[3 * n + 1], keys[3 * n + 2], first / 4));
   uint n_features = min(4, ROW_SIZE - first), at = n * ROW_SIZE + first;
-  for (uint i = 0; i < n_features; i++) y[at + i] = words[i] >= p.threshold ? x[at + i] * p.scale : 0.0;
+  for (uint i = 0; i < n_features; i++) y[at + i] = words[i] >= p.threshold ? x[at + i] * p.scale : REST ? x[at + i] : 0.0;
 }

@@ -7,7 +7,7 @@
 #include "config/yaml.h"
 
 const char *const objective_names[] = {"sft", "lm", "dpo", NULL};
-const char *const method_names[] = {"lora", "full", NULL};
+const char *const method_names[] = {"lora", "full", "freeze", NULL};
 const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "prompt-completion", "text",
                                          "tokens",     "sharegpt", "segments", "self-instruct",     "superni",
                                          "preference", "labelled", NULL};
@@ -67,21 +67,32 @@ const option train_option_table[] = {
     {"loss_type", OPTION_ENUM, AT(loss_type), GROUP, .names = loss_type_names,
      .help = "of dpo: sigmoid: log ratios of whole answers; sigmoid_norm: divided by their lengths in tokens"},
     {"method", OPTION_ENUM, AT(method), GROUP, .names = method_names,
-     .help = "lora: small matrices beside frozen weights; full: all weights"},
+     .help = "lora: small matrices beside frozen weights; full: all weights; freeze: those that --trainable and "
+             "--trainable-layers name, the rest frozen"},
+    {"trainable", OPTION_LIST, AT(trainable), GROUP, .unset = "none", .value = "NAMES",
+     .help = "with freeze: parameters (model.norm.weight) or modules (model.layers.29, q_proj) that train; * stands for any "
+             "characters, ? for one"},
+    {"trainable_layers", OPTION_INTEGER, AT(trainable_layers), GROUP, RANGE(1, 1 << 10), .unset = "none",
+     .help = "with freeze: the last so many layers train"},
     {"lora_r", OPTION_INTEGER, AT(lora_r), GROUP, RANGE(1, 4096), .help = "rank of the LoRA matrices"},
     {"lora_alpha", OPTION_NUMBER, AT(lora_alpha), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
      .help = "the update is scaled by alpha / r"},
     {"lora_dropout", OPTION_NUMBER, AT(lora_dropout), GROUP, RANGE(0, 1), .rules = OPTION_BELOW_MOST,
      .help = "share of a LoRA input set to zero in training"},
     {"use_rslora", OPTION_BOOL, AT(use_rslora), GROUP, .help = "scale by alpha / sqrt(r) instead"},
+    {"use_dora", OPTION_BOOL, AT(use_dora), GROUP,
+     .help = "DoRA: a trained length beside the direction for each row of an adapted weight"},
     {"target_modules", OPTION_LIST, AT(target_modules), GROUP, .unset = "all-linear", .value = "NAMES",
      .help = "layers that get LoRA, with commas between: q_proj,v_proj; all-linear: every one of a layer's"},
     {"modules_to_save", OPTION_LIST, AT(modules_to_save), GROUP, .unset = "none", .value = "NAMES",
-     .help = "trained whole beside the LoRA matrices: embed_tokens,lm_head, for control tokens that the model does not know"},
+     .help = "modules whose path ends so are trained whole beside the LoRA matrices: embed_tokens,lm_head, for control tokens "
+             "that the model does not know; norm"},
+    {"neftune_noise_alpha", OPTION_NUMBER, AT(neftune_noise_alpha), GROUP, RANGE(0, INFINITY),
+     .help = "NEFTune: uniform noise on the embeddings in training, within alpha / sqrt(tokens of the example times width)"},
 #undef GROUP
 #define GROUP .group = "Optimisation"
     {"learning_rate", OPTION_NUMBER, AT(learning_rate), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
-     .unset = "2e-4 for lora, 2e-5 for full", .help = "peak of the schedule"},
+     .unset = "2e-4 for lora, 2e-5 for all else", .help = "peak of the schedule"},
     {"lr_scheduler_type", OPTION_ENUM, AT(lr_scheduler_type), GROUP, .names = schedule_names,
      .help = "shape of the learning rate after the warm-up"},
     {"warmup_ratio", OPTION_NUMBER, AT(warmup_ratio), GROUP, RANGE(0, 1),
@@ -213,7 +224,7 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)
     ok = ERR(e, "init random and adapter contradict each other: an adapter belongs to trained weights");
   if (ok && o->adapter && o->method != VKIFT_LORA)
-    ok = ERR(e, "adapter needs method lora: to train all weights, merge it first with `vkift export --merge`");
+    ok = ERR(e, "adapter needs method lora: to train the weights, merge it first with `vkift export --merge`");
   if (ok && o->augment.num_demonstrations && o->eval_split > 0)
     ok = ERR(
         e, "num_demonstrations and eval_split contradict each other: what is scored would be shown in training; give eval_data");
@@ -225,7 +236,13 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
             o->checkpointing_layers ? "checkpointing_layers" : "checkpointing_group",
             o->checkpointing_layers && o->checkpointing_group ? "it and checkpointing_group" : "it");
   if (ok && o->modules_to_save.n && o->method != VKIFT_LORA)
-    ok = ERR(e, "modules_to_save needs method lora: full trains everything");
+    ok = ERR(e, "modules_to_save needs method lora: full trains everything%s",
+             o->method == VKIFT_FREEZE ? ", and freeze what trainable names" : "");
+  if (ok && o->use_dora && o->method != VKIFT_LORA) ok = ERR(e, "use_dora needs method lora: it is a form of its adapter");
+  if (ok && o->method == VKIFT_FREEZE && !o->trainable.n && !o->trainable_layers)
+    ok = ERR(e, "method freeze needs trainable (names of what trains) or trainable_layers (the last layers)");
+  if (ok && o->method != VKIFT_FREEZE && (o->trainable.n || o->trainable_layers))
+    ok = ERR(e, "%s needs method freeze", o->trainable.n ? "trainable" : "trainable_layers");
   if (ok && (o->load_best_model_at_end || o->early_stopping_patience) && !o->eval_data && !(o->eval_split > 0))
     ok = ERR(e, "%s needs evaluation data: give eval_data or eval_split",
              o->load_best_model_at_end ? "load_best_model_at_end" : "early_stopping_patience");
@@ -240,6 +257,10 @@ bool train_options_check(const vkift_train_options *o, err *e) {
 
 bool train_options_check_plan(const vkift_train_options *o, err *e) {
   return check(o, false, e);
+}
+
+const char *train_options_output(const vkift_train_options *o) {
+  return o->method == VKIFT_LORA ? "adapter" : "model";
 }
 
 bool train_options_write(const char *path, const vkift_train_options *options, err *e) {

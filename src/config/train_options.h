@@ -17,6 +17,9 @@ extern const char *const objective_names[],
 bool train_options_check(const vkift_train_options *options, err *e);
 bool train_options_check_plan(const vkift_train_options *options, err *e); // the same, but data may be absent
 
+// The directory of a run that holds what it trained: "adapter" or "model".
+const char *train_options_output(const vkift_train_options *options);
+
 // A run's config.yaml: written whole or not at all, and read back into defaults, with strings in the arena.
 bool train_options_write(const char *path, const vkift_train_options *options, err *e);
 bool train_options_read(arena *a, const char *path, vkift_train_options *options, err *e);

@@ -20,7 +20,7 @@ static const char *run_dir(arena *a, const crossval *v, uint32_t i, arm_kind kin
 }
 
 static const char *output_of(arena *a, const crossval *v, const char *run) {
-  return path_join(a, run, v->options.train.method == VKIFT_FULL ? "model" : "adapter");
+  return path_join(a, run, train_options_output(&v->options.train));
 }
 
 // --- training ----------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ static bool train(arena *a, const crossval *v, uint32_t i, const char *run, cons
 static bool tidy(arena *a, const crossval *v, const char *run, err *e) {
   const char *checkpoints = path_join(a, run, "checkpoints");
   TRY(!file_exists(checkpoints) || dir_remove(checkpoints, e));
-  if (v->options.keep_models || v->options.train.method != VKIFT_FULL) return true;
+  if (v->options.keep_models || v->options.train.method == VKIFT_LORA) return true;
   const char *output = output_of(a, v, run);
   return !file_exists(output) || dir_remove(output, e);
 }

@@ -76,6 +76,7 @@ packed_row pack_new_row(arena *a, const pack_limits *limits) {
                       .positions = ARENA_ARRAY(a, int32_t, n),
                       .key_ranges = ARENA_ARRAY(a, int32_t, 4 * n),
                       .rng_keys = ARENA_ARRAY(a, int32_t, 3 * n),
+                      .lengths = ARENA_ARRAY(a, int32_t, n),
                       .target_rows = ARENA_ARRAY(a, int32_t, t),
                       .target_ids = ARENA_ARRAY(a, int32_t, t),
                       .target_weights = ARENA_ARRAY(a, float, t),
@@ -97,6 +98,7 @@ static void clear(const pack_limits *limits, packed_row *out) {
   memset(out->key_ranges, 0, 4 * n * bytes);
   if (out->window_ranges) memset(out->window_ranges, 0, 4 * n * bytes);
   memset(out->rng_keys, 0, 3 * n * bytes);
+  memset(out->lengths, 0, n * bytes);
   memset(out->target_rows, 0, t * bytes);
   memset(out->target_ids, 0, t * bytes);
   memset(out->target_weights, 0, t * sizeof(float));
@@ -139,6 +141,7 @@ static void put_sequence(const example *x, uint32_t from, uint32_t to, uint32_t 
     out->rng_keys[3 * o + 0] = (int32_t)x->index;
     out->rng_keys[3 * o + 1] = (int32_t)epoch;
     out->rng_keys[3 * o + 2] = (int32_t)at;
+    out->lengths[o] = (int32_t)n;
     if (p + 1 < n && x->target[at + 1]) {
       int32_t t = out->counts[1]++;
       out->target_rows[t] = (int32_t)o;

@@ -40,6 +40,7 @@ typedef struct packed_row {
   int32_t *key_ranges; // [N, 4]: keys [max(b, o + 1 − window), o + 1) that o sees, queries [o, min(e, o + window)) that see o
   int32_t *window_ranges; // [N, 4] or NULL: then the window is theirs, and key_ranges have none
   int32_t *rng_keys;      // [N, 3]: the example's index, epoch, o − b
+  int32_t *lengths;       // [N]: e − b
   // Target rows, ascending: row r predicts the token behind it, where that one carries loss.
   int32_t *target_rows;  // [T]
   int32_t *target_ids;   // [T]

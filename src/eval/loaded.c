@@ -1,8 +1,12 @@
 #include "eval/loaded.h"
 
+#include <string.h>
+
 #include "base/file.h"
 #include "config/train_options.h"
+#include "models/dora.h"
 #include "models/prompt_choice.h"
+#include "models/trainable.h"
 
 load_type loaded_type(vkift_weight_type type) {
   static const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO,
@@ -30,8 +34,7 @@ static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const c
   l->is_run = true;
   *model_path = l->run.model;
   *adapter_path = NULL;
-  const bool full = l->run.method == VKIFT_FULL;
-  const char *output = path_join(a, source->run, full ? "model" : "adapter");
+  const char *name = train_options_output(&l->run), *output = path_join(a, source->run, name);
   l->trained = output;
   if (source->base) {
     if (l->run.init == VKIFT_INIT_RANDOM)
@@ -42,7 +45,7 @@ static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const c
   if (!file_is_dir(output))
     return ERR(e, "%s: the run has not ended: no %s in it (go on with it: vkift train --resume %s)", source->run,
                path_name(output), source->run);
-  if (full) *model_path = output;
+  if (strcmp(name, "adapter")) *model_path = output;
   else *adapter_path = output;
   return true;
 }
@@ -68,12 +71,13 @@ bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e) {
 static bool load_weights(arena *a, loaded *l, const char *from, load_type type, err *e) {
   adapter_config c = {0};
   TRY(!from || adapter_read_config(a, from, &c, e));
-  if (!adapter_choose_whole(l->model, &c, e)) return err_prefix(e, "%s", from);
+  if (!trainable_choose_modules(l->model, c.whole, c.n_whole, e)) return err_prefix(e, "%s", from);
   load_declare(a, l->model, NULL, false, type);
+  if (from && !adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", from);
   TRY(load_allocate(l->model, l->heap, e) && load_upload(l->model, l->device, 0, e));
   if (!from) return true;
-  if (!adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", from);
-  return adapter_allocate(l->adapter, l->heap, e) && adapter_upload(l->adapter, from, 0, l->device, e);
+  return adapter_allocate(l->adapter, l->heap, e) && adapter_upload(l->adapter, from, 0, l->device, e) &&
+         dora_compute_norms(l->model, l->device, e);
 }
 
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {

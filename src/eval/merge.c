@@ -1,11 +1,13 @@
-// W' = W + s · B A, or what the adapter has whole, computed in f32 on the host, one parameter at a time.
+// W' = W + s · B A, with DoRA its rows at the lengths of the magnitude, or what the adapter has whole, computed in f32 on the host, one parameter at a time.
 #include "eval/merge.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "eval/loaded.h"
 #include "models/save.h"
+#include "models/trainable.h"
 
 typedef struct merging {
   loaded loaded;
@@ -27,16 +29,27 @@ static float *read_tensor(const merging *w, arena *a, const tensor *t) {
   return values;
 }
 
+// DoRA: the row keeps its direction. One without a direction stays zero.
+static void set_length(float *row, uint32_t n, float length) {
+  double squares = 0;
+  for (uint32_t j = 0; j < n; j++) squares += (double)row[j] * row[j];
+  for (uint32_t j = 0; squares > 0 && j < n; j++) row[j] = (float)(row[j] * (length / sqrt(squares)));
+}
+
 static void add_term(const merging *w, const model_param *p, float *out) {
   arena *scratch = arena_new("merged weight");
   const model_lora *l = p->lora;
   const float *a = read_tensor(w, scratch, l->a), *b = read_tensor(w, scratch, l->b);
   const uint32_t r = l->a->shape[0], in = p->shape[1];
-  for (uint32_t i = 0; i < p->shape[0]; i++)
+  const float *m = l->magnitude ? read_tensor(w, scratch, l->magnitude) : NULL;
+  for (uint32_t i = 0; i < p->shape[0]; i++) {
+    float *row = out + (uint64_t)i * in;
     for (uint32_t k = 0; k < r; k++) {
       const float factor = w->scale * b[(uint64_t)i * r + k];
-      for (uint32_t j = 0; j < in; j++) out[(uint64_t)i * in + j] += factor * a[(uint64_t)k * in + j];
+      for (uint32_t j = 0; j < in; j++) row[j] += factor * a[(uint64_t)k * in + j];
     }
+    if (m) set_length(row, in, m[i]);
+  }
   arena_free(scratch);
 }
 
@@ -46,7 +59,7 @@ static bool merged_values(void *user, const model_param *p, float *out, err *e) 
   const char *whole = whole_name(w->loaded.adapter, p);
   if (whole) {
     const weight *x = weights_find(&w->file, whole);
-    dtype_to_f32(x->type, x->data, out, (uint64_t)p->shape[0] * p->shape[1]);
+    dtype_to_f32(x->type, x->data, out, (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1));
     return true;
   }
   model_read_param(w->loaded.model, p, 0, out);
@@ -58,7 +71,8 @@ static bool open_adapter(arena *a, merging *w, const char *path, err *e) {
   adapter_config c;
   TRY(adapter_read_config(a, path, &c, e));
   w->scale = (float)adapter_scale(&c);
-  if (!adapter_choose_whole(w->loaded.model, &c, e) || !adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e))
+  if (!trainable_choose_modules(w->loaded.model, c.whole, c.n_whole, e) ||
+      !adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e))
     return err_prefix(e, "%s", path);
   return adapter_open_weights(a, w->loaded.adapter, path, &w->file, e);
 }

@@ -6,7 +6,8 @@
 #include "window_counts.h"
 
 enum { WINDOW_ALIGN = 256, COUNT_WORDS = WINDOW_ALIGN / 4 };
-_Static_assert(WINDOW_COUNTS == LIVE_COUNTS && LIVE_COUNTS <= COUNT_WORDS, "window_counts_fill writes one word for each live count");
+_Static_assert(WINDOW_COUNTS == LIVE_COUNTS && WINDOW_COUNTS * 4 <= WINDOW_ALIGN,
+               "window_counts_fill writes one word for each live count");
 
 typedef struct graph_window {
   uint32_t first, rows;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "io/quote.h"
+#include "models/trainable.h"
 
 double adapter_scale(const adapter_config *c) {
   return c->rslora ? c->alpha / sqrt(c->r) : c->alpha / c->r;
@@ -65,47 +65,49 @@ static bool check_transposed(const model *m, adapter_config *c, err *e) {
 
 // --- modules_to_save -----------------------------------------------------------------------------------------------------
 
-// What may be trained whole: the embedding, by the family's name for it, and the head.
-static void whole_modules(const model *m, const char *names[2]) {
-  names[0] = model_embedding(m)->module;
-  names[1] = "lm_head";
+static void add_whole(arena *a, adapter *ad, const char *name, model_param *p) {
+  ad->whole[ad->n_whole++] = (adapter_whole){arena_printf(a, "base_model.model.%s", name), p};
 }
 
-bool adapter_choose_whole(model *m, const adapter_config *c, err *e) {
-  const char *known[2];
-  bool chosen[2] = {false, false};
-  whole_modules(m, known);
-  for (uint32_t i = 0; i < c->n_whole; i++) {
-    char quoted[QUOTE_BYTES];
-    int k = 0;
-    while (k < 2 && strcmp(c->whole[i], known[k])) k++;
-    if (k == 2)
-      return ERR(e, "modules_to_save: expected %s and %s, found %s", known[0], known[1], quote_string(c->whole[i], quoted));
-    chosen[k] = true;
-  }
-  if (m->config.tie_embeddings && chosen[0] != chosen[1])
-    return ERR(e, "modules_to_save: expected both %s and %s, since this model has one matrix for the two, found %s alone",
-               known[0], known[1], known[chosen[1]]);
-  model_embedding(m)->whole = chosen[0];
-  model_head(m)->whole = chosen[1];
-  return true;
-}
-
+// Under PEFT's keys, a tied embedding under both of its names; and the list of names without those that it has twice.
 static void declare_whole(arena *a, model *m, adapter *ad) {
-  model_param *both[] = {model_embedding(m), model_head(m)};
-  const char *const names[] = {both[0]->name, "lm_head.weight"};
-  const char **modules = ARENA_ARRAY(a, const char *, 2), *known[2];
-  whole_modules(m, known);
-  for (int i = 0; i < 2; i++) {
-    if (!both[i]->whole) continue;
-    modules[ad->n_whole] = known[i];
-    ad->whole[ad->n_whole++] = (adapter_whole){arena_printf(a, "base_model.model.%s", names[i]), both[i]};
+  const adapter_config given = ad->config;
+  const char **names = ARENA_ARRAY(a, const char *, given.n_whole);
+  ad->whole = ARENA_ARRAY(a, adapter_whole, m->n_params + 1);
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    model_param *p = &m->params[i];
+    if (!p->whole) continue;
+    add_whole(a, ad, p->name, p);
+    if (p == model_embedding(m) && m->config.tie_embeddings) add_whole(a, ad, "lm_head.weight", p);
   }
-  ad->config.whole = modules;
-  ad->config.n_whole = ad->n_whole;
+  ad->config.whole = names;
+  ad->config.n_whole = 0;
+  for (uint32_t i = 0; i < given.n_whole; i++)
+    if (!has_name(names, ad->config.n_whole, given.whole[i])) names[ad->config.n_whole++] = given.whole[i];
 }
 
 // --- the adapter ---------------------------------------------------------------------------------------------------------
+
+static bool check_apart(const adapter_config *config, const model_param *p, err *e) {
+  if (!p->whole) return true;
+  return ERR(e, "target_modules and modules_to_save contradict each other: both name %s%s", p->module,
+             config->n_targets ? "" : "; give target_modules without it (all-linear names every linear layer)");
+}
+
+// A tensor of the adapter's, trained or frozen; out [shape[0]] or [shape[0], shape[1]].
+static tensor *declare_tensor(arena *a, params *train, const char *name, uint32_t n_dims, const uint32_t *shape) {
+  return train ? params_add(train, name, n_dims, shape) : tensor_persistent(a, name, DTYPE_F32, LIVE_ALL, n_dims, shape);
+}
+
+static void declare_dora(arena *a, params *train, adapter_entry *x, int path) {
+  model_lora *l = x->param->lora;
+  const uint32_t out = x->param->shape[0];
+  x->m_name = arena_printf(a, "base_model.model.%.*s.lora_magnitude_vector", path, x->param->name);
+  x->m = l->magnitude = declare_tensor(a, train, x->m_name, 1, &out);
+  l->norms = tensor_persistent(a, "norms", DTYPE_F32, LIVE_ALL, 1, &out);
+  l->squares = tensor_persistent(a, "squares", DTYPE_F32, LIVE_ALL, 1, &out);
+  l->row_squares = ARENA_ARRAY(a, float, out);
+}
 
 bool adapter_declare(arena *a, model *m, const adapter_config *config, params *train, adapter **out, err *e) {
   adapter *ad = ARENA_NEW(a, adapter);
@@ -117,16 +119,18 @@ bool adapter_declare(arena *a, model *m, const adapter_config *config, params *t
   for (uint32_t i = 0; i < m->n_params; i++) {
     model_param *p = &m->params[i];
     if (!is_target(&ad->config, p)) continue;
+    TRY(check_apart(config, p, e));
     adapter_entry *x = &ad->entries[ad->n];
-    const int path = (int)(strlen(p->name) - strlen(".weight"));
+    const int path = (int)trainable_path_length(p);
     const uint32_t shape_a[] = {config->r, p->shape[1]}, shape_b[] = {p->shape[0], config->r};
     x->param = p;
     x->a_name = arena_printf(a, "base_model.model.%.*s.lora_A.weight", path, p->name);
     x->b_name = arena_printf(a, "base_model.model.%.*s.lora_B.weight", path, p->name);
-    x->a = train ? params_add(train, x->a_name, 2, shape_a) : tensor_persistent(a, x->a_name, DTYPE_F32, LIVE_ALL, 2, shape_a);
-    x->b = train ? params_add(train, x->b_name, 2, shape_b) : tensor_persistent(a, x->b_name, DTYPE_F32, LIVE_ALL, 2, shape_b);
+    x->a = declare_tensor(a, train, x->a_name, 2, shape_a);
+    x->b = declare_tensor(a, train, x->b_name, 2, shape_b);
     p->lora = ARENA_NEW(a, model_lora);
     *p->lora = (model_lora){.a = x->a, .b = x->b, .scale = (float)adapter_scale(config), .module = ad->n++};
+    if (config->dora) declare_dora(a, train, x, path);
   }
   *out = ad;
   return true;
@@ -134,7 +138,10 @@ bool adapter_declare(arena *a, model *m, const adapter_config *config, params *t
 
 uint64_t adapter_elements(const adapter *ad) {
   uint64_t n = 0;
-  for (uint32_t i = 0; i < ad->n; i++) n += tensor_elements(ad->entries[i].a) + tensor_elements(ad->entries[i].b);
+  for (uint32_t i = 0; i < ad->n; i++) {
+    const adapter_entry *x = &ad->entries[i];
+    n += tensor_elements(x->a) + tensor_elements(x->b) + (x->m ? tensor_elements(x->m) : 0);
+  }
   return n;
 }
 
@@ -147,39 +154,49 @@ static void fresh_a(const tensor *t, uint32_t module, uint64_t seed, float *out)
 
 // --- values of an adapter's file -----------------------------------------------------------------------------------------
 
-static bool check_weight(const weights *w, const char *file, const char *name, const uint32_t *shape, err *e) {
+static bool check_weight(const weights *w, const char *file, const char *name, uint32_t n_dims, const uint32_t *shape, err *e) {
   const struct weight *x = weights_find(w, name);
   if (!x) return ERR(e, "%s: tensor %s: expected by the adapter's configuration, found none of that name", file, name);
-  if (x->n_dims != 2 || x->shape[0] != shape[0] || x->shape[1] != shape[1])
-    return ERR(e, "%s: tensor %s: expected shape [%u, %u] for this model, found [%u, %u]", file, name, shape[0], shape[1],
-               x->shape[0], x->n_dims > 1 ? x->shape[1] : 1);
+  if (x->n_dims != n_dims || memcmp(x->shape, shape, n_dims * sizeof *shape)) {
+    char want[MODEL_SHAPE_TEXT], found[MODEL_SHAPE_TEXT];
+    model_shape_text(shape, n_dims, want);
+    model_shape_text(x->shape, x->n_dims, found);
+    return ERR(e, "%s: tensor %s: expected shape %s for this model, found %s", file, name, want, found);
+  }
   if (x->type == DTYPE_I32) return ERR(e, "%s: tensor %s: expected a float type, found i32", file, name);
   return true;
 }
 
 static bool check_whole(const adapter *ad, const weights *w, const char *file, err *e) {
-  for (uint32_t i = 0; i < ad->n_whole; i++) TRY(check_weight(w, file, ad->whole[i].name, ad->whole[i].param->shape, e));
-  if (ad->n_whole < 2 || ad->whole[0].param != ad->whole[1].param) return true;
-  const struct weight *x = weights_find(w, ad->whole[0].name), *y = weights_find(w, ad->whole[1].name);
-  return (x->type == y->type && !memcmp(x->data, y->data, (size_t)x->bytes)) ||
-         ERR(e, "%s: tensor %s: expected the values of %s, since this model has one matrix for the two, found others", file,
-             ad->whole[1].name, ad->whole[0].name);
+  for (uint32_t i = 0; i < ad->n_whole; i++) {
+    const adapter_whole *this = &ad->whole[i], *last = i ? this - 1 : NULL;
+    TRY(check_weight(w, file, this->name, this->param->n_dims, this->param->shape, e));
+    if (!last || last->param != this->param) continue;
+    const struct weight *x = weights_find(w, last->name), *y = weights_find(w, this->name);
+    if (x->type != y->type || memcmp(x->data, y->data, (size_t)x->bytes))
+      return ERR(e, "%s: tensor %s: expected the values of %s, since this model has one matrix for the two, found others", file,
+                 this->name, last->name);
+  }
+  return true;
 }
 
 static bool is_known(const adapter *ad, const char *name) {
   bool known = false;
   for (uint32_t k = 0; !known && k < ad->n; k++)
-    known = !strcmp(name, ad->entries[k].a_name) || !strcmp(name, ad->entries[k].b_name);
+    known = !strcmp(name, ad->entries[k].a_name) || !strcmp(name, ad->entries[k].b_name) ||
+            (ad->entries[k].m && !strcmp(name, ad->entries[k].m_name));
   for (uint32_t k = 0; !known && k < ad->n_whole; k++) known = !strcmp(name, ad->whole[k].name);
   return known;
 }
 
 static bool check_weights(const adapter *ad, const weights *w, const char *file, err *e) {
-  for (uint32_t i = 0; i < ad->n; i++)
-    TRY(check_weight(w, file, ad->entries[i].a_name, ad->entries[i].a->shape, e) &&
-        check_weight(w, file, ad->entries[i].b_name, ad->entries[i].b->shape, e));
+  for (uint32_t i = 0; i < ad->n; i++) {
+    const adapter_entry *x = &ad->entries[i];
+    TRY(check_weight(w, file, x->a_name, 2, x->a->shape, e) && check_weight(w, file, x->b_name, 2, x->b->shape, e));
+    if (x->m) TRY(check_weight(w, file, x->m_name, 1, x->m->shape, e));
+  }
   TRY(check_whole(ad, w, file, e));
-  const uint64_t n = 2 * (uint64_t)ad->n + ad->n_whole;
+  const uint64_t n = (ad->config.dora ? 3 : 2) * (uint64_t)ad->n + ad->n_whole;
   for (uint64_t i = 0; w->n > n && i < w->n; i++) // more keys than the adapter has: which one is it?
     if (!is_known(ad, w->items[i].name))
       return ERR(e, "%s: tensor %s: belongs to no target module of this model", file, w->items[i].name);
@@ -191,16 +208,29 @@ bool adapter_open_weights(arena *a, const adapter *ad, const char *dir, weights 
   return safetensors_open(a, file, w, e) && check_weights(ad, w, file, e);
 }
 
-static bool put_tensor(const tensor *t, const weights *w, uint32_t module, uint64_t seed, bool is_a, gpu_device *d, err *e) {
+// Where there is no file, A and m begin as they do, B with zeros.
+static bool put_tensor(const adapter *ad, uint32_t entry, const tensor *t, const weights *w, uint64_t seed, gpu_device *d,
+                       err *e) {
   arena *scratch = arena_new("adapter tensor");
+  const adapter_entry *of = &ad->entries[entry];
   const uint64_t n = tensor_elements(t);
-  float *values = ARENA_ARRAY(scratch, float, n); // zeros: a fresh B
+  float *values = ARENA_ARRAY(scratch, float, n);
   const struct weight *source = w ? weights_find(w, t->name) : NULL;
   if (source) dtype_to_f32(source->type, source->data, values, n);
-  else if (is_a) fresh_a(t, module, seed, values);
+  else if (t == of->a) fresh_a(t, entry, seed, values);
+  else if (t == of->m)
+    for (uint64_t i = 0; i < n; i++) values[i] = sqrtf(of->param->lora->row_squares[i]);
   const bool ok = gpu_upload(d, t->memory, values, n * 4, e);
   arena_free(scratch);
   return ok;
+}
+
+static bool put_entry(const adapter *ad, uint32_t i, const weights *w, uint64_t seed, gpu_device *d, err *e) {
+  const adapter_entry *x = &ad->entries[i];
+  TRY(put_tensor(ad, i, x->a, w, seed, d, e) && put_tensor(ad, i, x->b, w, seed, d, e));
+  if (!x->m) return true;
+  const model_lora *l = x->param->lora;
+  return put_tensor(ad, i, x->m, w, seed, d, e) && tensor_upload(l->squares, d, l->row_squares, e);
 }
 
 static bool put_whole(const adapter *ad, const weights *w, gpu_device *d, err *e) {
@@ -219,9 +249,11 @@ static bool put_whole(const adapter *ad, const weights *w, gpu_device *d, err *e
 
 bool adapter_allocate(const adapter *ad, gpu_heap *heap, err *e) {
   for (uint32_t i = 0; i < ad->n; i++) {
-    tensor *both[] = {ad->entries[i].a, ad->entries[i].b};
-    for (int k = 0; k < 2; k++)
-      if (!both[k]->needs_grad) TRY(heap_alloc(heap, tensor_bytes(both[k]), &both[k]->memory, e));
+    const adapter_entry *x = &ad->entries[i];
+    const model_lora *l = x->param->lora;
+    tensor *all[] = {x->a, x->b, x->m, l->norms, l->squares};
+    for (int k = 0; k < 5; k++)
+      if (all[k] && !all[k]->needs_grad) TRY(heap_alloc(heap, tensor_bytes(all[k]), &all[k]->memory, e));
   }
   return true;
 }
@@ -230,10 +262,7 @@ bool adapter_upload(const adapter *ad, const char *dir, uint64_t seed, gpu_devic
   arena *a = arena_new("adapter file");
   weights w = {0};
   bool ok = !dir || adapter_open_weights(a, ad, dir, &w, e);
-  for (uint32_t i = 0; ok && i < ad->n; i++) {
-    tensor *both[] = {ad->entries[i].a, ad->entries[i].b};
-    for (int k = 0; ok && k < 2; k++) ok = put_tensor(both[k], dir ? &w : NULL, i, seed, k == 0, d, e);
-  }
+  for (uint32_t i = 0; ok && i < ad->n; i++) ok = put_entry(ad, i, dir ? &w : NULL, seed, d, e);
   if (ok && dir) ok = put_whole(ad, &w, d, e);
   weights_close(&w);
   arena_free(a);

@@ -15,7 +15,7 @@ enum { CONFIG_LIMIT = 1 << 20 };
 // Settings that change the result and that vkift does not have: only their neutral values are taken.
 static bool refuse_what_we_lack(const json *d, err *e) {
   char found[64];
-  const char *off[] = {"use_dora", "lora_bias", "use_qalora"};
+  const char *off[] = {"lora_bias", "use_qalora"};
   for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
     bool on = false;
     TRY(json_bool_or(d, d->root, "", off[i], &on, e));
@@ -79,7 +79,7 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *c, err *e) {
   bool ok = refuse_what_we_lack(&d, e) && json_u32(&d, d.root, "", "r", &c->r, e) &&
             json_number(&d, d.root, "", "lora_alpha", &c->alpha, e) &&
             json_number_or(&d, d.root, "", "lora_dropout", &c->dropout, e) &&
-            json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) &&
+            json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) && json_bool_or(&d, d.root, "", "use_dora", &c->dora, e) &&
             json_bool_or(&d, d.root, "", "fan_in_fan_out", &c->fan_in_fan_out, e) && read_targets(a, &d, c, e) &&
             read_whole(a, &d, c, e);
   if (ok && (c->r < 1 || c->r > 4096)) ok = ERR(e, "%s: r: expected 1 to 4096, found %u", path, c->r);
@@ -121,7 +121,7 @@ static bool write_config(const adapter *ad, const char *path, const char *base_n
   cJSON_AddItemToObject(o, "target_modules", cJSON_CreateStringArray(targets, (int)c->n_targets));
   free(targets);
   cJSON_AddStringToObject(o, "task_type", "CAUSAL_LM");
-  cJSON_AddBoolToObject(o, "use_dora", false);
+  cJSON_AddBoolToObject(o, "use_dora", c->dora);
   cJSON_AddBoolToObject(o, "use_rslora", c->rslora);
   text out = {0};
   json_print(o, &out);
@@ -141,11 +141,12 @@ static int by_tensor_name(const void *a, const void *b) {
 }
 
 static named *list_tensors(const adapter *ad, arena *a, uint64_t *n) {
-  named *list = ARENA_ARRAY(a, named, 2 * (uint64_t)ad->n + ad->n_whole);
+  named *list = ARENA_ARRAY(a, named, 3 * (uint64_t)ad->n + ad->n_whole);
   *n = 0;
   for (uint32_t i = 0; i < ad->n; i++) {
     list[(*n)++] = (named){ad->entries[i].a_name, ad->entries[i].a};
     list[(*n)++] = (named){ad->entries[i].b_name, ad->entries[i].b};
+    if (ad->entries[i].m) list[(*n)++] = (named){ad->entries[i].m_name, ad->entries[i].m};
   }
   for (uint32_t i = 0; i < ad->n_whole; i++) list[(*n)++] = (named){ad->whole[i].name, ad->whole[i].param->t};
   qsort(list, (size_t)*n, sizeof *list, by_tensor_name);
@@ -157,7 +158,7 @@ static bool write_weights(const adapter *ad, arena *a, const char *path, gpu_dev
   const named *list = list_tensors(ad, a, &n);
   safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, n);
   for (uint64_t i = 0; i < n; i++)
-    rows[i] = (safetensors_tensor){list[i].name, DTYPE_F32, 2, {list[i].t->shape[0], list[i].t->shape[1]}};
+    rows[i] = (safetensors_tensor){list[i].name, DTYPE_F32, list[i].t->n_dims, {list[i].t->shape[0], list[i].t->shape[1]}};
   static const char *const metadata[][2] = {{"format", "pt"}};
   safetensors_writer w;
   TRY(safetensors_create(path, rows, n, metadata, 1, &w, e));

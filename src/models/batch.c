@@ -53,7 +53,7 @@ typedef struct part {
   bool left_out; // of rows of this model
 } part;
 
-enum { MOST_PARTS = 20 };
+enum { MOST_PARTS = 21 };
 
 // Returns how many there are.
 static uint32_t list_parts(batch *b, part out[MOST_PARTS]) {
@@ -66,6 +66,7 @@ static uint32_t list_parts(batch *b, part out[MOST_PARTS]) {
       {&in->positions, HOST(positions), 1, {n}, DTYPE_I32, LIVE_TOKENS, "positions"},
       {&in->ranges, HOST(key_ranges), 2, {n, 4}, DTYPE_I32, LIVE_TOKENS, "ranges"},
       {&in->rng_keys, HOST(rng_keys), 2, {n, 3}, DTYPE_I32, LIVE_TOKENS, "rng_keys"},
+      {&in->lengths, HOST(lengths), 1, {n}, DTYPE_I32, LIVE_TOKENS, "lengths"},
       {&b->target_rows, HOST(target_rows), 1, {t}, DTYPE_I32, LIVE_TARGETS, "target_rows"},
       {&b->target_ids, HOST(target_ids), 1, {t}, DTYPE_I32, LIVE_TARGETS, "target_ids"},
       {&b->target_weights, HOST(target_weights), 1, {t}, DTYPE_F32, LIVE_TARGETS, "target_weights"},

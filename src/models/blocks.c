@@ -16,16 +16,32 @@ model_param *block_param(const model_forward *f, uint32_t layer, const char *res
   return p;
 }
 
-// A bias stands between the product and the turn.
+// y = (m / ‖W + s B A‖) · (x Wᵀ + s x Aᵀ Bᵀ). With dropout as PEFT has it: what dropout takes from x goes through W alone.
+static tensor *dora_linear(const model_forward *f, tensor *x, const model_param *w, const lora_term *term) {
+  const model_lora *l = w->lora;
+  tensor *y = op_dora(f->g, op_linear(f->g, term->x, w->t, term), l->magnitude, l->norms);
+  if (term->x == x) return y;
+  tensor *rest = op_dropout_rest(f->g, x, f->in->rng_keys, f->lora_dropout, f->seed, l->module);
+  return op_add(f->g, y, op_linear(f->g, rest, w->t, NULL));
+}
+
+// A bias stands between the product and the turn, outside of DoRA's lengths.
 static tensor *linear(const model_forward *f, tensor *x, const model_param *w, const rotary_angles *turn) {
   const model_lora *l = w->lora;
   lora_term term = {.x = x};
   if (l) term.a = l->a, term.b = l->b, term.scale = l->scale;
   if (l && f->lora_dropout > 0) term.x = op_dropout(f->g, x, f->in->rng_keys, f->lora_dropout, f->seed, l->module);
-  if (turn && !w->bias) return op_linear_rotary(f->g, x, w->t, l ? &term : NULL, turn);
-  tensor *y = op_linear(f->g, x, w->t, l ? &term : NULL);
+  const bool dora = l && l->magnitude;
+  if (turn && !w->bias && !dora) return op_linear_rotary(f->g, x, w->t, l ? &term : NULL, turn);
+  tensor *y = dora ? dora_linear(f, x, w, &term) : op_linear(f->g, x, w->t, l ? &term : NULL);
   if (w->bias) y = op_bias(f->g, y, w->bias->t);
   return turn ? op_rotary(f->g, y, turn) : y;
+}
+
+tensor *block_embedding(const model_forward *f, float scale) {
+  const model_inputs *in = f->in;
+  tensor *x = op_embedding_scaled(f->g, model_embedding(f->m)->t, in->tokens, &in->index, scale);
+  return f->neftune_alpha > 0 ? op_noise(f->g, x, in->rng_keys, in->lengths, f->neftune_alpha, f->seed) : x;
 }
 
 tensor *block_linear(const model_forward *f, tensor *x, const model_param *w) {

@@ -7,7 +7,11 @@
 // A parameter by its place: "<layers>.<layer>.<rest>", layers as the family has them; must exist.
 model_param *block_param(const model_forward *f, uint32_t layer, const char *rest);
 
-// x Wᵀ + bias, where the weight has one, with the low-rank term of its adapter, whose input goes through dropout. x [N, in] → [N, out].
+// scale · the tokens' rows of the embedding, in training with NEFTune's noise where that is asked for. → [N, D].
+tensor *block_embedding(const model_forward *f, float scale);
+
+// x Wᵀ + bias, where the weight has one, with the low-rank term of its adapter, whose input goes through dropout, or as DoRA has it.
+// x [N, in] → [N, out].
 tensor *block_linear(const model_forward *f, tensor *x, const model_param *w);
 
 // Causal attention of a layer's queries, keys and values. With a cache, the tokens' keys and values are written there first and

@@ -65,7 +65,7 @@ tensor *decoder_build(const model_forward *f) {
   const bool four = model_find(f->m, "model.layers.0.post_feedforward_layernorm.weight") != NULL;
   const char *mlp_norm = four ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight";
   graph *g = f->g;
-  tensor *x = op_embedding_scaled(g, model_embedding(f->m)->t, f->in->tokens, &f->in->index, scale), *mlp = NULL;
+  tensor *x = block_embedding(f, scale), *mlp = NULL;
   for (uint32_t l = 0; l < c->n_layers; l++) {
     graph_segment_begin(g);
     tensor *w = block_param(f, l, "input_layernorm.weight")->t;

@@ -134,7 +134,7 @@ static tensor *norm(const model_forward *f, tensor *x, const model_param *w) { /
 static tensor *build(const model_forward *f) {
   graph *g = f->g;
   const uint32_t d = f->m->config.hidden_size, widths[] = {d, d, d};
-  tensor *x = op_embedding(g, model_embedding(f->m)->t, f->in->tokens, &f->in->index), *qkv[3];
+  tensor *x = block_embedding(f, 1), *qkv[3];
   x = op_add(g, x, op_embedding(g, model_find(f->m, "transformer.wpe.weight")->t, f->in->positions, &f->in->position_index));
   for (uint32_t l = 0; l < f->m->config.n_layers; l++) {
     graph_segment_begin(g);

@@ -26,6 +26,17 @@ bool load_allocate(model *m, gpu_heap *heap, err *e) {
   return true;
 }
 
+// Squared lengths of a weight's rows, from its values as the device has them: in a narrower type they were rounded.
+static void square_rows(const model_param *p, const void *stored, float *values) {
+  const uint32_t rows = p->shape[0], dim = p->shape[1];
+  dtype_to_f32(p->t->type, stored, values, (uint64_t)rows * dim);
+  for (uint32_t i = 0; i < rows; i++) {
+    double sum = 0;
+    for (uint32_t j = 0; j < dim; j++) sum += (double)values[(uint64_t)i * dim + j] * values[(uint64_t)i * dim + j];
+    p->lora->row_squares[i] = (float)sum;
+  }
+}
+
 bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     const model_param *p = &m->params[i];
@@ -40,6 +51,7 @@ bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e) {
       dtype_from_f32(p->t->type, values, stored, n);
     }
     const bool ok = tensor_upload(p->t, d, stored, e);
+    if (p->lora && p->lora->row_squares) square_rows(p, stored, values);
     arena_free(scratch);
     if (!ok) return err_prefix(e, "%s: tensor %s", m->path, p->name);
   }

@@ -74,11 +74,11 @@ static bool check_config(const char *file, model_config *c, err *e) {
   return check_rest(file, c, e);
 }
 
-static void shape_text(const uint32_t *shape, uint32_t n, char out[64]) {
-  int used = snprintf(out, 64, "[");
-  for (uint32_t i = 0; i < n && used < 60; i++)
-    used += snprintf(out + used, (size_t)(64 - used), "%s%u", i ? ", " : "", shape[i]);
-  snprintf(out + used, (size_t)(64 - used), "]");
+void model_shape_text(const uint32_t *shape, uint32_t n, char out[MODEL_SHAPE_TEXT]) {
+  int used = snprintf(out, MODEL_SHAPE_TEXT, "[");
+  for (uint32_t i = 0; i < n && used < MODEL_SHAPE_TEXT - 4; i++)
+    used += snprintf(out + used, (size_t)(MODEL_SHAPE_TEXT - used), "%s%u", i ? ", " : "", shape[i]);
+  snprintf(out + used, (size_t)(MODEL_SHAPE_TEXT - used), "]");
 }
 
 static bool find_source(const model *m, const weights *w, model_param *p, err *e) {
@@ -90,9 +90,9 @@ static bool find_source(const model *m, const weights *w, model_param *p, err *e
     p->source = weights_find(w, name + strlen(prefix));
   if (!p->source) return ERR(e, "%s: tensor %s: expected by the config, found none of that name", m->path, name);
   if (p->source->n_dims != p->n_dims || memcmp(p->source->shape, shape, p->n_dims * sizeof *shape)) {
-    char want[64], found[64];
-    shape_text(shape, p->n_dims, want);
-    shape_text(p->source->shape, p->source->n_dims, found);
+    char want[MODEL_SHAPE_TEXT], found[MODEL_SHAPE_TEXT];
+    model_shape_text(shape, p->n_dims, want);
+    model_shape_text(p->source->shape, p->source->n_dims, found);
     return ERR(e, "%s: tensor %s: expected shape %s, found %s", p->source->file, name, want, found);
   }
   if (p->source->type == DTYPE_I32) return ERR(e, "%s: tensor %s: expected a float type, found i32", p->source->file, name);

@@ -13,7 +13,13 @@
 #include "io/weights.h"
 #include "ops/ops.h"
 
-enum { MODEL_MAX_EOS = 8, MODEL_MAX_LAYERS = 1024, MODEL_MAX_HEAD = 256, MODEL_MAX_PAIRS = MODEL_MAX_HEAD / 2 };
+enum {
+  MODEL_MAX_EOS = 8,
+  MODEL_MAX_LAYERS = 1024,
+  MODEL_MAX_HEAD = 256,
+  MODEL_MAX_PAIRS = MODEL_MAX_HEAD / 2,
+  MODEL_SHAPE_TEXT = 64
+};
 
 typedef enum rope_scaling { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_LONG } rope_scaling;
 
@@ -44,11 +50,16 @@ typedef struct model_config {
   uint32_t n_eos;
 } model_config;
 
-// A low-rank term that trains beside a linear weight: W + scale · B A.
+// A low-rank term that trains beside a linear weight: W + scale · B A. With DoRA (Liu et al. 2024) each row of that has its
+// direction from it and its length from the magnitude: diag(magnitude / norms) (W + scale · B A).
 typedef struct model_lora {
   tensor *a, *b; // f32 [r, in], [out, r]
   float scale;
-  uint32_t module; // a number of its own per adapted weight: keys dropout
+  uint32_t module;    // a number of its own per adapted weight: keys dropout
+  tensor *magnitude;  // f32 [out]; NULL: no DoRA, and none of what follows
+  tensor *norms;      // f32 [out]: lengths of the rows of W + scale · B A (dora_append_norms)
+  tensor *squares;    // f32 [out]: squared lengths of the rows of W, as the device has it
+  float *row_squares; // … on the host, from load_upload
 } model_lora;
 
 // BIAS: one dimension, of a linear layer behind whose weight it is listed, or of a norm: 0 at a random start, never decayed.
@@ -67,7 +78,7 @@ typedef struct model_param {
   const weight *source;           // in the file; NULL with random initialisation
   tensor *t;                      // on the device once loaded
   model_lora *lora;               // NULL: no adapter
-  bool whole;                     // an adapter has it whole (adapter_choose_whole)
+  bool whole;                     // it trains, or an adapter has it, whole while others are frozen (trainable.h)
 } model_param;
 
 struct model_family;
@@ -98,6 +109,7 @@ void model_close(model *m); // unmaps the files; NULL is fine
 // A model of the given shapes alone, without files, tokenizer or template: to be initialised at random, for measuring.
 model *model_of_config(arena *a, const char *name, const struct model_family *family, const model_config *c);
 model_param *model_find(const model *m, const char *name);
+void model_shape_text(const uint32_t *shape, uint32_t n_dims, char out[MODEL_SHAPE_TEXT]); // "[3, 64]", for messages
 bool model_is_eos(const model *m, int32_t id);
 
 // One parameter's values [shape] as f32, rows in Hugging Face's order (from the file, or initialised from `seed`: norms 1, biases 0, the
@@ -118,11 +130,12 @@ bool model_config_json(arena *a, const model *m, const char **out, err *e);
 
 // The device inputs of one submission of N tokens. All i32 unless said.
 typedef struct model_inputs {
-  tensor *counts;                // [4] (tensor_live)
+  tensor *counts;                // [LIVE_COUNTS] (tensor_live)
   tensor *tokens;                // [N]
   tensor *positions;             // [N]
   tensor *ranges;                // [N, 4]: attention's
-  tensor *rng_keys;              // [N, 3]: dropout's; NULL without
+  tensor *rng_keys;              // [N, 3]: dropout's and noise's; NULL outside of training
+  tensor *lengths;               // [N]: of each token's example; NULL outside of training
   tensor *window_ranges;         // the same of layers with a window, where others have none; else NULL
   tensor *cos, *sin;             // f32 [positions, rotary_dim / 2], from model_rotary_tables
   tensor *local_cos, *local_sin; // those of layers with a window, where they are others; else NULL
@@ -136,7 +149,7 @@ typedef struct model_forward {
   graph *g;
   const model *m;
   const model_inputs *in;
-  float lora_dropout; // 0 outside of training
+  float lora_dropout, neftune_alpha; // 0 outside of training
   uint64_t seed;
 } model_forward;
 

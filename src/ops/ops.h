@@ -62,6 +62,19 @@ tensor *op_linear_rotary(graph *g, tensor *x, tensor *weight, const lora_term *l
 // example, epoch, position in the example, module, feature), never by row, so packing and recomputation repeat them.
 // keys: i32 [N, 3] (example, epoch, position in the example).
 tensor *op_dropout(graph *g, tensor *x, tensor *keys, float p, uint64_t seed, uint32_t module);
+// What that takes from x: x − op_dropout(x).
+tensor *op_dropout_rest(graph *g, tensor *x, tensor *keys, float p, uint64_t seed, uint32_t module);
+
+// z[n][i] · magnitude[i] / norms[i], with the norms as constants: z [N, M], magnitude and norms [M] → [N, M].
+tensor *op_dora(graph *g, tensor *z, tensor *magnitude, tensor *norms);
+
+// norms[i] = ‖w_i + scale · b_i A‖ for the rows of W [M, K] and B [M, r]: norms [M] persistent, squares [M] those of W's rows,
+// aw = A Wᵀ [r, M], baa = B A Aᵀ [M, r].
+void op_dora_norm(graph *g, tensor *norms, tensor *squares, tensor *aw, tensor *baa, tensor *b, float scale);
+
+// x + alpha / √(length · D) · noise, uniform in [−1, 1): x [N, D], lengths i32 [N] of the tokens' examples, keys as dropout's.
+enum { NOISE_STREAM = 0x6E656674 }; // apart from the streams of dropout's modules
+tensor *op_noise(graph *g, tensor *x, tensor *keys, tensor *lengths, float alpha, uint64_t seed);
 
 // Rotary embedding, half-split: for each head with halves (a, b): (a·cos − b·sin, b·cos + a·sin); features beyond rotary_dim
 // pass unchanged. x [N, heads · head_dim].

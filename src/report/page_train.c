@@ -25,10 +25,11 @@ static void put_method(doc *d, const training *t) {
   const vkift_train_options *o = &t->options;
   if (!t->has_options) return;
   if (o->method == VKIFT_LORA) {
-    doc_say(d, "LoRA of rank ");
+    doc_say(d, o->use_dora ? "DoRA of rank " : "LoRA of rank ");
     doc_number(d, (double)o->lora_r, NUMBER_COUNT, 0, "config.yaml:lora_r");
   } else {
-    doc_say(d, o->init == VKIFT_INIT_RANDOM ? "Training from random weights" : "Full finetuning");
+    const char *of_all = o->init == VKIFT_INIT_RANDOM ? "Training from random weights" : "Full finetuning";
+    doc_say(d, o->method == VKIFT_FREEZE ? "Finetuning of some weights" : of_all);
   }
   if (t->trained > 0) {
     doc_say(d, ": ");
@@ -37,7 +38,7 @@ static void put_method(doc *d, const training *t) {
       doc_say(d, " of ");
       doc_number(d, t->parameters, NUMBER_COUNT, 0, "run.json:/parameters");
     }
-    doc_say(d, " parameters");
+    doc_say(d, o->method == VKIFT_FREEZE ? " parameters train, the rest is frozen" : " parameters");
   }
   if (t->examples > 0) {
     doc_say(d, ", on ");

@@ -4,8 +4,17 @@
 #include "models/load.h"
 #include "models/save.h"
 
-static bool trained_values(void *user, const model_param *p, float *out, err *e) {
-  return load_download(p, user, out, e);
+typedef struct trained_model {
+  const model *m;
+  gpu_device *device;
+} trained_model;
+
+// What does not train is written as the file has it: on the device it may be of another type.
+static bool values_of(void *user, const model_param *p, float *out, err *e) {
+  const trained_model *t = user;
+  if (p->t->needs_grad) return load_download(p, t->device, out, e);
+  model_read_param(t->m, p, 0, out);
+  return true;
 }
 
 // The result is written beside and renamed, so that adapter/ or model/ is whole when it is there. One of an earlier end of
@@ -19,7 +28,7 @@ bool output_write(arena *a, const char *run_dir, const model *m, const prompt_st
   TRY(!file_exists(old) || dir_remove(old, e));
   TRY(dir_make(beside, e));
   if (ad) TRY(adapter_write(ad, beside, path_name(m->path), d, e) && save_tokenizer(m, prompt, beside, e));
-  else TRY(save_model(m, prompt, beside, DTYPE_COUNT, trained_values, d, e));
+  else TRY(save_model(m, prompt, beside, DTYPE_COUNT, values_of, &(trained_model){m, d}, e));
   TRY(dir_sync(beside, e));
   TRY(!file_exists(*output) || dir_rename(*output, old, e));
   TRY(dir_rename(beside, *output, e));

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "eval/loaded.h"
+#include "models/dora.h"
+#include "models/trainable.h"
 #include "ops/tune.h"
 #include "train/preference.h"
 
@@ -26,14 +28,15 @@ static bool has_module(const char *const *list, size_t n, const char *name) {
 static bool check_whole(const char *from, const vkift_train_options *o, const adapter_config *c, err *e) {
   bool same = !o->modules_to_save.n || o->modules_to_save.n == c->n_whole;
   for (size_t i = 0; i < o->modules_to_save.n; i++) same &= has_module(c->whole, c->n_whole, o->modules_to_save.items[i]);
-  return same ||
-         ERR(e,
-             "modules_to_save: expected none, or those of the adapter %s that is gone on from (%s), found others; merge it "
-             "first (vkift export --merge), and train a new adapter on the result",
-             from,
-             !c->n_whole       ? "none"
-             : c->n_whole == 1 ? c->whole[0]
-                               : "embed_tokens, lm_head");
+  if (same) return true;
+  text names = {0};
+  for (uint32_t i = 0; i < c->n_whole; i++) text_printf(&names, "%s%s", i ? ", " : "", c->whole[i]);
+  ERR(e,
+      "modules_to_save: expected none, or those of the adapter %s that is gone on from (%.500s), found others; merge it "
+      "first (vkift export --merge), and train a new adapter on the result",
+      from, names.length ? names.data : "none");
+  text_free(&names);
+  return false;
 }
 
 // What an adapter to go on from says wins over the options.
@@ -42,6 +45,7 @@ static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *
                         .alpha = o->lora_alpha,
                         .dropout = o->lora_dropout,
                         .rslora = o->use_rslora,
+                        .dora = o->use_dora,
                         .targets = o->target_modules.items,
                         .n_targets = (uint32_t)o->target_modules.n,
                         .whole = o->modules_to_save.items,
@@ -53,19 +57,21 @@ static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *
     if (o->lora_dropout > 0) c->dropout = o->lora_dropout;
   }
   if (c->n_targets == 1 && !strcmp(c->targets[0], "all-linear")) c->n_targets = 0;
-  if (adapter_choose_whole(s->model, c, e)) return true;
+  if (trainable_choose_modules(s->model, c->whole, c->n_whole, e)) return true;
   return from ? err_prefix(e, "%s", from) : false;
 }
 
 static bool declare(arena *a, setup *s, const gpu_plan *limits, const vkift_train_options *o, err *e) {
-  const bool full = o->method == VKIFT_FULL;
+  const bool full = o->method == VKIFT_FULL, lora = o->method == VKIFT_LORA;
   adapter_config c;
   for (uint32_t i = 0; i < s->model->n_params; i++) s->model->params[i].lora = NULL, s->model->params[i].whole = false;
-  TRY(full || choose_adapter(a, s, o, &c, e));
+  TRY(!lora || choose_adapter(a, s, o, &c, e));
+  if (o->method == VKIFT_FREEZE)
+    TRY(trainable_choose(s->model, o->trainable.items, (uint32_t)o->trainable.n, (uint32_t)o->trainable_layers, e));
   params_init(&s->params, a);
   s->params.moments_8bit = o->optim == VKIFT_ADAMW_8BIT;
   load_declare(a, s->model, &s->params, full, loaded_type(o->weight_dtype));
-  if (!full && !adapter_declare(a, s->model, &c, &s->params, &s->adapter, e))
+  if (lora && !adapter_declare(a, s->model, &c, &s->params, &s->adapter, e))
     return adapter_start(o) ? err_prefix(e, "%s", adapter_start(o)) : false;
   params_layout(&s->params, limits->max_chunk_bytes);
   return true;
@@ -94,6 +100,7 @@ static void build(arena *a, setup *s, const setup_target *target, const setup_ro
   const step_options options = {.timed = o->profile != NULL,
                                 .recompute = s->choice.recompute,
                                 .lora_dropout = s->adapter ? (float)s->adapter->config.dropout : 0,
+                                .neftune_alpha = (float)o->neftune_noise_alpha,
                                 .seed = (uint64_t)o->seed,
                                 .dpo = is_dpo ? &dpo : NULL};
   const uint32_t longest = rows->max_length > rows->longest ? rows->max_length : rows->longest;
@@ -115,7 +122,7 @@ static bool allocate(setup *s, gpu_heap *heap, setup_need *n, err *e) {
   uint64_t before = heap_used(heap);
   params_bytes(&s->params, &n->weights, &n->gradients, &n->optimizer);
   n->optimizer = before - n->weights - n->gradients; // with what rounds scales up
-  TRY(load_allocate(s->model, heap, e));
+  TRY(load_allocate(s->model, heap, e) && (!s->adapter || adapter_allocate(s->adapter, heap, e)));
   n->frozen = heap_used(heap) - before;
   TRY(batch_allocate(s->batch, heap, e) && step_allocate(s->step, heap, e));
   before = heap_used(heap);
@@ -292,7 +299,8 @@ static bool fill(setup *s, const vkift_train_options *o, err *e) {
   TRY(load_upload(s->model, s->device, (uint64_t)o->seed, e));
   // A preference's reference is the model without an adapter, so that is what the run has first.
   const char *start = o->objective == VKIFT_DPO ? NULL : adapter_start(o);
-  if (s->adapter) TRY(adapter_upload(s->adapter, start, (uint64_t)o->seed, s->device, e));
+  if (s->adapter)
+    TRY(adapter_upload(s->adapter, start, (uint64_t)o->seed, s->device, e) && dora_compute_norms(s->model, s->device, e));
   return batch_open(s->batch, s->model, s->device, s->staging, e) &&
          step_record(s->step, s->device, &s->activations, s->staging, e) &&
          score_record(s->score, s->device, &s->activations, s->staging, e);
@@ -300,7 +308,8 @@ static bool fill(setup *s, const vkift_train_options *o, err *e) {
 
 bool setup_take_adapter(setup *s, const vkift_train_options *o, err *e) {
   const char *start = adapter_start(o);
-  return !s->adapter || !start || adapter_upload(s->adapter, start, (uint64_t)o->seed, s->device, e);
+  return !s->adapter || !start ||
+         (adapter_upload(s->adapter, start, (uint64_t)o->seed, s->device, e) && dora_compute_norms(s->model, s->device, e));
 }
 
 bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_train_options *o, const setup_choice *fixed,

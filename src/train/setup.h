@@ -51,7 +51,7 @@ typedef struct setup {
   gpu_device *device;
   gpu_heap *heap, *staging, *counted; // counted: the requests that heap gets, on no device
   params params;
-  adapter *adapter; // NULL with method full
+  adapter *adapter; // NULL with other methods than lora
   batch *batch;
   step *step;
   score *score;

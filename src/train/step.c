@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/dora.h"
+
 enum { SCALAR_WORDS = 16 }; // room for either struct
 
 static tensor *scalars(arena *a, const char *name) {
@@ -12,7 +14,8 @@ static tensor *scalars(arena *a, const char *name) {
 static void build_micro(step *s, const model *m, const step_options *o) {
   batch *b = s->batch;
   graph *g = s->micro;
-  const model_forward f = {.g = g, .m = m, .in = &b->in, .lora_dropout = o->lora_dropout, .seed = o->seed};
+  const model_forward f = {
+      .g = g, .m = m, .in = &b->in, .lora_dropout = o->lora_dropout, .neftune_alpha = o->neftune_alpha, .seed = o->seed};
   tensor *h = op_gather_rows(g, model_build(&f), b->target_rows, b->inverse);
   tensor *loss = model_head_loss(&f, h, b->target_ids);
   tensor *upstream = b->target_weights, *rewards;
@@ -32,7 +35,7 @@ static void build_optimizer(step *s, const params_region *r, uint32_t first, uin
   else op_adamw(s->update, r->weight, r->grad, r->m, r->v, first, n, decay, s->hyper, s->state);
 }
 
-static void build_update(step *s, arena *a) {
+static void build_update(step *s, const model *m, arena *a) {
   const params *p = s->params;
   tensor **grads = ARENA_ARRAY(a, tensor *, p->n_regions);
   for (uint32_t i = 0; i < p->n_regions; i++) {
@@ -46,6 +49,7 @@ static void build_update(step *s, arena *a) {
     build_optimizer(s, r, 0, r->decay_blocks, true);
     build_optimizer(s, r, r->decay_blocks, r->n_blocks - r->decay_blocks, false);
   }
+  dora_append_norms(s->update, m);
 }
 
 step *step_new(arena *a, const model *m, batch *b, params *p, const step_options *options, const gpu_plan *limits) {
@@ -59,7 +63,7 @@ step *step_new(arena *a, const model *m, batch *b, params *p, const step_options
   s->micro = graph_new(a, "micro", b->in.counts);
   s->update = graph_new(a, "update", b->in.counts);
   build_micro(s, m, options);
-  build_update(s, a);
+  build_update(s, m, a);
   graph_plan_within(s->micro, limits);
   graph_plan_within(s->update, limits);
   return s;

@@ -10,7 +10,7 @@
 typedef struct step_options {
   bool timed;                // for a profile: the device stamps every command
   graph_recompute recompute; // gradient checkpointing
-  float lora_dropout;
+  float lora_dropout, neftune_alpha;
   uint64_t seed;
   const dpo_options *dpo; // the loss is that of the rows' pairs; NULL: that of their targets
 } step_options;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "config/train_options.h"
 #include "data/prefetch.h"
+#include "models/dora.h"
 #include "models/prompt_choice.h"
 #include "models/prompt_untrained.h"
 #include "train/checkpoint.h"
@@ -130,10 +131,11 @@ static void fill_defaults(trainer *t) {
     o->lora_alpha = c->alpha;
     o->lora_dropout = c->dropout;
     o->use_rslora = c->rslora;
+    o->use_dora = c->dora;
     o->target_modules = (vkift_strings){c->targets, c->n_targets};
     o->modules_to_save = (vkift_strings){c->whole, c->n_whole};
   }
-  if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_FULL ? 2e-5 : 2e-4;
+  if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_LORA ? 2e-4 : 2e-5;
   o->max_length = t->corpus.max_length;
   o->micro_batch_tokens = t->setup.choice.capacity;
   const graph_recompute *again = &t->setup.choice.recompute;
@@ -271,7 +273,7 @@ static bool prepare_pairs(trainer *t, bool resumed, err *e) {
 
 static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(prepare_pairs(t, true, e));
-  TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e));
+  TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e) && dora_compute_norms(t->model, t->device, e));
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
   TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
@@ -318,8 +320,13 @@ static bool check_f32(const vkift_train_options *o, err *e) {
   const struct {
     const char *name;
     double value;
-  } rows[] = {{"learning_rate", o->learning_rate}, {"weight_decay", o->weight_decay}, {"adam_epsilon", o->adam_epsilon},
-              {"max_grad_norm", o->max_grad_norm}, {"lora_alpha", o->lora_alpha},     {"beta", o->beta}};
+  } rows[] = {{"learning_rate", o->learning_rate},
+              {"weight_decay", o->weight_decay},
+              {"adam_epsilon", o->adam_epsilon},
+              {"max_grad_norm", o->max_grad_norm},
+              {"lora_alpha", o->lora_alpha},
+              {"beta", o->beta},
+              {"neftune_noise_alpha", o->neftune_noise_alpha}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].value != 0 && !isnormal((float)rows[i].value)) {
       e->usage = true;

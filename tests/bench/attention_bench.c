@@ -80,7 +80,8 @@ done:
 static bool measure(const bench *b, int pass, times *best, err *e) {
   arena *a = arena_new("attention");
   gpu_heap *h = heap_new(b->device, "attention", GPU_MEMORY_DEVICE);
-  tensor *q, *k, *v, *ranges, *upstream, *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
+  tensor *q, *k, *v, *ranges, *upstream,
+      *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   const uint32_t live[4] = {b->rows, b->rows, b->rows, 0};
   bool ok = false;
   TRY_OR(heap_alloc(h, sizeof live, &counts->memory, e) && gpu_upload(b->device, counts->memory, live, sizeof live, e), done);

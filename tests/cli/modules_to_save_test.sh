@@ -55,11 +55,39 @@ done
 train model full --method full --log-tensor-norms
 check modules_to_save.py norms model-run full
 
+# --- norms and linear layers: whatever ends so, as PEFT reads the names
+others=(--modules-to-save norm,down_proj --target-modules q_proj,v_proj)
+train model others "${others[@]}" --log-tensor-norms
+check modules_to_save.py others others model full
+score others.out others
+expect 0 vkift export --merge others --output-dir others-merged
+check modules_to_save.py others_merged others others-merged
+score merged.out --model others-merged
+check lora.py losses others.out merged.out
+train model once "${others[@]}" --lr-scheduler-type constant
+train model half "${others[@]}" --lr-scheduler-type constant --max-steps 2
+expect 0 vkift train --resume half --max-steps 4
+checks=$((checks + 1))
+cmp -s once/adapter/adapter_model.safetensors half/adapter/adapter_model.safetensors || fail "a resumed run has other weights"
+expect 1 vkift train --model model --data data.jsonl --chat-template chatml --adapter others/adapter --modules-to-save norm --output-dir x
+says 'expected none, or those of the adapter others/adapter that is gone on from (norm, down_proj), found others'
+cp -r others/adapter short && python3 "$here/modules_to_save.py" shorten short
+expect 1 vkift eval --model model --adapter short --data data.jsonl
+says 'tensor base_model.model.model.norm.weight: expected shape [20] for this model, found [19]'
+
 # --- what is refused
 expect 1 vkift train --model tied --data data.jsonl --chat-template chatml --modules-to-save embed_tokens --output-dir x
 says 'modules_to_save: expected both embed_tokens and lm_head, since this model has one matrix for the two, found embed_tokens alone'
-expect 1 vkift train --model model --data data.jsonl --chat-template chatml --modules-to-save norm --output-dir x
-says 'modules_to_save: expected embed_tokens and lm_head, found "norm"'
+refuse_modules() { # MESSAGE OPTIONS…
+  expect 1 vkift train --model model --data data.jsonl --chat-template chatml --output-dir x "${@:2}"
+  says "$1"
+}
+refuse_modules 'modules_to_save: expected modules of the model (near: norm' --modules-to-save nrm
+refuse_modules 'modules_to_save: expected modules with weights of their own, found "mlp", which holds other modules' --modules-to-save mlp
+refuse_modules 'target_modules and modules_to_save contradict each other: both name down_proj; give target_modules without it' \
+  --modules-to-save down_proj
+refuse_modules 'target_modules and modules_to_save contradict each other: both name q_proj' --target-modules q_proj,v_proj \
+  --modules-to-save norm,q_proj
 expect 2 vkift train --model model --data data.jsonl --method full "${whole[@]}" --output-dir x
 says 'modules_to_save needs method lora: full trains everything'
 expect 1 vkift eval --model tied --adapter model-run/adapter --data data.jsonl

@@ -1,5 +1,6 @@
 // LoRA's gradients from those of the whole weight: with W' = W + s B A, they are s Bᵀ dW' and s dW' Aᵀ, where dW' is what
-// full training of the merged model has.
+// full training of the merged model has. With DoRA W' = G (W + s B A), with G = diag(m / norm) as a constant but for m: then they
+// are s Bᵀ G dW' and s G dW' Aᵀ, and the gradient of m is that of the rows' directions, dW' · (W + s B A) / norm.
 #include "support/test.h"
 
 #include <math.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "models/dora.h"
 #include "support/tiny_model.h"
 #include "train/setup.h"
 
@@ -22,7 +24,9 @@ typedef struct one_side {
   setup s;
 } one_side;
 
-static one_side open_side(arena *a, gpu_device *d, const char *dir, const corpus *c, vkift_method method, bool rslora) {
+typedef enum lora_form { PLAIN, RSLORA, DORA } lora_form;
+
+static one_side open_side(arena *a, gpu_device *d, const char *dir, const corpus *c, vkift_method method, lora_form form) {
   one_side x;
   err e = {0};
   text note = {0};
@@ -30,7 +34,8 @@ static one_side open_side(arena *a, gpu_device *d, const char *dir, const corpus
   o.method = method;
   o.lora_r = RANK;
   o.lora_alpha = 4;
-  o.use_rslora = rslora;
+  o.use_rslora = form == RSLORA;
+  o.use_dora = form == DORA;
   if (!model_open(a, dir, true, &x.m, &e)) fail_with(&e);
   if (!setup_open(a, x.m, d, c, &o, &(setup_choice){.capacity = CAPACITY}, &x.s, &note, &e)) fail_with(&e);
   text_free(&note);
@@ -54,16 +59,22 @@ static float *download(arena *a, gpu_device *d, gpu_slice s) {
   return values;
 }
 
-// Random values for B, which would begin at zero.
-static void fill_b(arena *a, gpu_device *d, const adapter *ad) {
+// Random values for B, which would begin at zero, and magnitudes away from what they begin with.
+static void fill_adapter(arena *a, gpu_device *d, const one_side *x) {
+  const adapter *ad = x->s.adapter;
   rng r = rng_new(11, RNG_TEST);
   err e = {0};
   for (uint32_t i = 0; i < ad->n; i++) {
-    const tensor *b = ad->entries[i].b;
+    const tensor *b = ad->entries[i].b, *m = ad->entries[i].m;
     float *values = ARENA_ARRAY(a, float, tensor_elements(b));
     for (uint64_t k = 0; k < tensor_elements(b); k++) values[k] = (float)rng_normal(&r) * 0.2f;
     if (!gpu_upload(d, b->memory, values, tensor_bytes(b), &e)) fail_with(&e);
+    if (!m) continue;
+    float *magnitudes = download(a, d, m->memory);
+    for (uint64_t k = 0; k < tensor_elements(m); k++) magnitudes[k] *= 1 + 0.3f * (float)rng_normal(&r);
+    if (!gpu_upload(d, m->memory, magnitudes, tensor_bytes(m), &e)) fail_with(&e);
   }
+  if (!dora_compute_norms(x->m, d, &e)) fail_with(&e);
 }
 
 // out [rows, cols] = scale · x [rows, inner] · y [inner, cols], by strides.
@@ -77,8 +88,23 @@ static void multiply(double scale, const float *x, uint32_t x_row, uint32_t x_co
     }
 }
 
-// W' in the weights of the side that trains all of them.
-static void merge(arena *a, gpu_device *d, const adapter *ad, one_side *full) {
+// The rows of w at the lengths of the magnitudes; `directions` gets them at length 1, factors what W + s B A is multiplied by.
+static void set_lengths(arena *a, gpu_device *d, const adapter_entry *x, float *w, float *directions, float *factors) {
+  const uint32_t out = x->b->shape[0], in = x->a->shape[1];
+  const float *m = download(a, d, x->m->memory);
+  for (uint32_t i = 0; i < out; i++) {
+    double squares = 0;
+    for (uint32_t j = 0; j < in; j++) squares += (double)w[i * in + j] * w[i * in + j];
+    factors[i] = (float)(m[i] / sqrt(squares));
+    for (uint32_t j = 0; j < in; j++) {
+      directions[i * in + j] = (float)(w[i * in + j] / sqrt(squares));
+      w[i * in + j] *= factors[i];
+    }
+  }
+}
+
+// W' in the weights of the side that trains all of them. With DoRA directions[i] and factors[i] are those of entry i.
+static void merge(arena *a, gpu_device *d, const adapter *ad, one_side *full, float **directions, float **factors) {
   err e = {0};
   for (uint32_t i = 0; i < ad->n; i++) {
     const adapter_entry *x = &ad->entries[i];
@@ -89,6 +115,10 @@ static void merge(arena *a, gpu_device *d, const adapter *ad, one_side *full) {
     multiply(adapter_scale(&ad->config), download(a, d, x->b->memory), RANK, 1, download(a, d, x->a->memory), in, 1, out, RANK,
              in, term);
     for (uint64_t k = 0; k < (uint64_t)out * in; k++) w[k] = (float)(w[k] + term[k]);
+    directions[i] = ARENA_ARRAY(a, float, (uint64_t)out *in);
+    factors[i] = ARENA_ARRAY(a, float, out);
+    for (uint32_t k = 0; k < out; k++) factors[i][k] = 1;
+    if (x->m) set_lengths(a, d, x, w, directions[i], factors[i]);
     if (!gpu_upload(d, p->t->memory, w, tensor_bytes(p->t), &e)) fail_with(&e);
   }
 }
@@ -111,26 +141,41 @@ static double check(const char *name, const double *want, const float *found, ui
   return relative;
 }
 
-static void gradients(bool rslora) {
+// What DoRA adds: its magnitudes' gradients; and dw becomes G dW'.
+static double check_magnitude(arena *a, gpu_device *d, const one_side *low, const adapter_entry *x, const float *directions,
+                              const float *factors, float *dw) {
+  const uint32_t out = x->b->shape[0], in = x->a->shape[1];
+  double *want = ARENA_ARRAY(a, double, out);
+  for (uint32_t i = 0; i < out; i++)
+    for (uint32_t j = 0; j < in; j++) {
+      want[i] += (double)dw[i * in + j] * directions[i * in + j];
+      dw[i * in + j] *= factors[i];
+    }
+  return check(x->m_name, want, download(a, d, gradient_of(&low->s, x->m)), out);
+}
+
+static void gradients(lora_form form) {
   arena *a = arena_new("LoRA gradients");
   gpu_device *d;
   err e = {0};
   if (!device_open(a, getenv("VKIFT_DEVICE"), &d, &e)) fail_with(&e);
   corpus c = {.train = tiny_data(a, lengths, N_EXAMPLES, 8), .longest = 44};
   const char *dir = tiny_model("lora");
-  one_side low = open_side(a, d, dir, &c, VKIFT_LORA, rslora), full = open_side(a, d, dir, &c, VKIFT_FULL, false);
+  one_side low = open_side(a, d, dir, &c, VKIFT_LORA, form), full = open_side(a, d, dir, &c, VKIFT_FULL, PLAIN);
   const adapter *ad = low.s.adapter;
-  fill_b(a, d, ad);
-  merge(a, d, ad, &full);
+  float **directions = ARENA_ARRAY(a, float *, ad->n), **factors = ARENA_ARRAY(a, float *, ad->n);
+  fill_adapter(a, d, &low);
+  merge(a, d, ad, &full, directions, factors);
   run_gradients(a, &low, &c);
   run_gradients(a, &full, &c);
   double worst = 0;
   for (uint32_t i = 0; i < ad->n; i++) {
     const adapter_entry *x = &ad->entries[i];
     const uint32_t out = x->b->shape[0], in = x->a->shape[1];
-    const float *dw = download(a, d, gradient_of(&full.s, model_find(full.m, x->param->name)->t));
+    float *dw = download(a, d, gradient_of(&full.s, model_find(full.m, x->param->name)->t));
     double *want = ARENA_ARRAY(a, double, RANK *(uint64_t)(in > out ? in : out));
     const double scale = adapter_scale(&ad->config);
+    if (x->m) worst = fmax(worst, check_magnitude(a, d, &low, x, directions[i], factors[i], dw));
     multiply(scale, download(a, d, x->b->memory), 1, RANK, dw, in, 1, RANK, out, in, want); // Bᵀ dW'
     worst = fmax(worst, check(x->a_name, want, download(a, d, gradient_of(&low.s, x->a)), RANK * (uint64_t)in));
     multiply(scale, dw, in, 1, download(a, d, x->a->memory), 1, in, out, in, RANK, want); // dW' Aᵀ
@@ -149,18 +194,24 @@ static void gradients(bool rslora) {
 
 static void lora(void **state) {
   (void)state;
-  gradients(false);
+  gradients(PLAIN);
 }
 
 static void rslora(void **state) {
   (void)state;
-  gradients(true);
+  gradients(RSLORA);
+}
+
+static void dora(void **state) {
+  (void)state;
+  gradients(DORA);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lora),
       cmocka_unit_test(rslora),
+      cmocka_unit_test(dora),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,11 +6,12 @@ typedef struct shape {
   uint32_t rows, dim, live;
   float p;
   bool in_place; // x and dy are results of the graph
+  bool rest;     // dropout_rest
 } shape;
 
 typedef struct problem {
   const shape *s;
-  double *mask; // [rows, dim]: 0 or 1 / (1 − p)
+  double *mask; // [rows, dim]: 0 or 1 / (1 − p); of the rest 1 less that
 } problem;
 
 static const uint64_t seed = 0x0123456789abcdefull;
@@ -41,7 +42,10 @@ static tensor *keys_of(op_test *t, const problem *p) {
     keys[3 * n] = 100000 + (int32_t)(n / 7);
     keys[3 * n + 1] = 2;
     keys[3 * n + 2] = (int32_t)(n % 7);
-    for (uint32_t i = 0; i < s->dim; i++) p->mask[n * s->dim + i] = mask_at(keys + 3 * n, i, (double)s->p);
+    for (uint32_t i = 0; i < s->dim; i++) {
+      const double kept = mask_at(keys + 3 * n, i, (double)s->p);
+      p->mask[n * s->dim + i] = s->rest ? 1 - kept : kept;
+    }
   }
   return op_test_ints(t, "keys", LIVE_TOKENS, 2, (uint32_t[]){s->rows, 3}, keys);
 }
@@ -56,7 +60,9 @@ static void run(op_test *t, const void *context) {
   op_value x = op_test_random(t, "x", DTYPE_F32, LIVE_TOKENS, 2, dims, 1);
   op_test_wants_gradient(&x);
   const op_reference r = {.n_in = 1, .in_size = {n}, .out_size = n, .context = &p, .forward = forward, .backward = backward};
-  tensor *y = op_dropout(t->graph, s->in_place ? op_test_passed(t, x.t) : x.t, keys, s->p, seed, module);
+  tensor *in = s->in_place ? op_test_passed(t, x.t) : x.t;
+  tensor *y =
+      s->rest ? op_dropout_rest(t->graph, in, keys, s->p, seed, module) : op_dropout(t->graph, in, keys, s->p, seed, module);
   op_test_check(t, &r, s->in_place ? op_test_handed_on(t, y) : y, &x, live, live[0], 1e-6);
   if (!s->in_place) return;
   op_test_in_place(t, "dropout", 1);
@@ -88,6 +94,8 @@ static const op_case cases[] = {
     {.name = "whole blocks", .backward = true, .run = run, .shape = &(shape){9, 64, 9, 0.05f}},
     {.name = "live rows below the capacity", .backward = true, .run = run, .shape = &(shape){65, 33, 31, 0.9f}},
     {.name = "in place", .backward = true, .run = run, .shape = &(shape){61, 67, 59, 0.3f, true}},
+    {.name = "the rest", .backward = true, .run = run, .shape = &(shape){131, 67, 131, 0.1f, .rest = true}},
+    {.name = "the rest, in place", .backward = true, .run = run, .shape = &(shape){65, 33, 31, 0.7f, true, true}},
     {.name = "statistics", .run = statistics, .shape = &(shape){257, 129, 257, 0.25f}},
 };
 const op_suite dropout_suite = {.name = "dropout", .cases = cases, .n_cases = sizeof cases / sizeof *cases};

@@ -48,6 +48,7 @@ static void check_tokens(const pack_row *row, const pack_limits *limits, uint32_
       assert_int_equal(out->rng_keys[3 * o], x->index);
       assert_int_equal(out->rng_keys[3 * o + 1], 5);
       assert_int_equal(out->rng_keys[3 * o + 2], o - b);
+      assert_int_equal(out->lengths[o], e - b);
       for (uint32_t k = 0; k < limits->tokens; k++) { // from the definition of causal, packed, sliding-window attention
         bool sees = k >= b && k <= o && (!window || o - k < window);
         bool seen = k >= o && k < e && (!window || k - o < window);

@@ -1,0 +1,21 @@
+// partial[c][i] = Σ dy[n][i] · y[n][i] over the rows n of chunk c, in their order. One invocation per element.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "dora.h"
+
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform PARAMS { dora_params p; };
+layout(std430, binding = 0) readonly buffer Y { float y[]; };
+layout(std430, binding = 1) readonly buffer DY { float dy[]; };
+layout(std430, binding = 2) readonly buffer COUNTS { uint counts[]; };
+layout(std430, binding = 3) writeonly buffer PARTIAL { float partial[]; };
+#include "lib/live.glsl"
+
+void main() {
+  uint i = gl_GlobalInvocationID.x, c = gl_WorkGroupID.y;
+  if (i >= p.row_size) return;
+  uint end = min(live_rows(p.rows, p.live), (c + 1) * p.chunk);
+  float sum = 0.0;
+  for (uint n = c * p.chunk; n < end; n++) sum += dy[n * p.row_size + i] * y[n * p.row_size + i];
+  partial[c * p.row_size + i] = sum;
+}
