@@ -88,6 +88,9 @@ bool model_is_eos(const model *m, int32_t id);
 // normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
 
+// The blocks of a parameter that is quantized in the file, as they are there but for the order of rows, which is Hugging Face's.
+void model_read_blocks(const model *m, const model_param *p, void *out);
+
 // Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
 // initialised at random only names and shapes count.
 uint64_t model_fingerprint(const model *m);
