@@ -25,9 +25,9 @@ static void fail_with(const err *e) {
 // --- a GGUF file -----------------------------------------------------------------------------------------------------------
 
 // ggml's numbers.
-static const uint32_t number_of[DTYPE_COUNT] = {[DTYPE_F32] = 0,  [DTYPE_Q4_0] = 2,  [DTYPE_Q4_1] = 3,
-                                                [DTYPE_Q5_0] = 6, [DTYPE_Q5_1] = 7,  [DTYPE_Q8_0] = 8,
-                                                [DTYPE_Q4_K] = 12, [DTYPE_Q5_K] = 13, [DTYPE_Q6_K] = 14};
+static const uint32_t number_of[DTYPE_COUNT] = {
+    [DTYPE_F32] = 0,  [DTYPE_Q4_0] = 2,  [DTYPE_Q4_1] = 3,  [DTYPE_Q5_0] = 6, [DTYPE_Q5_1] = 7,
+    [DTYPE_Q8_0] = 8, [DTYPE_Q4_K] = 12, [DTYPE_Q5_K] = 13, [DTYPE_Q6_K] = 14};
 
 typedef struct made {
   text head, data;
@@ -82,9 +82,9 @@ static void put_layer(made *g, uint32_t l, dtype type) {
     uint32_t rows, columns;
   } of[] = {{"attn_norm", HIDDEN, 0},
             {"attn_q", HEADS * HEAD, HIDDEN},
-            {"attn_k", KV_HEADS *HEAD, HIDDEN},
-            {"attn_v", KV_HEADS *HEAD, HIDDEN},
-            {"attn_output", HIDDEN, HEADS *HEAD},
+            {"attn_k", KV_HEADS * HEAD, HIDDEN},
+            {"attn_v", KV_HEADS * HEAD, HIDDEN},
+            {"attn_output", HIDDEN, HEADS * HEAD},
             {"ffn_norm", HIDDEN, 0},
             {"ffn_gate", MLP, HIDDEN},
             {"ffn_up", MLP, HIDDEN},
@@ -190,7 +190,8 @@ static void compare(const char *what, const losses *kept, const losses *wide) {
     if (!(relative <= 1e-3)) fail_msg("%s: step %d: expected the loss %.6g, found %.6g", what, i + 1, wide->of[i], kept->of[i]);
     worst = fmax(worst, relative);
   }
-  if (!(wide->of[STEPS - 1] < 0.9 * wide->of[0])) fail_msg("%s: nothing was learnt: %g to %g", what, wide->of[0], wide->of[STEPS - 1]);
+  if (!(wide->of[STEPS - 1] < 0.9 * wide->of[0]))
+    fail_msg("%s: nothing was learnt: %g to %g", what, wide->of[0], wide->of[STEPS - 1]);
   print_message("%s: losses %.4f to %.4f, at most %.2g away; weights %.1f MB instead of %.1f\n", what, kept->of[0],
                 kept->of[STEPS - 1], worst, (double)kept->frozen_bytes / 1e6, (double)wide->frozen_bytes / 1e6);
 }
@@ -215,7 +216,8 @@ static void close_device(fixture *f) {
 
 // Matrices take what the type says; norms, and what each tensor is rounded up to, are a little more.
 static void takes(const char *what, const losses *kept, const losses *wide, double bytes_of_element) {
-  const double least = (double)wide->frozen_bytes * 0.95 * bytes_of_element / 4, most = least + 40000 + (double)wide->frozen_bytes * 0.1 * bytes_of_element / 4;
+  const double least = (double)wide->frozen_bytes * 0.95 * bytes_of_element / 4,
+               most = least + 40000 + (double)wide->frozen_bytes * 0.1 * bytes_of_element / 4;
   if (!((double)kept->frozen_bytes >= least && (double)kept->frozen_bytes <= most))
     fail_msg("%s: expected about %.0f bytes, found %llu", what, least, (unsigned long long)kept->frozen_bytes);
 }
@@ -300,7 +302,8 @@ static void what_does_not_fit_is_refused(void **state) {
   refuse(mixed, &nf4, true, "expected 16 or 32 bits, of which nf4 is made, found q4_k");
   const char *tiny = tiny_model("tiny");
   refuse(tiny, &nf4, false, "q_proj.weight: expected rows in blocks of 64 elements, as nf4 has, found the shape [40, 44]");
-  refuse(tiny, &q4_k, false, "model.embed_tokens.weight: expected rows in blocks of 256 elements, as q4_k has, found the shape [263, 44]");
+  refuse(tiny, &q4_k, false,
+         "model.embed_tokens.weight: expected rows in blocks of 256 elements, as q4_k has, found the shape [263, 44]");
 }
 
 int main(void) {

@@ -70,7 +70,7 @@ static void run(op_test *t, const void *context) {
 #define BLOCKS(type, name_, block)                                                              \
   {                                                                                             \
     .name = name_ " table of several windows", .storage = type, .run = run, .shape = &(shape) { \
-      90000 / (block), 3 * (block), 29, 29, type, false                                         \
+      180000 / (block), block, 13, 13, type, false                                              \
     }                                                                                           \
   }
 

@@ -84,7 +84,8 @@ static void nf4_takes_the_nearest(void **state) {
       for (int k = 0; k < 16; k++) nearest = fmin(nearest, fabs(in[i] - largest * table[k]));
       const double error = fabs((double)in[i] - out[i]);
       if (!(fabs(error - nearest) <= 1e-7 * largest))
-        fail_msg("%g of largest %g became %g: %g away, expected %g", (double)in[i], (double)largest, (double)out[i], error, nearest);
+        fail_msg("%g of largest %g became %g: %g away, expected %g", (double)in[i], (double)largest, (double)out[i], error,
+                 nearest);
     }
     blocks_from_f32_nf4(out, second); // what is nf4 stays what it is
     blocks_to_f32(DTYPE_NF4, second, again);
