@@ -50,8 +50,26 @@ typedef struct vkift_strings {
 
 // --- models ----------------------------------------------------------------------------------------------------------
 
-// How weights that are not trained are kept on the device. Trained ones always have float32 masters.
-typedef enum vkift_weight_type { VKIFT_WEIGHT_AUTO, VKIFT_WEIGHT_F32, VKIFT_WEIGHT_F16, VKIFT_WEIGHT_BF16 } vkift_weight_type;
+// How weights that are not trained are kept on the device; AUTO: as in the model's file, those that a GGUF file has quantized
+// included. Trained ones always have float32 masters. The quantized types are for vkift_plan, and for models whose matrices are
+// all of that type: vkift makes none of them.
+typedef enum vkift_weight_type {
+  VKIFT_WEIGHT_AUTO,
+  VKIFT_WEIGHT_F32,
+  VKIFT_WEIGHT_F16,
+  VKIFT_WEIGHT_BF16,
+  VKIFT_WEIGHT_Q8_0,
+  VKIFT_WEIGHT_Q4_0,
+  VKIFT_WEIGHT_Q4_1,
+  VKIFT_WEIGHT_Q5_0,
+  VKIFT_WEIGHT_Q5_1,
+  VKIFT_WEIGHT_Q4_K,
+  VKIFT_WEIGHT_Q5_K,
+  VKIFT_WEIGHT_Q6_K
+} vkift_weight_type;
+// NF4 (QLoRA): frozen linear weights, of 16 or 32 bits in the file, are quantized as they are loaded; the embedding and the
+// output head stay as weight_dtype says.
+typedef enum vkift_quantize { VKIFT_NO_QUANTIZE, VKIFT_NF4 } vkift_quantize;
 
 // What to load: a run directory that vkift_train wrote (its model and what it trained), or a model and perhaps an
 // adapter. The zero value names nothing.
@@ -205,6 +223,7 @@ typedef struct vkift_train_options {
   int64_t checkpointing_layers; // of the layers, so many from the first are computed again; 0: all, or what the plan chose
   int64_t checkpointing_group;  // inputs of so many layers are computed again too; 0: by the plan; 1: never
   vkift_weight_type weight_dtype;
+  vkift_quantize quantize;
   const char *device;
   // ON: kernels that this device has no measurements of are measured first (once: a file keeps them); AUTO: where the run is
   // long enough for that to pay; OFF: each product takes its default kernel. `kernels`: the choices of an earlier run, as its

@@ -6,7 +6,7 @@
 //   NN       [m, k]       [k, n]       k, n     input gradient: dx = dy W
 //   TN       [k, m]       [k, n]       m, n     weight gradient: dW = dyᵀ x
 //
-// a is F32; b is a weight of any type, or an activation (F32).
+// a is F32; b is a weight of any type, or an activation (F32). With -DBLOCKS it is a weight of a quantized type (not in TN).
 //
 // With -DADDRESSES buffers come as addresses behind the parameters, in the order of the bindings, which cost no test of
 // bounds at each load (on lavapipe twice the speed). So nothing may be read beyond a buffer's end, not even by a loop's
@@ -91,6 +91,8 @@ vec4 a_load(uint at, uint left) {
 vec4 b_load(uint at, uint left) {
 #ifdef ADDRESSES
   return weight_at4(to_weight, at / 4);
+#elif defined BLOCKS
+  return VEC4 || left > 0 ? weight_at4(at / 4) : vec4(0.0); // rows are whole blocks, whatever a has
 #else
   if (VEC4) return weight_at4(at / 4);
   vec4 v = vec4(0.0);

@@ -63,7 +63,8 @@ void set_bases() {
   }
 }
 
-void fetch(uint k, bool whole) {
+// Whole: the step lies within the depth.
+void fetch_a(uint k, bool whole) {
   [[unroll]] for (uint i = 0; i < A_BLOCKS; i++) {
     const uvec2 block = block_at(i, BM, PRODUCT != TN);
     [[unroll]] for (uint c = 0; c < 4; c++) {
@@ -72,6 +73,9 @@ void fetch(uint k, bool whole) {
       a_block[i * 4 + c] = whole || deep < depth ? a_quads[a_base[i * 4 + c] + step] : vec4(0.0);
     }
   }
+}
+
+void fetch_b(uint k, bool whole) {
   [[unroll]] for (uint i = 0; i < B_BLOCKS; i++) {
     const uvec2 block = block_at(i, BN, PRODUCT == NT);
     [[unroll]] for (uint c = 0; c < 4; c++) {
@@ -83,7 +87,7 @@ void fetch(uint k, bool whole) {
 }
 
 // The same by single elements, where rows are of any length.
-void fetch_odd(uint k) {
+void fetch_odd_a(uint k) {
   [[unroll]] for (uint i = 0; i < A_BLOCKS; i++) {
     const uvec2 block = block_at(i, BM, PRODUCT != TN);
     [[unroll]] for (uint c = 0; c < 4; c++) {
@@ -94,6 +98,10 @@ void fetch_odd(uint k) {
       a_block[i * 4 + c] = deep < depth ? a_load(p.a_offset + at, left) : vec4(0.0);
     }
   }
+}
+
+#ifndef BLOCKS
+void fetch_odd_b(uint k) {
   [[unroll]] for (uint i = 0; i < B_BLOCKS; i++) {
     const uvec2 block = block_at(i, BN, PRODUCT == NT);
     [[unroll]] for (uint c = 0; c < 4; c++) {
@@ -104,3 +112,4 @@ void fetch_odd(uint k) {
     }
   }
 }
+#endif

@@ -95,6 +95,28 @@ void store_sums(uint x, uint y) {
   }
 }
 
+// Decoding is long code, so it is there once; rows of b are whole blocks, whatever a has.
+#ifdef BLOCKS
+void fetch(uint k) {
+  if (VEC4) fetch_a(k, k + BK <= depth);
+  else fetch_odd_a(k);
+  fetch_b(k, k + BK <= depth);
+}
+#else
+void fetch(uint k) {
+  if (!VEC4) {
+    fetch_odd_a(k);
+    fetch_odd_b(k);
+  } else if (UNROLLED == BK && k + BK <= depth) {
+    fetch_a(k, true);
+    fetch_b(k, true);
+  } else {
+    fetch_a(k, false);
+    fetch_b(k, false);
+  }
+}
+#endif
+
 void main() {
   set_tile();
   const uint x = gl_LocalInvocationID.x % NX, y = gl_LocalInvocationID.x / NX;
@@ -102,11 +124,13 @@ void main() {
   const uint steps_end = row < rows ? depth : 0;
 
   [[unroll]] for (uint i = 0; i < ROWS * COLS / 4; i++) sum[i] = vec4(0.0);
+#ifdef BLOCKS
+  set_bases();
+#else
   if (VEC4) set_bases();
+#endif
   for (uint k = first_deep; k < steps_end; k += BK) {
-    if (!VEC4) fetch_odd(k);
-    else if (UNROLLED == BK && k + BK <= depth) fetch(k, true);
-    else fetch(k, false);
+    fetch(k);
     barrier();
     stage_a();
     stage_b();

@@ -1,6 +1,6 @@
-// A product of an activation (or its gradient) and a 16-bit weight by tiles in shared memory and cooperative matrices:
-// BM × BN of out for a workgroup, ROWS × COLS for a subgroup. Operands are rounded to f16, sums are f32. NT and NN, rows of
-// whole quads, a depth of whole steps.
+// A product of an activation (or its gradient) and a 16-bit or quantized weight by tiles in shared memory and cooperative
+// matrices: BM × BN of out for a workgroup, ROWS × COLS for a subgroup. Operands are rounded to f16, sums are f32. NT and NN,
+// rows of whole quads, a depth of whole steps.
 //
 // Each operand's tile is scaled by a power of two, so that neither large activations nor small gradients leave f16's range:
 // its largest element so far is kept below 2^15, and at first above 2^13. When it outgrows that, the sums are scaled anew.
@@ -135,7 +135,8 @@ void main() {
     sum[i] = coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator>(0.0);
   set_bases();
   for (uint k = 0; k < steps_end; k += BK) {
-    fetch(k, true);
+    fetch_a(k, true);
+    fetch_b(k, true);
     tell_most();
     barrier();
     vec2 m = most[0];

@@ -2,12 +2,15 @@
 
 #include <string.h>
 
+#include "base/blocks.h"
 #include "base/err.h"
 
 static const dtype_info infos[DTYPE_COUNT] = {
-    [DTYPE_F32] = {"f32", 1, 4},     [DTYPE_F16] = {"f16", 1, 2},     [DTYPE_BF16] = {"bf16", 1, 2},
-    [DTYPE_I32] = {"i32", 1, 4},     [DTYPE_Q8_0] = {"q8_0", 32, 34}, [DTYPE_Q4_0] = {"q4_0", 32, 18},
-    [DTYPE_Q4_1] = {"q4_1", 32, 20},
+    [DTYPE_F32] = {"f32", 1, 4},       [DTYPE_F16] = {"f16", 1, 2},       [DTYPE_BF16] = {"bf16", 1, 2},
+    [DTYPE_I32] = {"i32", 1, 4},       [DTYPE_Q8_0] = {"q8_0", 32, 34},   [DTYPE_Q4_0] = {"q4_0", 32, 18},
+    [DTYPE_Q4_1] = {"q4_1", 32, 20},   [DTYPE_Q5_0] = {"q5_0", 32, 22},   [DTYPE_Q5_1] = {"q5_1", 32, 24},
+    [DTYPE_Q4_K] = {"q4_k", 256, 144}, [DTYPE_Q5_K] = {"q5_k", 256, 176}, [DTYPE_Q6_K] = {"q6_k", 256, 210},
+    [DTYPE_NF4] = {"nf4", 64, 36},
 };
 
 const dtype_info *dtype_get(dtype t) {
@@ -19,6 +22,10 @@ uint64_t dtype_bytes(dtype t, uint64_t elements) {
   const dtype_info *i = dtype_get(t);
   REQUIRE(elements % i->block_elements == 0, "%llu elements of %s", (unsigned long long)elements, i->name);
   return elements / i->block_elements * i->block_bytes;
+}
+
+bool dtype_is_quantized(dtype t) {
+  return dtype_get(t)->block_elements > 1;
 }
 
 float f16_to_f32(uint16_t h) {
@@ -74,22 +81,6 @@ static uint16_t half_at(const uint8_t *p) {
   return h;
 }
 
-// ggml's 32-element blocks. Q8_0: scale d (f16), 32 int8. Q4_0: d, 16 bytes; low nibbles are elements 0–15, high ones
-// 16–31; value d·(q − 8). Q4_1: d, m (f16); value d·q + m.
-static void block_to_f32(dtype t, const uint8_t *p, float *out) {
-  float d = f16_to_f32(half_at(p));
-  if (t == DTYPE_Q8_0) {
-    for (int i = 0; i < 32; i++) out[i] = d * (float)(int8_t)p[2 + i];
-    return;
-  }
-  float m = t == DTYPE_Q4_1 ? f16_to_f32(half_at(p + 2)) : -8.0f * d;
-  const uint8_t *q = p + (t == DTYPE_Q4_1 ? 4 : 2);
-  for (int i = 0; i < 16; i++) {
-    out[i] = d * (float)(q[i] & 15) + m;
-    out[i + 16] = d * (float)(q[i] >> 4) + m;
-  }
-}
-
 void dtype_to_f32(dtype t, const void *in, float *out, uint64_t n) {
   const dtype_info *info = dtype_get(t);
   const uint8_t *p = in;
@@ -102,20 +93,23 @@ void dtype_to_f32(dtype t, const void *in, float *out, uint64_t n) {
     case DTYPE_BF16:
       for (uint64_t i = 0; i < n; i++) out[i] = bf16_to_f32(half_at(p + 2 * i));
       return;
-    case DTYPE_Q8_0:
-    case DTYPE_Q4_0:
-    case DTYPE_Q4_1:
-      for (uint64_t b = 0; b < n / 32; b++) block_to_f32(t, p + b * info->block_bytes, out + 32 * b);
-      return;
-    default: REQUIRE(false, "%s is no float type", info->name);
+    default:
+      REQUIRE(info->block_elements > 1, "%s is no float type", info->name);
+      for (uint64_t b = 0; b < n / info->block_elements; b++)
+        blocks_to_f32(t, p + b * info->block_bytes, out + b * info->block_elements);
   }
 }
 
 void dtype_from_f32(dtype t, const float *in, void *out, uint64_t n) {
   uint8_t *p = out;
-  REQUIRE(t == DTYPE_F32 || t == DTYPE_F16 || t == DTYPE_BF16, "f32 to %s", dtype_get(t)->name);
+  REQUIRE(t == DTYPE_F32 || t == DTYPE_F16 || t == DTYPE_BF16 || t == DTYPE_NF4, "f32 to %s", dtype_get(t)->name);
   if (t == DTYPE_F32) {
     memcpy(out, in, (size_t)n * 4);
+    return;
+  }
+  if (t == DTYPE_NF4) {
+    REQUIRE(n % 64 == 0, "%llu elements of nf4", (unsigned long long)n);
+    for (uint64_t b = 0; b < n / 64; b++) blocks_from_f32_nf4(in + 64 * b, p + 36 * b);
     return;
   }
   for (uint64_t i = 0; i < n; i++) {

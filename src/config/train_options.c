@@ -13,7 +13,10 @@ const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "
                                          "preference", "labelled", NULL};
 const char *const excess_names[] = {"default", "drop", "truncate", "split", "error", NULL};
 const char *const train_on_names[] = {"all", "last", NULL};
-const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
+const char *const weight_type_names[] = {"auto", "f32",  "f16",  "bf16", "q8_0", "q4_0", "q4_1",
+                                         "q5_0", "q5_1", "q4_k", "q5_k", "q6_k", NULL};
+static const char *const source_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
+static const char *const quantize_names[] = {"none", "nf4", NULL};
 const char *const metric_names[] = {"none",          "auto", "rouge_l", "rouge_l_tokens", "exact_match", "accuracy",
                                     "accuracy_norm", "f1",   "bleu",    "chrf",           NULL};
 static const char *const loss_type_names[] = {"sigmoid", "sigmoid_norm", NULL};
@@ -136,7 +139,10 @@ const option train_option_table[] = {
     {"checkpointing_group", OPTION_INTEGER, AT(checkpointing_group), GROUP, RANGE(1, 1 << 10), .unset = "by the memory plan",
      .help = "with gradient checkpointing: keep the input of one layer in so many, and compute those between twice more"},
     {"weight_dtype", OPTION_ENUM, AT(weight_dtype), GROUP, .names = weight_type_names,
-     .help = "of frozen weights on the device; auto: as in the model's file"},
+     .help = "of frozen weights on the device; auto: as in the model's file, quantized ones of a GGUF file included; a quantized "
+             "type: all matrices are of that type (vkift plan, or a file that is so)"},
+    {"quantize", OPTION_ENUM, AT(quantize), GROUP, .names = quantize_names,
+     .help = "nf4: quantize frozen linear weights to 4 bits as they are loaded (QLoRA)"},
     {"device", OPTION_TEXT, AT(device), GROUP, .unset = "the best", .value = "DEVICE",
      .help = "an index that `vkift devices` prints, or part of a name"},
     {"tune", OPTION_ENUM, AT(tune), GROUP, .names = tristate_names,
@@ -181,7 +187,7 @@ const option source_option_table[] = {
     {"chat_template", OPTION_PATH, AT(chat_template), GROUP, .names = template_names,
      .unset = "the run's or the model's, else alpaca", .value = "FILE|NAME",
      .help = "a Jinja file, or the built-in alpaca or chatml"},
-    {"weight_dtype", OPTION_ENUM, AT(weight_dtype), GROUP, .names = weight_type_names,
+    {"weight_dtype", OPTION_ENUM, AT(weight_dtype), GROUP, .names = source_type_names,
      .help = "of the weights; auto: as in the model's file"},
     {"device", OPTION_TEXT, AT(device), GROUP, .unset = "the best", .value = "DEVICE",
      .help = "an index that `vkift devices` prints, or part of a name"},
@@ -223,6 +229,9 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
     ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)
     ok = ERR(e, "init random and adapter contradict each other: an adapter belongs to trained weights");
+  if (ok && (o->quantize || o->weight_dtype > VKIFT_WEIGHT_BF16) && o->method == VKIFT_FULL)
+    ok = ERR(e, "%s and method full contradict each other: what trains is never quantized",
+             o->quantize ? "quantize" : "a quantized weight_dtype");
   if (ok && o->adapter && o->method != VKIFT_LORA)
     ok = ERR(e, "adapter needs method lora: to train the weights, merge it first with `vkift export --merge`");
   if (ok && o->augment.num_demonstrations && o->eval_split > 0)

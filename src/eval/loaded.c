@@ -8,12 +8,8 @@
 #include "models/prompt_choice.h"
 #include "models/trainable.h"
 
-load_type loaded_type(vkift_weight_type type) {
-  static const load_type types[] = {[VKIFT_WEIGHT_AUTO] = LOAD_AUTO,
-                                    [VKIFT_WEIGHT_F32] = LOAD_F32,
-                                    [VKIFT_WEIGHT_F16] = LOAD_F16,
-                                    [VKIFT_WEIGHT_BF16] = LOAD_BF16};
-  return types[type];
+load_type loaded_type(vkift_weight_type type, vkift_quantize quantize) {
+  return (load_type)type + (quantize == VKIFT_NF4 ? LOAD_NF4 : 0);
 }
 
 bool loaded_is_end(const loaded *l, int32_t id) {
@@ -72,6 +68,7 @@ static bool load_weights(arena *a, loaded *l, const char *from, load_type type, 
   adapter_config c = {0};
   TRY(!from || adapter_read_config(a, from, &c, e));
   if (!trainable_choose_modules(l->model, c.whole, c.n_whole, e)) return err_prefix(e, "%s", from);
+  TRY(load_check(l->model, type, true, e));
   load_declare(a, l->model, NULL, false, type);
   if (from && !adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", from);
   TRY(load_allocate(l->model, l->heap, e) && load_upload(l->model, l->device, 0, e));
@@ -91,7 +88,9 @@ bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
   l->staging = heap_new(l->device, "host side of the model", GPU_MEMORY_STAGING);
   // A run is asked with the weights as it was trained on them.
   const bool as_run = l->is_run && source->weight_dtype == VKIFT_WEIGHT_AUTO;
-  return load_weights(a, l, adapter_path, loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype), e);
+  const load_type type =
+      loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype, as_run ? l->run.quantize : VKIFT_NO_QUANTIZE);
+  return load_weights(a, l, adapter_path, type, e);
 }
 
 void loaded_close(loaded *l) {

@@ -1,4 +1,5 @@
-// W' = W + s · B A, with DoRA its rows at the lengths of the magnitude, or what the adapter has whole, computed in f32 on the host, one parameter at a time.
+// W' = W + s · B A, with DoRA its rows at the lengths of the magnitude, or what the adapter has whole, computed in f32 on the host,
+// one parameter at a time. A quantized W is its values in f32: what is written is never quantized.
 #include "eval/merge.h"
 
 #include <math.h>
@@ -62,7 +63,7 @@ static bool merged_values(void *user, const model_param *p, float *out, err *e) 
     dtype_to_f32(x->type, x->data, out, (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1));
     return true;
   }
-  model_read_param(w->loaded.model, p, 0, out);
+  load_read(w->loaded.model, p, loaded_type(VKIFT_WEIGHT_AUTO, w->loaded.run.quantize), out); // as it was trained beside
   if (p->lora) add_term(w, p, out);
   return true;
 }
@@ -82,6 +83,7 @@ static bool write_beside(arena *a, merging *w, const char *dir, vkift_weight_typ
                                 [VKIFT_WEIGHT_F32] = DTYPE_F32,
                                 [VKIFT_WEIGHT_F16] = DTYPE_F16,
                                 [VKIFT_WEIGHT_BF16] = DTYPE_BF16};
+  if (type > VKIFT_WEIGHT_BF16) return ERR(e, "weight_dtype: expected auto, f32, f16 or bf16 for what is written");
   const char *beside = arena_printf(a, "%s.tmp", dir);
   if (file_exists(beside))
     return ERR(e, "%s: expected nothing of that name, where the export is prepared: move or remove it", beside);

@@ -189,7 +189,7 @@ static bool read_tensor(reader *r, weight *w, uint64_t number, uint64_t *offset)
   at = r->at;
   TRY(take_u32(r, "type", &type));
   const char *name = gguf_tensor_type(type, &w->type);
-  static const char *const types = "F32, F16, BF16, Q8_0, Q4_0 or Q4_1";
+  static const char *const types = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K";
   if (!name) return fail(r, at, "expected %s, found the unknown type %u", types, type);
   if (w->type == DTYPE_COUNT) return fail(r, at, "expected %s, found %s, which vkift does not read", types, name);
   w->file = r->path;

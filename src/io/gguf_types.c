@@ -43,7 +43,12 @@ const char *gguf_tensor_type(uint32_t number, dtype *type) {
     case 1: *type = DTYPE_F16; break;
     case 2: *type = DTYPE_Q4_0; break;
     case 3: *type = DTYPE_Q4_1; break;
+    case 6: *type = DTYPE_Q5_0; break;
+    case 7: *type = DTYPE_Q5_1; break;
     case 8: *type = DTYPE_Q8_0; break;
+    case 12: *type = DTYPE_Q4_K; break;
+    case 13: *type = DTYPE_Q5_K; break;
+    case 14: *type = DTYPE_Q6_K; break;
     case 30: *type = DTYPE_BF16; break;
     default: *type = DTYPE_COUNT; break;
   }

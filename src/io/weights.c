@@ -1,5 +1,6 @@
 #include "io/weights.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,11 @@ bool weight_size(weight *w, err *e) {
     if (!size_mul(elements, w->shape[d], &elements)) return bad_shape(w, "a size below 2^64 bytes", e);
   }
   uint32_t row = w->n_dims ? w->shape[w->n_dims - 1] : 1;
-  if (row % info->block_elements) return bad_shape(w, "rows in blocks of 32 elements, as its quantized type has", e);
+  if (row % info->block_elements) {
+    char expected[64];
+    snprintf(expected, sizeof expected, "rows in blocks of %u elements, as %s has", info->block_elements, info->name);
+    return bad_shape(w, expected, e);
+  }
   if (!size_mul(elements / info->block_elements, info->block_bytes, &bytes)) return bad_shape(w, "a size below 2^64 bytes", e);
   w->bytes = bytes;
   return true;

@@ -1,13 +1,42 @@
 #include "models/load.h"
 
+static bool is_nf4(const model_param *p, load_type type) {
+  return type >= LOAD_NF4 && p->role == PARAM_LINEAR && p->n_dims == 2;
+}
+
 // Trained tensors are f32 masters: 16-bit ones would lose updates of 2e-5.
 static dtype frozen_type(const model *m, const model_param *p, load_type type) {
   // A bias is a few numbers, of which op layernorm knows no other type; 1 + w would lose what is small in w.
+  const load_type rest = type >= LOAD_NF4 ? type - LOAD_NF4 : type;
   if (p->whole || p->role == PARAM_BIAS || p->offset != 0) return DTYPE_F32;
-  if (type == LOAD_F16) return DTYPE_F16;
-  if (type == LOAD_BF16) return DTYPE_BF16;
+  if (is_nf4(p, type)) return DTYPE_NF4;
+  if (rest == LOAD_F16) return DTYPE_F16;
+  if (rest == LOAD_BF16) return DTYPE_BF16;
+  if (rest >= LOAD_Q8_0) return p->n_dims == 2 ? DTYPE_Q8_0 + (dtype)(rest - LOAD_Q8_0) : DTYPE_F32;
   const dtype stored = p->source ? p->source->type : m->stored;
-  return type == LOAD_AUTO && (stored == DTYPE_F16 || stored == DTYPE_BF16) ? stored : DTYPE_F32;
+  const bool kept = stored == DTYPE_F16 || stored == DTYPE_BF16 || (dtype_is_quantized(stored) && p->n_dims == 2);
+  return rest == LOAD_AUTO && kept ? stored : DTYPE_F32;
+}
+
+static bool check_param(const model *m, const model_param *p, load_type type, bool loaded, err *e) {
+  const dtype t = frozen_type(m, p, type), stored = p->source ? p->source->type : m->stored;
+  const dtype_info *info = dtype_get(t);
+  if (!dtype_is_quantized(t) || (t == stored && p->source)) return true;
+  if (p->shape[1] % info->block_elements)
+    return ERR(e, "%s: tensor %s: expected rows in blocks of %u elements, as %s has, found the shape [%u, %u]", m->path, p->name,
+               info->block_elements, info->name, p->shape[0], p->shape[1]);
+  if (t == DTYPE_NF4 && dtype_is_quantized(stored))
+    return ERR(e, "%s: tensor %s: expected 16 or 32 bits, of which nf4 is made, found %s, which may stay as it is", m->path,
+               p->name, dtype_get(stored)->name);
+  if (loaded && t != DTYPE_NF4)
+    return ERR(e, "%s: tensor %s: expected %s, as weight_dtype says, found %s: auto keeps each tensor as the file has it",
+               m->path, p->name, info->name, dtype_get(stored)->name);
+  return true;
+}
+
+bool load_check(const model *m, load_type type, bool loaded, err *e) {
+  for (uint32_t i = 0; i < m->n_params; i++) TRY(check_param(m, &m->params[i], type, loaded, e));
+  return true;
 }
 
 void load_declare(arena *a, model *m, params *train, bool all, load_type type) {
@@ -27,8 +56,9 @@ bool load_allocate(model *m, gpu_heap *heap, err *e) {
 }
 
 // Squared lengths of a weight's rows, from its values as the device has them: in a narrower type they were rounded.
-static void square_rows(const model_param *p, const void *stored, float *values) {
+static void square_rows(arena *a, const model_param *p, const void *stored) {
   const uint32_t rows = p->shape[0], dim = p->shape[1];
+  float *values = ARENA_ARRAY(a, float, (uint64_t)rows *dim);
   dtype_to_f32(p->t->type, stored, values, (uint64_t)rows * dim);
   for (uint32_t i = 0; i < rows; i++) {
     double sum = 0;
@@ -37,21 +67,28 @@ static void square_rows(const model_param *p, const void *stored, float *values)
   }
 }
 
+// What the device gets of a parameter: blocks as the file has them, or its values in the device's type.
+static const void *stored_form(arena *a, const model *m, const model_param *p, uint64_t seed) {
+  void *stored = arena_alloc(a, tensor_bytes(p->t));
+  if (p->source && p->source->type == p->t->type && dtype_is_quantized(p->t->type)) {
+    model_read_blocks(m, p, stored);
+    return stored;
+  }
+  const uint64_t n = tensor_elements(p->t);
+  float *values = p->t->type == DTYPE_F32 ? stored : ARENA_ARRAY(a, float, n);
+  model_read_param(m, p, seed, values);
+  for (uint64_t k = 0; p->offset != 0 && k < n; k++) values[k] += p->offset;
+  if (p->t->type != DTYPE_F32) dtype_from_f32(p->t->type, values, stored, n);
+  return stored;
+}
+
 bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     const model_param *p = &m->params[i];
     arena *scratch = arena_new("weight on its way to the device");
-    const uint64_t n = tensor_elements(p->t);
-    float *values = ARENA_ARRAY(scratch, float, n);
-    model_read_param(m, p, seed, values);
-    for (uint64_t k = 0; p->offset != 0 && k < n; k++) values[k] += p->offset;
-    void *stored = values;
-    if (p->t->type != DTYPE_F32) {
-      stored = arena_alloc(scratch, tensor_bytes(p->t));
-      dtype_from_f32(p->t->type, values, stored, n);
-    }
+    const void *stored = stored_form(scratch, m, p, seed);
     const bool ok = tensor_upload(p->t, d, stored, e);
-    if (p->lora && p->lora->row_squares) square_rows(p, stored, values);
+    if (p->lora && p->lora->row_squares) square_rows(scratch, p, stored);
     arena_free(scratch);
     if (!ok) return err_prefix(e, "%s: tensor %s", m->path, p->name);
   }
@@ -62,6 +99,17 @@ bool load_download(const model_param *p, gpu_device *d, float *out, err *e) {
   TRY(tensor_download(p->t, d, out, e));
   for (uint64_t i = 0; p->offset != 0 && i < tensor_elements(p->t); i++) out[i] -= p->offset;
   return true;
+}
+
+void load_read(const model *m, const model_param *p, load_type type, float *out) {
+  model_read_param(m, p, 0, out);
+  if (!is_nf4(p, type)) return;
+  arena *a = arena_new("rounded weight");
+  const uint64_t n = (uint64_t)p->shape[0] * p->shape[1];
+  void *stored = arena_alloc(a, dtype_bytes(DTYPE_NF4, n));
+  dtype_from_f32(DTYPE_NF4, out, stored, n);
+  dtype_to_f32(DTYPE_NF4, stored, out, n);
+  arena_free(a);
 }
 
 // --- rotary tables -------------------------------------------------------------------------------------------------------

@@ -118,6 +118,8 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
 
 // Values [shape] in the order in which Hugging Face's files have them: transposed where hf_transposed says so.
 void model_turn_for_hf(const model_param *p, float *values);
+// The blocks of a parameter that is quantized in the file, as they are there but for the order of rows, which is Hugging Face's.
+void model_read_blocks(const model *m, const model_param *p, void *out);
 
 // Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
 // initialised at random only names and shapes count.

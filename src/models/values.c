@@ -24,15 +24,16 @@ static void initialise(const model *m, const model_param *p, uint64_t seed, floa
 
 // GGUF's Llama converter interleaves the rows of q and k for its rotary kernel: within a head of size d, row 2i + j of
 // the file is row i + j · d/2 of Hugging Face's half-split form (j = 0, 1).
-static void undo_interleave(float *rows, uint32_t n_rows, uint32_t dim, uint32_t heads) {
-  const uint32_t head = n_rows / heads;
+static void undo_interleave(const model *m, const model_param *p, void *rows, uint64_t row_bytes) {
+  if (!m->is_gguf || !p->gguf_rotary_heads) return;
+  const uint32_t head = p->shape[0] / p->gguf_rotary_heads;
   arena *a = arena_new("row order");
-  float *copy = ARENA_ARRAY(a, float, (uint64_t)head *dim);
-  for (uint32_t h = 0; h < heads; h++) {
-    float *first = rows + (uint64_t)h * head * dim;
-    memcpy(copy, first, (size_t)head * dim * sizeof *copy);
+  char *copy = ARENA_ARRAY(a, char, head *row_bytes);
+  for (uint32_t h = 0; h < p->gguf_rotary_heads; h++) {
+    char *first = (char *)rows + h * head * row_bytes;
+    memcpy(copy, first, (size_t)(head * row_bytes));
     for (uint32_t i = 0; i < head; i++)
-      memcpy(first + (uint64_t)(i / 2 + i % 2 * (head / 2)) * dim, copy + (uint64_t)i * dim, dim * sizeof *copy);
+      memcpy(first + (i / 2 + i % 2 * (head / 2)) * row_bytes, copy + i * row_bytes, (size_t)row_bytes);
   }
   arena_free(a);
 }
@@ -61,9 +62,16 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
     return;
   }
   dtype_to_f32(p->source->type, p->source->data, out, elements_of(p));
+  const uint64_t columns = p->n_dims > 1 ? p->shape[1] : 1;
   if (m->is_gguf && p->offset != 0) add(out, elements_of(p), -p->offset);
-  if (m->is_gguf && p->gguf_rotary_heads) undo_interleave(out, p->shape[0], p->shape[1], p->gguf_rotary_heads);
+  undo_interleave(m, p, out, columns * sizeof *out);
   if (!m->is_gguf && p->hf_transposed) transpose(out, p->shape[0], p->shape[1]);
+}
+
+void model_read_blocks(const model *m, const model_param *p, void *out) {
+  REQUIRE(p->source && dtype_is_quantized(p->source->type) && p->n_dims == 2, "%s has no blocks", p->name);
+  memcpy(out, p->source->data, (size_t)p->source->bytes);
+  undo_interleave(m, p, out, dtype_bytes(p->source->type, p->shape[1]));
 }
 
 bool model_has_window(const model_config *c, uint32_t layer) {

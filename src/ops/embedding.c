@@ -45,7 +45,8 @@ static void embedding_record(recorder *r, const node *n) {
     p.first_id = id;
     p.n_ids = tensor_rows(table) - id < window ? tensor_rows(table) - id : window;
     const bind binds[] = {BIND_ROWS(table, id, p.n_ids), BIND(n->in[1]), BIND(record_counts(r)), BIND(y)};
-    record_features(r, "embedding_fwd", spec, 3, binds, 4, &p, sizeof p, y, p.dim);
+    record_features(r, dtype_is_quantized(table->type) ? "embedding_fwd_blocks" : "embedding_fwd", spec, 3, binds, 4, &p,
+                    sizeof p, y, p.dim);
   }
 }
 

@@ -56,6 +56,10 @@ static void record_split_sum(recorder *r, const matmul *m, uint32_t slices) {
   record_dispatch(r, "matmul_split_sum", spec, 2, binds, 2, &p, sizeof p, groups[0], groups[1], 1);
 }
 
+bool matmul_has_blocks(const matmul *m) {
+  return m->b.t && dtype_is_quantized(m->b.t->type);
+}
+
 // With which rows of out are turned as they are stored: the same kernels, compiled with TURNED.
 static const struct {
   const char *shader, *turned;
@@ -88,8 +92,9 @@ void matmul_record_variant(recorder *r, const matmul *m, const matmul_variant *v
     p.out_offset = p.accumulate = 0;
     p.out_stride = m->cols;
   }
-  REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type <= DTYPE_BF16, "product of %s and %s",
+  REQUIRE(m->a.t->type == DTYPE_F32 && m->out.t->type == DTYPE_F32 && m->b.t->type != DTYPE_I32, "product of %s and %s",
           m->a.t->name, m->b.t->name);
+  REQUIRE(m->product != MATMUL_TN || m->b.t->type == DTYPE_F32, "%s takes a gradient", m->b.t->name);
   const bool quads = v->deep ? matmul_tile_quads(m) : matmul_has_quads(m);
   uint32_t spec[] = {v->lanes,      v->rows,       v->cols, m->b.t->type, quads,      m->product,
                      v->group_rows, v->group_cols, v->deep, v->more[0],   v->more[1], v->more[2]};

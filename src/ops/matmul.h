@@ -5,7 +5,7 @@
 //   MATMUL_NN    [m, k]      [k, n]      dx = dy W                       m
 //   MATMUL_TN    [k, m]      [k, n]      dW = dyᵀ x, a sum over tokens   k
 //
-// a and out are F32; b is F32, F16 or BF16. A weight larger than one binding is given in windows of rows by the caller:
+// a and out are F32; b is F32, F16 or BF16, or of a quantized type but in TN. A weight larger than one binding is given in windows of rows by the caller:
 // windows of columns of out (NT), of the sum (NN, in order, accumulating), of rows of out (TN).
 #ifndef OPS_MATMUL_H
 #define OPS_MATMUL_H
@@ -55,6 +55,7 @@ uint32_t matmul_variants(const gpu_plan *plan, const matmul *m, matmul_variant o
 // Whether all loads may take four elements at once.
 bool matmul_has_quads(const matmul *m);
 bool matmul_tile_quads(const matmul *m); // and all stores too
+bool matmul_has_blocks(const matmul *m); // b is of a quantized type: the kernels of those are compiled with BLOCKS
 
 // The words that a choice is kept under (gpu/gpu.h): "nt bf16 512x576x576" (tokens beyond matmul_tuned_tokens count as so
 // many), and "matmul_rows_nt_addr 8 32x3" with what tells the family's variants apart. Written to `name`, which is returned.

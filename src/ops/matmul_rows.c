@@ -44,11 +44,13 @@ static uint32_t power_of_two_for(uint32_t n, uint32_t most) {
 
 // No larger than the product. TN takes rows by fours.
 static matmul_variant variant_of(const matmul *m, shape s, uint32_t lanes, bool address) {
-  static const char *const shaders[2][3] = {{"matmul_rows_nt", "matmul_rows_nn", "matmul_rows_tn"},
-                                            {"matmul_rows_nt_addr", "matmul_rows_nn_addr", "matmul_rows_tn_addr"}};
+  static const char *const shaders[2][2][3] = {
+      {{"matmul_rows_nt", "matmul_rows_nn", "matmul_rows_tn"}, {"matmul_rows_nt_blocks", "matmul_rows_nn_blocks"}},
+      {{"matmul_rows_nt_addr", "matmul_rows_nn_addr", "matmul_rows_tn_addr"},
+       {"matmul_rows_nt_blocks_addr", "matmul_rows_nn_blocks_addr"}}};
   const uint32_t col_width = m->product == MATMUL_NT ? 1 : 4;
   const uint32_t needed = div_up(m->cols, col_width * lanes);
-  matmul_variant v = {.shader = shaders[address][m->product], .lanes = lanes, .rows = s.rows};
+  matmul_variant v = {.shader = shaders[address][matmul_has_blocks(m)][m->product], .lanes = lanes, .rows = s.rows};
   v.cols = needed < s.cols ? power_of_two_for(needed, s.cols) : s.cols;
   if (m->rows < s.rows) v.rows = m->product == MATMUL_TN ? div_up(m->rows, 4) * 4 : power_of_two_for(m->rows, s.rows);
   v.group_rows = v.rows;

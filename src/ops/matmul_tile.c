@@ -9,8 +9,8 @@
 // split: each slice sums its part into scratch memory, and a second kernel adds the slices up in their order. How many there
 // are depends on the shape and on the number of cores alone, so the same run gives the same bits.
 //
-// Cooperative matrices are of f16: they round the activation (or its gradient) to 11 bits. So they are for 16-bit weights
-// only, which a model only has where they are frozen (params_add), and not for the gradients of weights.
+// Cooperative matrices are of f16: they round the activation (or its gradient) to 11 bits. So they are for 16-bit and quantized
+// weights only, which a model only has where they are frozen (params_add), and not for the gradients of weights.
 #include "gpu/gpu.h"
 #include "ops/matmul.h"
 
@@ -69,8 +69,8 @@ bool matmul_tile_quads(const matmul *m) {
   return matmul_has_quads(m) && (m->cols | m->out_offset | m->out_stride) % 4 == 0;
 }
 
-static matmul_variant variant_of(const gpu_plan *plan, const tile *t, uint32_t slices) {
-  return (matmul_variant){.shader = "matmul_tile",
+static matmul_variant variant_of(const gpu_plan *plan, const matmul *m, const tile *t, uint32_t slices) {
+  return (matmul_variant){.shader = matmul_has_blocks(m) ? "matmul_tile_blocks" : "matmul_tile",
                           .lanes = invocations(t),
                           .rows = t->each_rows,
                           .cols = t->each_cols,
@@ -100,7 +100,7 @@ static uint32_t scalar_variants(const gpu_plan *plan, const matmul *m, matmul_va
     const tile *t = taken[i];
     if (!found) best = n;
     found = found || suits(m, t->rows, t->cols, plan->cores);
-    out[n++] = variant_of(plan, t, 0);
+    out[n++] = variant_of(plan, m, t, 0);
   }
   for (uint32_t i = 0; i < n_taken; i++) {
     const tile *t = taken[i];
@@ -108,7 +108,7 @@ static uint32_t scalar_variants(const gpu_plan *plan, const matmul *m, matmul_va
     if (!slices) continue;
     if (!found_split) best_split = n;
     found_split = found_split || suits(m, t->rows, t->cols, div_up(plan->cores, slices));
-    out[n++] = variant_of(plan, t, slices);
+    out[n++] = variant_of(plan, m, t, slices);
   }
   if (!n) return 0;
   put_first(out, !found && best_split && m->depth >= SPLIT_DEFAULT_DEPTH ? best_split : best);
@@ -124,7 +124,7 @@ typedef struct coopmat_tile {
 static const coopmat_tile coopmat_tiles[] = {{128, 256}, {64, 128}};
 
 // False: the tile does not fit the device and its matrices.
-static bool coopmat_variant(const gpu_plan *plan, const coopmat_tile *t, uint32_t deep, matmul_variant *v) {
+static bool coopmat_variant(const gpu_plan *plan, const matmul *m, const coopmat_tile *t, uint32_t deep, matmul_variant *v) {
   const gpu_coopmat *c = &plan->coopmat;
   uint32_t rows = t->side, cols = t->side, subgroups = t->lanes / plan->subgroup_size;
   if (!subgroups || t->lanes > plan->max_invocations || !choose_takes_subgroups(plan, t->lanes)) return false;
@@ -135,7 +135,7 @@ static bool coopmat_variant(const gpu_plan *plan, const coopmat_tile *t, uint32_
   const uint32_t line_bytes = 2 * deep + 16; // of f16, and what spreads lines over banks
   const uint32_t shared = 2 * t->side * line_bytes + subgroups * (c->m * c->n + 2) * (uint32_t)sizeof(float);
   if (rows % c->m || cols % c->n || deep % c->k || shared > plan->max_shared_bytes) return false;
-  *v = (matmul_variant){.shader = "matmul_tile_coopmat",
+  *v = (matmul_variant){.shader = matmul_has_blocks(m) ? "matmul_tile_coopmat_blocks" : "matmul_tile_coopmat",
                         .lanes = t->lanes,
                         .rows = rows,
                         .cols = cols,
@@ -150,13 +150,13 @@ static bool coopmat_variant(const gpu_plan *plan, const coopmat_tile *t, uint32_
 // At most two, the one that suits first: for small ones the way into shared memory is long beside the arithmetic, so that
 // half of the cores may wait. A deep step scales less often, where it fits.
 static uint32_t coopmat_variants(const gpu_plan *plan, const matmul *m, matmul_variant *out) {
-  const bool weight_16 = m->b.t && (m->b.t->type == DTYPE_F16 || m->b.t->type == DTYPE_BF16);
-  if (!plan->on[GPU_FEATURE_COOPMAT] || !weight_16 || m->product == MATMUL_TN || !matmul_tile_quads(m)) return 0;
+  const bool frozen = matmul_has_blocks(m) || (m->b.t && (m->b.t->type == DTYPE_F16 || m->b.t->type == DTYPE_BF16));
+  if (!plan->on[GPU_FEATURE_COOPMAT] || !frozen || m->product == MATMUL_TN || !matmul_tile_quads(m)) return 0;
   if (m->rows <= NARROW || m->cols <= NARROW || !kernel_exists("matmul_tile_coopmat")) return 0;
   uint32_t n = 0;
   for (uint32_t i = 0; i < sizeof coopmat_tiles / sizeof *coopmat_tiles; i++)
     for (uint32_t deep = plan->software ? 32 : 64; deep >= 32; deep /= 2) // a CPU's compiler takes long over 64
-      if (m->depth % deep == 0 && coopmat_variant(plan, &coopmat_tiles[i], deep, &out[n])) {
+      if (m->depth % deep == 0 && coopmat_variant(plan, m, &coopmat_tiles[i], deep, &out[n])) {
         n++;
         break;
       }

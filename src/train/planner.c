@@ -148,7 +148,13 @@ static bool has_f32_weights(const planner *p, const vkift_train_options *o) {
   if (o->weight_dtype != VKIFT_WEIGHT_AUTO) return o->weight_dtype == VKIFT_WEIGHT_F32;
   const weight *first = p->model->params[0].source;
   const dtype stored = first ? first->type : p->model->stored;
-  return stored != DTYPE_F16 && stored != DTYPE_BF16;
+  return stored == DTYPE_F32;
+}
+
+static bool takes_nf4(const planner *p, const vkift_train_options *o) {
+  err unsuited = {0};
+  return o->method == VKIFT_LORA && !o->quantize && o->weight_dtype <= VKIFT_WEIGHT_BF16 &&
+         load_check(p->model, LOAD_NF4, true, &unsuited);
 }
 
 // Shorter examples and rows, halved until it fits.
@@ -190,6 +196,7 @@ static bool find_ways(planner *p, err *e) {
   WAY(asked->gradient_checkpointing == VKIFT_OFF, "--gradient-checkpointing auto", gradient_checkpointing = VKIFT_AUTO)
   WAY(asked->optim == VKIFT_ADAMW, "--optim adamw_8bit", optim = VKIFT_ADAMW_8BIT)
   WAY(asked->method != VKIFT_FULL && has_f32_weights(p, asked), "--weight-dtype bf16", weight_dtype = VKIFT_WEIGHT_BF16)
+  WAY(takes_nf4(p, asked), "--quantize nf4", quantize = VKIFT_NF4)
   WAY(asked->method == VKIFT_LORA && asked->lora_r > 8, "--lora-r 8", lora_r = 8)
 #undef WAY
   if (ok) {

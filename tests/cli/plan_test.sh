@@ -134,7 +134,23 @@ shaped 4096 14336 32 32 8 128256 false --micro-batch-tokens 4096
 holds 'p["row_tokens"] == 4096 and p["device_bytes"] < 20 * 2**30'
 shaped 3584 18944 28 28 4 152064 false # its embedding passes the 1 GiB of an allocation
 holds 'p["frozen_bytes"] > 14 * 2**30'
+shaped 4096 14336 32 32 8 128256 false --weight-dtype q4_k # Llama 3.1's 8B
+holds 'p["device_bytes"] <= 7.0 * 2**30 and p["row_tokens"] == 2048 and p["frozen_bytes"] < 8030261248 * 4.51 / 8'
+q4_k=$(python3 -c 'import json; print(json.load(open("out"))["device_bytes"])')
+shaped 4096 14336 32 32 8 128256 false --quantize nf4 --weight-dtype bf16 # the embedding and the head stay wide
+holds "$q4_k < p['device_bytes'] <= 8.2 * 2**30"
+expect 0 vkift plan --model alone --vram 16GiB --gradient-checkpointing on --json # in bf16 it does not fit, in nf4 it does
+holds 'not p["fits"] and any(w["fits"] and w["change"] == "--quantize nf4" for w in p["ways"])'
+shaped 576 1536 30 9 3 49152 true --quantize nf4
+expect 1 vkift plan --model alone --vram 1TiB --weight-dtype q4_k
+says "alone: tensor model.embed_tokens.weight: expected rows in blocks of 256 elements, as q4_k has, found the shape [49152, 576]"
+expect 2 vkift plan --model alone --vram 1TiB --weight-dtype q4_k --method full
+says "a quantized weight_dtype and method full contradict each other"
+expect 2 vkift plan --model alone --vram 1TiB --quantize nf4 --method full
+says "quantize and method full contradict each other"
 cp tiny.json alone/config.json
+expect 1 vkift plan --model alone --vram 1TiB --quantize nf4
+says "as nf4 has, found the shape"
 
 # --- what does not fit, and what would
 expect 0 vkift plan --model alone --vram 8GiB $rows --gradient-checkpointing off --json

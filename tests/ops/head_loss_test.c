@@ -84,6 +84,13 @@ static void run(op_test *t, const void *context) {
   op_test_check(t, &r, loss, in, live, s->live, 3e-6);
 }
 
+#define BLOCKS(type, name_, block)                                                                                 \
+  {                                                                                                                \
+    .name = "frozen " name_ ", several chunks", .backward = true, .storage = type, .run = run, .shape = &(shape) { \
+      7, block, 2111, 7, type                                                                                      \
+    }                                                                                                              \
+  }
+
 static const op_case cases[] = {
     {.name = "one of one", .backward = true, .run = run, .shape = &(shape){1, 1, 1, 1, DTYPE_F32, true}},
     {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){31, 37, 131, 31, DTYPE_F32, true}},
@@ -115,6 +122,15 @@ static const op_case cases[] = {
      .storage = DTYPE_BF16,
      .run = run,
      .shape = &(shape){7, 36, 132, 7, DTYPE_BF16, true}},
+    BLOCKS(DTYPE_Q8_0, "q8_0", 32),
+    BLOCKS(DTYPE_Q4_0, "q4_0", 32),
+    BLOCKS(DTYPE_Q4_1, "q4_1", 32),
+    BLOCKS(DTYPE_Q5_0, "q5_0", 32),
+    BLOCKS(DTYPE_Q5_1, "q5_1", 32),
+    BLOCKS(DTYPE_Q4_K, "q4_k", 256),
+    BLOCKS(DTYPE_Q5_K, "q5_k", 256),
+    BLOCKS(DTYPE_Q6_K, "q6_k", 256),
+    BLOCKS(DTYPE_NF4, "nf4", 64),
 };
 const op_suite head_loss_suite = {
-    .name = "head_loss", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};
+    .name = "head_loss", .has_weight = true, .has_matrix = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};

@@ -247,9 +247,13 @@ static void run_product(op_test *t, const void *context) {
     print_message("no kernel of this device holds heads of %u\n", p->head_dim);
     return;
   }
-  if (p->tile && p->storage == DTYPE_F32 && n_variants > FEW) { // software drivers take seconds to compile one
-    memmove(variants + FEW / 2, variants + n_variants - FEW / 2, FEW / 2 * sizeof *variants);
-    n_variants = FEW;
+  // Software drivers take seconds to compile one. Of quantized types the first and the last are kept.
+  const uint32_t few = !p->tile || p->storage == DTYPE_F16 || p->storage == DTYPE_BF16 ? n_variants
+                       : dtype_is_quantized(p->storage)                                ? 2
+                                                                                       : FEW;
+  if (n_variants > few) {
+    memmove(variants + few / 2, variants + n_variants - few / 2, few / 2 * sizeof *variants);
+    n_variants = few;
   }
   const uint32_t live = p->nothing_live ? 0 : (tn ? depth : n) * 3 / 4 + 1;
   t->counts[LIVE_TOKENS] = live;
@@ -313,6 +317,53 @@ static void run_recorded(op_test *t, const void *context) {
   turn(out.v, p->rows, p->cols, p->head_dim, p->head_dim, 1);
   op_test_close("product", op_test_read(t, out.t), out.v, (uint64_t)p->rows * p->cols, 2e-6);
 }
+
+// Of a quantized type whose blocks have so many elements: whole, and tiles. Decoding is tested to the bit by the embedding.
+#define BLOCKS(type, name_, block)                                                                                      \
+  {.name = "frozen " name_, .backward = true, .storage = type, .run = run, .shape = &(shape){31, block, 67, 30, type}}, \
+      {.name = "tiles, y with " name_,                                                                                  \
+       .storage = type,                                                                                                 \
+       .run = run_product,                                                                                              \
+       .shape = &(product){MATMUL_NT, 65, 132, block, true, type}},                                                     \
+  {                                                                                                                     \
+    .name = "tiles, dx with " name_, .storage = type, .run = run_product, .shape = &(product) {                         \
+      MATMUL_NN, 66, block, 96, true, type                                                                              \
+    }                                                                                                                   \
+  }
+// And all that their kernels do.
+#define MORE_BLOCKS(type, name_, block)                                                                                     \
+  {.name = "low rank, turned, frozen " name_,                                                                               \
+   .backward = true,                                                                                                        \
+   .storage = type,                                                                                                         \
+   .run = run,                                                                                                              \
+   .shape = &(shape){67, 3 * (block), 64, 61, type, false, LORA_OF_X, 8, 32, 32}},                                          \
+      {.name = "one row, " name_, .backward = true, .storage = type, .run = run, .shape = &(shape){1, block, 61, 1, type}}, \
+      {.name = "several windows of " name_,                                                                                 \
+       .backward = true,                                                                                                    \
+       .storage = type,                                                                                                     \
+       .run = run,                                                                                                          \
+       .shape = &(shape){13, 3 * (block), 700, 11, type}},                                                                  \
+      {.name = "tiles, y of odd size with " name_,                                                                          \
+       .storage = type,                                                                                                     \
+       .run = run_product,                                                                                                  \
+       .shape = &(product){MATMUL_NT, 65, 131, block, true, type}},                                                         \
+      {.name = "tiles, dx of odd depth with " name_,                                                                        \
+       .storage = type,                                                                                                     \
+       .run = run_product,                                                                                                  \
+       .shape = &(product){MATMUL_NN, 65, block, 37, true, type}},                                                          \
+      {.name = "registers, y with " name_,                                                                                  \
+       .storage = type,                                                                                                     \
+       .run = run_product,                                                                                                  \
+       .shape = &(product){MATMUL_NT, 61, 67, block, false, type}},                                                         \
+      {.name = "registers, dx with " name_,                                                                                 \
+       .storage = type,                                                                                                     \
+       .run = run_product,                                                                                                  \
+       .shape = &(product){MATMUL_NN, 34, 3 * (block), 36, false, type}},                                                   \
+  {                                                                                                                         \
+    .name = "registers, dx of odd depth with " name_, .storage = type, .run = run_product, .shape = &(product) {            \
+      MATMUL_NN, 34, block, 37, false, type                                                                                 \
+    }                                                                                                                       \
+  }
 
 static const op_case cases[] = {
     {.name = "one element", .backward = true, .run = run, .shape = &(shape){1, 1, 1, 1, DTYPE_F32, true}},
@@ -468,5 +519,16 @@ static const op_case cases[] = {
     {.name = "registers, nothing live, dw",
      .run = run_product,
      .shape = &(product){MATMUL_TN, 36, 68, 36, false, DTYPE_F32, true}},
+    BLOCKS(DTYPE_Q8_0, "q8_0", 32),
+    BLOCKS(DTYPE_Q4_0, "q4_0", 32),
+    BLOCKS(DTYPE_Q4_1, "q4_1", 32),
+    BLOCKS(DTYPE_Q5_0, "q5_0", 32),
+    BLOCKS(DTYPE_Q5_1, "q5_1", 32),
+    BLOCKS(DTYPE_Q4_K, "q4_k", 256),
+    BLOCKS(DTYPE_Q5_K, "q5_k", 256),
+    BLOCKS(DTYPE_Q6_K, "q6_k", 256),
+    BLOCKS(DTYPE_NF4, "nf4", 64),
+    MORE_BLOCKS(DTYPE_Q8_0, "q8_0", 32),
 };
-const op_suite linear_suite = {.name = "linear", .has_weight = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};
+const op_suite linear_suite = {
+    .name = "linear", .has_weight = true, .has_matrix = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};

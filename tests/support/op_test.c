@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/blocks.h"
+
 static op_value value_new(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape) {
   op_value value = {.t = tensor_persistent(t->memory, name, type, live, n_dims, shape)};
   err e = {0};
@@ -18,6 +20,16 @@ static void upload(op_test *t, const tensor *to, const void *data) {
   if (!gpu_upload(t->device, to->memory, data, dtype_bytes(to->type, tensor_elements(to)), &e)) fail_msg("%s", e.message);
 }
 
+// Of bytes that hold a tensor as the device has it.
+static op_value value_of(op_test *t, op_value value, const void *stored) {
+  const uint64_t n = tensor_elements(value.t);
+  float *f = ARENA_ARRAY(t->memory, float, n);
+  dtype_to_f32(value.t->type, stored, f, n);
+  for (uint64_t i = 0; i < n; i++) value.v[i] = f[i];
+  upload(t, value.t, stored);
+  return value;
+}
+
 op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
                         const double *v) {
   op_value value = value_new(t, name, type, live, n_dims, shape);
@@ -26,14 +38,17 @@ op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live li
   void *stored = arena_alloc(t->memory, tensor_bytes(value.t));
   for (uint64_t i = 0; i < n; i++) f[i] = (float)v[i];
   dtype_from_f32(type, f, stored, n);
-  dtype_to_f32(type, stored, f, n);
-  for (uint64_t i = 0; i < n; i++) value.v[i] = f[i];
-  upload(t, value.t, stored);
-  return value;
+  return value_of(t, value, stored);
 }
 
 op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
                         double scale) {
+  if (dtype_is_quantized(type) && type != DTYPE_NF4) { // not of values: nothing here makes these types of them
+    op_value value = value_new(t, name, type, live, n_dims, shape);
+    uint8_t *stored = arena_alloc(t->memory, tensor_bytes(value.t));
+    blocks_random(&t->random, type, tensor_elements(value.t), scale, stored);
+    return value_of(t, value, stored);
+  }
   uint64_t n = 1;
   for (uint32_t i = 0; i < n_dims; i++) n *= shape[i];
   double *v = ARENA_ARRAY(t->memory, double, n);

@@ -34,6 +34,7 @@ typedef struct op_case {
 typedef struct op_suite {
   const char *name;
   bool has_weight; // takes a weight of any type: cases for F32, F16 and BF16 must exist
+  bool has_matrix; // a matrix, which may be of quantized types too: cases for each must exist
   const op_case *cases;
   uint32_t n_cases;
 } op_suite;
@@ -44,7 +45,7 @@ typedef struct op_value {
   double *v; // [elements]
 } op_value;
 
-// Values from a normal distribution times `scale`.
+// Values from a normal distribution times `scale`; of a quantized type random blocks of about that scale.
 op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
                         double scale);
 // Given values (n = product of shape).

@@ -298,15 +298,15 @@ static void bad_tensors_are_refused(void **state) {
                 "tensor \"blk.0.x\": expected a size below 2^64 bytes, found the shape [2147483648, 2147483648]");
   refuse_tensor(1u << 31, (1u << 31) - 1, 0, 0,
                 "expected 18446744065119617024 bytes from offset 0 on, found the end of the file at offset 128");
-  refuse_tensor(33, 2, 8, 0,
-                "tensor \"blk.0.x\": expected rows in blocks of 32 elements, as its quantized type has, found the shape [2, 33]");
+  refuse_tensor(33, 2, 8, 0, "tensor \"blk.0.x\": expected rows in blocks of 32 elements, as q8_0 has, found the shape [2, 33]");
   refuse_tensor(16, 4, 2, 0, "expected rows in blocks of 32 elements");
+  refuse_tensor(32, 1, 12, 0, "expected rows in blocks of 256 elements, as q4_k has, found the shape [1, 32]");
+  refuse_tensor(24, 1, 6, 0, "expected rows in blocks of 32 elements, as q5_0 has");
+  refuse_tensor(128, 1, 14, 0, "expected rows in blocks of 256 elements, as q6_k has");
   refuse_tensor(
-      256, 1, 12, 0,
-      "byte 59: tensor \"blk.0.x\": expected F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found Q4_K, which vkift does not read");
-  refuse_tensor(32, 1, 6, 0, "found Q5_0, which vkift does not read");
-  refuse_tensor(256, 1, 10, 0, "found Q2_K, which");
-  refuse_tensor(256, 1, 14, 0, "found Q6_K, which");
+      256, 1, 10, 0,
+      "byte 59: tensor \"blk.0.x\": expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K, found Q2_K, "
+      "which vkift does not read");
   refuse_tensor(256, 1, 16, 0, "found IQ2_XXS, which");
   refuse_tensor(256, 1, 20, 0, "found IQ4_NL, which");
   refuse_tensor(256, 1, 29, 0, "found IQ1_M, which");

@@ -3,8 +3,9 @@
 // device, then of each kernel what its compiler says, and of shaders whose names begin with SHADER the code.
 //
 // Kernels: those of the graphs of training (LoRA and full, with and without checkpointing), scores, prefill and decoding, for
-// models shaped like SmolLM2-135M and Llama-3.2-1B with f32, f16 and bf16 weights; attention with heads of other sizes; and
-// each variant that a matrix product of these shapes may be computed with, also where it turns rows of out. --products: only
+// models shaped like SmolLM2-135M and Llama-3.2-1B with f32, f16 and bf16 weights, and the latter with those of quantized types;
+// attention with heads of other sizes; and each variant that a matrix product of these shapes may be computed with, also where
+// it turns rows of out. --products: only
 // the variants that the products take by default; --candidates: only those of products.
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,11 @@ static bool request_attention(arena *a, gpu_device *d, uint32_t head_dim, uint32
   return graph_request(g, d, e);
 }
 
+static bool request_quantized(arena *a, gpu_device *d, load_type type, err *e) {
+  return request_training(a, d, &shapes[1], &(training){false, false, {0}, type}, e) &&
+         request_inference(a, d, &shapes[1], type, e);
+}
+
 static bool request_graphs(arena *a, gpu_device *d, err *e) {
   static const load_type types[] = {LOAD_F32, LOAD_F16, LOAD_BF16};
   static const graph_recompute recompute[] = {{0}, {.segments = GRAPH_NONE, .group = 1}};
@@ -116,6 +122,8 @@ static bool request_graphs(arena *a, gpu_device *d, err *e) {
     }
     for (int t = 0; t < 3; t++) TRY(request_inference(a, d, &shapes[s], types[t], e));
   }
+  for (int t = LOAD_Q8_0; t <= LOAD_Q6_K; t++) TRY(request_quantized(a, d, (load_type)t, e));
+  TRY(request_quantized(a, d, LOAD_NF4 + LOAD_BF16, e));
   static const uint32_t head_dims[] = {8, 32, 33, 80, 96, 128, 256};
   for (size_t i = 0; i < sizeof head_dims / sizeof *head_dims; i++)
     TRY(request_attention(a, d, head_dims[i], 1 + (uint32_t)i % 4, e));
@@ -199,9 +207,11 @@ static bool print_product(arena *a, gpu_device *d, printing *p, matmul m, dtype 
 static bool print_products(arena *a, gpu_device *d, printing *p, bool defaults_only, err *e) {
   static const uint32_t sizes[][2] = {{2048, 8192}, {576, 1536}, {1536, 576}, {576, 192}, {576, 16}, {16, 576}};
   static const uint32_t rows[] = {TOKENS, SLOTS, 1};
-  static const dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
-  for (int t = 0; t < 3; t++)
-    for (int s = 0; s < (defaults_only ? 2 : 6); s++)
+  enum { N_WIDE = 3, N_TYPES = 12 };
+  static const dtype types[N_TYPES] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_1,
+                                       DTYPE_Q5_0, DTYPE_Q5_1, DTYPE_Q4_K, DTYPE_Q5_K, DTYPE_Q6_K, DTYPE_NF4};
+  for (int t = 0; t < (defaults_only ? N_WIDE : N_TYPES); t++)
+    for (int s = 0; s < (t >= N_WIDE ? 1 : defaults_only ? 2 : 6); s++)
       for (int r = 0; r < (defaults_only ? 1 : 3); r++) {
         const uint32_t in = sizes[s][0], out = sizes[s][1], n = rows[r];
         const matmul y = matmul_of_linear(MATMUL_NT, n, in, out), dx = matmul_of_linear(MATMUL_NN, n, in, out);

@@ -1,0 +1,124 @@
+// Blocks of quantized types against the package gguf (blocks_golden.txt, made by tests/reference/blocks), to the bit, and nf4
+// against its definition. blocks_test FILE: another file of that form.
+#include "base/blocks.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "support/test.h"
+
+enum { MOST_BYTES = 256 * 4, TYPES = 8 };
+static const char *golden;
+
+static dtype type_named(const char *name, size_t length) {
+  for (int t = 0; t < DTYPE_COUNT; t++)
+    if (strlen(dtype_get((dtype)t)->name) == length && !memcmp(dtype_get((dtype)t)->name, name, length)) return (dtype)t;
+  fail_msg("no type %.10s", name);
+  return DTYPE_COUNT;
+}
+
+// Bytes in hexadecimal, up to a space or the line's end, which is returned.
+static const char *read_hex(const char *at, uint8_t out[MOST_BYTES], uint32_t *n) {
+  for (*n = 0; *at != ' ' && *at != '\n'; at += 2) {
+    const char digits[] = {at[0], at[1], 0};
+    assert_true(*n < MOST_BYTES);
+    out[(*n)++] = (uint8_t)strtoul(digits, NULL, 16);
+  }
+  return at;
+}
+
+static void values_are_the_package_s(void **state) {
+  (void)state;
+  arena *a = arena_new("golden blocks");
+  char *text;
+  err e = {0};
+  uint32_t seen[DTYPE_COUNT] = {0}, types = 0, lines = 0;
+  if (!file_read(a, golden, 64 << 20, &text, NULL, &e)) fail_msg("%s", e.message);
+  for (const char *at = text; *at; at++, lines++) {
+    const char *space = strchr(at, ' ');
+    const dtype t = type_named(at, (size_t)(space - at));
+    uint8_t block[MOST_BYTES], want[MOST_BYTES];
+    uint32_t n_block, n_want;
+    float found[256];
+    at = read_hex(space + 1, block, &n_block);
+    at = read_hex(at + 1, want, &n_want);
+    assert_int_equal(n_block, dtype_get(t)->block_bytes);
+    assert_int_equal(n_want, 4 * dtype_get(t)->block_elements);
+    blocks_to_f32(t, block, found);
+    for (uint32_t i = 0; i < n_want / 4; i++) {
+      float w;
+      memcpy(&w, want + 4 * i, 4);
+      if (w != found[i]) // zeros may have either sign
+        fail_msg("line %u: element %u of %s: expected %.9g, found %.9g", lines + 1, i, dtype_get(t)->name, (double)w,
+                 (double)found[i]);
+    }
+    types += !seen[t]++;
+  }
+  assert_int_equal(types, TYPES);
+  print_message("%u blocks of %u types\n", lines, types);
+  arena_free(a);
+}
+
+// The table as formats name it, to seven digits.
+static const double table[16] = {-1,        -0.6961928, -0.5250731, -0.3949175, -0.2844414, -0.1847734, -0.0910500, 0,
+                                 0.0795803, 0.1609302,  0.2461123,  0.3379152,  0.4407098,  0.5626170,  0.7229568,  1};
+
+static void nf4_takes_the_nearest(void **state) {
+  (void)state;
+  rng r = rng_new(3, RNG_TEST);
+  float in[64], out[64], again[64];
+  uint8_t block[36], second[36];
+  for (int round = 0; round < 100; round++) {
+    float largest = 0;
+    for (int i = 0; i < 64; i++) {
+      in[i] = (float)rng_normal(&r) * 0.02f;
+      largest = fmaxf(largest, fabsf(in[i]));
+    }
+    blocks_from_f32_nf4(in, block);
+    blocks_to_f32(DTYPE_NF4, block, out);
+    for (int i = 0; i < 64; i++) {
+      double nearest = INFINITY;
+      for (int k = 0; k < 16; k++) nearest = fmin(nearest, fabs(in[i] - largest * table[k]));
+      const double error = fabs((double)in[i] - out[i]);
+      if (!(fabs(error - nearest) <= 1e-7 * largest))
+        fail_msg("%g of largest %g became %g: %g away, expected %g", (double)in[i], (double)largest, (double)out[i], error,
+                 nearest);
+    }
+    blocks_from_f32_nf4(out, second); // what is nf4 stays what it is
+    blocks_to_f32(DTYPE_NF4, second, again);
+    assert_memory_equal(out, again, sizeof out);
+  }
+}
+
+static void nf4_of_zeros(void **state) {
+  (void)state;
+  const float zeros[64] = {0};
+  float out[64];
+  uint8_t block[36];
+  blocks_from_f32_nf4(zeros, block);
+  blocks_to_f32(DTYPE_NF4, block, out);
+  for (int i = 0; i < 64; i++) assert_true(out[i] == 0);
+}
+
+static void sizes(void **state) {
+  (void)state;
+  assert_int_equal(dtype_bytes(DTYPE_Q4_K, 512), 288);
+  assert_int_equal(dtype_bytes(DTYPE_Q6_K, 256), 210);
+  assert_int_equal(dtype_bytes(DTYPE_NF4, 128), 72);
+  assert_true(dtype_is_quantized(DTYPE_Q8_0) && !dtype_is_quantized(DTYPE_BF16));
+}
+
+int main(int argc, char **argv) {
+  const char *source = getenv("VKIFT_SOURCE_DIR");
+  golden = argc > 1 ? argv[1] : test_path(source ? source : ".", "tests/unit/blocks_golden.txt");
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(values_are_the_package_s),
+      cmocka_unit_test(nf4_takes_the_nearest),
+      cmocka_unit_test(nf4_of_zeros),
+      cmocka_unit_test(sizes),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
