@@ -48,5 +48,8 @@ void json_put_string(text *out, const char *string);
 void json_put_bytes(text *out, const char *bytes, size_t length); // the same of bytes that may hold NUL
 void json_put_number(text *out, double v);             // the shortest that reads back the same; null for NaN and infinities
 void json_print(const struct cJSON *value, text *out); // with two spaces of indentation and a final newline
+// Makes json_print print the numbers of `root` as they stand in `source`, from which it was parsed, and in which nothing has
+// changed since: 30.0 stays 30.0. (transformers 5 refuses an integer where its config has a float.)
+void json_keep_numbers(struct cJSON *root, const char *source);
 
 #endif

@@ -222,6 +222,15 @@ bool config_read_windows(const json *d, uint32_t period, model_config *c, err *e
   return true;
 }
 
+void config_put_float(const char *key, double value, cJSON *o) {
+  text out = {0};
+  json_put_number(&out, value);
+  if (!strpbrk(out.data, ".eE")) text_puts(&out, ".0");
+  if (value > 0) cJSON_AddRawToObject(o, key, out.data);
+  else cJSON_AddNullToObject(o, key);
+  text_free(&out);
+}
+
 void config_put_windows(const model_config *c, cJSON *o) {
   cJSON *types = cJSON_AddArrayToObject(o, "layer_types");
   for (uint32_t l = 0; l < c->n_layers; l++)
