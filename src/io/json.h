@@ -52,8 +52,5 @@ void json_put_number(text *out, double v); // the shortest that reads back the s
 void json_keep_numbers(struct cJSON *root, const char *source);
 void json_number_as_text(struct cJSON *number, const char *digits, size_t length); // the same of one
 void json_print(const struct cJSON *value, text *out); // with two spaces of indentation and a final newline
-// Makes json_print print the numbers of `root` as they stand in `source`, from which it was parsed, and in which nothing has
-// changed since: 30.0 stays 30.0. (transformers 5 refuses an integer where its config has a float.)
-void json_keep_numbers(struct cJSON *root, const char *source);
 
 #endif

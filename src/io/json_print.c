@@ -66,7 +66,6 @@ static void print_value(const cJSON *v, int depth, text *out) {
   if (cJSON_IsObject(v)) print_items(v, '{', '}', depth, out);
   else if (cJSON_IsArray(v)) print_items(v, '[', ']', depth, out);
   else if (cJSON_IsString(v)) json_put_string(out, v->valuestring);
-  else if (cJSON_IsNumber(v) && v->valuestring) text_puts(out, v->valuestring); // json_keep_numbers
   else if (cJSON_IsNumber(v)) json_put_number(out, v->valuedouble);
   else if (cJSON_IsRaw(v)) text_puts(out, v->valuestring);
   else text_puts(out, cJSON_IsTrue(v) ? "true" : cJSON_IsFalse(v) ? "false" : "null");
@@ -113,38 +112,4 @@ void json_keep_numbers(cJSON *root, const char *source) {
 void json_print(const cJSON *value, text *out) {
   print_value(value, 0, out);
   text_putc(out, '\n');
-}
-
-// The next number of JSON text, outside of strings, and its length; NULL: there is none.
-static const char *next_number(const char *s, size_t *n) {
-  for (; *s; s++) {
-    if (*s == '"')
-      for (s++; *s && *s != '"'; s++) s += *s == '\\' && s[1];
-    *n = *s == '-' || (*s >= '0' && *s <= '9') ? strspn(s, "-+.0123456789eE") : 0;
-    if (*n) return s;
-    if (!*s) break;
-  }
-  return NULL;
-}
-
-static const char *keep_numbers(cJSON *in, const char *s) {
-  for (cJSON *v = in->child; v && s; v = v->next) {
-    size_t n;
-    if (!cJSON_IsNumber(v)) {
-      s = keep_numbers(v, s);
-      continue;
-    }
-    s = next_number(s, &n);
-    if (!s || strtod(s, NULL) != v->valuedouble) return NULL;
-    v->valuestring = cJSON_malloc(n + 1); // freed with the item
-    REQUIRE(v->valuestring, "out of host memory for a number of %zu bytes", n);
-    memcpy(v->valuestring, s, n);
-    v->valuestring[n] = 0;
-    s += n;
-  }
-  return s;
-}
-
-void json_keep_numbers(cJSON *root, const char *source) {
-  keep_numbers(root, source);
 }

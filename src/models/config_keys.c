@@ -222,13 +222,9 @@ bool config_read_windows(const json *d, uint32_t period, model_config *c, err *e
   return true;
 }
 
-void config_put_float(const char *key, double value, cJSON *o) {
-  text out = {0};
-  json_put_number(&out, value);
-  if (!strpbrk(out.data, ".eE")) text_puts(&out, ".0");
-  if (value > 0) cJSON_AddRawToObject(o, key, out.data);
+void config_put_cap(const char *key, double cap, cJSON *o) {
+  if (cap > 0) cJSON_AddNumberToObject(o, key, cap);
   else cJSON_AddNullToObject(o, key);
-  text_free(&out);
 }
 
 void config_put_windows(const model_config *c, cJSON *o) {

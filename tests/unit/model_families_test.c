@@ -6,7 +6,7 @@
 
 #include "support/config_model.h"
 
-#define SIZES                                                                                                             \
+#define SIZES                                                                                                                    \
   "\"vocab_size\": 300, \"hidden_size\": 48, \"intermediate_size\": 100, \"num_hidden_layers\": 7, \"num_attention_heads\": 6, " \
   "\"num_key_value_heads\": 2"
 #define GEMMA2 "{\"architectures\": [\"Gemma2ForCausalLM\"], \"model_type\": \"gemma2\", " SIZES
@@ -77,12 +77,14 @@ static void check_no_window(const model *m) {
 static void gemma2(void **state) {
   (void)state;
   with(GEMMA2 "}", check_gemma2);
-  with(GEMMA2 ", \"hidden_act\": \"gelu_pytorch_tanh\", \"hidden_activation\": \"gelu_pytorch_tanh\", \"cache_implementation\": "
-              "\"hybrid\", \"use_bidirectional_attention\": null, \"attention_bias\": false}",
+  with(GEMMA2
+       ", \"hidden_act\": \"gelu_pytorch_tanh\", \"hidden_activation\": \"gelu_pytorch_tanh\", \"cache_implementation\": "
+       "\"hybrid\", \"use_bidirectional_attention\": null, \"attention_bias\": false}",
        check_gemma2);
-  with(GEMMA2 ", \"attn_logit_softcapping\": null, \"final_logit_softcapping\": 2.5, \"query_pre_attn_scalar\": 144, "
-              "\"sliding_window\": 9, \"tie_word_embeddings\": false, \"layer_types\": [\"full_attention\", \"full_attention\", "
-              "\"sliding_attention\", \"sliding_attention\", \"full_attention\", \"full_attention\", \"sliding_attention\"]}",
+  with(GEMMA2
+       ", \"attn_logit_softcapping\": null, \"final_logit_softcapping\": 2.5, \"query_pre_attn_scalar\": 144, "
+       "\"sliding_window\": 9, \"tie_word_embeddings\": false, \"layer_types\": [\"full_attention\", \"full_attention\", "
+       "\"sliding_attention\", \"sliding_attention\", \"full_attention\", \"full_attention\", \"sliding_attention\"]}",
        check_gemma2_given);
   with(GEMMA2 ", \"sliding_window\": null}", check_no_window);
   static const config_case rows[] = {
@@ -92,7 +94,8 @@ static void gemma2(void **state) {
       {GEMMA2 ", \"attn_logit_softcapping\": -1}", "soft cap of attention: expected 0 to 1e+06, found -1"},
       {GEMMA2 ", \"final_logit_softcapping\": \"30\"}", "final_logit_softcapping: expected a finite number"},
       {GEMMA2 ", \"query_pre_attn_scalar\": -2}", "query_pre_attn_scalar: expected 0 to 1e+06, found -2"},
-      {GEMMA2 ", \"layer_types\": [\"full_attention\"]}", "layer_types: expected a list of 7, one for each layer, found an array of 1"},
+      {GEMMA2 ", \"layer_types\": [\"full_attention\"]}",
+       "layer_types: expected a list of 7, one for each layer, found an array of 1"},
       {GEMMA2 ", \"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\", \"chunked_attention\", "
               "\"full_attention\", \"full_attention\", \"full_attention\"]}",
        "layer_types[3]: expected \"full_attention\" or \"sliding_attention\", found a string \"chunked_attention\""},
@@ -124,11 +127,13 @@ static void check_every_third(const model *m) {
 static void gemma3(void **state) {
   (void)state;
   with(GEMMA3 "}", check_gemma3);
-  with(GEMMA3 ", \"head_dim\": 8, \"rope_theta\": 1000000.0, \"rope_local_base_freq\": 10000.0, "
-              "\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8.0}}",
+  with(GEMMA3
+       ", \"head_dim\": 8, \"rope_theta\": 1000000.0, \"rope_local_base_freq\": 10000.0, "
+       "\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8.0}}",
        check_gemma3_rope);
-  with(GEMMA3 ", \"head_dim\": 8, \"rope_parameters\": {\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 8.0, "
-              "\"rope_theta\": 1000000.0}, \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0}}}",
+  with(GEMMA3
+       ", \"head_dim\": 8, \"rope_parameters\": {\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 8.0, "
+       "\"rope_theta\": 1000000.0}, \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0}}}",
        check_gemma3_rope);
   with(GEMMA3 ", \"sliding_window_pattern\": 3}", check_every_third);
   with(GEMMA3 ", \"_sliding_window_pattern\": 3}", check_every_third);
@@ -181,8 +186,9 @@ static void phi3(void **state) {
        check_partial);
   with(PHI3 CONTEXT ", \"rope_scaling\": {\"type\": \"longrope\", " LONG_FACTORS "}}", check_long);
   with(PHI3 CONTEXT ", \"rope_scaling\": {\"type\": \"su\", " LONG_FACTORS "}}", check_long);
-  with(PHI3 ", \"max_position_embeddings\": 8192, \"rope_parameters\": {\"rope_type\": \"longrope\", \"rope_theta\": 10000.0, "
-            "\"original_max_position_embeddings\": 4096, \"factor\": 2.0, " LONG_FACTORS "}}",
+  with(PHI3
+       ", \"max_position_embeddings\": 8192, \"rope_parameters\": {\"rope_type\": \"longrope\", \"rope_theta\": 10000.0, "
+       "\"original_max_position_embeddings\": 4096, \"factor\": 2.0, " LONG_FACTORS "}}",
        check_long);
   static const config_case rows[] = {
       {PHI3 ", \"hidden_act\": \"gelu\"}", "hidden_act: expected \"silu\""},
@@ -193,9 +199,11 @@ static void phi3(void **state) {
        "rope_scaling.rope_type: expected default or longrope, found \"yarn\""},
       {PHI3 CONTEXT ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, 1, 1, 2], \"long_factor\": [1, 2, 4]}}",
        "rope_scaling.long_factor: expected 4 numbers, one for each pair that turns, found 3"},
-      {PHI3 CONTEXT ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, 1, 0, 2], \"long_factor\": [1, 2, 4, 8]}}",
+      {PHI3 CONTEXT
+       ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, 1, 0, 2], \"long_factor\": [1, 2, 4, 8]}}",
        "short and long factors: expected 4 numbers of 0.001 to 1000000, found 0 and 4 at 2"},
-      {PHI3 CONTEXT ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, \"1\", 1, 1], \"long_factor\": [1, 2, 4, 8]}}",
+      {PHI3 CONTEXT
+       ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, \"1\", 1, 1], \"long_factor\": [1, 2, 4, 8]}}",
        "rope_scaling.short_factor: expected numbers, found a string \"1\""},
       {PHI3 CONTEXT ", \"rope_scaling\": {\"type\": \"longrope\", \"factor\": 4, " LONG_FACTORS "}}",
        "rope_scaling.factor: expected max_position_embeddings / original_max_position_embeddings, 2, found 4"},
