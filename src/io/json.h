@@ -46,7 +46,11 @@ const char *json_describe(const struct cJSON *value, char buffer[64]);
 // U+FFFD.
 void json_put_string(text *out, const char *string);
 void json_put_bytes(text *out, const char *bytes, size_t length); // the same of bytes that may hold NUL
-void json_put_number(text *out, double v);             // the shortest that reads back the same; null for NaN and infinities
+void json_put_number(text *out, double v); // the shortest that reads back the same; null for NaN and infinities
+// Numbers of a parsed value will be printed as they stand in the text that it was parsed from: 30.0 stays 30.0, which other readers
+// may want where they want a float. They are raw text from then on; before anything is added or taken away.
+void json_keep_numbers(struct cJSON *root, const char *source);
+void json_number_as_text(struct cJSON *number, const char *digits, size_t length); // the same of one
 void json_print(const struct cJSON *value, text *out); // with two spaces of indentation and a final newline
 
 #endif

@@ -67,7 +67,46 @@ static void print_value(const cJSON *v, int depth, text *out) {
   else if (cJSON_IsArray(v)) print_items(v, '[', ']', depth, out);
   else if (cJSON_IsString(v)) json_put_string(out, v->valuestring);
   else if (cJSON_IsNumber(v)) json_put_number(out, v->valuedouble);
+  else if (cJSON_IsRaw(v)) text_puts(out, v->valuestring);
   else text_puts(out, cJSON_IsTrue(v) ? "true" : cJSON_IsFalse(v) ? "false" : "null");
+}
+
+void json_number_as_text(cJSON *number, const char *digits, size_t length) {
+  REQUIRE(cJSON_IsNumber(number), "JSON type %d", number->type);
+  char *copy = cJSON_malloc(length + 1); // which cJSON_Delete frees
+  REQUIRE(copy, "out of host memory for a number");
+  memcpy(copy, digits, length);
+  copy[length] = 0;
+  number->type = (number->type & ~0xFF) | cJSON_Raw;
+  number->valuestring = copy;
+}
+
+// The next number in JSON text: its first character, or NULL. Strings are passed over.
+static const char *next_number(const char *s) {
+  bool in_string = false;
+  for (; *s; s++) {
+    if (in_string && *s == '\\' && s[1]) s++;
+    else if (*s == '"') in_string = !in_string;
+    else if (!in_string && (*s == '-' || (*s >= '0' && *s <= '9'))) return s;
+  }
+  return NULL;
+}
+
+static void keep_numbers(cJSON *v, const char **source) {
+  for (; v; v = v->next) {
+    if (cJSON_IsNumber(v)) {
+      const char *first = next_number(*source);
+      REQUIRE(first, "a number that the text has not");
+      const size_t length = strspn(first, "+-.0123456789eE");
+      json_number_as_text(v, first, length);
+      *source = first + length;
+    }
+    keep_numbers(v->child, source);
+  }
+}
+
+void json_keep_numbers(cJSON *root, const char *source) {
+  keep_numbers(root, &source);
 }
 
 void json_print(const cJSON *value, text *out) {

@@ -118,6 +118,7 @@ static bool write_config(const model *m, const prompt_style *prompt, dtype writt
   json d = {0};
   bool ok = model_config_json(a, m, &source, e) && json_parse("config.json", source, strlen(source), &d, e);
   if (ok) {
+    json_keep_numbers(d.root, source);
     const int32_t end = tokenizer_id(m->tokenizer, prompt->end_of_turn);
     if (end >= 0) set(d.root, "eos_token_id", cJSON_CreateNumber(end));
     const char *key = cJSON_GetObjectItemCaseSensitive(d.root, "dtype") ? "dtype" : "torch_dtype"; // transformers 5, 4

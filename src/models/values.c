@@ -136,6 +136,22 @@ uint64_t model_fingerprint(const model *m) {
   return hash;
 }
 
+// transformers 5 takes no integer where it wants a float: 30 as 30.0.
+static void mark_floats(cJSON *v, bool is_float) {
+  static const char *const keys[] = {"rope_theta",   "rope_local_base_freq",    "factor",           "attn_logit_softcapping",
+                                     "short_factor", "final_logit_softcapping", "attention_factor", "partial_rotary_factor",
+                                     "long_factor"};
+  for (; v; v = v->next) {
+    bool marked = is_float;
+    for (size_t i = 0; v->string && i < sizeof keys / sizeof *keys; i++) marked |= !strcmp(v->string, keys[i]);
+    if (cJSON_IsNumber(v) && marked && v->valuedouble == floor(v->valuedouble)) {
+      char digits[40];
+      json_number_as_text(v, digits, (size_t)snprintf(digits, sizeof digits, "%.1f", v->valuedouble));
+    }
+    mark_floats(v->child, marked);
+  }
+}
+
 static const char *made_config(arena *a, const model *m) {
   const model_config *c = &m->config;
   cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "architectures");
@@ -146,7 +162,9 @@ static const char *made_config(arena *a, const model *m) {
   cJSON_AddBoolToObject(o, "tie_word_embeddings", c->tie_embeddings);
   if (c->bos_id >= 0) cJSON_AddNumberToObject(o, "bos_token_id", c->bos_id);
   if (c->n_eos) cJSON_AddNumberToObject(o, "eos_token_id", c->eos_ids[0]);
+  cJSON_AddNullToObject(o, "pad_token_id"); // a family's default may lie beyond a small vocabulary
   cJSON_AddStringToObject(o, "torch_dtype", "float32");
+  mark_floats(o->child, false);
   char *printed = cJSON_Print(o);
   REQUIRE(printed, "out of host memory for config.json");
   const char *copy = arena_printf(a, "%s\n", printed);
