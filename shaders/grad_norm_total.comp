@@ -26,6 +26,10 @@ void main() {
   if (hyper.max_grad_norm > 0.0) clip = min(1.0, hyper.max_grad_norm / (norm + 1e-6));
   state.loss_sum = 0.0;
   state.loss = loss;
+  state.chosen = state.chosen_sum * hyper.inverse_targets;
+  state.rejected = state.rejected_sum * hyper.inverse_targets;
+  state.accuracy = state.right_sum * hyper.inverse_targets;
+  state.chosen_sum = state.rejected_sum = state.right_sum = 0.0;
   state.grad_norm = norm;
   state.grad_scale = clip * hyper.inverse_targets;
   state.finite = finite ? 1 : 0;

@@ -21,6 +21,10 @@ struct step_state {
   float grad_scale; // gradient sums times this are what the optimizer takes: inverse_targets · min(1, max / (norm + 1e-6))
   uint finite;      // 1 when loss and norm are finite; with 0 the optimizer changes nothing
   uint applied;     // steps that changed the weights
+  // Of preference pairs: Σ weight · β · log ratio of the chosen and of the rejected answer, Σ weight where the chosen one's is
+  // the larger; then the step's means of them.
+  float chosen_sum, rejected_sum, right_sum;
+  float chosen, rejected, accuracy;
 };
 
 #endif

@@ -35,6 +35,7 @@ typedef enum tensor_live {
   LIVE_TOKENS = 0,  // counts[0]: tokens of the packed row
   LIVE_TARGETS = 1, // counts[1]: target rows
   LIVE_IDS = 2,     // counts[2]: distinct token ids
+  LIVE_PAIRS = 3,   // counts[3]: pairs of answers
   LIVE_ALL = 255,   // every row
 } tensor_live;
 

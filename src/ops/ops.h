@@ -84,6 +84,22 @@ tensor *op_gather_rows(graph *g, tensor *x, tensor *rows, tensor *inverse);
 // is never held. Its gradient takes an upstream gradient per row.
 tensor *op_head_loss(graph *g, tensor *h, tensor *weight, tensor *ids);
 
+// Pairs of answers among the target rows, and what a fixed reference model gave them. i32 unless said.
+typedef struct dpo_pairs {
+  tensor *spans;     // [P, 4] live LIVE_PAIRS: targets [x, y) are the chosen answer's, [y, z) the rejected one's
+  tensor *reference; // f32 [P, 2]: the reference's log-likelihoods of both
+  tensor *answers;   // [T] live LIVE_TARGETS: 2 i + 1 for a target of pair i's rejected answer, 2 i of its chosen one
+} dpo_pairs;
+
+typedef struct dpo_options {
+  float beta, label_smoothing;
+  bool normalised; // by the lengths of the answers
+} dpo_options;
+
+// The preference loss of each pair, from the losses [T] of head_loss → [P]. *rewards [P, 2] gets β times the log ratios of the
+// chosen and of the rejected answer, which nothing is differentiated by.
+tensor *op_dpo_loss(graph *g, tensor *loss, const dpo_pairs *pairs, const dpo_options *options, tensor **rewards);
+
 // --- the step ----------------------------------------------------------------------------------------------------------
 // Their scalars live on the device: `hyper` holds a struct step_hyper that the host writes, `state` a struct step_state
 // (shaders/lib/step.h). Trained parameters lie in regions of blocks (models/params.h).
@@ -92,6 +108,10 @@ enum { GRAD_BLOCK = 1024 }; // elements; a parameter begins at a block of its ow
 
 // state.loss_sum += Σ weights[t] · loss[t] over live rows: loss and weights [T].
 void op_loss_sum(graph *g, tensor *loss, tensor *weights, tensor *state);
+
+// The same of the rewards of pairs, and of how often the chosen answer's is the larger, into state.chosen_sum, rejected_sum and
+// right_sum: rewards [P, 2], weights [P].
+void op_reward_sum(graph *g, tensor *rewards, tensor *weights, tensor *state);
 
 // The global norm of all gradients, the clipping factor and the finite check, into state. grads[i] [blocks_i, 1024];
 // squares [Σ blocks_i] gets each block's sum of squares.

@@ -11,7 +11,7 @@ typedef struct shape {
 static void run(op_test *t, const void *context) {
   const shape *s = context;
   const struct step_hyper hyper = {.max_grad_norm = s->max_norm, .inverse_targets = 0.125f};
-  const struct step_state start = {.loss_sum = 24, .applied = 6};
+  const struct step_state start = {.loss_sum = 24, .applied = 6, .chosen_sum = 4, .rejected_sum = -8, .right_sum = 6};
   tensor *h = step_tensor(t, "hyper", &hyper, sizeof hyper), *state = step_tensor(t, "state", &start, sizeof start), *grads[2];
   uint32_t n_blocks = s->blocks[0] + s->blocks[1], n = s->blocks[1] ? 2 : 1;
   double *zeros = ARENA_ARRAY(t->memory, double, n_blocks), *want = ARENA_ARRAY(t->memory, double, n_blocks), total = 0;
@@ -39,6 +39,8 @@ static void run(op_test *t, const void *context) {
   const double loss_sum = got.loss_sum, loss = got.loss, norm = got.grad_norm, scale = got.grad_scale, zero = 0, three = 3;
   op_test_close("loss_sum", &loss_sum, &zero, 1, 0);
   op_test_close("loss", &loss, &three, 1, 1e-6);
+  assert_true(got.chosen == 0.5f && got.rejected == -1 && got.accuracy == 0.75f);
+  assert_true(got.chosen_sum == 0 && got.rejected_sum == 0 && got.right_sum == 0);
   if (!finite) return;
   const double want_norm = sqrt(total) / 8, clip = s->max_norm > 0 ? fmin(1, s->max_norm / (want_norm + 1e-6)) : 1,
                want_scale = clip / 8;

@@ -7,8 +7,8 @@ static void run(op_test *t, const void *context) {
   t->counts[LIVE_TARGETS] = live;
   op_value loss = op_test_random(t, "loss", DTYPE_F32, LIVE_TARGETS, 1, &rows, 3);
   op_value weights = op_test_random(t, "weights", DTYPE_F32, LIVE_TARGETS, 1, &rows, 1);
-  double state[8] = {1.5}, want = 1.5;
-  op_value s = op_test_values(t, "state", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){8}, state);
+  double state[16] = {1.5}, want = 1.5;
+  op_value s = op_test_values(t, "state", DTYPE_F32, LIVE_ALL, 1, (uint32_t[]){16}, state);
   op_loss_sum(t->graph, loss.t, weights.t, s.t);
   op_test_run(t);
   for (uint32_t i = 0; i < live; i++) want += loss.v[i] * weights.v[i];

@@ -19,7 +19,7 @@ typedef struct op_test {
   gpu_device *device;
   gpu_heap *heap;
   graph *graph;
-  uint32_t counts[4]; // live tokens, targets, ids: set before op_test_run; UINT32_MAX (all rows) by default
+  uint32_t counts[4]; // live tokens, targets, ids, pairs: set before op_test_run; UINT32_MAX (all rows) by default
   rng random;
 } op_test;
 
