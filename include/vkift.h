@@ -67,7 +67,10 @@ typedef struct vkift_source {
 
 // --- training --------------------------------------------------------------------------------------------------------
 
-typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM } vkift_objective; // loss on answers; loss on every token
+// Loss on answers; loss on every token; direct preference optimisation: of two answers, the chosen one becomes likelier.
+typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM, VKIFT_DPO } vkift_objective;
+// Of objective DPO: log ratios of whole answers, or divided by their lengths in tokens. Names are TRL's.
+typedef enum vkift_loss_type { VKIFT_SIGMOID, VKIFT_SIGMOID_NORM } vkift_loss_type;
 typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL } vkift_method;
 typedef enum vkift_init { VKIFT_INIT_PRETRAINED, VKIFT_INIT_RANDOM } vkift_init;
 typedef enum vkift_schedule { VKIFT_COSINE, VKIFT_LINEAR, VKIFT_CONSTANT } vkift_schedule;
@@ -86,7 +89,7 @@ typedef enum vkift_data_format {
   VKIFT_DATA_SEGMENTS,          // {"segments": [{"label", "text"}]}
   VKIFT_DATA_SELF_INSTRUCT,     // {"instruction", "instances": [{"input", "output"}]}
   VKIFT_DATA_SUPERNI,           // task files of Super-NaturalInstructions
-  VKIFT_DATA_PREFERENCE,        // {"prompt"?, "chosen", "rejected"}: the chosen answer is learned
+  VKIFT_DATA_PREFERENCE,        // {"prompt"?, "chosen", "rejected"}: a pair for DPO; else the chosen answer is learned
   VKIFT_DATA_LABELLED,          // {"text", "label", "label_names"?}: the label's name is the answer
 } vkift_data_format;
 
@@ -155,6 +158,12 @@ typedef struct vkift_train_options {
 
   // how
   vkift_objective objective;
+  // Objective DPO, where examples are pairs of answers and a batch is of so many pairs. With Δ the log ratio of the chosen answer
+  // to the reference model less that of the rejected one: −(1 − label_smoothing) log σ(beta Δ) − label_smoothing log σ(−beta Δ).
+  // The reference is the model without an adapter, or with method FULL as it was before; it is asked once, before training.
+  double beta;            // 0.1
+  double label_smoothing; // 0 ≤ share of pairs taken to be the wrong way round < 0.5
+  vkift_loss_type loss_type;
   vkift_method method;
   double learning_rate; // 0: 2e-4 for LoRA, 2e-5 for full training
   vkift_schedule lr_scheduler_type;
@@ -214,10 +223,17 @@ typedef struct vkift_train_options {
 
 vkift_train_options vkift_train_defaults(void);
 
+// Of objective DPO, means over pairs; all zero otherwise. A reward is beta times the log ratio of an answer to the reference.
+typedef struct vkift_rewards {
+  bool given;
+  double chosen, rejected; // rewards
+  double accuracy;         // share of the pairs whose chosen answer has the larger one
+} vkift_rewards;
+
 typedef struct vkift_step {
   int64_t step, total_steps; // 1-based
   double epoch;              // data seen, in epochs
-  double loss;               // mean over the step's target tokens; NaN or infinite in a bad step
+  double loss;               // mean over the step's target tokens, or pairs; NaN or infinite in a bad step
   double grad_norm;          // before clipping
   double learning_rate;
   int64_t tokens, target_tokens; // of this step: all tokens computed, and those that carry loss
@@ -225,12 +241,14 @@ typedef struct vkift_step {
   double host_seconds;   // of `seconds`: the device had nothing to do
   uint64_t device_bytes; // allocated on the device
   bool bad;              // loss or gradient was not finite: the weights stayed as they were
+  vkift_rewards rewards;
 } vkift_step;
 
 typedef struct vkift_eval_point {
   int64_t step;
-  double loss; // mean over target tokens
+  double loss; // mean over target tokens, or pairs
   int64_t examples, target_tokens;
+  vkift_rewards rewards;
 } vkift_eval_point;
 
 // Any of them may be NULL. `user` is handed through.
@@ -613,6 +631,7 @@ typedef struct vkift_data_example {
   size_t n;
   const vkift_data_token *tokens;  // [n]
   size_t n_targets, prompt_tokens; // prompt_tokens: before the last answer
+  size_t second;                   // of a pair, the token with which the prompt and the rejected answer begin; else 0
 } vkift_data_example;
 
 // The examples of one task, or of one file.

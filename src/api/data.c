@@ -109,7 +109,8 @@ bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint6
                               .n = x->n,
                               .tokens = tokens,
                               .n_targets = x->n_targets,
-                              .prompt_tokens = x->prompt_n};
+                              .prompt_tokens = x->prompt_n,
+                              .second = x->second};
   return split_text(a, t, x, tokens, e);
 }
 

@@ -89,6 +89,13 @@ static bool write_conversation(void *user, const conversation *one, err *e) {
   return write_row(c, e);
 }
 
+static bool no_pairs(vkift_objective objective, err *e) {
+  if (objective != VKIFT_DPO) return true;
+  e->usage = true;
+  return ERR(e,
+             "objective dpo: expected sft or lm, since neither messages nor token ids have a place for two answers, found dpo");
+}
+
 // Of a run only its options are needed.
 static bool write_messages(arena *a, const vkift_data_options *given, conversion *c, err *e) {
   vkift_data_options own = *given;
@@ -104,6 +111,7 @@ static bool write_messages(arena *a, const vkift_data_options *given, conversion
                  own.source.run);
     if (!own.source.chat_template) own.source.chat_template = run.chat_template;
   }
+  TRY(no_pairs(o->objective, e));
   const bool alpaca = o->source.chat_template && !strcmp(o->source.chat_template, "alpaca");
   const prompt_style prompt = {.kind = alpaca ? PROMPT_ALPACA : PROMPT_TEMPLATE}; // decides how an input joins an instruction
   dataset_options options = corpus_reading(&o->reading);
@@ -132,7 +140,7 @@ static bool write_example(conversion *c, const example *x, err *e) {
 
 static bool write_tokens(arena *a, const vkift_data_options *o, conversion *c, err *e) {
   data_reading r = {.options = *o};
-  bool ok = data_reading_open(a, &r, e);
+  bool ok = data_reading_open(a, &r, e) && no_pairs(r.options.objective, e);
   for (uint64_t i = 0; ok && i < r.data.n; i++) ok = write_example(c, &r.data.items[i], e);
   c->counts.skipped_bad = (int64_t)r.data.skipped_bad;
   c->counts.dropped_long = (int64_t)r.data.dropped_long;

@@ -28,6 +28,7 @@ vkift_train_options vkift_train_defaults(void) {
       .adam_beta1 = 0.9,
       .adam_beta2 = 0.999,
       .adam_epsilon = 1e-8,
+      .beta = 0.1,
       .lora_r = 16,
       .lora_alpha = 32,
       .seed = SEED,

@@ -15,7 +15,9 @@
 // --- one example -------------------------------------------------------------------------------------------------------
 
 static void put_text(text *out, const vkift_data_example *x, const marked_style *s) {
+  if (x->second) text_puts(out, "chosen:\n");
   for (size_t i = 0; i < x->n; i++) {
+    if (i && i == x->second) text_puts(out, "\nrejected:\n");
     const vkift_data_token *t = &x->tokens[i];
     const bool opens = t->target && (i == 0 || !x->tokens[i - 1].target),
                closes = t->target && (i + 1 == x->n || !x->tokens[i + 1].target);
@@ -37,6 +39,7 @@ static void put_token(text *out, size_t place, const vkift_data_token *t) {
 
 static void put_tokens(text *out, const vkift_data_example *x) {
   for (size_t i = 0; i < x->n; i++) {
+    if (x->second && (!i || i == x->second)) text_puts(out, i ? "rejected:\n" : "chosen:\n");
     put_token(out, i, &x->tokens[i]);
     text_putc(out, '\n');
   }
@@ -63,7 +66,9 @@ static void put_json_example(text *out, const vkift_data_example *x) {
   json_put_string(out, x->source);
   text_puts(out, ", \"weight\": ");
   json_put_number(out, x->weight);
-  text_printf(out, ", \"prompt_tokens\": %zu, \"input_ids\": [", x->prompt_tokens);
+  text_printf(out, ", \"prompt_tokens\": %zu", x->prompt_tokens);
+  if (x->second) text_printf(out, ", \"rejected_begin\": %zu", x->second);
+  text_puts(out, ", \"input_ids\": [");
   for (size_t i = 0; i < x->n; i++) text_printf(out, "%s%d", i ? ", " : "", x->tokens[i].id);
   text_puts(out, "], \"labels\": ");
   put_labels(out, x);
@@ -134,6 +139,7 @@ static void put_json_row(text *out, const vkift_packed_row *r) {
 static void put_row_tokens(text *out, const vkift_packed_row *r, const vkift_packed_example *x) {
   for (size_t i = 0; i < x->example.n; i++) {
     const size_t o = x->begin + i;
+    if (x->example.second && (!i || i == x->example.second)) text_puts(out, i ? "rejected:\n" : "chosen:\n");
     put_token(out, o, &x->example.tokens[i]);
     text_printf(out, "  position %d, sees %d to %d\n", r->positions[o], r->seen_begin[o], r->seen_end[o] - 1);
   }
@@ -147,7 +153,10 @@ static void put_row_example(text *out, const vkift_packed_row *r, const vkift_pa
   // The last token sees most: all of its example, or as many as the model's sliding window lets it.
   const int32_t window = r->seen_end[last] - r->seen_begin[last];
   text_printf(out, "  %zu with loss; each sees ", x->example.n_targets);
-  if ((size_t)r->seen_begin[last] == x->begin) text_printf(out, "%d up to itself\n", r->seen_begin[last]);
+  const size_t begin = x->begin + x->example.second; // of a pair, the rejected answer with its prompt
+  if ((size_t)r->seen_begin[last] == begin && begin != x->begin)
+    text_printf(out, "%zu, then %zu, up to itself\n", x->begin, begin);
+  else if ((size_t)r->seen_begin[last] == begin) text_printf(out, "%d up to itself\n", r->seen_begin[last]);
   else text_printf(out, "the last %d of them, itself included\n", window);
   if (f->tokens) put_row_tokens(out, r, x);
   else put_text(out, &x->example, &s);

@@ -47,7 +47,9 @@ static void on_step(void *user, const vkift_step *s) {
 
 static void on_evaluation(void *user, const vkift_eval_point *p) {
   (void)user;
-  log_note("step %lld: evaluation loss %.4f (%s examples, %s target tokens)", (long long)p->step, p->loss,
+  char accuracy[64] = "";
+  if (p->rewards.given) snprintf(accuracy, sizeof accuracy, ", %.1f %% of the pairs right", 100 * p->rewards.accuracy);
+  log_note("step %lld: evaluation loss %.4f%s (%s examples, %s target tokens)", (long long)p->step, p->loss, accuracy,
            show_count(p->examples).text, show_count(p->target_tokens).text);
 }
 

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "config/yaml.h"
 
-const char *const objective_names[] = {"sft", "lm", NULL};
+const char *const objective_names[] = {"sft", "lm", "dpo", NULL};
 const char *const method_names[] = {"lora", "full", NULL};
 const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "prompt-completion", "text",
                                          "tokens",     "sharegpt", "segments", "self-instruct",     "superni",
@@ -16,6 +16,7 @@ const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
 const char *const metric_names[] = {"none",          "auto", "rouge_l", "rouge_l_tokens", "exact_match", "accuracy",
                                     "accuracy_norm", "f1",   "bleu",    "chrf",           NULL};
+static const char *const loss_type_names[] = {"sigmoid", "sigmoid_norm", NULL};
 static const char *const init_names[] = {"pretrained", "random", NULL};
 static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
 static const char *const optim_names[] = {"adamw", "adamw_8bit", NULL};
@@ -58,7 +59,13 @@ const option train_option_table[] = {
 #undef GROUP
 #define GROUP .group = "Method"
     {"objective", OPTION_ENUM, AT(objective), GROUP, .names = objective_names,
-     .help = "sft: loss on answers only; lm: on every token"},
+     .help = "sft: loss on answers only; lm: on every token; dpo: of two answers to a prompt, the chosen one becomes likelier"},
+    {"beta", OPTION_NUMBER, AT(beta), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+     .help = "of dpo: how much a log ratio to the reference model weighs; smaller strays further from it"},
+    {"label_smoothing", OPTION_NUMBER, AT(label_smoothing), GROUP, RANGE(0, 0.5), .rules = OPTION_BELOW_MOST, .value = "SHARE",
+     .help = "of dpo: share of the pairs that are taken to be the wrong way round"},
+    {"loss_type", OPTION_ENUM, AT(loss_type), GROUP, .names = loss_type_names,
+     .help = "of dpo: sigmoid: log ratios of whole answers; sigmoid_norm: divided by their lengths in tokens"},
     {"method", OPTION_ENUM, AT(method), GROUP, .names = method_names,
      .help = "lora: small matrices beside frozen weights; full: all weights"},
     {"lora_r", OPTION_INTEGER, AT(lora_r), GROUP, RANGE(1, 4096), .help = "rank of the LoRA matrices"},
@@ -170,6 +177,26 @@ const option source_option_table[] = {
     {0},
 };
 
+// What goes with pairs of answers only, and what does not go with them.
+static bool check_pairs(const vkift_train_options *o, const vkift_train_options *defaults, err *e) {
+  const vkift_augment *g = &o->augment;
+  if (o->objective != VKIFT_DPO) {
+    const bool set =
+        o->beta != defaults->beta || o->label_smoothing != defaults->label_smoothing || o->loss_type != VKIFT_SIGMOID;
+    return !set || ERR(e, "beta, label_smoothing and loss_type need objective dpo: no other learns from pairs of answers");
+  }
+  if (o->reading.data_format != VKIFT_DATA_AUTO && o->reading.data_format != VKIFT_DATA_PREFERENCE)
+    return ERR(e, "objective dpo needs data of the format preference, found data_format %s",
+               data_format_names[o->reading.data_format]);
+  if (o->excess_length == VKIFT_EXCESS_TRUNCATE || o->excess_length == VKIFT_EXCESS_SPLIT)
+    return ERR(e, "objective dpo and excess_length %s contradict each other: a part of an answer is not what was judged",
+               excess_names[o->excess_length]);
+  if (g->num_demonstrations || g->persona_ratio > 0 || g->definition_ratio > 0 || g->length_constraint_ratio > 0)
+    return ERR(e,
+               "augmentations (num_demonstrations and the ratios) need objective sft or lm: pairs of answers stay as they are");
+  return true;
+}
+
 static bool check(const vkift_train_options *o, bool need_data, err *e) {
   vkift_train_options defaults = vkift_train_defaults();
   bool ok = option_check(train_option_table, o, &defaults, e);
@@ -180,6 +207,7 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
   }
   if (ok && !o->model) ok = ERR(e, "no model is given: model names a Hugging Face directory or a GGUF file");
   if (ok && need_data && !o->data.n) ok = ERR(e, "no data is given: data names a file or a directory with train.jsonl");
+  if (ok) ok = check_pairs(o, &defaults, e);
   if (ok && o->init == VKIFT_INIT_RANDOM && o->method != VKIFT_FULL)
     ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)

@@ -38,7 +38,7 @@ typedef struct draft {
 static void count_targets(draft *d, bool all_tokens) {
   example *x = &d->x;
   if (all_tokens && x->n) memset(d->target, 1, x->n);
-  if (x->n) d->target[0] = 0; // nothing predicts it
+  if (x->n) d->target[0] = d->target[x->second] = 0; // nothing predicts them
   x->n_targets = 0;
   for (uint32_t i = 0; i < x->n; i++) x->n_targets += d->target[i];
   x->target = d->target;
@@ -104,24 +104,37 @@ static bool put_beginning(reader *r, draft *d, err *e) {
   return put(r, d, e);
 }
 
+// Of a pair, the longer of its two sequences counts.
+static uint32_t length_of(const example *x) {
+  const uint32_t other = x->n - x->second;
+  return x->second > other ? x->second : other;
+}
+
+static bool has_targets(const example *x, uint32_t from, uint32_t to) {
+  while (from < to && !x->target[from]) from++;
+  return from < to;
+}
+
 // By its length. ROW_STOP: it could not be written.
 static row_outcome put_example(reader *r, const char *origin, data_format format, draft *d, err *e) {
   const dataset_options *o = r->options;
   const uint32_t most = o->max_length;
   count_targets(d, o->all_tokens);
-  if (!d->x.n_targets) {
+  const uint32_t n = length_of(&d->x);
+  if (!d->x.n_targets || (d->x.second && !(has_targets(&d->x, 0, d->x.second) && has_targets(&d->x, d->x.second, d->x.n)))) {
     ERR(e, "%s: the mask covers nothing: none of the example's tokens (%u) carries loss", origin, d->x.n);
     return ROW_BAD;
   }
   if (r->out.n >= UINT32_MAX - 1) return ERR(e, "%s: more examples than can be counted", origin), ROW_STOP;
   excess_length excess = o->excess;
   if (excess == EXCESS_DEFAULT) excess = format == DATA_TEXT ? EXCESS_SPLIT : EXCESS_DROP;
-  if (!most || d->x.n <= most) return put(r, d, e) ? ROW_TAKEN : ROW_STOP;
+  if (!most || n <= most) return put(r, d, e) ? ROW_TAKEN : ROW_STOP;
+  if (d->x.second && excess != EXCESS_ERROR) excess = EXCESS_DROP; // half an answer is not what was judged
   switch (excess) {
     case EXCESS_TRUNCATE: return put_beginning(r, d, e) ? ROW_TAKEN : ROW_STOP;
     case EXCESS_SPLIT: return put_pieces(r, d, e) ? ROW_TAKEN : ROW_STOP;
-    case EXCESS_ERROR: ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most, d->x.n); return ROW_BAD;
-    default: drop_long(r, &d->x, d->x.n); return ROW_TAKEN;
+    case EXCESS_ERROR: ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most, n); return ROW_BAD;
+    default: drop_long(r, &d->x, n); return ROW_TAKEN;
   }
 }
 
@@ -177,13 +190,14 @@ static row_outcome take_example(void *user, const formats_row *row, raw_example 
   choice_tokens *choices = NULL;
   row_outcome outcome = ROW_BAD;
   if (encode(r, a, row, raw, place, &m, &plain, &losses, e) &&
-      (!r->options->choices || encode_choices(a, r->options, row, raw, &m, &choices, e))) {
+      (!r->options->choices || m.second || encode_choices(a, r->options, row, raw, &m, &choices, e))) {
     const example_origin from = {
         .task = raw->task, .cluster = raw->cluster, .source = raw->source, .category = raw->category, .metric = raw->metric};
     draft d = {.target = m.target};
     d.x = (example){.ids = m.ids,
                     .n = m.n,
                     .prompt_n = m.prompt_n,
+                    .second = m.second,
                     .weight = raw->weight,
                     .line = place,
                     .origin = &from,
@@ -467,7 +481,8 @@ uint64_t dataset_hash_prompt(const int32_t *ids, uint32_t n) {
 }
 
 uint64_t dataset_hash_example(const example *x) {
-  return XXH3_64bits_withSeed(x->target, x->n, dataset_hash_prompt(x->ids, x->n));
+  const uint64_t hash = XXH3_64bits_withSeed(x->target, x->n, dataset_hash_prompt(x->ids, x->n));
+  return x->second ? XXH3_64bits_withSeed(&x->second, sizeof x->second, hash) : hash;
 }
 
 uint64_t dataset_hash(const dataset *set) {

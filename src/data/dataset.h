@@ -37,9 +37,11 @@ typedef struct example {
   uint32_t index;                   // its place in the data set: keys random numbers, and the order of evaluation output
   uint32_t n, n_targets;            // tokens, and those of them that carry loss
   uint32_t prompt_n;                // tokens before the last answer: what generation starts from; 0 for text
+  uint32_t second;                  // of a pair, where the prompt with the rejected answer begins; else 0
   uint32_t line;                    // of its file, 1-based (array formats: the item's place)
   uint32_t part;                    // number of the `--data` that it came with: the caller's
   float weight;                     // of its loss, 1 by default
+  const float *reference;           // [2]: of a pair, the reference's log-likelihoods of both answers, from who trains; else NULL
 } example;
 
 // What was put around examples (augment.h): how many of them got each.
@@ -107,6 +109,7 @@ typedef struct dataset_options {
   bool train_on_last;               // conversations: only the last assistant turn carries loss
   bool skip_bad_examples;           // a bad line is counted instead of ending the run
   bool all_tokens;                  // objective lm: every token carries loss
+  bool pairs;                       // objective dpo: of preference rows both answers, each with the prompt, as one example
   bool any_conversation;            // one that teaches nothing is fine too (no answer, no question): it is rendered, not learned
   const char *strip_suffix;         // a literal end marker that answers carry in their text, removed; NULL: none
   superni_encoding superni;         // how task files of Super-NaturalInstructions are put into words

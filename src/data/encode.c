@@ -132,6 +132,29 @@ static bool encode_segments(arena *a, const dataset_options *o, const raw_exampl
   return ok;
 }
 
+// The prompt with the chosen answer, then the prompt with the rejected one.
+static bool encode_pair(arena *a, const dataset_options *o, const raw_example *raw, masked *m, err *e) {
+  raw_example other = *raw;
+  other.messages = raw->rejected;
+  other.n_messages = raw->n_rejected;
+  masked chosen, rejected;
+  TRY(encode_conversation(a, o, raw, &chosen, e) && encode_conversation(a, o, &other, &rejected, e));
+  if (chosen.n == rejected.n && !memcmp(chosen.ids, rejected.ids, chosen.n * sizeof *chosen.ids))
+    return ERR(e, "chosen, rejected: expected two answers that differ, found two that become the same tokens");
+  const uint32_t n = chosen.n + rejected.n;
+  *m = (masked){.ids = ARENA_ARRAY(a, int32_t, n),
+                .target = ARENA_ARRAY(a, uint8_t, n),
+                .n = n,
+                .second = chosen.n,
+                .prompt_n = chosen.prompt_n,
+                .has_border = chosen.has_border || rejected.has_border};
+  memcpy(m->ids, chosen.ids, chosen.n * sizeof *m->ids);
+  memcpy(m->ids + chosen.n, rejected.ids, rejected.n * sizeof *m->ids);
+  memcpy(m->target, chosen.target, chosen.n);
+  memcpy(m->target + chosen.n, rejected.target, rejected.n);
+  return true;
+}
+
 bool encode_example(arena *a, const dataset_options *o, const formats_row *row, const raw_example *raw, masked *m,
                     encode_losses *losses, err *e) {
   *losses = (encode_losses){0};
@@ -142,7 +165,7 @@ bool encode_example(arena *a, const dataset_options *o, const formats_row *row, 
       return copy_tokens(a, raw->ids, raw->target, raw->n_ids, m), true;
     case DATA_SEGMENTS: return encode_segments(a, o, raw, m, e);
     case DATA_SUPERNI: return encode_instance(&(fitting){a, o, row, raw}, &(superni_encoding){0}, &(size_t){0}, m, losses, e);
-    default: return encode_conversation(a, o, raw, m, e);
+    default: return raw->n_rejected ? encode_pair(a, o, raw, m, e) : encode_conversation(a, o, raw, m, e);
   }
 }
 

@@ -166,6 +166,15 @@ static bool check_shape(const json *d, data_format format, bool detected, err *e
              formats_name(format), s->name);
 }
 
+// Pairs are wanted, and other rows have none.
+static bool check_pairs(const json *d, data_format format, err *e) {
+  if (format == DATA_PREFERENCE) return true;
+  return ERR(e,
+             "%s: expected \"prompt\", \"chosen\" and \"rejected\", since objective dpo learns from pairs of answers, found a "
+             "row of the format %s",
+             d->origin, formats_name(format));
+}
+
 // Nothing is read of the row but what its pack asks for.
 static bool open_pack_row(arena *a, uint32_t place, formats_row *r) {
   const template_pack *p = r->options->pack;
@@ -180,6 +189,7 @@ static bool open_pack_row(arena *a, uint32_t place, formats_row *r) {
 bool formats_open(arena *a, const json *row, uint32_t place, data_format format, bool detected, const dataset_options *options,
                   formats_row *r, err *e) {
   *r = (formats_row){.json = row, .format = format, .options = options, .shared = {.format = format, .place = 1}};
+  if (options->pairs) TRY(check_pairs(row, format, e));
   if (format == DATA_PACK) return open_pack_row(a, place, r);
   TRY(check_shape(row, format, detected, e));
   TRY(read_attributes(a, row, &r->shared, e));
@@ -206,9 +216,14 @@ static strings all_without_suffix(arena *a, strings all, const char *suffix) {
   return (strings){items, all.n};
 }
 
+static void strip_answers(arena *a, const char *suffix, message *messages, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++)
+    if (messages[i].role == ROLE_ASSISTANT) messages[i].content = without_suffix(a, messages[i].content, suffix);
+}
+
 static void strip_suffix(arena *a, const char *suffix, raw_example *x) {
-  for (uint32_t i = 0; i < x->n_messages; i++)
-    if (x->messages[i].role == ROLE_ASSISTANT) x->messages[i].content = without_suffix(a, x->messages[i].content, suffix);
+  strip_answers(a, suffix, x->messages, x->n_messages);
+  strip_answers(a, suffix, x->rejected, x->n_rejected);
   if (x->text) x->text = without_suffix(a, x->text, suffix);
   for (uint32_t i = 0; i < x->n_segments; i++)
     if (x->segments[i].train) x->segments[i].text = without_suffix(a, x->segments[i].text, suffix);
@@ -217,6 +232,16 @@ static void strip_suffix(arena *a, const char *suffix, raw_example *x) {
 }
 
 // --- one example ---
+
+// The other answer is as good a conversation, and another one.
+static bool check_pair(arena *a, const char *origin, const raw_example *x, err *e) {
+  const raw_example other = {.messages = x->rejected, .n_messages = x->n_rejected};
+  TRY(check_conversation(arena_printf(a, "%s: rejected", origin), false, &other, e));
+  uint32_t same = 0;
+  while (same < x->n_messages && same < x->n_rejected && formats_same_message(&x->messages[same], &x->rejected[same])) same++;
+  return same < x->n_messages || same < x->n_rejected ||
+         ERR(e, "%s: chosen, rejected: expected two answers that differ, found the same", origin);
+}
 
 static bool read_one(arena *a, const formats_row *r, uint32_t i, raw_example *out, err *e) {
   const json *d = r->json;
@@ -250,5 +275,6 @@ bool formats_read(arena *a, const formats_row *r, uint32_t i, raw_example *out, 
   const char *origin = r->json->origin;
   if (r->places)
     origin = arena_printf(a, "%s: %s[%u]", origin, r->format == DATA_SUPERNI ? "Instances" : "instances", r->places[i] - 1);
-  return check_conversation(origin, r->options->all_tokens, out, e);
+  TRY(check_conversation(origin, r->options->all_tokens, out, e));
+  return !r->options->pairs || check_pair(a, origin, out, e);
 }

@@ -21,6 +21,8 @@ typedef struct raw_example {
   data_format format;
   message *messages; // conversations: [n_messages]
   uint32_t n_messages;
+  message *rejected; // of a pair: the prompt with the rejected answer, [n_rejected]; messages has the chosen one
+  uint32_t n_rejected;
   const char *text;  // text
   segment *segments; // [n_segments]
   uint32_t n_segments;

@@ -46,8 +46,12 @@ static void append(arena *a, raw_example *x, const message *more, uint32_t n) {
   x->n_messages += n;
 }
 
-static bool same_message(const message *a, const message *b) {
-  return a->role == b->role && !strcmp(a->content, b->content);
+static bool same_text(const char *a, const char *b) {
+  return a == b || (a && b && !strcmp(a, b));
+}
+
+bool formats_same_message(const message *a, const message *b) {
+  return a->role == b->role && same_text(a->content, b->content) && same_text(a->tool_calls, b->tool_calls);
 }
 
 // A side of the pair: an answer, a list of messages, or a dialogue in a text.
@@ -76,32 +80,47 @@ static bool read_prompt(arena *a, const json *d, raw_example *x, err *e) {
 }
 
 // Both lists hold the whole conversation: what they share in front is the prompt, whose answers are not what is judged.
-static bool forget_shared(const json *d, const raw_example *rejected, raw_example *x, err *e) {
+static bool forget_shared(const json *d, raw_example *rejected, raw_example *x, err *e) {
   uint32_t n = 0;
-  while (n + 1 < x->n_messages && n < rejected->n_messages && same_message(&x->messages[n], &rejected->messages[n]))
-    x->messages[n++].train = false;
+  while (n + 1 < x->n_messages && n < rejected->n_messages && formats_same_message(&x->messages[n], &rejected->messages[n])) {
+    x->messages[n].train = rejected->messages[n].train = false;
+    n++;
+  }
   return n ||
          ERR(e, "%s: chosen, rejected: expected a \"prompt\", or conversations that begin with the same messages, found neither",
              d->origin);
 }
 
-static bool has_answer(const raw_example *x) {
-  for (uint32_t i = 0; i < x->n_messages; i++)
-    if (x->messages[i].train) return true;
-  return false;
+static bool begins_with_prompt(const raw_example *x) {
+  return x->n_messages && x->messages[0].role != ROLE_ASSISTANT;
+}
+
+// One side, with the prompt in front where that stands apart.
+static bool join(arena *a, const json *d, const dataset_options *o, const char *key, const raw_example *prompt,
+                 const raw_example *side, raw_example *out, err *e) {
+  append(a, out, prompt->messages, prompt->n_messages);
+  append(a, out, side->messages, side->n_messages);
+  uint32_t n = 0;
+  for (uint32_t i = out->n_messages; i--;)
+    if (out->messages[i].train && n++ && o->train_on_last) out->messages[i].train = false;
+  return n || ERR(e, "%s: %s: expected an answer of the assistant behind the prompt, found none", d->origin, key);
 }
 
 bool formats_read_preference(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e) {
-  raw_example chosen = {0}, rejected = {0}, prompt = {0};
+  raw_example chosen = {0}, rejected = {0}, prompt = {0}, other = {0};
   TRY(read_side(a, d, "chosen", &chosen, e) && read_side(a, d, "rejected", &rejected, e) && read_prompt(a, d, &prompt, e));
-  const bool whole = chosen.n_messages && chosen.messages[0].role != ROLE_ASSISTANT;
+  const bool whole = begins_with_prompt(&chosen);
+  if (o->pairs && chosen.n_messages && rejected.n_messages && whole != begins_with_prompt(&rejected))
+    return ERR(e, "%s: rejected: expected %s, as chosen is, found %s", d->origin, whole ? "a whole conversation" : "an answer",
+               whole ? "an answer" : "a whole conversation");
   if (whole || !prompt.n_messages) TRY(forget_shared(d, &rejected, &chosen, e));
   for (uint32_t i = 0; i < prompt.n_messages; i++) prompt.messages[i].train = false;
-  if (!whole) append(a, out, prompt.messages, prompt.n_messages);
-  append(a, out, chosen.messages, chosen.n_messages);
-  if (!has_answer(out)) return ERR(e, "%s: chosen: expected an answer of the assistant behind the prompt, found none", d->origin);
-  for (uint32_t i = out->n_messages, n = 0; o->train_on_last && i--;)
-    if (out->messages[i].train && n++) out->messages[i].train = false;
+  if (whole) prompt.n_messages = 0;
+  TRY(join(a, d, o, "chosen", &prompt, &chosen, out, e));
+  if (!o->pairs) return true;
+  TRY(join(a, d, o, "rejected", &prompt, &rejected, &other, e));
+  out->rejected = other.messages;
+  out->n_rejected = other.n_messages;
   return true;
 }
 

@@ -23,6 +23,7 @@ bool formats_read_prompt_completion(arena *a, const json *d, raw_example *out, e
 bool formats_read_list(arena *a, const json *d, const char *key, bool trains, raw_example *out, err *e);
 
 // formats_judged.c — what other objectives learn from: pairs of answers, labels.
+bool formats_same_message(const message *a, const message *b);
 bool formats_read_preference(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);
 bool formats_read_labelled(arena *a, const json *d, raw_example *out, err *e);
 

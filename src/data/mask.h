@@ -11,6 +11,7 @@ typedef struct masked {
   int32_t *ids;    // [n]
   uint8_t *target; // [n]: 1 where the token carries loss. A token across the border of a target counts by its last byte
   uint32_t n;
+  uint32_t second;   // of a pair, where the other sequence begins; else 0
   uint32_t prompt_n; // tokens before the last answer; all of them where the text ends with the generation prompt
   bool has_border;   // some token stands across the border of a target
 } masked;

@@ -29,7 +29,8 @@ static uint32_t target_capacity(const pack_limits *limits) {
 }
 
 static bool fits(const pack_row *row, const example *x, const pack_limits *limits) {
-  return x->n <= limits->tokens - row->n_tokens && x->n_targets <= target_capacity(limits) - row->n_targets;
+  return x->n <= limits->tokens - row->n_tokens && x->n_targets <= target_capacity(limits) - row->n_targets &&
+         (!limits->pairs || row->n < limits->pairs);
 }
 
 void pack_examples(arena *a, const example *const *examples, uint32_t n, const pack_limits *limits, bool packing, pack_row **rows,
@@ -82,6 +83,10 @@ packed_row pack_new_row(arena *a, const pack_limits *limits) {
                       .embed_ids = ARENA_ARRAY(a, int32_t, n),
                       .embed_starts = ARENA_ARRAY(a, int32_t, n + 1),
                       .embed_positions = ARENA_ARRAY(a, int32_t, n),
+                      .pair_spans = ARENA_ARRAY(a, int32_t, 4 * (uint64_t)limits->pairs),
+                      .answers = ARENA_ARRAY(a, int32_t, limits->pairs ? t : 0),
+                      .pair_reference = ARENA_ARRAY(a, float, 2 * (uint64_t)limits->pairs),
+                      .pair_weights = ARENA_ARRAY(a, float, limits->pairs),
                       .counts = ARENA_ARRAY(a, int32_t, 4)};
 }
 
@@ -99,30 +104,63 @@ static void clear(const pack_limits *limits, packed_row *out) {
   memset(out->embed_starts, 0, (n + 1) * bytes);
   memset(out->embed_positions, 0, n * bytes);
   memset(out->counts, 0, 4 * bytes);
+  if (!limits->pairs) return;
+  memset(out->pair_spans, 0, 4 * limits->pairs * bytes);
+  memset(out->answers, 0, t * bytes);
+  memset(out->pair_reference, 0, 2 * limits->pairs * sizeof(float));
+  memset(out->pair_weights, 0, limits->pairs * sizeof(float));
 }
 
-// One example at row `begin`.
-static void put_example(const example *x, uint32_t begin, uint32_t window, uint32_t epoch, packed_row *out) {
-  for (uint32_t p = 0; p < x->n; p++) {
-    uint32_t o = begin + p;
-    bool cut_keys = window && p + 1 > window, cut_queries = window && x->n - p > window;
-    out->tokens[o] = x->ids[p];
+// Tokens [from, to) of an example, which see each other alone, from row `begin` on.
+static void put_sequence(const example *x, uint32_t from, uint32_t to, uint32_t begin, uint32_t window, uint32_t epoch,
+                         packed_row *out) {
+  const uint32_t n = to - from;
+  for (uint32_t p = 0; p < n; p++) {
+    const uint32_t o = begin + p, at = from + p;
+    bool cut_keys = window && p + 1 > window, cut_queries = window && n - p > window;
+    out->tokens[o] = x->ids[at];
     out->positions[o] = (int32_t)p;
     out->key_ranges[4 * o + 0] = (int32_t)(cut_keys ? o + 1 - window : begin);
     out->key_ranges[4 * o + 1] = (int32_t)(o + 1);
     out->key_ranges[4 * o + 2] = (int32_t)o;
-    out->key_ranges[4 * o + 3] = (int32_t)(cut_queries ? o + window : begin + x->n);
+    out->key_ranges[4 * o + 3] = (int32_t)(cut_queries ? o + window : begin + n);
     out->rng_keys[3 * o + 0] = (int32_t)x->index;
     out->rng_keys[3 * o + 1] = (int32_t)epoch;
-    out->rng_keys[3 * o + 2] = (int32_t)p;
-    if (p + 1 < x->n && x->target[p + 1]) {
+    out->rng_keys[3 * o + 2] = (int32_t)at;
+    if (p + 1 < n && x->target[at + 1]) {
       int32_t t = out->counts[1]++;
       out->target_rows[t] = (int32_t)o;
-      out->target_ids[t] = x->ids[p + 1];
+      out->target_ids[t] = x->ids[at + 1];
       out->target_weights[t] = x->weight;
       out->inverse[o] = t;
     }
   }
+}
+
+// Both answers of a pair, and where their targets are.
+static void put_pair(const example *x, uint32_t begin, uint32_t window, uint32_t epoch, packed_row *out) {
+  const int32_t i = out->counts[3]++;
+  int32_t *span = out->pair_spans + 4 * i;
+  span[0] = out->counts[1];
+  put_sequence(x, 0, x->second, begin, window, epoch, out);
+  span[1] = out->counts[1];
+  put_sequence(x, x->second, x->n, begin + x->second, window, epoch, out);
+  span[2] = out->counts[1];
+  for (int32_t t = span[0]; t < span[2]; t++) out->answers[t] = 2 * i + (t >= span[1]);
+  out->pair_weights[i] = x->weight;
+  for (int32_t k = 0; k < 2; k++) out->pair_reference[2 * i + k] = x->reference ? x->reference[k] : 0;
+}
+
+// One example at row `begin`.
+static void put_example(const example *x, const pack_limits *limits, uint32_t begin, uint32_t window, uint32_t epoch,
+                        packed_row *out) {
+  if (x->second && limits->pairs) {
+    put_pair(x, begin, window, epoch, out);
+    return;
+  }
+  const uint32_t first = x->second ? x->second : x->n;
+  put_sequence(x, 0, first, begin, window, epoch, out);
+  put_sequence(x, first, x->n, begin + first, window, epoch, out);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -156,7 +194,7 @@ void pack_fill(const pack_row *row, const pack_limits *limits, uint32_t window, 
   clear(limits, out);
   uint32_t begin = 0;
   for (uint32_t i = 0; i < row->n; i++) {
-    put_example(row->examples[i], begin, window, epoch, out);
+    put_example(row->examples[i], limits, begin, window, epoch, out);
     begin += row->examples[i]->n;
   }
   out->counts[0] = (int32_t)begin;

@@ -13,6 +13,7 @@
 typedef struct pack_limits {
   uint32_t tokens;  // N, the row's capacity
   uint32_t targets; // T, its capacity in target rows; 0: as many as there are tokens
+  uint32_t pairs;   // P, its capacity in pairs of answers; 0: what pairs have besides tokens is not wanted
 } pack_limits;
 
 // The examples of one row in the order in which they stand there.
@@ -27,6 +28,8 @@ typedef struct pack_row {
 void pack_examples(arena *a, const example *const *examples, uint32_t n, const pack_limits *limits, bool packing, pack_row **rows,
                    uint32_t *n_rows);
 
+// The two sequences of a pair stand one after the other, and neither sees the other; positions are those within a sequence, but for
+// rng_keys, which tell the two apart.
 // Where a row is written: buffers of the caller with N tokens and T target rows of place. An example that stands at
 // [b, e) has its token o at row o:
 typedef struct packed_row {
@@ -43,7 +46,12 @@ typedef struct packed_row {
   int32_t *embed_ids;       // [N]
   int32_t *embed_starts;    // [N + 1]
   int32_t *embed_positions; // [N], ascending within an id
-  int32_t *counts;          // [4]: tokens, targets, distinct ids, 0
+  // Pairs: targets [x, y) of pair_spans are the chosen answer's, [y, z) the rejected one's. NULL without limits.pairs.
+  int32_t *pair_spans;   // [P, 4]: x, y, z, 0
+  int32_t *answers;      // [T]: 2 i for a target of pair i's chosen answer, 2 i + 1 for one of its rejected answer
+  float *pair_reference; // [P, 2]: example.reference
+  float *pair_weights;   // [P]
+  int32_t *counts;       // [4]: tokens, targets, distinct ids, pairs
 } packed_row;
 
 // Arrays of the host's for one row.

@@ -14,7 +14,7 @@
 #include "data/template_pack.h"
 
 // Raise it with every change to what the same data become: a file of another revision is not found.
-enum { REVISION = 5 };
+enum { REVISION = 6 };
 
 enum { LEAST_BYTES = 8 << 20, CHUNK_BYTES = 16 << 20, DAYS_UNUSED = 30 };
 
@@ -105,6 +105,7 @@ static void add_options(XXH3_state_t *h, const dataset_options *o) {
                               o->train_on_last,
                               o->skip_bad_examples,
                               o->all_tokens,
+                              o->pairs,
                               o->any_conversation,
                               o->superni.n_pos,
                               o->superni.n_neg,

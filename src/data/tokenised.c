@@ -28,7 +28,7 @@ typedef struct record {
   uint32_t n, n_targets, prompt_n;
   uint32_t file, line;
   float weight;
-  uint8_t has_sketch, has_plain, has_choices, unused;
+  uint8_t has_sketch, has_plain, has_choices, has_second;
 } record;
 
 _Static_assert(sizeof(record) % 8 == 0 && sizeof(header) % 8 == 0, "records begin at multiples of 8");
@@ -89,10 +89,12 @@ bool tokenised_put(tokenised_writer *w, const example *x, uint32_t file, err *e)
               .weight = x->weight,
               .has_sketch = x->sketch != NULL,
               .has_plain = x->plain != NULL,
-              .has_choices = x->as_answers != NULL};
+              .has_choices = x->as_answers != NULL,
+              .has_second = x->second != 0};
   put(w, &r, sizeof r);
   if (x->plain) put(w, x->plain, sizeof *x->plain);
   put(w, (const void *)x->ids, x->n * sizeof *x->ids);
+  if (x->second) put(w, &x->second, sizeof x->second);
   if (x->sketch) put(w, (const void *)x->sketch, MINHASH_N * sizeof *x->sketch);
   put_list(w, x->references);
   put_list(w, x->choices);
@@ -241,13 +243,22 @@ static bool take_choices(cursor *c, example *x, uint32_t vocab_size) {
   return choice_tokens_check(t, x->n, vocab_size);
 }
 
+// Both sequences of a pair begin with a token that nothing predicts.
+static bool take_second(cursor *c, example *x) {
+  const uint32_t *second = take(c, sizeof *second);
+  if (!second || !*second || *second >= x->n) return false;
+  x->second = *second;
+  return true;
+}
+
 static bool check_tokens(const example *x, uint32_t vocab_size) {
   uint32_t n_targets = 0;
   for (uint32_t i = 0; i < x->n; i++) {
     if (x->ids[i] < 0 || (uint32_t)x->ids[i] >= vocab_size || x->target[i] > 1) return false;
     n_targets += x->target[i];
   }
-  return x->n && n_targets == x->n_targets && !x->target[0] && x->prompt_n <= x->n && x->weight > 0 && isfinite(x->weight);
+  return x->n && n_targets == x->n_targets && !x->target[0] && !x->target[x->second] && x->prompt_n <= x->n && x->weight > 0 &&
+         isfinite(x->weight);
 }
 
 typedef struct opening {
@@ -266,6 +277,7 @@ static bool take_record(opening *o, cursor *all, example *x) {
       .hash = r->hash, .n = r->n, .n_targets = r->n_targets, .prompt_n = r->prompt_n, .line = r->line, .weight = r->weight};
   if (r->has_plain) x->plain = take(&c, sizeof *x->plain);
   x->ids = take(&c, (uint64_t)r->n * sizeof *x->ids);
+  if (r->has_second && (!x->ids || !take_second(&c, x))) return false;
   if (r->has_sketch) x->sketch = take(&c, MINHASH_N * sizeof *x->sketch);
   if (!x->ids || (r->has_plain && !x->plain) || (r->has_sketch && !x->sketch) || !take_list(&c, &x->references) ||
       !take_list(&c, &x->choices) || (r->has_choices && !take_choices(&c, x, o->vocab_size)))

@@ -2,8 +2,8 @@
 // example is kept in memory for each; its tokens stay where they are until they are wanted.
 //
 //   file    header | record … | end          all of it hashed; the end has the counts
-//   record  struct record | example_plain or nothing | ids i32 [n] | sketch u32 [MINHASH_N] or nothing |
-//           references | choices (each: n u32, bytes u32, data, padded to 4) | choice_tokens or nothing | target u8 [n] |
+//   record  struct record | example_plain or nothing | ids i32 [n] | second u32 or nothing | sketch u32 [MINHASH_N] or
+//           nothing | references | choices (each: n u32, bytes u32, data, padded to 4) | choice_tokens or nothing | target u8 [n] |
 //           task, cluster, source, category, metric, answer (each with a NUL), padded to 8
 //
 // In the byte order of the machine: the files are a cache, not for exchange.

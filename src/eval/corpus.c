@@ -56,8 +56,24 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, const
   options.max_length = max_length;
   options.excess = excess_of(excess);
   options.all_tokens = objective == VKIFT_LM;
+  options.pairs = objective == VKIFT_DPO;
+  if (options.pairs && options.format == DATA_AUTO) options.format = DATA_PREFERENCE; // what lacks an answer is named
   options.cache = true;
   return options;
+}
+
+void corpus_keep_chosen(dataset *set) {
+  set->n_tokens = set->n_targets = 0;
+  for (uint64_t i = 0; i < set->n; i++) {
+    example *x = &set->items[i];
+    if (x->second) {
+      x->n = x->second;
+      x->second = x->n_targets = 0;
+      for (uint32_t t = 0; t < x->n; t++) x->n_targets += x->target[t];
+    }
+    set->n_tokens += x->n;
+    set->n_targets += x->n_targets;
+  }
 }
 
 static const option augment_table[] = {

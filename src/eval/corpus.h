@@ -50,6 +50,9 @@ dataset_options corpus_reading(const vkift_reading *reading);
 dataset_options corpus_options(const model *m, const prompt_style *prompt, const vkift_reading *reading,
                                vkift_objective objective, vkift_excess excess, uint32_t max_length);
 
+// Of pairs of answers the chosen ones, as examples of their own: what objective sft would learn of these rows.
+void corpus_keep_chosen(dataset *set);
+
 // What training examples are given besides, into options->augment and options->seed. Values out of range, and
 // demonstrations with objective lm, are wrong usage.
 bool corpus_augment(arena *a, const vkift_augment *augment, int64_t seed, vkift_objective objective, dataset_options *options,

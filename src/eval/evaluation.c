@@ -62,6 +62,7 @@ static bool read_run_data(evaluation *v, err *e) {
   }
   TRY(corpus_read(v->memory, v->loaded.model, &v->loaded.prompt, o, NULL, &c, e));
   v->data = c.eval;
+  corpus_keep_chosen(&v->data);
   return true;
 }
 
@@ -77,6 +78,10 @@ static bool read_data(evaluation *v, err *e) {
   const vkift_eval_options *o = v->options;
   const model *m = v->loaded.model;
   TRY(prompt_fix_date(v->memory, &v->loaded.prompt, v->loaded.is_run ? v->loaded.run.chat_template_date : NULL, e));
+  if (o->objective == VKIFT_DPO)
+    return usage(e,
+                 "objective dpo: expected sft or lm, since what is scored is answers, found dpo: `vkift train` scores pairs "
+                 "(--eval-data)");
   if (!o->data) {
     TRY(read_run_data(v, e));
   } else {

@@ -44,13 +44,13 @@ typedef struct part {
   const char *name;
 } part;
 
-enum { N_PARTS = 12 };
+enum { N_PARTS = 12, MOST_PARTS = N_PARTS + 4 };
 
-static void list_parts(batch *b, part out[N_PARTS]) {
-  const uint32_t n = b->limits.tokens, t = b->limits.targets;
+static uint32_t list_parts(batch *b, part out[MOST_PARTS]) {
+  const uint32_t n = b->limits.tokens, t = b->limits.targets, p = b->limits.pairs;
   model_inputs *in = &b->in;
 #define HOST(field) offsetof(packed_row, field)
-  const part parts[N_PARTS] = {
+  const part parts[MOST_PARTS] = {
       {&in->counts, HOST(counts), 1, {4}, DTYPE_I32, LIVE_ALL, "counts"},
       {&in->tokens, HOST(tokens), 1, {n}, DTYPE_I32, LIVE_TOKENS, "tokens"},
       {&in->positions, HOST(positions), 1, {n}, DTYPE_I32, LIVE_TOKENS, "positions"},
@@ -63,9 +63,15 @@ static void list_parts(batch *b, part out[N_PARTS]) {
       {&in->index.ids, HOST(embed_ids), 1, {n}, DTYPE_I32, LIVE_IDS, "embed_ids"},
       {&in->index.starts, HOST(embed_starts), 1, {n + 1}, DTYPE_I32, LIVE_ALL, "embed_starts"},
       {&in->index.positions, HOST(embed_positions), 1, {n}, DTYPE_I32, LIVE_ALL, "embed_positions"},
+      {&b->pairs.spans, HOST(pair_spans), 2, {p, 4}, DTYPE_I32, LIVE_PAIRS, "pair_spans"},
+      {&b->pairs.answers, HOST(answers), 1, {t}, DTYPE_I32, LIVE_TARGETS, "answers"},
+      {&b->pairs.reference, HOST(pair_reference), 2, {p, 2}, DTYPE_F32, LIVE_PAIRS, "pair_reference"},
+      {&b->pair_weights, HOST(pair_weights), 1, {p}, DTYPE_F32, LIVE_PAIRS, "pair_weights"},
   };
 #undef HOST
-  for (int i = 0; i < N_PARTS; i++) out[i] = parts[i];
+  const uint32_t n_parts = p ? MOST_PARTS : N_PARTS;
+  for (uint32_t i = 0; i < n_parts; i++) out[i] = parts[i];
+  return n_parts;
 }
 
 static uint64_t part_bytes(const part *p) {
@@ -77,9 +83,9 @@ batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n
   b->limits = *limits;
   if (!b->limits.targets) b->limits.targets = limits->tokens;
   b->window = m->config.sliding_window;
-  part parts[N_PARTS];
-  list_parts(b, parts);
-  for (int i = 0; i < N_PARTS; i++) {
+  part parts[MOST_PARTS];
+  const uint32_t n_parts = list_parts(b, parts);
+  for (uint32_t i = 0; i < n_parts; i++) {
     *parts[i].t = tensor_persistent(a, parts[i].name, parts[i].type, parts[i].live, parts[i].n_dims, parts[i].shape);
     b->bytes += part_bytes(&parts[i]);
   }
@@ -95,10 +101,10 @@ bool batch_allocate(batch *b, gpu_heap *heap, err *e) {
 }
 
 static void place(batch *b, const gpu_slice *slots, gpu_slice device) {
-  part parts[N_PARTS];
-  list_parts(b, parts);
+  part parts[MOST_PARTS];
+  const uint32_t n_parts = list_parts(b, parts);
   uint64_t offset = 0;
-  for (int i = 0; i < N_PARTS; i++) {
+  for (uint32_t i = 0; i < n_parts; i++) {
     (*parts[i].t)->memory = gpu_sub(device, offset, tensor_bytes(*parts[i].t));
     for (int s = 0; s < BATCH_SLOTS; s++) {
       void *host = (char *)gpu_map(slots[s]) + offset;

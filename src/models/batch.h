@@ -14,6 +14,8 @@ typedef struct batch {
   model_inputs in;                            // what the forward reads
   tensor *target_rows, *target_ids, *inverse; // i32 [T], [T], [N]
   tensor *target_weights;                     // f32 [T]: each row's share in the loss; the upstream gradient of the head
+  dpo_pairs pairs;                            // with limits.pairs
+  tensor *pair_weights;                       // … f32 [P]
   packed_row host[BATCH_SLOTS];               // where the host writes
   gpu_recording *upload[BATCH_SLOTS];         // copies a slot to the device
   bool timed;                                 // set before batch_allocate: the device stamps the uploads

@@ -56,6 +56,20 @@ static void put_number(text *line, const char *key, double v) {
   json_put_number(line, v);
 }
 
+// TRL's names.
+static void put_rewards(text *line, const char *before, const vkift_rewards *r) {
+  const struct {
+    const char *name;
+    double value;
+  } rows[] = {
+      {"chosen", r->chosen}, {"rejected", r->rejected}, {"accuracies", r->accuracy}, {"margins", r->chosen - r->rejected}};
+  for (size_t i = 0; r->given && i < sizeof rows / sizeof *rows; i++) {
+    char key[64];
+    snprintf(key, sizeof key, "%srewards/%s", before, rows[i].name);
+    put_number(line, key, rows[i].value);
+  }
+}
+
 bool metrics_step(metrics *m, const vkift_step *s, const step *norms, const struct step_hyper *hyper, err *e) {
   text line = {0};
   text_printf(&line, "{\"step\": %lld", (long long)s->step);
@@ -69,6 +83,7 @@ bool metrics_step(metrics *m, const vkift_step *s, const step *norms, const stru
   put_number(&line, "target_tokens_per_second", s->target_tokens_per_second);
   put_number(&line, "host_seconds", s->host_seconds);
   put_number(&line, "device_bytes", (double)s->device_bytes);
+  put_rewards(&line, "", &s->rewards);
   if (s->bad) text_puts(&line, ", \"bad\": true");
   if (norms) {
     text_puts(&line, ", \"tensor_norms\": {");
@@ -91,5 +106,6 @@ bool metrics_eval(metrics *m, const vkift_eval_point *p, err *e) {
   put_number(&line, "eval_loss", p->loss);
   put_number(&line, "eval_examples", (double)p->examples);
   put_number(&line, "eval_target_tokens", (double)p->target_tokens);
+  put_rewards(&line, "eval_", &p->rewards);
   return put_line(m, &line, e);
 }

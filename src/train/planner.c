@@ -54,12 +54,14 @@ static bool rows_for(const planner *p, const vkift_train_options *o, setup_rows 
   if (p->has_data) {
     *rows = setup_rows_of(&p->corpus, o);
     rows->max_length = max_length;
-    if (rows->longest > max_length) rows->longest = max_length;
+    const uint32_t most = o->objective == VKIFT_DPO ? 2 * max_length : max_length; // both answers of a pair
+    if (rows->longest > most) rows->longest = most;
     return true;
   }
   const uint64_t asked = (uint64_t)o->micro_batch_tokens;
   *rows = (setup_rows){.max_length = max_length, .wanted = asked ? asked : DEFAULT_ROW};
-  rows->longest = asked && asked < max_length ? (uint32_t)asked : max_length;
+  const uint32_t most = o->objective == VKIFT_DPO ? 2 * max_length : max_length;
+  rows->longest = asked && asked < most ? (uint32_t)asked : most;
   return true;
 }
 
@@ -159,7 +161,7 @@ static bool shorter(planner *p, vkift_train_options *o, const char **change, err
     setup s;
     arena *a = arena_new("shorter rows");
     o->max_length = length;
-    if (o->micro_batch_tokens) o->micro_batch_tokens = length;
+    if (o->micro_batch_tokens) o->micro_batch_tokens = o->objective == VKIFT_DPO ? 2 * length : length;
     TRY(plan_with(p, a, o, &s, e));
     fits = !s.too_large;
     setup_close(&s);

@@ -4,8 +4,9 @@
 
 #include "eval/loaded.h"
 #include "ops/tune.h"
+#include "train/preference.h"
 
-enum { DEFAULT_CAPACITY = 2048 };
+enum { DEFAULT_CAPACITY = 2048, LEAST_PAIR = 4 }; // tokens: a prompt and an answer, twice
 static const double MIB = 1024.0 * 1024.0;
 
 // --- what trains -------------------------------------------------------------------------------------------------------
@@ -87,11 +88,14 @@ setup_target setup_target_of(const gpu_device *d) {
 }
 
 static void build(arena *a, setup *s, const setup_target *target, const setup_rows *rows, const vkift_train_options *o) {
-  const pack_limits limits = {.tokens = s->choice.capacity};
+  const bool is_dpo = o->objective == VKIFT_DPO;
+  const pack_limits limits = {.tokens = s->choice.capacity, .pairs = is_dpo ? s->choice.capacity / LEAST_PAIR : 0};
+  const dpo_options dpo = preference_options(o);
   const step_options options = {.timed = o->profile != NULL,
                                 .recompute = s->choice.recompute,
                                 .lora_dropout = s->adapter ? (float)s->adapter->config.dropout : 0,
-                                .seed = (uint64_t)o->seed};
+                                .seed = (uint64_t)o->seed,
+                                .dpo = is_dpo ? &dpo : NULL};
   const uint32_t longest = rows->max_length > rows->longest ? rows->max_length : rows->longest;
   s->batch = batch_new(a, s->model, &limits, longest < limits.tokens ? longest : limits.tokens);
   s->batch->timed = options.timed;
@@ -285,10 +289,17 @@ static bool choose_kernels(arena *a, setup *s, const corpus *c, const vkift_trai
 static bool fill(setup *s, const vkift_train_options *o, err *e) {
   TRY(step_request(s->step, s->device, e) && graph_request(s->score->graph, s->device, e)); // compiled while weights are read
   TRY(load_upload(s->model, s->device, (uint64_t)o->seed, e));
-  if (s->adapter) TRY(adapter_upload(s->adapter, adapter_start(o), (uint64_t)o->seed, s->device, e));
+  // A preference's reference is the model without an adapter, so that is what the run has first.
+  const char *start = o->objective == VKIFT_DPO ? NULL : adapter_start(o);
+  if (s->adapter) TRY(adapter_upload(s->adapter, start, (uint64_t)o->seed, s->device, e));
   return batch_open(s->batch, s->model, s->device, s->staging, e) &&
          step_record(s->step, s->device, &s->activations, s->staging, e) &&
          score_record(s->score, s->device, &s->activations, s->staging, e);
+}
+
+bool setup_take_adapter(setup *s, const vkift_train_options *o, err *e) {
+  const char *start = adapter_start(o);
+  return !s->adapter || !start || adapter_upload(s->adapter, start, (uint64_t)o->seed, s->device, e);
 }
 
 bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_train_options *o, const setup_choice *fixed,

@@ -71,6 +71,9 @@ bool setup_plan(arena *a, model *m, const setup_target *target, const setup_rows
 // terminal.
 bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_train_options *o, const setup_choice *fixed,
                 setup *s, text *note, err *e);
+// Objective dpo: setup_open leaves the adapter without effect, as the reference wants the model; this gives it the values of the
+// one that the run goes on from, where there is one.
+bool setup_take_adapter(setup *s, const vkift_train_options *o, err *e);
 void setup_close(setup *s);
 
 #endif

@@ -15,8 +15,14 @@ static void build_micro(step *s, const model *m, const step_options *o) {
   const model_forward f = {.g = g, .m = m, .in = &b->in, .lora_dropout = o->lora_dropout, .seed = o->seed};
   tensor *h = op_gather_rows(g, model_build(&f), b->target_rows, b->inverse);
   tensor *loss = op_head_loss(g, h, model_head(m)->t, b->target_ids);
-  op_loss_sum(g, loss, b->target_weights, s->state);
-  graph_backward(g, loss, b->target_weights, o->recompute);
+  tensor *upstream = b->target_weights, *rewards;
+  if (o->dpo) {
+    loss = op_dpo_loss(g, loss, &b->pairs, o->dpo, &rewards);
+    upstream = b->pair_weights;
+    op_reward_sum(g, rewards, upstream, s->state);
+  }
+  op_loss_sum(g, loss, upstream, s->state);
+  graph_backward(g, loss, upstream, o->recompute);
 }
 
 static void build_optimizer(step *s, const params_region *r, uint32_t first, uint32_t n, bool decay) {

@@ -12,6 +12,7 @@ typedef struct step_options {
   graph_recompute recompute; // gradient checkpointing
   float lora_dropout;
   uint64_t seed;
+  const dpo_options *dpo; // the loss is that of the rows' pairs; NULL: that of their targets
 } step_options;
 
 typedef struct step {

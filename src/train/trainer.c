@@ -16,6 +16,7 @@
 #include "train/facts.h"
 #include "train/metrics.h"
 #include "train/output.h"
+#include "train/preference.h"
 #include "train/profile.h"
 #include "train/schedule.h"
 #include "train/setup.h"
@@ -32,6 +33,7 @@ typedef struct trainer {
   corpus corpus;
   gpu_device *device;
   setup setup;
+  preference pairs;   // of objective dpo
   loader *loader;     // the prefetch's, once that is there
   prefetch *prefetch; // from the first step on
   schedule schedule;
@@ -250,7 +252,25 @@ static bool is_over(const trainer *t) {
   return t->state.step >= t->total_steps || has_ended_early(t);
 }
 
+// Before anything is trained, while the weights on the device are the reference's.
+static bool prepare_pairs(trainer *t, bool resumed, err *e) {
+  if (t->options.objective != VKIFT_DPO) return true;
+  t->pairs = (preference){.memory = t->memory,
+                          .score = t->setup.score,
+                          .batch = t->setup.batch,
+                          .corpus = &t->corpus,
+                          .base_hash = model_fingerprint(t->model),
+                          .path = path_join(t->memory, t->run_dir, "reference.safetensors")};
+  bool taken = true;
+  TRY(resumed ? preference_restore(&t->pairs, &taken, e) : preference_take(&t->pairs, e));
+  if (taken)
+    note(t, resumed ? "the reference's log-likelihoods of the evaluation pairs are taken"
+                    : "the reference's log-likelihoods are taken");
+  return resumed || setup_take_adapter(&t->setup, &t->options, e);
+}
+
 static bool restore(trainer *t, const char *checkpoint, err *e) {
+  TRY(prepare_pairs(t, true, e));
   TRY(checkpoint_load(checkpoint, &t->setup.params, t->device, e));
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
@@ -288,7 +308,7 @@ static bool begin(trainer *t, err *e) {
                                 .device = device_text(t)};
   TRY(step_set_applied(t->setup.step, 0, e));
   TRY(dir_make(t->run_dir, e));
-  TRY(write_config(t, e) && write_facts(t, e));
+  TRY(write_config(t, e) && prepare_pairs(t, false, e) && write_facts(t, e));
   return save_checkpoint(t, e);
 }
 
@@ -298,11 +318,8 @@ static bool check_f32(const vkift_train_options *o, err *e) {
   const struct {
     const char *name;
     double value;
-  } rows[] = {{"learning_rate", o->learning_rate},
-              {"weight_decay", o->weight_decay},
-              {"adam_epsilon", o->adam_epsilon},
-              {"max_grad_norm", o->max_grad_norm},
-              {"lora_alpha", o->lora_alpha}};
+  } rows[] = {{"learning_rate", o->learning_rate}, {"weight_decay", o->weight_decay}, {"adam_epsilon", o->adam_epsilon},
+              {"max_grad_norm", o->max_grad_norm}, {"lora_alpha", o->lora_alpha},     {"beta", o->beta}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].value != 0 && !isnormal((float)rows[i].value)) {
       e->usage = true;
@@ -384,6 +401,11 @@ static struct step_hyper hyper_of(const trainer *t, double targets) {
                              .inverse_targets = (float)(1 / targets)};
 }
 
+static vkift_rewards rewards_of(const trainer *t, const struct step_state *s) {
+  if (t->options.objective != VKIFT_DPO) return (vkift_rewards){0};
+  return (vkift_rewards){true, s->chosen, s->rejected, s->accuracy};
+}
+
 static vkift_step row_of(const trainer *t, const struct step_state *s, const struct step_hyper *h, double seconds) {
   const double elapsed = clock_seconds() - t->started, done = (double)(t->state.step - t->first_step);
   const loader_state at = t->state.loader;
@@ -396,7 +418,8 @@ static vkift_step row_of(const trainer *t, const struct step_state *s, const str
                       .seconds = seconds,
                       .seconds_left = elapsed / done * (double)(t->total_steps - t->state.step),
                       .device_bytes = device_bytes(t->device),
-                      .bad = !s->finite};
+                      .bad = !s->finite,
+                      .rewards = rewards_of(t, s)};
 }
 
 static bool report(trainer *t, vkift_step *row, const struct step_hyper *h, err *e) {
@@ -430,7 +453,7 @@ static bool run_step(trainer *t, uint64_t number, err *e) {
   double weighted = 0;
   int64_t tokens = 0, targets = 0;
   for (uint32_t i = 0; i < b->n; i++) {
-    weighted += (double)b->examples[i]->weight * b->examples[i]->n_targets;
+    weighted += (double)b->examples[i]->weight * (b->examples[i]->second ? 1 : b->examples[i]->n_targets);
     tokens += b->examples[i]->n;
     targets += b->examples[i]->n_targets;
   }
@@ -472,13 +495,19 @@ static void remember_best(trainer *t, double loss) {
 static bool evaluate(trainer *t, err *e) {
   if (!t->corpus.eval.n) return true;
   score_total total;
-  TRY(score_dataset(t->setup.score, t->setup.batch, &t->corpus.eval, NULL, NULL, &total, e));
+  vkift_rewards rewards = {0};
+  double loss = NAN;
+  const dpo_options dpo = preference_options(&t->options);
+  if (t->options.objective == VKIFT_DPO) TRY(preference_score(&t->pairs, &dpo, &t->corpus.eval, &loss, &rewards, &total, e));
+  else TRY(score_dataset(t->setup.score, t->setup.batch, &t->corpus.eval, NULL, NULL, &total, e));
+  if (!rewards.given) loss = total.loss;
   const vkift_eval_point point = {.step = (int64_t)t->state.step,
-                                  .loss = total.loss,
+                                  .loss = loss,
                                   .examples = (int64_t)total.n_examples,
-                                  .target_tokens = (int64_t)total.n_targets};
-  t->last_eval_loss = total.loss;
-  remember_best(t, total.loss);
+                                  .target_tokens = (int64_t)total.n_targets,
+                                  .rewards = rewards};
+  t->last_eval_loss = loss;
+  remember_best(t, loss);
   if (t->events && t->events->evaluation) t->events->evaluation(t->events->user, &point);
   return metrics_eval(&t->metrics, &point, e) && tensorboard_evaluation(t->board, &point, e);
 }

@@ -7,8 +7,8 @@
 enum { MOST_PAIRS = 8 };
 
 typedef struct shape {
-  uint32_t targets, pairs;   // capacities
-  uint32_t live;             // pairs
+  uint32_t targets, pairs;    // capacities
+  uint32_t live;              // pairs
   uint32_t of[MOST_PAIRS][2]; // targets of the two answers of each
   double beta, smoothing;
   bool normalised;
@@ -75,16 +75,11 @@ static void run(op_test *t, const void *context) {
   const problem p = {s, spans, reference.v};
   const dpo_pairs pairs = {op_test_ints(t, "spans", LIVE_PAIRS, 2, (uint32_t[]){s->pairs, 4}, spans), reference.t,
                            op_test_ints(t, "answers", LIVE_TARGETS, 1, &s->targets, answers)};
-  tensor *rewards, *y =
-                       op_dpo_loss(t->graph, loss.t, &pairs,
-                                   &(dpo_options){(float)s->beta, (float)s->smoothing, s->normalised}, &rewards);
+  tensor *rewards,
+      *y = op_dpo_loss(t->graph, loss.t, &pairs, &(dpo_options){(float)s->beta, (float)s->smoothing, s->normalised}, &rewards);
   rewards->keep = true;
-  const op_reference r = {.n_in = 1,
-                          .in_size = {s->targets},
-                          .out_size = s->pairs,
-                          .context = &p,
-                          .forward = forward,
-                          .backward = backward};
+  const op_reference r = {
+      .n_in = 1, .in_size = {s->targets}, .out_size = s->pairs, .context = &p, .forward = forward, .backward = backward};
   op_test_check(t, &r, y, &loss, (uint64_t[]){(uint64_t)at}, s->live, 3e-6);
   double *want = ARENA_ARRAY(t->memory, double, 2 * s->live), share[2];
   for (uint32_t i = 0; i < s->live; i++) {

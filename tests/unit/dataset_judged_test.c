@@ -1,4 +1,5 @@
-// Preference and labelled rows as sft reads them: what is learned, in every usual shape, and rows that are wrong.
+// Preference and labelled rows as sft reads them, and pairs as dpo does: what is learned, in every usual shape, and rows that are
+// wrong.
 #include "support/test.h"
 
 #include <string.h>
@@ -105,10 +106,145 @@ static void bad_rows_are_refused(void **state) {
   data_fixture_end(&f);
 }
 
+// --- pairs ---
+
+// The first half of the rows above, with both answers.
+static const char *const pairs_shown[][2] = {
+    {USER "q" END ASSISTANT "[c<|im_end|>]\n", USER "q" END ASSISTANT "[r<|im_end|>]\n"},
+    {USER "q" END ASSISTANT "[c<|im_end|>]\n", USER "q" END ASSISTANT "[r<|im_end|>]\n"},
+    {SYSTEM "s" END USER "q" END ASSISTANT "a" END USER "p" END ASSISTANT "[c<|im_end|>]\n",
+     SYSTEM "s" END USER "q" END ASSISTANT "a" END USER "p" END ASSISTANT "[r<|im_end|>]\n"},
+    {USER "q" END ASSISTANT "[c<|im_end|>]\n", USER "q" END ASSISTANT "[r<|im_end|>]\n"},
+    {USER "q" END ASSISTANT "[c<|im_end|>]\n", USER "q" END ASSISTANT "[r<|im_end|>]\n"},
+    {USER "q" END ASSISTANT "a" END USER "p" END ASSISTANT "[c<|im_end|>]\n",
+     USER "q" END ASSISTANT "a" END USER "p" END ASSISTANT "[r<|im_end|>]\n"},
+    {USER "q" END ASSISTANT "[c<|im_end|>]\n" USER "p" END ASSISTANT "[d<|im_end|>]\n", USER "q" END ASSISTANT "[r<|im_end|>]\n"},
+    {NULL, NULL}, // the answers are equal
+    {USER "hi" END ASSISTANT "yes?" END USER "why" END ASSISTANT "[c<|im_end|>]\n",
+     USER "hi" END ASSISTANT "yes?" END USER "why" END ASSISTANT "[r<|im_end|>]\n"},
+};
+
+static data_fixture begin_pairs(void) {
+  data_fixture f = data_fixture_begin("chatml", false);
+  f.options.pairs = true;
+  f.options.format = DATA_PREFERENCE;
+  return f;
+}
+
+// One of the two sequences, as an example of its own.
+static char *show_side(data_fixture *f, const example *x, bool rejected) {
+  example side = *x;
+  const uint32_t from = rejected ? x->second : 0, to = rejected ? x->n : x->second;
+  side.ids += from;
+  side.target += from;
+  side.n = to - from;
+  side.second = side.n_targets = 0;
+  for (uint32_t i = 0; i < side.n; i++) side.n_targets += side.target[i];
+  return data_fixture_show(f, &side);
+}
+
+static void both_answers_are_read(void **state) {
+  (void)state;
+  data_fixture f = begin_pairs();
+  for (size_t i = 0; i < sizeof pairs_shown / sizeof *pairs_shown; i++) {
+    if (!pairs_shown[i][0]) continue;
+    dataset set = data_fixture_read(&f, "d.jsonl", good_rows[i].row);
+    assert_int_equal(set.n, 1);
+    assert_string_equal(show_side(&f, set.items, false), pairs_shown[i][0]);
+    assert_string_equal(show_side(&f, set.items, true), pairs_shown[i][1]);
+    assert_string_equal(set.items->answer, i == 6 ? "d" : "c");
+  }
+  f.options.strip_suffix = "##";
+  dataset set = data_fixture_read(&f, "d.jsonl", "{\"prompt\":\"q\",\"chosen\":\"c##\",\"rejected\":\"r##\",\"weight\":2}");
+  assert_string_equal(show_side(&f, set.items, true), pairs_shown[0][1]);
+  assert_true(set.items->weight == 2);
+  data_fixture_end(&f);
+}
+
+static void a_pair_is_as_long_as_its_longer_answer(void **state) {
+  (void)state;
+  static const char rows[] =
+      "{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"rrrrrrrr\"}\n"
+      "{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"r\"}\n";
+  data_fixture f = begin_pairs();
+  const uint32_t n = data_fixture_read(&f, "d.jsonl", strchr(rows, '\n') + 1).items->second;
+  f.options.max_length = n + 6;
+  dataset set = data_fixture_read(&f, "d.jsonl", rows);
+  assert_int_equal(set.n, 1);
+  assert_int_equal(set.dropped_long, 1);
+  assert_int_equal(set.items->line, 2);
+  f.options.max_length = n + 7;
+  set = data_fixture_read(&f, "d.jsonl", rows);
+  assert_int_equal(set.n, 2);
+  assert_int_equal(set.dropped_long, 0);
+  f.options.max_length = n;
+  f.options.excess = EXCESS_ERROR;
+  data_fixture_refuse(&f, "d.jsonl", rows, strlen(rows), "d.jsonl:1: expected at most ");
+  data_fixture_end(&f);
+}
+
+static void pairs_that_differ_in_one_answer_are_no_duplicates(void **state) {
+  (void)state;
+  data_fixture f = begin_pairs();
+  dataset set = data_fixture_read(&f, "d.jsonl",
+                                  "{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"r\"}\n"
+                                  "{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"s\"}\n"
+                                  "{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"r\"}\n");
+  assert_true(set.items[0].hash == set.items[2].hash && set.items[0].hash != set.items[1].hash);
+  // The same tokens, cut elsewhere.
+  example x = set.items[0], y = x;
+  y.second--;
+  assert_true(dataset_hash_example(&x) != dataset_hash_example(&y));
+  data_fixture_end(&f);
+}
+
+static const struct {
+  const char *row, *message;
+} bad_pairs[] = {
+    {"{\"prompt\":\"q\",\"chosen\":\"c\"}", "bad.jsonl:1: rejected: expected a string or a list of messages, found nothing"},
+    {"{\"prompt\":\"q\",\"rejected\":\"r\"}", "chosen: expected a string or a list of messages, found nothing"},
+    {"{\"chosen\":\"c\",\"rejected\":\"r\"}", "expected a \"prompt\", or conversations that begin with the same messages"},
+    {"{\"prompt\":\"q\",\"completion\":\"c\"}", "chosen: expected a string or a list of messages, found nothing"},
+    {"{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"c\"}",
+     "bad.jsonl:1: chosen, rejected: expected two answers that differ, found the same"},
+    {"{\"chosen\":[" U("q") "," A("c") "],\"rejected\":[" U("q") "," A("c") "]}",
+     "expected two answers that differ, found the same"},
+    {"{\"prompt\":\"q\",\"chosen\":\"\",\"rejected\":\"r\"}", "message 2: expected an answer to learn, found an empty one"},
+    {"{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":\"\"}",
+     "bad.jsonl:1: rejected: message 2: expected an answer to learn, found an empty one"},
+    {"{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":[]}",
+     "rejected: expected an answer of the assistant behind the prompt, found none"},
+    {"{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":[" U("x") "]}",
+     "rejected: expected an answer, as chosen is, found a whole conversation"},
+    {"{\"chosen\":[" U("q") "," A("c") "],\"rejected\":[" A("r") "]}",
+     "rejected: expected a whole conversation, as chosen is, found an answer"},
+    {"{\"chosen\":[" U("q") "," A("a") "," U("p") "," A("c") "],\"rejected\":[" U("q") "," A("a") "]}",
+     "rejected: expected an answer of the assistant behind the prompt, found none"},
+    {"{\"prompt\":\"q\",\"chosen\":\"c\",\"rejected\":7}",
+     "rejected: expected a string or a list of messages, found the number 7"},
+};
+
+static void bad_pairs_are_refused(void **state) {
+  (void)state;
+  data_fixture f = begin_pairs();
+  for (size_t i = 0; i < sizeof bad_pairs / sizeof *bad_pairs; i++)
+    data_fixture_refuse(&f, "bad.jsonl", bad_pairs[i].row, strlen(bad_pairs[i].row), bad_pairs[i].message);
+  f.options.format = DATA_TEXT; // of another format
+  static const char other[] = "{\"text\":\"t\"}";
+  data_fixture_refuse(&f, "bad.jsonl", other, strlen(other),
+                      "bad.jsonl:1: expected \"prompt\", \"chosen\" and \"rejected\", since objective dpo learns from pairs of "
+                      "answers, found a row of the format text");
+  data_fixture_end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(chosen_answers_and_names_of_labels_are_learned),
       cmocka_unit_test(bad_rows_are_refused),
+      cmocka_unit_test(both_answers_are_read),
+      cmocka_unit_test(a_pair_is_as_long_as_its_longer_answer),
+      cmocka_unit_test(pairs_that_differ_in_one_answer_are_no_duplicates),
+      cmocka_unit_test(bad_pairs_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

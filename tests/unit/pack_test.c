@@ -144,6 +144,64 @@ static void rows_depend_on_the_examples_alone(void **state) {
   arena_free(a);
 }
 
+// Two sequences of 3 and 4 tokens, and of 2 and 2.
+static void both_answers_of_a_pair_stand_in_one_row_and_apart(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  static const int32_t ids[] = {9, 8, 7, 9, 5, 4, 3};
+  static const uint8_t target[] = {0, 0, 1, 0, 0, 1, 1}, short_target[] = {0, 1, 0, 1};
+  static const float reference[][2] = {{-1.5f, -2.5f}, {-3, -4}};
+  const example pairs[] = {
+      {.ids = ids, .target = target, .n = 7, .n_targets = 3, .second = 3, .index = 0, .weight = 2, .reference = reference[0]},
+      {.ids = ids,
+       .target = short_target,
+       .n = 4,
+       .n_targets = 2,
+       .second = 2,
+       .index = 1,
+       .weight = 1,
+       .reference = reference[1]}};
+  const example *list[] = {&pairs[0], &pairs[1]};
+  const pack_limits limits = {.tokens = 12, .pairs = 3};
+  pack_row *rows;
+  uint32_t n;
+  pack_examples(a, list, 2, &limits, true, &rows, &n);
+  assert_int_equal(n, 1);
+  packed_row out = pack_new_row(a, &limits);
+  memset(out.pair_spans, 0x55, 12 * sizeof(int32_t));
+  memset(out.answers, 0x55, 12 * sizeof(int32_t));
+  pack_fill(&rows[0], &limits, 0, 5, &out);
+  static const int32_t positions[] = {0, 1, 2, 0, 1, 2, 3, 0, 1, 0, 1}, begins[] = {0, 0, 0, 3, 3, 3, 3, 7, 7, 9, 9},
+                       ends[] = {3, 3, 3, 7, 7, 7, 7, 9, 9, 11, 11}, keys[] = {0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3};
+  for (int32_t o = 0; o < 11; o++) {
+    assert_int_equal(out.positions[o], positions[o]);
+    assert_int_equal(out.key_ranges[4 * o], begins[o]);
+    assert_int_equal(out.key_ranges[4 * o + 1], o + 1);
+    assert_int_equal(out.key_ranges[4 * o + 2], o);
+    assert_int_equal(out.key_ranges[4 * o + 3], ends[o]);
+    assert_int_equal(out.rng_keys[3 * o + 2], keys[o]); // the two draw other numbers
+  }
+  static const int32_t counts[] = {11, 5, 6, 2}, targets[] = {1, 4, 5, 7, 9}, answers[] = {0, 1, 1, 2, 3, 0},
+                       spans[] = {0, 1, 3, 0, 3, 4, 5, 0, 0, 0, 0, 0};
+  assert_memory_equal(out.counts, counts, sizeof counts);
+  assert_memory_equal(out.target_rows, targets, sizeof targets);
+  assert_memory_equal(out.answers, answers, sizeof answers);
+  assert_memory_equal(out.pair_spans, spans, sizeof spans);
+  assert_true(out.pair_weights[0] == 2 && out.pair_weights[1] == 1 && out.pair_weights[2] == 0);
+  assert_memory_equal(out.pair_reference, reference, sizeof reference);
+  // Where pairs are not asked for, they are apart all the same.
+  const pack_limits plain = {.tokens = 12};
+  packed_row other = pack_new_row(a, &plain);
+  pack_fill(&rows[0], &plain, 0, 5, &other);
+  assert_memory_equal(other.key_ranges, out.key_ranges, 48 * sizeof(int32_t));
+  assert_int_equal(other.counts[3], 0);
+  // A row has room for so many pairs only.
+  const pack_limits few = {.tokens = 12, .pairs = 1};
+  pack_examples(a, list, 2, &few, true, &rows, &n);
+  assert_int_equal(n, 2);
+  arena_free(a);
+}
+
 static void first_fit_decreasing_fills_gaps(void **state) {
   (void)state;
   arena *a = arena_new("test");
@@ -177,6 +235,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_example_stands_in_one_row),
       cmocka_unit_test(rows_depend_on_the_examples_alone),
+      cmocka_unit_test(both_answers_of_a_pair_stand_in_one_row_and_apart),
       cmocka_unit_test(first_fit_decreasing_fills_gaps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,11 @@ static example make(arena *a, uint32_t i) {
     *plain = (example_plain){i, i + 1};
     x.plain = plain;
   }
+  if (i % 7 == 4) { // a pair
+    x.second = x.n / 2;
+    x.n_targets -= target[x.second];
+    target[x.second] = 0;
+  }
   x.hash = dataset_hash_example(&x);
   return x;
 }
@@ -75,6 +80,7 @@ static void check_example(const example *x, const example *wanted, uint32_t i) {
   assert_memory_equal(x->ids, wanted->ids, x->n * sizeof *x->ids);
   assert_memory_equal(x->target, wanted->target, x->n);
   assert_int_equal(x->prompt_n, wanted->prompt_n);
+  assert_int_equal(x->second, wanted->second);
   assert_int_equal(x->line, wanted->line);
   assert_true(x->weight == wanted->weight && x->hash == wanted->hash);
   assert_string_equal(x->answer, wanted->answer);
@@ -155,6 +161,7 @@ static bool opens(const text *image, size_t length, size_t flipped, bool hash_ag
     const example *x = &set.items[i];
     for (uint32_t k = 0; k < x->n; k++) assert_true(x->ids[k] >= 0 && x->ids[k] < VOCAB && x->target[k] <= 1);
     assert_true(strlen(x->answer) + strlen(x->origin->task) < length && x->prompt_n <= x->n && x->weight > 0);
+    assert_true(!x->second || (x->second < x->n && !x->target[x->second]));
     const char *choice = x->choices ? x->choices->data : NULL;
     for (uint32_t k = 0; choice && k < x->choices->n; k++) choice = packed_next(choice);
   }
