@@ -2,6 +2,7 @@
 
 tiny.py model DIR            config.json, tokenizer.json (one token a byte) and model.safetensors with random weights
 tiny.py data FILE N          N prompt/completion examples of different lengths
+tiny.py pairs FILE N         N preference pairs, as strings and as lists of messages
 tiny.py set FILE KEY VALUE   sets a key of a JSON file (VALUE is JSON; "null" stays null, "-" removes the key)
 tiny.py poison FILE          makes the last norm of a safetensors file NaN
 """
@@ -117,6 +118,19 @@ def data(path, n):
             f.write(json.dumps({"prompt": f"{i}: {prompt}", "completion": answer}) + "\n")
 
 
+def pairs(path, n):
+    r = random.Random(4)
+    words = "a cat sat on some mat while rain fell".split()
+    with open(path, "w", encoding="utf-8") as f:
+        for i in range(int(n)):
+            prompt, chosen, rejected = (" ".join(r.choices(words, k=r.randint(1, 5))) for _ in range(3))
+            row = {"prompt": f"{i}: {prompt}", "chosen": f"yes {chosen}", "rejected": f"no {rejected}"}
+            if i % 3 == 1:
+                turns = [{"role": "user", "content": row.pop("prompt")}]
+                row = {key: turns + [{"role": "assistant", "content": answer}] for key, answer in row.items()}
+            f.write(json.dumps(row) + "\n")
+
+
 def set_key(path, key, value):
     document = read_json(path)
     if value == "-":
@@ -134,4 +148,4 @@ def poison(path):
 
 
 if __name__ == "__main__":
-    {"model": model, "data": data, "set": set_key, "poison": poison}[sys.argv[1]](*sys.argv[2:])
+    {"model": model, "data": data, "pairs": pairs, "set": set_key, "poison": poison}[sys.argv[1]](*sys.argv[2:])
