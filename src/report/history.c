@@ -11,10 +11,11 @@
 
 enum { MOST_LINES = 4 << 20, WINDOWS = 40 };
 
-const char *const history_key_names[HISTORY_KEYS] = {"step",          "epoch",         "loss",
-                                                     "grad_norm",     "learning_rate", "tokens",
-                                                     "target_tokens", "seconds",       "target_tokens_per_second",
-                                                     "device_bytes",  "eval_loss"};
+const char *const history_key_names[HISTORY_KEYS] = {"step",          "epoch",           "loss",
+                                                     "grad_norm",     "learning_rate",   "tokens",
+                                                     "target_tokens", "seconds",         "target_tokens_per_second",
+                                                     "device_bytes",  "rewards/margins", "rewards/accuracies",
+                                                     "eval_loss"};
 
 static void put_line(arena *a, history_lines *l, const double *values, uint32_t line) {
   uint64_t capacity = l->capacity;

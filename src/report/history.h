@@ -16,6 +16,8 @@ typedef enum history_key {
   HISTORY_SECONDS,
   HISTORY_RATE,
   HISTORY_DEVICE_BYTES,
+  HISTORY_MARGIN,   // of objective dpo
+  HISTORY_ACCURACY, // …
   HISTORY_EVAL_LOSS,
   HISTORY_KEYS
 } history_key;

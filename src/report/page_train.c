@@ -140,6 +140,8 @@ static void put_key_numbers(doc *d, const training *t) {
           "metrics.jsonl:last(loss)");
   put_key(d, "best evaluation loss", value_at(v, HISTORY_EVAL_LOSS, history_least(v, HISTORY_EVAL_LOSS)), NUMBER_DIGITS, 3,
           "metrics.jsonl:min(eval_loss)");
+  put_key(d, "last reward margin", value_at(l, HISTORY_MARGIN, history_last(l, HISTORY_MARGIN)), NUMBER_DIGITS, 3,
+          "metrics.jsonl:last(rewards/margins)");
   put_key(d, "tokens that carried loss", history_sum(l, HISTORY_TARGET_TOKENS), NUMBER_COUNT, 0,
           "metrics.jsonl:sum(target_tokens)");
   put_key(d, "… of them a second", history_sum(l, HISTORY_TARGET_TOKENS) / history_sum(l, HISTORY_SECONDS), NUMBER_DIGITS, 3,
@@ -209,11 +211,18 @@ static size_t series_of(arena *a, const history *h, const curve *c, plot_series 
   return made;
 }
 
+// A key as a part of a JSON pointer.
+static const char *as_pointer(arena *a, const char *key) {
+  const char *slash = strchr(key, '/');
+  return slash ? arena_printf(a, "%.*s~1%s", (int)(slash - key), key, slash + 1) : key;
+}
+
 static void put_curve_table(doc *d, arena *a, const history *h, const curve *c) {
   const history_lines *l = &h->steps;
   const doc_column columns[] = {{"step", true}, {c->name, true}};
   uint64_t *places = ARENA_ARRAY(a, uint64_t, l->n + 1);
   const uint64_t n = evenly(l->n, d->markdown ? MARKDOWN_ROWS : TABLE_ROWS, places);
+  const char *key = as_pointer(a, history_key_names[c->key]);
   doc_details(d, "Values");
   doc_table(d, n < l->n ? arena_printf(a, "%s, some of the steps", c->title) : c->title, columns, 2);
   for (uint64_t i = 0; i < n; i++) {
@@ -221,7 +230,7 @@ static void put_curve_table(doc *d, arena *a, const history *h, const curve *c) 
     doc_row(d);
     doc_cell(d), doc_number(d, l->columns[HISTORY_STEP][k], NUMBER_COUNT, 0, "metrics.jsonl:%u/step", l->line[k]);
     doc_cell(d);
-    doc_number(d, l->columns[c->key][k], c->form, c->digits, "metrics.jsonl:%u/%s", l->line[k], history_key_names[c->key]);
+    doc_number(d, l->columns[c->key][k], c->form, c->digits, "metrics.jsonl:%u/%s", l->line[k], key);
   }
   doc_end_table(d);
   doc_end_details(d);
@@ -277,6 +286,14 @@ static void put_curves(doc *d, const history *h) {
   static const curve curves[] = {
       {"loss", "Loss", "Training loss by step, and evaluation loss where there is one. The table behind it has the values.",
        "training", HISTORY_LOSS, false, true, NUMBER_DIGITS, 4},
+      {"margin", "Reward margin",
+       "By step, how much more the chosen answer gained on the reference model than the rejected one, times beta. The table "
+       "behind "
+       "it has the values.",
+       "reward margin", HISTORY_MARGIN, true, true, NUMBER_DIGITS, 4},
+      {"accuracy", "Share of pairs that are right",
+       "By step, the share of pairs whose chosen answer gained more on the reference model. The table behind it has the values.",
+       "share of pairs", HISTORY_ACCURACY, true, true, NUMBER_DIGITS, 4},
       {"learning_rate", "Learning rate", "Learning rate by step. The table behind it has the values.", "learning rate",
        HISTORY_LEARNING_RATE, true, false, NUMBER_DIGITS, 4},
       {"grad_norm", "Gradient norm", "Norm of the gradient before clipping, by step. The table behind it has the values.",

@@ -9,15 +9,14 @@
 enum { KEYS = 4 }; // hashes: of the training data, the evaluation data, the base, and the values
 
 dpo_options preference_options(const vkift_train_options *o) {
-  return (dpo_options){.beta = (float)o->beta,
-                       .label_smoothing = (float)o->label_smoothing,
-                       .normalised = o->loss_type == VKIFT_SIGMOID_NORM};
+  return (dpo_options){
+      .beta = (float)o->beta, .label_smoothing = (float)o->label_smoothing, .normalised = o->loss_type == VKIFT_SIGMOID_NORM};
 }
 
 // --- likelihoods of answers --------------------------------------------------------------------------------------------
 
 typedef struct answers {
-  uint32_t n[2];     // targets of the chosen and of the rejected one
+  uint32_t n[2]; // targets of the chosen and of the rejected one
   double log_p[2];
 } answers;
 
@@ -73,12 +72,11 @@ static uint64_t hash_values(const float *train, uint64_t n_train, const float *e
 static bool write_file(const preference *p, const float *train, const float *eval, err *e) {
   const uint64_t n = p->corpus->train.n, m = p->corpus->eval.n;
   const uint64_t keys[KEYS] = {dataset_hash(&p->corpus->train), eval_hash(p), p->base_hash, hash_values(train, n, eval, m)};
-  const safetensors_tensor tensors[] = {{"keys", DTYPE_I32, 1, {2 * KEYS}},
-                                        {"train", DTYPE_F32, 2, {(uint32_t)n, 2}},
-                                        {"eval", DTYPE_F32, 2, {(uint32_t)m, 2}}};
+  const safetensors_tensor tensors[] = {
+      {"keys", DTYPE_I32, 1, {2 * KEYS}}, {"train", DTYPE_F32, 2, {(uint32_t)n, 2}}, {"eval", DTYPE_F32, 2, {(uint32_t)m, 2}}};
   safetensors_writer w;
-  const bool ok = safetensors_create(p->path, tensors, m ? 3 : 2, NULL, 0, &w, e) && safetensors_write(&w, keys, sizeof keys, e) &&
-                  safetensors_write(&w, train, 2 * n * sizeof *train, e) &&
+  const bool ok = safetensors_create(p->path, tensors, m ? 3 : 2, NULL, 0, &w, e) &&
+                  safetensors_write(&w, keys, sizeof keys, e) && safetensors_write(&w, train, 2 * n * sizeof *train, e) &&
                   (!m || safetensors_write(&w, eval, 2 * m * sizeof *eval, e)) && safetensors_commit(&w, e);
   if (!ok) safetensors_abort(&w);
   return ok;

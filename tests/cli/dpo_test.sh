@@ -81,6 +81,9 @@ broken "broken/reference.safetensors" truncate -s 60 broken/reference.safetensor
 # --- what was trained is used like any other; a run's own evaluation scores the answers that were chosen
 expect 0 vkift eval whole
 prints "loss"
+expect 0 vkift report whole
+checks=$((checks + 1))
+grep -q "Reward margin" whole/report.html || fail "expected the margins on the page"
 expect 0 vkift generate whole --prompt "a cat" --max-new-tokens 4
 expect 0 vkift train --model model --data pairs.jsonl --chat-template chatml --objective dpo --adapter whole/adapter --max-steps 1 --output-dir on
 expect 0 vkift plan --model model --objective dpo --max-length 64 --vram 1GiB

@@ -18,8 +18,10 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.data import SequentialSampler
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from trl import DPOConfig, DPOTrainer
+
+import inputs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAIRS, BATCH, STEPS, BETA = 40, 4, 10, 0.1
@@ -95,11 +97,12 @@ def load_model(model: Path):
   torch.set_num_threads(2)
   if model.is_dir():
     return AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-  return AutoModelForCausalLM.from_pretrained(model.parent, gguf_file=model.name, dtype=torch.float32)
-
-
-def load_tokenizer(model: Path):
-  return AutoTokenizer.from_pretrained(model) if model.is_dir() else AutoTokenizer.from_pretrained(model.parent, gguf_file=model.name)
+  read = AutoModelForCausalLM.from_pretrained(model.parent, gguf_file=model.name, dtype=torch.float32)
+  if hasattr(read.config, "quantization_config"):
+    del read.config.quantization_config
+  model = type(read)(read.config)  # what came from a GGUF is not trained, though its weights are float32 by then
+  model.load_state_dict(read.state_dict())
+  return model
 
 
 def make_tiny(tokenizer, directory: Path) -> Path:
@@ -177,7 +180,7 @@ def parse_args():
 
 def main() -> int:
   args = parse_args()
-  tokenizer = load_tokenizer(args.model)
+  tokenizer = inputs.load_tokenizer(args.model)
   if args.tiny:
     args.model = make_tiny(tokenizer, args.work / "dpo_tiny")
   rows, data = make_pairs(), args.work / "dpo_pairs.jsonl"

@@ -50,7 +50,7 @@ class Files:
 
     def at(self, place):
         name, _, rest = place.partition(":")
-        call = re.fullmatch(r"(\w+)\(([\w,]*)\)", rest)
+        call = re.fullmatch(r"(\w+)\(([\w,/]*)\)", rest)
         if call:
             return self.derived(name, call[1], call[2].split(","))
         if name.endswith(".yaml"):
@@ -59,7 +59,7 @@ class Files:
         value = self.read(name)
         if name.endswith(".jsonl"):
             value = value[int(line) - 1]
-        for part in pointer.split("/"):
+        for part in (p.replace("~1", "/") for p in pointer.split("/")):
             value = value[int(part)] if isinstance(value, list) else value[part]
         return value
 

@@ -141,7 +141,7 @@ static void history_is_read(void **state) {
                           "{\"step\": 1, \"loss\": 4, \"seconds\": 0.5, \"new_key\": []}\n"
                           "{\"step\": 2, \"loss\": null, \"bad\": true}\n"
                           "{\"step\": 2, \"eval_loss\": 3.5}\n"
-                          "{\"step\": 3, \"loss\": 2, \"seconds\": 0.25}\n{\"step\": 4, \"lo");
+                          "{\"step\": 3, \"loss\": 2, \"seconds\": 0.25, \"rewards/margins\": 1.5}\n{\"step\": 4, \"lo");
   history h;
   err e = {0};
   if (!history_read(memory, path, &h, &e)) fail_msg("%s", e.message);
@@ -151,6 +151,7 @@ static void history_is_read(void **state) {
   assert_true(h.is_cut_short);
   assert_true(h.steps.columns[HISTORY_LOSS][0] == 4 && isnan(h.steps.columns[HISTORY_LOSS][1]));
   assert_int_equal(h.steps.line[2], 4);
+  assert_true(h.steps.columns[HISTORY_MARGIN][2] == 1.5 && isnan(h.steps.columns[HISTORY_MARGIN][0]));
   assert_true(history_sum(&h.steps, HISTORY_SECONDS) == 0.75);
   assert_int_equal(history_least(&h.steps, HISTORY_LOSS), 2);
   assert_int_equal(history_last(&h.steps, HISTORY_SECONDS), 2);
