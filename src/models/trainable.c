@@ -89,8 +89,9 @@ static bool no_such_name(const model *m, const char *option, bool whole_names, c
   char quoted[QUOTE_BYTES];
   text names = {0};
   for (uint32_t i = 0; i < list.n; i++) text_printf(&names, "%s%s", i ? ", " : "", list.names[i]);
-  ERR(e, "%s: expected %s (%s: %s), found %s, which names nothing", option, whole_names ? "names of parameters or modules" : "modules of the model", near ? "near" : "there are",
-      names.data, quote_string(given, quoted));
+  ERR(e, "%s: expected %s (%s: %s), found %s, which names nothing", option,
+      whole_names ? "names of parameters or modules" : "modules of the model", near ? "near" : "there are", names.data,
+      quote_string(given, quoted));
   text_free(&names);
   return false;
 }
@@ -126,6 +127,12 @@ bool trainable_choose(model *m, const char *const *patterns, uint32_t n_patterns
   return true;
 }
 
+bool trainable_has_embedding(const char *const *patterns, size_t n) {
+  size_t i = 0;
+  while (i < n && !names_param(patterns[i], embedding_name)) i++;
+  return i < n;
+}
+
 // --- modules_to_save -------------------------------------------------------------------------------------------------------
 
 static bool ends_in(const char *path, size_t length, const char *name) {
@@ -155,6 +162,12 @@ static bool choose_module(model *m, const char *name, bool *embedding, bool *hea
   }
   *head |= m->config.tie_embeddings && ends_in(head_module, strlen(head_module), name);
   return found || *head || no_such_name(m, "modules_to_save", false, name, e);
+}
+
+bool trainable_saves_embedding(const char *const *names, size_t n) {
+  size_t i = 0;
+  while (i < n && !ends_in(embedding_name, strlen(embedding_name) - strlen(".weight"), names[i])) i++;
+  return i < n;
 }
 
 bool trainable_choose_modules(model *m, const char *const *names, uint32_t n, err *e) {

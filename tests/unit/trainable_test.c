@@ -102,15 +102,17 @@ static void what_names_nothing_is_refused(void **state) {
   refuse(false, false, NAMES("q_prj"), 1, "), found \"q_prj\", which names nothing");
   refuse(false, false, NAMES("model.layers.3"), 1, "model.layers.0, model.layers.1, model.layers.2");
   refuse(false, false, NAMES("Norm"), 1, "(near: norm");
-  refuse(false, false, NAMES("*.experts.*"), 1,
-         "there are: embed_tokens, input_layernorm, q_proj, k_proj, v_proj, o_proj, post_attention_layernorm, gate_proj, up_proj");
+  refuse(
+      false, false, NAMES("*.experts.*"), 1,
+      "there are: embed_tokens, input_layernorm, q_proj, k_proj, v_proj, o_proj, post_attention_layernorm, gate_proj, up_proj");
   refuse(false, false, NAMES(""), 1, "found \"\", which names nothing");
   refuse(false, false, NAMES("a\033[2J"), 1, "found \"a\\x1B[2J\"");
   char longest[4000];
   memset(longest, '*', sizeof longest);
   memcpy(longest + sizeof longest - 2, "!", 2);
   refuse(false, false, NAMES(longest), 1, "which names nothing");
-  refuse(false, true, NAMES("lm_head"), 1, "trainable: expected embed_tokens, which is the head too in this model, found \"lm_head\"");
+  refuse(false, true, NAMES("lm_head"), 1,
+         "trainable: expected embed_tokens, which is the head too in this model, found \"lm_head\"");
 }
 
 static void modules_to_save_as_peft_reads_them(void **state) {
@@ -152,12 +154,20 @@ static void modules_to_save_as_peft_reads_them(void **state) {
   refuse(true, true, NAMES("embed_tokens", "norm"), 2, "found embed_tokens alone");
 }
 
+static void knows_whether_tokens_are_trained(void **state) {
+  (void)state;
+  assert_true(trainable_has_embedding(NAMES("norm", "embed_tokens"), 2) && trainable_has_embedding(NAMES("model.*"), 1));
+  assert_false(trainable_has_embedding(NAMES("lm_head", "model.layers.*"), 2) || trainable_has_embedding(NULL, 0));
+  assert_true(trainable_saves_embedding(NAMES("lm_head", "embed_tokens"), 2) && trainable_saves_embedding(NAMES("_tokens"), 1));
+  assert_false(trainable_saves_embedding(NAMES("norm", "lm_head"), 2) ||
+               trainable_saves_embedding(NAMES("embed_tokens.weight"), 1));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(patterns_name_parameters),
-      cmocka_unit_test(layers_are_the_last),
-      cmocka_unit_test(what_names_nothing_is_refused),
-      cmocka_unit_test(modules_to_save_as_peft_reads_them),
+      cmocka_unit_test(patterns_name_parameters),         cmocka_unit_test(layers_are_the_last),
+      cmocka_unit_test(what_names_nothing_is_refused),    cmocka_unit_test(modules_to_save_as_peft_reads_them),
+      cmocka_unit_test(knows_whether_tokens_are_trained),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
