@@ -10,6 +10,7 @@
 #include "data/token_text.h"
 #include "eval/corpus.h"
 #include "models/prompt_untrained.h"
+#include "models/trainable.h"
 
 static bool open_model(arena *a, data_reading *r, err *e) {
   const char *model_path, *adapter_path;
@@ -209,12 +210,16 @@ static void tell_findings(const survey *s, const vkift_data_events *events) {
 // Tokens of the template that the model does not know yet are a finding of their own: it is no matter of the data.
 static bool tell_untrained(const data_reading *r, const vkift_data_events *events, err *e) {
   const vkift_train_options *run = &r->loaded.run;
-  if (r->loaded.is_run && (run->method == VKIFT_FULL || run->modules_to_save.n)) return true; // it has trained them
+  const bool frozen = run->method == VKIFT_FREEZE;
+  if (r->loaded.is_run &&
+      ((!frozen && run->method != VKIFT_LORA) || trainable_has_embedding(run->trainable.items, run->trainable.n) ||
+       trainable_saves_embedding(run->modules_to_save.items, run->modules_to_save.n)))
+    return true; // it has trained them
   adapter_config config = {0};
   if (r->options.source.adapter) TRY(adapter_read_config(r->survey->memory, r->options.source.adapter, &config, e));
-  if (config.n_whole) return true;
+  if (trainable_saves_embedding(config.whole, config.n_whole)) return true;
   text warning = {0};
-  const bool ok = prompt_untrained_describe(r->loaded.model, &r->loaded.prompt, &warning, e);
+  const bool ok = prompt_untrained_describe(r->loaded.model, &r->loaded.prompt, frozen, &warning, e);
   if (ok && warning.length && events->finding)
     events->finding(events->user,
                     &(vkift_data_finding){.kind = "untrained_tokens", .examples = (int64_t)r->survey->n, .detail = warning.data});

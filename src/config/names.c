@@ -99,6 +99,7 @@ static const foreign_name foreign_names[] = {
     {"freeze_trainable_layers", "trainable_layers", LLAMA_FACTORY},
     {"freeze_trainable_modules", "trainable", LLAMA_FACTORY},
     {"freeze_extra_modules", "trainable", LLAMA_FACTORY},
+    {"num_layers", "trainable_layers", MLX_LM},
     {"unfrozen_parameters", "trainable", AXOLOTL},
     {"neftune_alpha", "neftune_noise_alpha", LLAMA_FACTORY},
     {"grad_checkpoint", "gradient_checkpointing", MLX_LM},

@@ -145,14 +145,16 @@ bool prompt_untrained_find(const model *m, const prompt_style *style, text *name
   return ok;
 }
 
-bool prompt_untrained_describe(const model *m, const prompt_style *style, text *out, err *e) {
+bool prompt_untrained_describe(const model *m, const prompt_style *style, bool frozen, text *out, err *e) {
   text names = {0};
   const bool ok = prompt_untrained_find(m, style, &names, e);
   if (names.length)
     text_printf(out,
-                "the model seems never to have been trained on the prompt's %s, and LoRA leaves tokens as they are: "
-                "--modules-to-save embed_tokens,lm_head trains them too%s",
-                names.data, style->kind == PROMPT_TEMPLATE ? "; or --chat-template alpaca" : "");
+                "the model seems never to have been trained on the prompt's %s, and %s leaves tokens as they are: "
+                "%s embed_tokens%s trains them too%s",
+                names.data, frozen ? "freeze" : "LoRA", frozen ? "--trainable" : "--modules-to-save",
+                frozen && m->config.tie_embeddings ? "" : ",lm_head",
+                style->kind == PROMPT_TEMPLATE ? "; or --chat-template alpaca" : "");
   text_free(&names);
   return ok;
 }

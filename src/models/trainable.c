@@ -128,6 +128,12 @@ bool trainable_choose(model *m, const char *const *patterns, uint32_t n_patterns
   return true;
 }
 
+bool trainable_has_embedding(const char *const *patterns, size_t n) {
+  size_t i = 0;
+  while (i < n && !names_param(patterns[i], embedding_name)) i++;
+  return i < n;
+}
+
 // --- modules_to_save -------------------------------------------------------------------------------------------------------
 
 static bool ends_in(const char *path, size_t length, const char *name) {
@@ -157,6 +163,12 @@ static bool choose_module(model *m, const char *name, bool *embedding, bool *hea
   }
   *head |= m->config.tie_embeddings && ends_in(head_module, strlen(head_module), name);
   return found || *head || no_such_name(m, "modules_to_save", false, name, e);
+}
+
+bool trainable_saves_embedding(const char *const *names, size_t n) {
+  size_t i = 0;
+  while (i < n && !ends_in(embedding_name, strlen(embedding_name) - strlen(".weight"), names[i])) i++;
+  return i < n;
 }
 
 bool trainable_choose_modules(model *m, const char *const *names, uint32_t n, err *e) {

@@ -13,6 +13,7 @@
 #include "models/dora.h"
 #include "models/prompt_choice.h"
 #include "models/prompt_untrained.h"
+#include "models/trainable.h"
 #include "train/checkpoint.h"
 #include "train/facts.h"
 #include "train/metrics.h"
@@ -340,13 +341,15 @@ static bool check_f32(const vkift_train_options *o, err *e) {
   return true;
 }
 
-// LoRA by itself trains no rows of the embedding: a token that the model does not know would stay unknown. (What an adapter to
+// LoRA by itself, and freeze where it is not named, train no rows of the embedding: a token that the model does not know would stay unknown. (What an adapter to
 // go on from has trained is not known yet.)
 static bool warn_of_untrained(const trainer *t, err *e) {
   text warning = {0};
   const vkift_train_options *o = &t->options;
-  const bool ok = o->method != VKIFT_LORA || o->adapter || o->modules_to_save.n ||
-                  prompt_untrained_describe(t->model, &t->prompt, &warning, e);
+  const bool frozen = o->method == VKIFT_FREEZE, lora = o->method == VKIFT_LORA;
+  const bool trains = (!frozen && !lora) || (lora && o->adapter) || trainable_has_embedding(o->trainable.items, o->trainable.n) ||
+                      trainable_saves_embedding(o->modules_to_save.items, o->modules_to_save.n);
+  const bool ok = trains || prompt_untrained_describe(t->model, &t->prompt, frozen, &warning, e);
   if (ok && warning.length) note(t, arena_printf(t->memory, "warning: %s", warning.data));
   text_free(&warning);
   return ok;

@@ -56,7 +56,7 @@ train model full --method full --log-tensor-norms
 check modules_to_save.py norms model-run full
 
 # --- norms and linear layers: whatever ends so, as PEFT reads the names
-others=(--modules-to-save norm,down_proj --target-modules q_proj,v_proj)
+others=(--modules-to-save 'norm,down_proj' --target-modules 'q_proj,v_proj')
 train model others "${others[@]}" --log-tensor-norms
 check modules_to_save.py others others model full
 score others.out others

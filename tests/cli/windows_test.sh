@@ -31,7 +31,7 @@ P
 
 limits=max_binding_bytes=262144,max_chunk_bytes=3000000
 for how in "lora --method lora --lora-dropout 0.2 --gradient-checkpointing off" \
-  "again --method lora --lora-dropout 0.2 --gradient-checkpointing on --checkpointing-group 2" \
+  "again --method lora --use-dora --neftune-noise-alpha 5 --lora-dropout 0.2 --gradient-checkpointing on --checkpointing-group 2" \
   "full --method full --learning-rate 1e-3 --gradient-checkpointing off" \
   "eighth --method full --learning-rate 1e-3 --gradient-checkpointing on --checkpointing-layers 3 --optim adamw_8bit"; do
   read -r run options <<<"$how"
@@ -46,10 +46,10 @@ done
 short() { # RUN OPTIONS…
   train "$@" --max-length 48 --micro-batch-tokens 48 --lora-r 4
 }
-short pieces
-VKIFT_DEVICE_PROFILE=${VKIFT_DEVICE_PROFILE:+$VKIFT_DEVICE_PROFILE,}max_chunk_bytes=300000 short pieces-small
+short pieces --use-dora
+VKIFT_DEVICE_PROFILE=${VKIFT_DEVICE_PROFILE:+$VKIFT_DEVICE_PROFILE,}max_chunk_bytes=300000 short pieces-small --use-dora
 near pieces pieces-small
-VKIFT_DEVICE_PROFILE=${VKIFT_DEVICE_PROFILE:+$VKIFT_DEVICE_PROFILE,}max_chunk_bytes=300000,max_binding_bytes=70000 short pieces-windows
+VKIFT_DEVICE_PROFILE=${VKIFT_DEVICE_PROFILE:+$VKIFT_DEVICE_PROFILE,}max_chunk_bytes=300000,max_binding_bytes=70000 short pieces-windows --use-dora
 near pieces pieces-windows
 for optim in adamw adamw_8bit; do
   short "$optim" --method full --learning-rate 1e-3 --optim "$optim"

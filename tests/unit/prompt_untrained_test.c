@@ -133,7 +133,7 @@ static void other_prompts_and_types(void **state) {
   expect(f, "");
   text sentence = {0};
   err e = {0};
-  assert_true(prompt_untrained_describe(f->m, &f->style, &sentence, &e));
+  assert_true(prompt_untrained_describe(f->m, &f->style, false, &sentence, &e));
   assert_int_equal(sentence.length, 0);
   uint16_t *half = ARENA_ARRAY(f->a, uint16_t, 263 * 44);
   for (uint32_t i = 0; i < 263 * 44; i++) half[i] = f32_to_bf16(f->rows[0][i]);
@@ -144,9 +144,12 @@ static void other_prompts_and_types(void **state) {
   const int32_t eos = f->m->config.eos_ids[0];
   memset(half + (uint64_t)eos * 44, 0, 88);
   expect(f, tokenizer_content(f->m->tokenizer, eos));
-  assert_true(prompt_untrained_describe(f->m, &f->style, &sentence, &e));
+  assert_true(prompt_untrained_describe(f->m, &f->style, false, &sentence, &e));
   assert_non_null(strstr(sentence.data, "--modules-to-save embed_tokens,lm_head"));
   assert_null(strstr(sentence.data, "--chat-template alpaca")); // that is what it has
+  text_clear(&sentence);
+  assert_true(prompt_untrained_describe(f->m, &f->style, true, &sentence, &e));
+  assert_non_null(strstr(sentence.data, "freeze leaves tokens as they are: --trainable embed_tokens,lm_head trains them too"));
   text_free(&sentence);
   end(f);
 }

@@ -154,12 +154,20 @@ static void modules_to_save_as_peft_reads_them(void **state) {
   refuse(true, true, NAMES("embed_tokens", "norm"), 2, "found embed_tokens alone");
 }
 
+static void knows_whether_tokens_are_trained(void **state) {
+  (void)state;
+  assert_true(trainable_has_embedding(NAMES("norm", "embed_tokens"), 2) && trainable_has_embedding(NAMES("model.*"), 1));
+  assert_false(trainable_has_embedding(NAMES("lm_head", "model.layers.*"), 2) || trainable_has_embedding(NULL, 0));
+  assert_true(trainable_saves_embedding(NAMES("lm_head", "embed_tokens"), 2) && trainable_saves_embedding(NAMES("_tokens"), 1));
+  assert_false(trainable_saves_embedding(NAMES("norm", "lm_head"), 2) ||
+               trainable_saves_embedding(NAMES("embed_tokens.weight"), 1));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(patterns_name_parameters),
-      cmocka_unit_test(layers_are_the_last),
-      cmocka_unit_test(what_names_nothing_is_refused),
-      cmocka_unit_test(modules_to_save_as_peft_reads_them),
+      cmocka_unit_test(patterns_name_parameters),         cmocka_unit_test(layers_are_the_last),
+      cmocka_unit_test(what_names_nothing_is_refused),    cmocka_unit_test(modules_to_save_as_peft_reads_them),
+      cmocka_unit_test(knows_whether_tokens_are_trained),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
