@@ -6,6 +6,7 @@
 
 #include "io/quote.h"
 #include "models/blocks.h"
+#include "models/save_gguf.h"
 
 static bool matches_hf(const char *architecture) {
   return !strcmp(architecture, "LlamaForCausalLM") || !strcmp(architecture, "MistralForCausalLM");
@@ -113,17 +114,26 @@ static bool gguf_must_be(const gguf *g, const char *key, uint32_t expected, err 
              found);
 }
 
-// As refuse_what_we_lack. Llama 3's scaling is no key: it comes as rope_freqs.weight.
-static bool refuse_what_gguf_asks(arena *a, const gguf *g, const model_config *c, err *e) {
-  const uint32_t head = c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
-  if (gguf_find(g, "llama.rope.scaling.type")) {
-    const char *type;
-    char found[QUOTE_BYTES];
-    TRY(gguf_get_string(a, g, "llama.rope.scaling.type", &type, e));
-    if (strcmp(type, "none"))
-      return ERR(e, "%s: llama.rope.scaling.type: expected none, found %s: start from the model's Hugging Face directory",
-                 g->path, quote_string(type, found));
+// Llama 3's scaling is no key: it comes as rope_freqs.weight.
+static bool read_gguf_rope(arena *a, const gguf *g, model_config *c, err *e) {
+  const char *type = "none";
+  char found[QUOTE_BYTES];
+  float factor = 0;
+  if (gguf_find(g, "llama.rope.scaling.type")) TRY(gguf_get_string(a, g, "llama.rope.scaling.type", &type, e));
+  if (!strcmp(type, "linear")) {
+    TRY(gguf_get_f32(g, "llama.rope.scaling.factor", &factor, e));
+    c->scaling = ROPE_LINEAR;
+    c->rope_factor = factor;
+  } else if (strcmp(type, "none")) {
+    return ERR(e, "%s: llama.rope.scaling.type: expected none or linear, found %s: start from the model's Hugging Face directory",
+               g->path, quote_string(type, found));
   }
+  return read_rope_divisors(a, g, c, e);
+}
+
+// As refuse_what_we_lack.
+static bool refuse_what_gguf_asks(const gguf *g, const model_config *c, err *e) {
+  const uint32_t head = c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
   return gguf_must_be(g, "llama.expert_count", 0, e) && gguf_must_be(g, "llama.attention.sliding_window", 0, e) &&
          gguf_must_be(g, "llama.rope.dimension_count", head, e) && gguf_must_be(g, "llama.attention.value_length", head, e);
 }
@@ -146,9 +156,25 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   TRY(gguf_get_f32_or(g, "llama.rope.freq_base", &theta, e));
   c->rms_norm_eps = eps;
   c->rope_theta = theta;
-  TRY(refuse_what_gguf_asks(a, g, c, e));
-  TRY(read_rope_divisors(a, g, c, e));
+  TRY(refuse_what_gguf_asks(g, c, e));
+  TRY(read_gguf_rope(a, g, c, e));
   c->tie_embeddings = !weights_find(&g->weights, "output.weight");
+  return true;
+}
+
+// Llama's GGUF has no sliding window. Within as many tokens as the window has it changes nothing, so that is the context.
+static bool config_to_gguf(arena *a, const model *m, gguf_config *out, err *e) {
+  const model_config *c = &m->config;
+  (void)e;
+  gguf_config_common(a, m, c->sliding_window && c->sliding_window < c->max_positions ? c->sliding_window : c->max_positions, out);
+  if (c->scaling == ROPE_LINEAR) {
+    gguf_put_string(out->meta, "llama.rope.scaling.type", "linear");
+    gguf_put_f32(out->meta, "llama.rope.scaling.factor", (float)c->rope_factor);
+  } else if (c->scaling == ROPE_LLAMA3) {
+    float *divisors = ARENA_ARRAY(a, float, c->head_dim / 2);
+    model_rope_divisors(c, divisors);
+    out->extra[out->n_extra++] = (gguf_extra){"rope_freqs.weight", divisors, c->head_dim / 2};
+  }
   return true;
 }
 
@@ -215,4 +241,6 @@ const model_family llama_family = {
     .build = build,
     .hf_architecture = "LlamaForCausalLM",
     .hf_model_type = "llama",
+    .gguf_architecture = "llama",
+    .config_to_gguf = config_to_gguf,
 };

@@ -55,6 +55,7 @@ typedef struct model_param {
 } model_param;
 
 struct model_family;
+struct gguf_config;
 
 typedef struct model {
   const char *path; // as the user gave it
@@ -87,6 +88,8 @@ bool model_is_eos(const model *m, int32_t id);
 // One parameter's values as f32 in Hugging Face's layout (from the file, or initialised from `seed`: norms 1, the rest
 // normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
+// From that layout to GGUF's, in place: `width` numbers in each of the rows, a parameter's own or those of a low-rank B.
+void model_to_gguf(const model_param *p, float *rows, uint32_t width);
 
 // Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
 // initialised at random only names and shapes count.
@@ -125,6 +128,8 @@ model_param *model_head(const model *m);
 
 // cos and sin of the rotary angles for positions [0, n): n · head_dim / 2 floats each, computed in f64.
 void model_rotary_tables(const model_config *c, uint32_t n, float *cos, float *sin);
+// Llama 3's scaling as GGUF has it: by what each of the head_dim / 2 frequencies is divided.
+void model_rope_divisors(const model_config *c, float *out);
 
 // --- families (models.def) -------------------------------------------------------------------------------------------
 
@@ -137,6 +142,8 @@ typedef struct model_family {
   void (*list_params)(arena *a, model *m);
   tensor *(*build)(const model_forward *f);
   const char *hf_architecture, *hf_model_type; // for a config.json that is made from GGUF metadata
+  const char *gguf_architecture;               // "llama"; config_to_gguf: its keys (models/save_gguf.h)
+  bool (*config_to_gguf)(arena *a, const model *m, struct gguf_config *out, err *e);
 } model_family;
 
 #define FAMILY(name) extern const model_family name##_family;

@@ -21,18 +21,24 @@ static void initialise(const model *m, const model_param *p, uint64_t seed, floa
 }
 
 // GGUF's Llama converter interleaves the rows of q and k for its rotary kernel: within a head of size d, row 2i + j of
-// the file is row i + j · d/2 of Hugging Face's half-split form (j = 0, 1).
-static void undo_interleave(float *rows, uint32_t n_rows, uint32_t dim, uint32_t heads) {
+// the file is row i + j · d/2 of Hugging Face's half-split form (j = 0, 1). to_gguf: that way, else back.
+static void turn_rows(float *rows, uint32_t n_rows, uint32_t dim, uint32_t heads, bool to_gguf) {
   const uint32_t head = n_rows / heads;
   arena *a = arena_new("row order");
   float *copy = ARENA_ARRAY(a, float, (uint64_t)head *dim);
   for (uint32_t h = 0; h < heads; h++) {
     float *first = rows + (uint64_t)h * head * dim;
     memcpy(copy, first, (size_t)head * dim * sizeof *copy);
-    for (uint32_t i = 0; i < head; i++)
-      memcpy(first + (uint64_t)(i / 2 + i % 2 * (head / 2)) * dim, copy + (uint64_t)i * dim, dim * sizeof *copy);
+    for (uint32_t i = 0; i < head; i++) {
+      const uint32_t split = i / 2 + i % 2 * (head / 2), to = to_gguf ? i : split, from = to_gguf ? split : i;
+      memcpy(first + (uint64_t)to * dim, copy + (uint64_t)from * dim, dim * sizeof *copy);
+    }
   }
   arena_free(a);
+}
+
+void model_to_gguf(const model_param *p, float *rows, uint32_t width) {
+  if (p->gguf_rotary_heads) turn_rows(rows, p->shape[0], width, p->gguf_rotary_heads, true);
 }
 
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out) {
@@ -41,7 +47,7 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
     return;
   }
   dtype_to_f32(p->source->type, p->source->data, out, elements_of(p));
-  if (m->is_gguf && p->gguf_rotary_heads) undo_interleave(out, p->shape[0], p->shape[1], p->gguf_rotary_heads);
+  if (m->is_gguf && p->gguf_rotary_heads) turn_rows(out, p->shape[0], p->shape[1], p->gguf_rotary_heads, false);
 }
 
 // The frequency of pair i, θ^(−2i/d), with Llama 3's smoothing between long and short wave lengths
@@ -57,6 +63,10 @@ static double frequency(const model_config *c, uint32_t i) {
   if (wave > low_wave) return f / c->rope_factor;
   const double smooth = (n / wave - c->rope_low_freq_factor) / (c->rope_high_freq_factor - c->rope_low_freq_factor);
   return (1 - smooth) * f / c->rope_factor + smooth * f;
+}
+
+void model_rope_divisors(const model_config *c, float *out) {
+  for (uint32_t i = 0; i < c->head_dim / 2; i++) out[i] = (float)(pow(c->rope_theta, -2.0 * i / c->head_dim) / frequency(c, i));
 }
 
 void model_rotary_tables(const model_config *c, uint32_t n, float *cos_table, float *sin_table) {

@@ -28,7 +28,7 @@ static bool check_whole(const char *from, const vkift_train_options *o, const ad
   return same ||
          ERR(e,
              "modules_to_save: expected none, or those of the adapter %s that is gone on from (%s), found others; merge it "
-             "first (vkift export --merge), and train a new adapter on the result",
+             "first (vkift export), and train a new adapter on the result",
              from,
              !c->n_whole       ? "none"
              : c->n_whole == 1 ? c->whole[0]

@@ -110,7 +110,7 @@ open("asks.gguf", "wb").write(whole[:16] + struct.pack("<Q", n + 2) + added + wh
     says "asks.gguf: $1: expected"
     says "found $3"
   }
-  gguf_with llama.rope.scaling.type linear '"linear"'
+  gguf_with llama.rope.scaling.type yarn '"yarn"'
   gguf_with llama.expert_count 4 4
   gguf_with llama.attention.value_length 4 4
   gguf_with llama.attention.sliding_window 4096 4096
