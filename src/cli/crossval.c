@@ -4,15 +4,13 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/assets.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/show.h"
 #include "cli/cli.h"
-#include "cli/options.h"
+#include "cli/run_options.h"
 #include "config/crossval_options.h"
 #include "config/train_options.h"
-#include "config/yaml.h"
 
 typedef struct crossval_flags {
   const char *config, *resume;
@@ -51,15 +49,7 @@ typedef struct crossval_shown {
   uint64_t n_rows, capacity;
 } crossval_shown;
 
-static bool usage(err *e, const char *message) {
-  e->usage = true;
-  return ERR(e, "%s", message);
-}
-
-static bool check_run(arena *a, const char *run, err *e) {
-  if (!run) return usage(e, "--resume: which crossval? Name its directory: --resume RUN");
-  if (!file_is_dir(run))
-    return ERR(e, "%s: expected the directory of a crossval to resume, found %s", run, file_exists(run) ? "a file" : "nothing");
+static bool is_crossval(arena *a, const char *run, err *e) {
   const char *config = path_join(a, run, "config.yaml");
   if (!file_exists(config))
     return ERR(e,
@@ -67,35 +57,6 @@ static bool check_run(arena *a, const char *run, err *e) {
                run, run);
   vkift_crossval_options began;
   return crossval_options_read(a, config, &began, e);
-}
-
-// As vkift train reads them: flags win over the file, the file over the defaults.
-static bool read_options(arena *a, const flags *f, const option_set *sets, size_t n_sets, vkift_crossval_options *o, err *e) {
-  const char *config = flags_value(f, "config"), *named = flags_value(f, "resume"), *run = flags_value(f, "output_dir");
-  TRY(flags_store(a, f, e));
-  if (named && *named) {
-    if (run && strcmp(named, run)) return usage(e, "--resume RUN and --output-dir name different directories");
-    run = named;
-  }
-  if (named && !config) {
-    TRY(check_run(a, run, e));
-    config = path_join(a, run, "config.yaml");
-  }
-  *o = vkift_crossval_defaults();
-  if (!config && !flags_value(f, "model") && !flags_value(f, "data")) config = assets_path(a, "crossval.yaml");
-  if (config) TRY(yaml_read(a, config, sets, n_sets, e));
-  TRY(flags_store(a, f, e));
-  if (run) o->train.output_dir = run;
-  if (named) {
-    TRY(check_run(a, o->train.output_dir, e));
-    o->train.resume = true;
-  }
-  if (!o->train.model)
-    return usage(
-        e, "--model is missing: a Hugging Face directory or a GGUF file (or leave out --data too, for the built-in example)");
-  if (!o->train.data.n)
-    return usage(e, "--data is missing: files or directories of tasks (or leave out --model too, for the built-in example)");
-  return true;
 }
 
 // --- progress ----------------------------------------------------------------------------------------------------------
@@ -251,7 +212,17 @@ bool crossval_run(int argc, char **argv, err *e) {
     vkift_crossval_result result = {0};
     vkift_error error = {0};
     const double began = clock_seconds();
-    ok = read_options(a, &f, sets, 3, &o, e) && library_ok(vkift_crossval(&o, &events, &result, &error), &error, e) &&
+    const run_options from = {.sets = sets,
+                              .n_sets = 3,
+                              .options = &o,
+                              .defaults = &defaults,
+                              .bytes = sizeof o,
+                              .built_in = "crossval.yaml",
+                              .train = &o.train,
+                              .what = "crossval",
+                              .data = "files or directories of tasks",
+                              .check = is_crossval};
+    ok = run_options_read(a, &f, &from, e) && library_ok(vkift_crossval(&o, &events, &result, &error), &error, e) &&
          print_result(&s, &result, own.json, clock_seconds() - began, e);
   }
   arena_free(a);

@@ -6,13 +6,11 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/assets.h"
 #include "base/show.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
-#include "cli/options.h"
+#include "cli/run_options.h"
 #include "config/train_options.h"
-#include "config/yaml.h"
 #include "io/json.h"
 
 typedef struct plan_flags {
@@ -203,14 +201,14 @@ static void on_plan(void *user, const vkift_planned *p) {
 
 static bool read_options(arena *a, const flags *f, const option_set *sets, size_t n_sets, vkift_plan_options *o, plan_flags *own,
                          err *e) {
-  const char *config = flags_value(f, "config");
-  TRY(flags_store(a, f, e));
-  if (!config && !flags_value(f, "model") && !flags_value(f, "data")) config = assets_path(a, "train.yaml");
-  if (config) {
-    o->train = vkift_train_defaults();
-    TRY(yaml_read(a, config, sets, n_sets, e));
-    TRY(flags_store(a, f, e));
-  }
+  const vkift_train_options defaults = vkift_train_defaults();
+  const run_options from = {.sets = sets,
+                            .n_sets = n_sets,
+                            .options = &o->train,
+                            .defaults = &defaults,
+                            .bytes = sizeof defaults,
+                            .built_in = "train.yaml"};
+  TRY(run_options_read(a, f, &from, e));
   if (own->vram) TRY(parse_size(own->vram, &o->vram_bytes, e));
   if (own->bench && own->gflops > 0) {
     e->usage = true;

@@ -1,17 +1,13 @@
 // vkift train: options to vkift_train, its events to a progress line, and what to do next.
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/assets.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/show.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
-#include "cli/options.h"
+#include "cli/run_options.h"
 #include "config/train_options.h"
-#include "config/yaml.h"
 #include "io/json.h"
 
 typedef struct train_flags {
@@ -39,51 +35,6 @@ static const command_help help = {
         "checkpoints, and adapter/ or model/. With neither --model nor --data, trains the built-in example.",
     .example = "vkift train --model models/SmolLM2-135M --data alpaca.jsonl \\\n    --output-dir runs/first",
 };
-
-static bool usage(err *e, const char *message) {
-  e->usage = true;
-  return ERR(e, "%s", message);
-}
-
-// The directory to resume: named, or where the options say that the run is written.
-static bool check_run(const char *run, err *e) {
-  if (!run) return usage(e, "--resume: which run? Name its directory: --resume RUN");
-  return file_is_dir(run) ||
-         ERR(e, "%s: expected a run directory to resume, found %s", run, file_exists(run) ? "a file" : "nothing");
-}
-
-// Flags win over the file, the file over the defaults. The flags are stored first and last: first, so that what is wrong
-// with the command line is said before a file is looked for. A run is resumed with the options in its config.yaml, unless
-// --config names others.
-static bool read_options(arena *a, const flags *f, const option_set *sets, size_t n_sets, vkift_train_options *o, err *e) {
-  const char *config = flags_value(f, "config"), *named = flags_value(f, "resume"), *run = flags_value(f, "output_dir");
-  TRY(flags_store(a, f, e));
-  if (named && *named) {
-    if (run && strcmp(named, run)) return usage(e, "--resume RUN and --output-dir name different directories");
-    run = named;
-  }
-  if (named && !config) {
-    TRY(check_run(run, e));
-    config = path_join(a, run, "config.yaml");
-  }
-  *o = vkift_train_defaults();
-  if (!config && !flags_value(f, "model") && !flags_value(f, "data")) config = assets_path(a, "train.yaml");
-  if (config) TRY(yaml_read(a, config, sets, n_sets, e));
-  TRY(flags_store(a, f, e));
-  if (run) o->output_dir = run;
-  if (named) {
-    TRY(check_run(o->output_dir, e));
-    o->resume = true;
-  }
-  if (!o->model)
-    return usage(
-        e, "--model is missing: a Hugging Face directory or a GGUF file (or leave out --data too, for the built-in example)");
-  if (!o->data.n)
-    return usage(
-        e,
-        "--data is missing: a JSONL file, or a directory with train.jsonl (or leave out --model too, for the built-in example)");
-  return true;
-}
 
 static void on_step(void *user, const vkift_step *s) {
   int64_t *made = user;
@@ -182,7 +133,17 @@ bool train_run(int argc, char **argv, err *e) {
     vkift_train_result result = {0};
     vkift_error error = {0};
     double start = clock_seconds();
-    ok = read_options(a, &f, sets, 2, &o, e);
+    ok = run_options_read(a, &f,
+                          &(run_options){.sets = sets,
+                                         .n_sets = 2,
+                                         .options = &o,
+                                         .defaults = &defaults,
+                                         .bytes = sizeof o,
+                                         .built_in = "train.yaml",
+                                         .train = &o,
+                                         .what = "run",
+                                         .data = "a JSONL file, or a directory with train.jsonl"},
+                          e);
     o.command = command_line(a, argc, argv);
     ok = ok && library_ok(vkift_train(&o, &events, &result, &error), &error, e);
     if (ok && result.stopped) log_note("stopped by a signal; the checkpoint of step %lld is kept", (long long)result.steps);

@@ -201,18 +201,30 @@ static void put_table(doc *d, const results *r) {
 
 // --- tasks -----------------------------------------------------------------------------------------------------------------
 
+static void put_task_score(doc *d, const result *r, uint64_t task, double value, const char *key) {
+  doc_cell(d);
+  doc_number(d, value, NUMBER_DECIMALS, r->digits, "results.json:%s/tasks/%llu/%s", r->place, (unsigned long long)task, key);
+}
+
 static void put_task_table(doc *d, const result *r) {
-  static const doc_column columns[] = {{"task", false}, {"metric", false}, {"examples", true}, {"base", true}, {"tuned", true}};
-  doc_table(d, "Tasks of this cluster", columns, 5);
+  doc_column columns[7] = {{"task", false}, {"metric", false}, {"examples", true}, {"base", true}, {"tuned", true}};
+  size_t n = 5;
+  bool shuffled = false, seen = false;
+  for (uint64_t i = 0; i < r->n_tasks; i++) shuffled |= isfinite(r->tasks[i].shuffled), seen |= isfinite(r->tasks[i].seen);
+  if (shuffled) columns[n++] = (doc_column){"shuffled", true};
+  if (seen) columns[n++] = (doc_column){"with seen", true};
+  doc_table(d, "Tasks of this cluster", columns, n);
   for (uint64_t i = 0; i < r->n_tasks; i++) {
     const result_task *t = &r->tasks[i];
-    const unsigned long long k = i;
     doc_row(d);
     doc_cell(d), put_name(d, t->name);
     doc_cell(d), put_name(d, t->metric ? t->metric : "");
-    doc_cell(d), doc_number(d, t->n, NUMBER_COUNT, 0, "results.json:%s/tasks/%llu/n", r->place, k);
-    doc_cell(d), doc_number(d, t->base, NUMBER_DECIMALS, r->digits, "results.json:%s/tasks/%llu/base", r->place, k);
-    doc_cell(d), doc_number(d, t->tuned, NUMBER_DECIMALS, r->digits, "results.json:%s/tasks/%llu/tuned", r->place, k);
+    doc_cell(d);
+    doc_number(d, t->n, NUMBER_COUNT, 0, "results.json:%s/tasks/%llu/n", r->place, (unsigned long long)i);
+    put_task_score(d, r, i, t->base, "base");
+    put_task_score(d, r, i, t->tuned, "tuned");
+    if (shuffled) put_task_score(d, r, i, t->shuffled, "shuffled");
+    if (seen) put_task_score(d, r, i, t->seen, "seen");
   }
   doc_end_table(d);
 }
@@ -236,32 +248,35 @@ static void put_tasks(doc *d, const results *r) {
 
 // --- leaks -----------------------------------------------------------------------------------------------------------------
 
-static void put_leaks(doc *d, const results *r) {
-  static const doc_column columns[] = {{"cluster held out", false},
-                                       {"of its source data sets", true},
-                                       {"of neighbouring clusters", true},
-                                       {"near duplicates", true}};
+static bool any_left_out(const results *r) {
   bool any = false;
   for (uint64_t i = 0; i < r->n; i++) {
-    const result *c = &r->clusters[i];
-    any |= isfinite(c->same_source) || isfinite(c->neighbours) || isfinite(c->near_duplicates);
+    any |= isfinite(r->clusters[i].train);
+    for (size_t k = 0; k < RESULT_LEFT_OUT; k++) any |= isfinite(r->clusters[i].left_out[k]);
   }
-  if (!any) return;
+  return any;
+}
+
+static void put_leaks(doc *d, const results *r) {
+  static const doc_column columns[] = {{"cluster held out", false}, {"source tasks", true}, {"examples", true},
+                                       {"neighbour tasks", true},   {"examples", true},     {"same prompt", true},
+                                       {"near duplicates", true},   {"trained on", true}};
+  if (!any_left_out(r)) return;
   doc_section(d, "leaks", "Left out so that nothing leaks");
   doc_paragraph(d, NULL);
   doc_say(d,
           "What was not trained on since it is too close to the cluster that was held out: tasks of the same source data sets, "
-          "clusters "
-          "that are declared neighbours, and examples that nearly repeat one of it.");
+          "tasks of clusters that are declared neighbours, examples with a prompt that is judged on, and examples that nearly "
+          "repeat one.");
   doc_end_paragraph(d);
-  doc_table(d, "What the rules against leaks removed", columns, 4);
+  doc_table(d, "What the rules against leaks removed", columns, sizeof columns / sizeof *columns);
   for (uint64_t i = 0; i < r->n; i++) {
     const result *c = &r->clusters[i];
     doc_row(d);
     doc_cell(d), put_name(d, c->name);
-    doc_cell(d), doc_number(d, c->same_source, NUMBER_COUNT, 0, "results.json:%s/left_out/same_source", c->place);
-    doc_cell(d), doc_number(d, c->neighbours, NUMBER_COUNT, 0, "results.json:%s/left_out/neighbours", c->place);
-    doc_cell(d), doc_number(d, c->near_duplicates, NUMBER_COUNT, 0, "results.json:%s/left_out/near_duplicates", c->place);
+    for (size_t k = 0; k < RESULT_LEFT_OUT; k++)
+      doc_cell(d), doc_number(d, c->left_out[k], NUMBER_COUNT, 0, "results.json:%s/left_out/%s", c->place, result_left_out[k]);
+    doc_cell(d), doc_number(d, c->train, NUMBER_COUNT, 0, "results.json:%s/train", c->place);
   }
   doc_end_table(d);
   doc_end_section(d);

@@ -10,6 +10,9 @@
 
 enum { MOST_BYTES = 64 << 20, MOST_CLUSTERS = 2000, MOST_TASKS = 5000 };
 
+const char *const result_left_out[RESULT_LEFT_OUT] = {"same_source_tasks", "same_source", "neighbours_tasks",
+                                                      "neighbours",        "same_prompt", "near_duplicates"};
+
 bool results_lower_is_better(const char *metric) {
   static const char *const lower[] = {"perplexity", "loss", "nll"};
   for (size_t i = 0; metric && i < sizeof lower / sizeof *lower; i++)
@@ -48,8 +51,9 @@ static bool read_left_out(const json *d, const cJSON *in, const char *where, res
   cJSON *counts;
   TRY(json_object(d, in, where, "left_out", &counts, e));
   snprintf(place, sizeof place, "%s.left_out", where);
-  return read_counts(d, counts, place, (const char *const[]){"same_source", "neighbours", "near_duplicates"},
-                     (double *const[]){&r->same_source, &r->neighbours, &r->near_duplicates}, 3, e);
+  double *to[RESULT_LEFT_OUT];
+  for (size_t i = 0; i < RESULT_LEFT_OUT; i++) to[i] = &r->left_out[i];
+  return read_counts(d, counts, place, result_left_out, to, RESULT_LEFT_OUT, e);
 }
 
 static bool read_tasks(arena *a, const json *d, const cJSON *in, const char *where, result *r, err *e) {
@@ -67,7 +71,8 @@ static bool read_tasks(arena *a, const json *d, const cJSON *in, const char *whe
     *t = (result_task){.metric = r->metric};
     TRY(json_string(d, item, place, "name", &t->name, e) && json_string_or(d, item, place, "metric", &t->metric, e) &&
         json_number(d, item, place, "base", &t->base, e) && json_number(d, item, place, "tuned", &t->tuned, e));
-    t->n = NAN;
+    t->n = t->shuffled = t->seen = NAN;
+    TRY(json_number_or(d, item, place, "shuffled", &t->shuffled, e) && json_number_or(d, item, place, "seen", &t->seen, e));
     TRY(read_counts(d, item, place, (const char *const[]){"n"}, (double *const[]){&t->n}, 1, e));
     if (isnan(t->n)) return ERR(e, "%s: %s.n: expected a whole number from 0 on, found nothing", d->origin, place);
     t->name = arena_strdup(a, t->name);
@@ -78,14 +83,16 @@ static bool read_tasks(arena *a, const json *d, const cJSON *in, const char *whe
 
 static bool read_result(arena *a, const json *d, const cJSON *in, const char *where, result *r, err *e) {
   r->base_low = r->base_high = r->shuffled = r->seen = r->tokens = r->seconds = NAN;
-  r->same_source = r->neighbours = r->near_duplicates = r->n = NAN;
+  r->train = r->n = NAN;
+  for (size_t i = 0; i < RESULT_LEFT_OUT; i++) r->left_out[i] = NAN;
   const char *const required[] = {"base", "tuned", "difference", "low", "high"};
   double *const values[] = {&r->base, &r->tuned, &r->difference, &r->low, &r->high};
   for (size_t i = 0; i < 5; i++) TRY(json_number(d, in, where, required[i], values[i], e));
   const char *const optional[] = {"base_low", "base_high", "shuffled", "seen", "seconds"};
   double *const others[] = {&r->base_low, &r->base_high, &r->shuffled, &r->seen, &r->seconds};
   for (size_t i = 0; i < 5; i++) TRY(json_number_or(d, in, where, optional[i], others[i], e));
-  TRY(read_counts(d, in, where, (const char *const[]){"n", "tokens"}, (double *const[]){&r->n, &r->tokens}, 2, e));
+  TRY(read_counts(d, in, where, (const char *const[]){"n", "tokens", "train"}, (double *const[]){&r->n, &r->tokens, &r->train}, 3,
+                  e));
   if (isnan(r->n)) return ERR(e, "%s: %s.n: expected a whole number from 0 on, found nothing", d->origin, where);
   if (r->low > r->high)
     return ERR(e, "%s: %s: expected low to be at most high, found %g and %g", d->origin, where, r->low, r->high);

@@ -2,13 +2,13 @@
 // out of training.
 //   {"clusters": [{"name", "metric", "base", "tuned", "difference", "low", "high", "n",
 //                  "base_low"?, "base_high"?, "shuffled"?, "seen"?, "tokens"?, "seconds"?,
-//                  "tasks"?: [{"name", "metric"?, "base", "tuned", "n"}],
-//                  "left_out"?: {"same_source"?, "neighbours"?, "near_duplicates"?}}],
+//                  "tasks"?: [{"name", "metric"?, "base", "tuned", "n", "shuffled"?, "seen"?}],
+//                  "train"?, "left_out"?: {key of result_left_out?: count}}],
 //    "overall": the same keys but "name" and "metric" may be absent,
 //    "base_is_instruction_tuned"?: bool, "control"?: a sentence, "confidence"?: 0.95}
 // difference = tuned − base; [low, high] is its interval. base_low and base_high: of the base's score. shuffled: the score of
 // a model tuned on answers that were shuffled within each task; seen: of one tuned on the cluster itself. tokens and seconds:
-// of the fold's training. Scores may be shares or points; they are shown as they are. Other keys are passed over.
+// of the fold's training, on `train` examples. Scores may be shares or points; they are shown as they are. Other keys are passed over.
 #ifndef REPORT_RESULTS_H
 #define REPORT_RESULTS_H
 
@@ -17,15 +17,19 @@
 
 typedef struct result_task {
   const char *name, *metric;
-  double base, tuned, n;
+  double base, tuned, n, shuffled, seen;
 } result_task;
+
+// What the rules against leaks took from a fold's training: the keys of "left_out", in this order.
+enum { RESULT_LEFT_OUT = 6 };
+extern const char *const result_left_out[RESULT_LEFT_OUT];
 
 // NaN stands for what a cluster does not say.
 typedef struct result {
   const char *name, *metric;
   double base, tuned, difference, low, high, n;
   double base_low, base_high, shuffled, seen, tokens, seconds;
-  double same_source, neighbours, near_duplicates;
+  double train, left_out[RESULT_LEFT_OUT];
   result_task *tasks;
   uint64_t n_tasks;
   bool lower;     // its metric's lower score is the better one

@@ -51,7 +51,7 @@ says "drop it and checkpointing_group to keep all activations, or gradient_check
 expect 2 vkift train --resume
 says "--resume: which run?"
 expect 1 vkift train --resume "$WORK/none"
-says "$WORK/none: expected a run directory to resume, found nothing"
+says "$WORK/none: expected the directory of a run to resume, found nothing"
 expect 2 vkift train --resume a --output-dir b
 says "name different directories"
 printf 'model: m\ndata: d\n' >"$WORK/c.yaml"
@@ -59,7 +59,7 @@ expect 2 vkift train --config "$WORK/c.yaml" --resume
 says "--resume: which run?"
 printf 'model: m\ndata: d\noutput_dir: %s/none\n' "$WORK" >"$WORK/c.yaml"
 expect 1 vkift train --config "$WORK/c.yaml" --resume
-says "$WORK/none: expected a run directory to resume, found nothing"
+says "$WORK/none: expected the directory of a run to resume, found nothing"
 
 # --- train: option files
 config() { # WANTED YAML

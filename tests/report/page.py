@@ -148,7 +148,8 @@ def check_complete(files, places, where):
     for pointer, c in [(f"/clusters/{i}", c) for i, c in enumerate(results["clusters"])] + [("/overall", results["overall"])]:
         wanted = [f"{pointer}/{k}" for k in REQUIRED if c.get(k) is not None]
         wanted += [f"{pointer}/left_out/{k}" for k in c.get("left_out", {})]
-        wanted += [f"{pointer}/tasks/{i}/{k}" for i, t in enumerate(c.get("tasks", [])) for k in ("base", "tuned", "n")]
+        wanted += [f"{pointer}/train"] if "train" in c else []
+        wanted += [f"{pointer}/tasks/{i}/{k}" for i, t in enumerate(c.get("tasks", [])) for k in t if k in REQUIRED]
         for place in wanted:
             check(f"results.json:{place}" in places, f"{where}: results.json:{place} is not on the page")
 
