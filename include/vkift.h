@@ -178,7 +178,7 @@ typedef struct vkift_train_options {
   double lora_alpha;   // 32
   double lora_dropout; // 0 ≤ p < 1
   bool use_rslora;
-  vkift_strings target_modules;  // empty: the seven projections of every layer ("all-linear")
+  vkift_strings target_modules;  // empty: every linear layer but the head ("all-linear")
   vkift_strings modules_to_save; // "embed_tokens", "lm_head": trained whole beside the adapter, and saved with it
 
   // memory and device

@@ -8,6 +8,8 @@
 
 layout(local_size_x_id = 0) in; // at least QUADS
 layout(push_constant) uniform PARAMS { attention_params p; };
+#define CAPPED_ID 2
+#include "attention_cap.glsl"
 ATTENTION_INPUT(0, q)
 ATTENTION_INPUT(1, k)
 ATTENTION_INPUT(2, v)
@@ -28,7 +30,7 @@ shared vec4 partial_sums[SIZE];
 float score(uint key, uint kv_head) {
   float sum = 0;
   [[dont_unroll]] for (uint i = 0; i < QUADS; i++) sum += dot(query[i], k_at(key * p.n_kv_heads + kv_head, i));
-  return sum * p.scale;
+  return cap_score(sum * p.scale);
 }
 
 void main() {

@@ -7,6 +7,8 @@
 #include "attention_tile.glsl"
 
 layout(push_constant) uniform PARAMS { attention_params p; };
+#define CAPPED_ID 9
+#include "attention_cap.glsl"
 ATTENTION_INPUT(0, q)
 ATTENTION_INPUT(1, k)
 ATTENTION_INPUT(2, v)
@@ -47,9 +49,9 @@ void main() {
       const uint pair = column + across + i * ACROSS;
       const vec2 lse_delta = stats[head_of_column(pair)];
       const bvec4 seen = sees(view, pair);
-      const vec4 w = mix(vec4(0), exp(dots[i] * p.scale - lse_delta.x), seen);
+      const vec4 score = cap_scores(dots[i] * p.scale), w = mix(vec4(0), exp(score - lse_delta.x), seen);
       set_weights(i, w);
-      more_dots[i] = mix(vec4(0), w * (more_dots[i] - lse_delta.y) * p.scale, seen);
+      more_dots[i] = mix(vec4(0), w * (more_dots[i] - lse_delta.y) * cap_slopes(score) * p.scale, seen);
     }
     ADD_WEIGHTED(dv_sums, dout, column, view)
     barrier();

@@ -7,6 +7,8 @@
 #include "attention_tile.glsl"
 
 layout(push_constant) uniform PARAMS { attention_params p; };
+#define CAPPED_ID 9
+#include "attention_cap.glsl"
 ATTENTION_INPUT(0, q)
 ATTENTION_INPUT(1, k)
 ATTENTION_INPUT(2, v)
@@ -51,7 +53,8 @@ void main() {
     DOTS(more_dots, dout, v, column)
     barrier();
     [[unroll]] for (uint i = 0; i < MINE; i++) {
-      const vec4 ds = exp(dots[i] * p.scale - lse) * (more_dots[i] - delta) * p.scale;
+      const vec4 score = cap_scores(dots[i] * p.scale);
+      const vec4 ds = exp(score - lse) * (more_dots[i] - delta) * cap_slopes(score) * p.scale;
       set_weights(i, mix(vec4(0), ds, sees(view, column + across + i * ACROSS)));
     }
     ADD_WEIGHTED(sums, k, column, view)

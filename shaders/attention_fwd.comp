@@ -7,6 +7,8 @@
 #include "attention_tile.glsl"
 
 layout(push_constant) uniform PARAMS { attention_params p; };
+#define CAPPED_ID 9
+#include "attention_cap.glsl"
 ATTENTION_INPUT(0, q)
 ATTENTION_INPUT(1, k)
 ATTENTION_INPUT(2, v)
@@ -48,7 +50,7 @@ void main() {
     DOTS(dots, q, k, column)
     vec4 top = vec4(LOW);
     [[unroll]] for (uint i = 0; i < MINE; i++) {
-      dots[i] = mix(vec4(LOW), dots[i] * p.scale, sees(view, column + across + i * ACROSS));
+      dots[i] = mix(vec4(LOW), cap_scores(dots[i] * p.scale), sees(view, column + across + i * ACROSS));
       top = max(top, dots[i]);
     }
     partial[mine + across] = top;

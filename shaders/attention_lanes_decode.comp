@@ -29,6 +29,8 @@ layout(std430, binding = 4) readonly buffer COUNTS { uint at[]; } to_counts;
 layout(std430, binding = 5) writeonly buffer O { float at[]; } to_o;
 layout(std430, binding = 6) writeonly buffer LSE { float at[]; } to_lse;
 #endif
+#define CAPPED_ID 4
+#include "attention_cap.glsl"
 #define counts to_counts.at
 #include "lib/live.glsl"
 
@@ -74,8 +76,9 @@ void main() {
         }
       }
       [[unroll]] for (uint h = 0; h < HEADS; h++) {
-        weights[h * BLOCK + key] = w[h] * p.scale;
-        top[h] = key < n_keys ? max(top[h], w[h] * p.scale) : top[h];
+        const float score = cap_score(w[h] * p.scale);
+        weights[h * BLOCK + key] = score;
+        top[h] = key < n_keys ? max(top[h], score) : top[h];
       }
       c += LANES;
     } while (c < n_keys);

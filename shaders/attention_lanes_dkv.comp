@@ -29,6 +29,8 @@ layout(std430, binding = 5) readonly buffer STATS { vec2 at[]; } to_stats;
 layout(std430, binding = 6) writeonly buffer DK { vec4 at[]; } to_dk;
 layout(std430, binding = 7) writeonly buffer DV { vec4 at[]; } to_dv;
 #endif
+#define CAPPED_ID 4
+#include "attention_cap.glsl"
 
 uvec2 range_of(uint row) {
   return row < p.keys ? to_spans.at[min(row, p.keys - 1)] : uvec2(0);
@@ -65,8 +67,9 @@ void main() {
       [[unroll]] for (uint c = 0; c < STEP; c++) {
         vec2 lse_delta = to_stats.at[min(n + c, p.rows - 1) * p.n_heads + head];
         seen[c] = n + c >= range.x && n + c < range.y;
-        w[c] = seen[c] ? exp(w[c] - lse_delta.x) : 0.0;
-        ds[c] = seen[c] ? w[c] * (ds[c] - lse_delta.y) : 0.0;
+        const float score = cap_score(w[c]);
+        w[c] = seen[c] ? exp(score - lse_delta.x) : 0.0;
+        ds[c] = seen[c] ? w[c] * (ds[c] - lse_delta.y) * cap_slope(score) : 0.0;
       }
       [[unroll]] for (uint i = 0; i < QUADS; i++)
         [[unroll]] for (uint c = 0; c < STEP; c++) {

@@ -28,6 +28,8 @@ layout(std430, binding = 5) readonly buffer STATS { vec2 at[]; } to_stats;
 layout(std430, binding = 6) readonly buffer COUNTS { uint at[]; } to_counts;
 layout(std430, binding = 7) writeonly buffer DQ { vec4 at[]; } to_dq;
 #endif
+#define CAPPED_ID 4
+#include "attention_cap.glsl"
 #define counts to_counts.at
 #include "lib/live.glsl"
 
@@ -73,8 +75,8 @@ void main() {
       bool seen = key + c >= range.x && key + c < range.y;
       float ds[HEADS];
       [[unroll]] for (uint h = 0; h < HEADS; h++) {
-        float w = exp(score[h * STEP + c] - lse_delta[h].x);
-        ds[h] = seen ? w * (dw[h * STEP + c] - lse_delta[h].y) : 0.0;
+        const float capped = cap_score(score[h * STEP + c]), w = exp(capped - lse_delta[h].x);
+        ds[h] = seen ? w * (dw[h * STEP + c] - lse_delta[h].y) * cap_slope(capped) : 0.0;
       }
       [[unroll]] for (uint i = 0; i < QUADS; i++) {
         vec4 x = mix(vec4(0), to_k.at[column[c] + i], bvec4(seen));

@@ -26,6 +26,8 @@ layout(std430, binding = 4) readonly buffer COUNTS { uint at[]; } to_counts;
 layout(std430, binding = 5) writeonly buffer O { vec4 at[]; } to_o;
 layout(std430, binding = 6) writeonly buffer LSE { float at[]; } to_lse;
 #endif
+#define CAPPED_ID 4
+#include "attention_cap.glsl"
 #define counts to_counts.at
 #include "lib/live.glsl"
 
@@ -85,6 +87,7 @@ void main() {
         }
       [[unroll]] for (uint h = 0; h < HEADS; h++) {
         float top = m[h], total = 0;
+        [[unroll]] for (uint c = 0; c < STEP; c++) w[h * STEP + c] = cap_score(w[h * STEP + c]);
         [[unroll]] for (uint c = 0; c < STEP; c++) top = max(top, seen[c] ? w[h * STEP + c] : LOW);
         [[unroll]] for (uint c = 0; c < STEP; c++) {
           w[h * STEP + c] = seen[c] ? exp(w[h * STEP + c] - top) : 0.0;

@@ -1,4 +1,4 @@
-// dtable[id] += Σ dy[n] over the positions n where id occurs, in their order. One workgroup per distinct id.
+// dtable[id] += scale · Σ dy[n] over the positions n where id occurs, in their order. One workgroup per distinct id.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "embedding.h"
@@ -22,6 +22,6 @@ void main() {
   for (uint d = gl_LocalInvocationID.x; d < p.dim; d += gl_WorkGroupSize.x) {
     float sum = 0.0;
     for (uint i = starts[k]; i < starts[k + 1]; i++) sum += dy[positions[i] * p.dim + d];
-    dtable[id * p.dim + d] += sum;
+    dtable[id * p.dim + d] += p.scale * sum;
   }
 }

@@ -1,4 +1,4 @@
-// y[n] = table[ids[n]] for the ids in the bound window of the table. One invocation per element.
+// y[n] = scale · table[ids[n]] for the ids in the bound window of the table. One invocation per element.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "embedding.h"
@@ -19,5 +19,5 @@ void main() {
   uint i = grid_index(), n = i / DIM;
   if (n >= live_rows(p.rows, p.live)) return;
   uint id = ids[n] - p.first_id;
-  if (id < p.n_ids) y[i] = weight_at(id * DIM + i % DIM);
+  if (id < p.n_ids) y[i] = p.scale * weight_at(id * DIM + i % DIM);
 }

@@ -6,4 +6,5 @@ struct head_loss_params {
   uint n_ids;    // of the chunk; also the row stride of its logits
   uint last;     // 1: the vocabulary's last chunk
   uint live;
+  float cap; // of logits: read where the kernel is compiled with one
 };

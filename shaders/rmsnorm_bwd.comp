@@ -1,4 +1,5 @@
-// dx = rstd · (w·dy − x · rstd² · mean(w·dy·x)) (+ residual, the gradient that x has from elsewhere). One workgroup a row.
+// dx = rstd · (w·dy − x · rstd² · mean(w·dy·x)) (+ residual, the gradient that x has from elsewhere). One workgroup a row,
+// or a head of one.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "rmsnorm.h"
@@ -21,7 +22,7 @@ layout(std430, binding = 6) writeonly buffer DX { float dx[]; };
 
 void main() {
   uint n = grid_group(), first = gl_LocalInvocationID.x, step = gl_WorkGroupSize.x;
-  if (n >= live_rows(p.rows, p.live)) return;
+  if (n >= live_rows(p.rows, p.live) * p.heads) return;
   uint row = n * p.dim;
   float dot_sum = 0.0;
   for (uint i = first; i < p.dim; i += step) dot_sum += weight_at(i) * dy[row + i] * x[row + i];

@@ -1,4 +1,4 @@
-// partial[c][i] = Σ dy[n][i] · x[n][i] · rstd[n] over the rows n of chunk c, in their order. One invocation per element.
+// partial[c][i] = Σ dy[n][i] · x[n][i] · rstd[n] over the rows (or heads) n of chunk c, in their order. One invocation per element.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "rmsnorm.h"
@@ -15,7 +15,7 @@ layout(std430, binding = 4) writeonly buffer PARTIAL { float partial[]; };
 void main() {
   uint i = gl_GlobalInvocationID.x, c = gl_WorkGroupID.y;
   if (i >= p.dim) return;
-  uint end = min(live_rows(p.rows, p.live), (c + 1) * p.chunk);
+  uint end = min(live_rows(p.rows, p.live) * p.heads, (c + 1) * p.chunk);
   float sum = 0.0;
   for (uint n = c * p.chunk; n < end; n++) sum += dy[n * p.dim + i] * x[n * p.dim + i] * rstd[n];
   partial[c * p.dim + i] = sum;

@@ -1,4 +1,4 @@
-// y[n] = x[n] · rstd[n] · w, rstd = 1 / sqrt(mean(x²) + eps). One workgroup a row.
+// y[n] = x[n] · rstd[n] · w, rstd = 1 / sqrt(mean(x²) + eps). One workgroup a row, or a head of one.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "rmsnorm.h"
@@ -18,7 +18,7 @@ layout(std430, binding = 4) writeonly buffer RSTD { float rstd[]; };
 
 void main() {
   uint n = grid_group(), first = gl_LocalInvocationID.x, step = gl_WorkGroupSize.x;
-  if (n >= live_rows(p.rows, p.live)) return;
+  if (n >= live_rows(p.rows, p.live) * p.heads) return;
   uint row = n * p.dim;
   float squares = 0.0;
   for (uint i = first; i < p.dim; i += step) squares += x[row + i] * x[row + i];

@@ -43,7 +43,8 @@ static bool open_corpus(arena *a, packing *p, err *e) {
 static bool show_row(const packing *p, const pack_row *row, uint64_t epoch, vkift_packed_row *shown, err *e) {
   arena *a = arena_new("a packed row");
   packed_row x = pack_new_row(a, &p->limits);
-  pack_fill(row, &p->limits, p->model->config.sliding_window, (uint32_t)epoch, &x);
+  const model_config *c = &p->model->config; // where layers differ, those that see most are shown
+  pack_fill(row, &p->limits, model_mixes_windows(c) ? 0 : c->sliding_window, (uint32_t)epoch, &x);
   const uint32_t n = (uint32_t)x.counts[0], n_targets = (uint32_t)x.counts[1];
   int32_t *labels = ARENA_ARRAY(a, int32_t, n), *begin = ARENA_ARRAY(a, int32_t, n), *end = ARENA_ARRAY(a, int32_t, n);
   for (uint32_t i = 0; i < n; i++) labels[i] = -100, begin[i] = x.key_ranges[4 * i], end[i] = x.key_ranges[4 * i + 1];

@@ -42,8 +42,7 @@ static uint8_t nibble(float x) {
 static void block_q4_0(const float *x, uint8_t *out) {
   const float d = largest(x) / -8, inverse = d != 0 ? 1 / d : 0;
   put_scale(out, d);
-  for (int i = 0; i < BLOCK / 2; i++)
-    out[2 + i] = (uint8_t)(nibble(x[i] * inverse) | nibble(x[i + BLOCK / 2] * inverse) << 4);
+  for (int i = 0; i < BLOCK / 2; i++) out[2 + i] = (uint8_t)(nibble(x[i] * inverse) | nibble(x[i + BLOCK / 2] * inverse) << 4);
 }
 
 void quantize(dtype t, const float *in, void *out, uint64_t n) {

@@ -68,7 +68,7 @@ const option train_option_table[] = {
      .help = "share of a LoRA input set to zero in training"},
     {"use_rslora", OPTION_BOOL, AT(use_rslora), GROUP, .help = "scale by alpha / sqrt(r) instead"},
     {"target_modules", OPTION_LIST, AT(target_modules), GROUP, .unset = "all-linear", .value = "NAMES",
-     .help = "layers that get LoRA, with commas between: q_proj,v_proj; all-linear: the seven projections"},
+     .help = "layers that get LoRA, with commas between: q_proj,v_proj; all-linear: every one of a layer's"},
     {"modules_to_save", OPTION_LIST, AT(modules_to_save), GROUP, .unset = "none", .value = "NAMES",
      .help = "trained whole beside the LoRA matrices: embed_tokens,lm_head, for control tokens that the model does not know"},
 #undef GROUP

@@ -90,6 +90,7 @@ static void clear(const pack_limits *limits, packed_row *out) {
   memset(out->tokens, 0, n * bytes);
   memset(out->positions, 0, n * bytes);
   memset(out->key_ranges, 0, 4 * n * bytes);
+  if (out->window_ranges) memset(out->window_ranges, 0, 4 * n * bytes);
   memset(out->rng_keys, 0, 3 * n * bytes);
   memset(out->target_rows, 0, t * bytes);
   memset(out->target_ids, 0, t * bytes);
@@ -98,20 +99,31 @@ static void clear(const pack_limits *limits, packed_row *out) {
   memset(out->embed_ids, 0, n * bytes);
   memset(out->embed_starts, 0, (n + 1) * bytes);
   memset(out->embed_positions, 0, n * bytes);
+  if (out->place_ids) {
+    memset(out->place_ids, 0, n * bytes);
+    memset(out->place_starts, 0, (n + 1) * bytes);
+    memset(out->place_positions, 0, n * bytes);
+  }
   memset(out->counts, 0, 4 * bytes);
+}
+
+// What row o of an example at [begin, end) sees, and what sees it.
+static void put_range(uint32_t begin, uint32_t end, uint32_t o, uint32_t window, int32_t range[4]) {
+  const bool cut_keys = window && o + 1 - begin > window, cut_queries = window && end - o > window;
+  range[0] = (int32_t)(cut_keys ? o + 1 - window : begin);
+  range[1] = (int32_t)(o + 1);
+  range[2] = (int32_t)o;
+  range[3] = (int32_t)(cut_queries ? o + window : end);
 }
 
 // One example at row `begin`.
 static void put_example(const example *x, uint32_t begin, uint32_t window, uint32_t epoch, packed_row *out) {
   for (uint32_t p = 0; p < x->n; p++) {
     uint32_t o = begin + p;
-    bool cut_keys = window && p + 1 > window, cut_queries = window && x->n - p > window;
     out->tokens[o] = x->ids[p];
     out->positions[o] = (int32_t)p;
-    out->key_ranges[4 * o + 0] = (int32_t)(cut_keys ? o + 1 - window : begin);
-    out->key_ranges[4 * o + 1] = (int32_t)(o + 1);
-    out->key_ranges[4 * o + 2] = (int32_t)o;
-    out->key_ranges[4 * o + 3] = (int32_t)(cut_queries ? o + window : begin + x->n);
+    put_range(begin, begin + x->n, o, out->window_ranges ? 0 : window, out->key_ranges + 4 * o);
+    if (out->window_ranges) put_range(begin, begin + x->n, o, window, out->window_ranges + 4 * o);
     out->rng_keys[3 * o + 0] = (int32_t)x->index;
     out->rng_keys[3 * o + 1] = (int32_t)epoch;
     out->rng_keys[3 * o + 2] = (int32_t)p;
@@ -130,23 +142,23 @@ static int by_value(const void *a, const void *b) {
   return (*p > *q) - (*p < *q);
 }
 
-// Sorted by (id, position), which one number holds.
-static void put_embedding_index(uint32_t n, packed_row *out) {
+// Sorted by (id, position), which one number holds. Returns how many distinct ids there are.
+static int32_t put_index(const int32_t *of, uint32_t n, int32_t *ids, int32_t *starts, int32_t *positions) {
   arena *a = arena_new("sorting a row's ids");
   uint64_t *keys = ARENA_ARRAY(a, uint64_t, n);
-  for (uint32_t o = 0; o < n; o++) keys[o] = (uint64_t)out->tokens[o] << 32 | o;
+  for (uint32_t o = 0; o < n; o++) keys[o] = (uint64_t)of[o] << 32 | o;
   if (n) qsort(keys, n, sizeof *keys, by_value);
   int32_t distinct = 0;
   for (uint32_t i = 0; i < n; i++) {
     if (!i || keys[i] >> 32 != keys[i - 1] >> 32) {
-      out->embed_ids[distinct] = (int32_t)(keys[i] >> 32);
-      out->embed_starts[distinct++] = (int32_t)i;
+      ids[distinct] = (int32_t)(keys[i] >> 32);
+      starts[distinct++] = (int32_t)i;
     }
-    out->embed_positions[i] = (int32_t)(keys[i] & 0xFFFFFFFF);
+    positions[i] = (int32_t)(keys[i] & 0xFFFFFFFF);
   }
-  out->embed_starts[distinct] = (int32_t)n;
-  out->counts[2] = distinct;
+  starts[distinct] = (int32_t)n;
   arena_free(a);
+  return distinct;
 }
 
 void pack_fill(const pack_row *row, const pack_limits *limits, uint32_t window, uint32_t epoch, packed_row *out) {
@@ -160,5 +172,6 @@ void pack_fill(const pack_row *row, const pack_limits *limits, uint32_t window, 
     begin += row->examples[i]->n;
   }
   out->counts[0] = (int32_t)begin;
-  put_embedding_index(begin, out);
+  out->counts[2] = put_index(out->tokens, begin, out->embed_ids, out->embed_starts, out->embed_positions);
+  if (out->place_ids) out->counts[3] = put_index(out->positions, begin, out->place_ids, out->place_starts, out->place_positions);
 }

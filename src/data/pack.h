@@ -33,7 +33,8 @@ typedef struct packed_row {
   int32_t *tokens;     // [N]
   int32_t *positions;  // [N]: o − b
   int32_t *key_ranges; // [N, 4]: keys [max(b, o + 1 − window), o + 1) that o sees, queries [o, min(e, o + window)) that see o
-  int32_t *rng_keys;   // [N, 3]: the example's index, epoch, o − b
+  int32_t *window_ranges; // [N, 4] or NULL: then the window is theirs, and key_ranges have none
+  int32_t *rng_keys;      // [N, 3]: the example's index, epoch, o − b
   // Target rows, ascending: row r predicts the token behind it, where that one carries loss.
   int32_t *target_rows;  // [T]
   int32_t *target_ids;   // [T]
@@ -43,7 +44,9 @@ typedef struct packed_row {
   int32_t *embed_ids;       // [N]
   int32_t *embed_starts;    // [N + 1]
   int32_t *embed_positions; // [N], ascending within an id
-  int32_t *counts;          // [4]: tokens, targets, distinct ids, 0
+  // The same of the places in their examples (`positions`), where the model has a table of them; else NULLs.
+  int32_t *place_ids, *place_starts, *place_positions;
+  int32_t *counts; // [4]: tokens, targets, distinct ids, distinct places or 0
 } packed_row;
 
 // Arrays of the host's for one row.

@@ -27,7 +27,8 @@ typedef struct gguf_writing {
 } gguf_writing;
 
 static bool no_place(const gguf_writing *w, const char *what) {
-  return ERR(w->e, "%s: GGUF cannot express this tokenizer: %s. Export it as a Hugging Face directory instead (--format hf, peft)",
+  return ERR(w->e,
+             "%s: GGUF cannot express this tokenizer: %s. Export it as a Hugging Face directory instead (--format hf, peft)",
              w->t->path, what);
 }
 
@@ -96,7 +97,8 @@ static int32_t right_of(const bpe_merge *m) {
 static bool same_step(const pretokenize_step *a, const pretokenize_step *b) {
   if (a->kind != b->kind) return false;
   if (a->kind == PRETOKENIZE_SPLIT) return a->keep == b->keep && !strcmp(a->pattern.source, b->pattern.source);
-  return a->kind == PRETOKENIZE_PREFIX || (a->prepend == b->prepend && a->split == b->split && !strcmp(a->replacement, b->replacement));
+  return a->kind == PRETOKENIZE_PREFIX ||
+         (a->prepend == b->prepend && a->split == b->split && !strcmp(a->replacement, b->replacement));
 }
 
 // Whether a name's pre-tokenizer has the tokenizer's own steps. A tokenizer of one token is made of it to see.
@@ -131,8 +133,10 @@ static bool put_pre(gguf_writing *w) {
     gguf_put_string(w->out, "tokenizer.ggml.pre", pre->name);
     return true;
   }
-  return no_place(w, "its pre_tokenizer, with normalizer and ignore_merges, is none that has a name there (gpt-2, smollm, llama-bpe, "
-                     "qwen2)");
+  return no_place(
+      w,
+      "its pre_tokenizer, with normalizer and ignore_merges, is none that has a name there (gpt-2, smollm, llama-bpe, "
+      "qwen2)");
 }
 
 static bool put_byte_level(gguf_writing *w) {
@@ -163,7 +167,8 @@ static bool read_spaces(const gguf_writing *w, const gguf_special_ids *ids, bool
   *prefix = n->n == 2 && n->steps[0].kind == NORMALIZE_PREPEND && !strcmp(n->steps[0].content, METASPACE);
   const bool replaced = (n->n == 1 || *prefix) && is_space_to_metaspace(&n->steps[n->n - 1]);
   // A text in which no space is left is not split at spaces.
-  const bool unsplit = !p->n || (p->n == 1 && p->steps[0].kind == PRETOKENIZE_SPLIT && !strcmp(p->steps[0].pattern.source, "\\ "));
+  const bool unsplit =
+      !p->n || (p->n == 1 && p->steps[0].kind == PRETOKENIZE_SPLIT && !strcmp(p->steps[0].pattern.source, "\\ "));
   if (replaced && unsplit) return true;
   const pretokenize_step *s = p->n == 1 ? &p->steps[0] : NULL;
   const bool metaspace = !n->n && s && s->kind == PRETOKENIZE_METASPACE && !s->split && !strcmp(s->replacement, METASPACE);

@@ -20,9 +20,9 @@ typedef struct exporting {
   merging merging;
 } exporting;
 
-static const dtype types[] = {[VKIFT_EXPORT_AUTO] = DTYPE_COUNT, [VKIFT_EXPORT_F32] = DTYPE_F32,
-                              [VKIFT_EXPORT_F16] = DTYPE_F16,    [VKIFT_EXPORT_BF16] = DTYPE_BF16,
-                              [VKIFT_EXPORT_Q8_0] = DTYPE_Q8_0,  [VKIFT_EXPORT_Q4_0] = DTYPE_Q4_0};
+static const dtype types[] = {
+    [VKIFT_EXPORT_AUTO] = DTYPE_COUNT, [VKIFT_EXPORT_F32] = DTYPE_F32,   [VKIFT_EXPORT_F16] = DTYPE_F16,
+    [VKIFT_EXPORT_BF16] = DTYPE_BF16,  [VKIFT_EXPORT_Q8_0] = DTYPE_Q8_0, [VKIFT_EXPORT_Q4_0] = DTYPE_Q4_0};
 
 static bool is_adapter_format(vkift_export_format f) {
   return f == VKIFT_EXPORT_PEFT || f == VKIFT_EXPORT_GGUF_ADAPTER;
@@ -88,8 +88,7 @@ static bool write_gguf(exporting *x, err *e) {
   save_gguf_result r;
   TRY(save_gguf(l->model, &l->prompt, path_join(x->memory, x->dir, "model.gguf"), types[x->options->dtype], merge_values,
                 &x->merging, &r, e));
-  if (r.n_f16)
-    log_note("%u matrices stay F16, since their rows are no multiple of 32 (%s the first)", r.n_f16, r.first_f16);
+  if (r.n_f16) log_note("%u matrices stay F16, since their rows are no multiple of 32 (%s the first)", r.n_f16, r.first_f16);
   return write_modelfile(x, &(modelfile){.from = "model.gguf"}, e);
 }
 
@@ -115,7 +114,8 @@ static bool check_options(const vkift_export_options *o, err *e) {
   const char *fault = NULL;
   const bool block = o->dtype == VKIFT_EXPORT_Q8_0 || o->dtype == VKIFT_EXPORT_Q4_0;
   if (!o->output_dir) fault = "--output-dir is missing: where to write";
-  else if (block && o->format != VKIFT_EXPORT_GGUF) fault = "--dtype q8_0 and q4_0 are --format gguf's: the others have f32, f16 and bf16";
+  else if (block && o->format != VKIFT_EXPORT_GGUF)
+    fault = "--dtype q8_0 and q4_0 are --format gguf's: the others have f32, f16 and bf16";
   else if (o->format == VKIFT_EXPORT_PEFT && o->dtype) fault = "--dtype: an adapter for PEFT is copied as it is";
   if (!fault) return true;
   e->usage = true;

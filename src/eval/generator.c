@@ -1,5 +1,6 @@
 #include "eval/generator.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "models/load.h"
@@ -21,8 +22,8 @@ struct generator {
   const model *model;
   gpu_device *device;
   generator_options options;
-  tensor **cache_k, **cache_v; // per layer [slots · context, kv]
-  tensor *cos, *sin;
+  tensor **cache_k, **cache_v;         // per layer [slots · context, kv]
+  model_inputs tables;                 // the rotary ones
   pass prefill, decodes[MOST_DECODES]; // decodes: the smallest first
   uint32_t n_decodes;
   uint32_t stride; // rows of the cache from one slot to the next
@@ -49,25 +50,29 @@ generator_options generator_fit(const model *m, const gpu_device *d, uint32_t sl
 // --- inputs --------------------------------------------------------------------------------------------------------------
 
 // Host and device hold the same arrays one after the other, so that one copy moves them.
-enum { INPUT_COUNTS, INPUT_TOKENS, INPUT_POSITIONS, INPUT_RANGES, INPUT_CACHE_ROWS, INPUT_LAST, N_INPUTS };
+enum { INPUT_COUNTS, INPUT_TOKENS, INPUT_POSITIONS, INPUT_RANGES, INPUT_CACHE_ROWS, INPUT_LAST, INPUT_WINDOW_RANGES, N_INPUTS };
 enum { INPUT_ALIGN = 256 };
 
 static void list_inputs(pass *p, tensor **out[N_INPUTS]) {
-  tensor **const all[N_INPUTS] = {&p->in.counts, &p->in.tokens, &p->in.positions, &p->in.ranges, &p->in.cache_rows, &p->last};
+  tensor **const all[N_INPUTS] = {&p->in.counts,     &p->in.tokens, &p->in.positions,    &p->in.ranges,
+                                  &p->in.cache_rows, &p->last,      &p->in.window_ranges};
   memcpy(out, all, sizeof all);
 }
 
+// 0 of an input that the model does not have.
 static uint64_t input_bytes(const tensor *t) {
-  return (tensor_bytes(t) + INPUT_ALIGN - 1) / INPUT_ALIGN * INPUT_ALIGN;
+  return !t ? 0 : (tensor_bytes(t) + INPUT_ALIGN - 1) / INPUT_ALIGN * INPUT_ALIGN;
 }
 
-static void declare_inputs(arena *a, pass *p) {
+static void declare_inputs(arena *a, const model *m, pass *p) {
   const uint32_t n = p->capacity;
   p->in.counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
   p->in.tokens = tensor_persistent(a, "tokens", DTYPE_I32, LIVE_TOKENS, 1, &n);
   p->in.positions = tensor_persistent(a, "positions", DTYPE_I32, LIVE_TOKENS, 1, &n);
   p->in.ranges = tensor_persistent(a, "ranges", DTYPE_I32, LIVE_TOKENS, 2, (uint32_t[]){n, 4});
   p->in.cache_rows = tensor_persistent(a, "cache_rows", DTYPE_I32, LIVE_TOKENS, 1, &n);
+  if (model_mixes_windows(&m->config))
+    p->in.window_ranges = tensor_persistent(a, "window_ranges", DTYPE_I32, LIVE_TOKENS, 2, (uint32_t[]){n, 4});
   p->last = tensor_persistent(a, "last", DTYPE_I32, LIVE_TARGETS, 1, &p->n_last);
 }
 
@@ -78,7 +83,7 @@ static bool allocate_inputs(pass *p, gpu_heap *heap, gpu_heap *staging, err *e) 
   for (int i = 0; i < N_INPUTS; i++) bytes += input_bytes(*inputs[i]);
   TRY(heap_alloc(heap, bytes, &p->device_in, e) && heap_alloc(staging, bytes, &p->host_in, e));
   for (int i = 0; i < N_INPUTS; i++) {
-    (*inputs[i])->memory = gpu_sub(p->device_in, offset, tensor_bytes(*inputs[i]));
+    if (*inputs[i]) (*inputs[i])->memory = gpu_sub(p->device_in, offset, tensor_bytes(*inputs[i]));
     offset += input_bytes(*inputs[i]);
   }
   return heap_alloc(staging, tensor_bytes(p->logits), &p->host_logits, e);
@@ -97,9 +102,8 @@ static int32_t *host_input(pass *p, int which) {
 static void build(arena *a, generator *g, pass *p, const char *name, uint32_t capacity, uint32_t n_last) {
   p->capacity = capacity;
   p->n_last = n_last;
-  declare_inputs(a, p);
-  p->in.cos = g->cos;
-  p->in.sin = g->sin;
+  p->in = g->tables;
+  declare_inputs(a, g->model, p);
   p->in.cache_k = g->cache_k;
   p->in.cache_v = g->cache_v;
   p->graph = graph_new(a, name, p->in.counts);
@@ -126,20 +130,18 @@ static bool allocate_cache(generator *g, gpu_heap *heap, err *e) {
     TRY(heap_alloc(heap, tensor_bytes(g->cache_k[l]), &g->cache_k[l]->memory, e));
     TRY(heap_alloc(heap, tensor_bytes(g->cache_v[l]), &g->cache_v[l]->memory, e));
   }
-  return heap_alloc(heap, tensor_bytes(g->cos), &g->cos->memory, e) && heap_alloc(heap, tensor_bytes(g->sin), &g->sin->memory, e);
+  return load_allocate_rotary(&g->tables, heap, e);
 }
 
 static void declare_cache(arena *a, generator *g) {
   const uint32_t n = g->model->config.n_layers, shape[] = {g->options.slots * g->stride, kv_size(g->model)};
-  const uint32_t rotary[] = {g->options.context, g->model->config.head_dim / 2};
   g->cache_k = ARENA_ARRAY(a, tensor *, n);
   g->cache_v = ARENA_ARRAY(a, tensor *, n);
   for (uint32_t l = 0; l < n; l++) {
     g->cache_k[l] = tensor_persistent(a, "cache_k", DTYPE_F32, LIVE_ALL, 2, shape);
     g->cache_v[l] = tensor_persistent(a, "cache_v", DTYPE_F32, LIVE_ALL, 2, shape);
   }
-  g->cos = tensor_persistent(a, "cos", DTYPE_F32, LIVE_ALL, 2, rotary);
-  g->sin = tensor_persistent(a, "sin", DTYPE_F32, LIVE_ALL, 2, rotary);
+  load_declare_rotary(a, g->model, g->options.context, &g->tables);
 }
 
 // A step costs what its capacity costs, not what is alive in it, and sequences end one after the other: so there are
@@ -168,7 +170,7 @@ bool generator_new(arena *a, const model *m, gpu_device *d, gpu_heap *heap, gpu_
   build_all(a, g);
   graph_memory activations = {0};
   for (uint32_t i = 0; i <= g->n_decodes; i++) graph_memory_add(&activations, pass_at(g, i)->graph);
-  TRY(allocate_cache(g, heap, e) && load_rotary(m, g->cos, g->sin, d, e));
+  TRY(allocate_cache(g, heap, e) && load_rotary(m, &g->tables, options->context, d, e));
   for (uint32_t i = 0; i <= g->n_decodes; i++) TRY(allocate_inputs(pass_at(g, i), heap, staging, e));
   TRY(graph_memory_allocate(&activations, heap, e));
   for (uint32_t i = 0; i <= g->n_decodes; i++) TRY(graph_request(pass_at(g, i)->graph, d, e));
@@ -183,17 +185,23 @@ void generator_free(generator *g) {
 
 // --- feeding -------------------------------------------------------------------------------------------------------------
 
-// One token of a sequence as row `row` of a pass.
-static void put_token(const generator *g, pass *p, uint32_t row, uint32_t slot, uint32_t position, int32_t id) {
-  const uint32_t first = slot * g->stride, window = g->model->config.sliding_window;
-  REQUIRE(position < g->options.context, "position %u of a slot of %u tokens", position, g->options.context);
-  int32_t *range = host_input(p, INPUT_RANGES) + 4 * (uint64_t)row;
-  host_input(p, INPUT_TOKENS)[row] = id;
-  host_input(p, INPUT_POSITIONS)[row] = (int32_t)position;
-  host_input(p, INPUT_CACHE_ROWS)[row] = (int32_t)(first + position);
+static void put_range(pass *p, int which, uint32_t row, uint32_t first, uint32_t position, uint32_t window) {
+  int32_t *range = host_input(p, which) + 4 * (uint64_t)row;
   range[0] = (int32_t)(first + (window && position + 1 > window ? position + 1 - window : 0));
   range[1] = (int32_t)(first + position + 1);
   range[2] = range[3] = 0;
+}
+
+// One token of a sequence as row `row` of a pass.
+static void put_token(const generator *g, pass *p, uint32_t row, uint32_t slot, uint32_t position, int32_t id) {
+  const uint32_t first = slot * g->stride, window = g->model->config.sliding_window;
+  const bool mixed = p->in.window_ranges != NULL;
+  REQUIRE(position < g->options.context, "position %u of a slot of %u tokens", position, g->options.context);
+  host_input(p, INPUT_TOKENS)[row] = id;
+  host_input(p, INPUT_POSITIONS)[row] = (int32_t)position;
+  host_input(p, INPUT_CACHE_ROWS)[row] = (int32_t)(first + position);
+  put_range(p, INPUT_RANGES, row, first, position, mixed ? 0 : window);
+  if (mixed) put_range(p, INPUT_WINDOW_RANGES, row, first, position, window);
 }
 
 // The beginning of a sequence is always a prefill, if it is only one token: so what an answer is does not depend on what else
@@ -204,6 +212,11 @@ static pass *choose_pass(generator *g, const feed *pieces, uint32_t n) {
   uint32_t i = 0;
   while (i + 1 < g->n_decodes && g->decodes[i].capacity < n) i++;
   return &g->decodes[i];
+}
+
+static void cap_logits(const generator *g, float *logits, uint64_t n) {
+  const float cap = (float)g->model->config.logits_cap;
+  for (uint64_t i = 0; cap > 0 && i < n; i++) logits[i] = cap * tanhf(logits[i] / cap);
 }
 
 bool generator_feed(generator *g, const feed *pieces, uint32_t n, const float **logits, err *e) {
@@ -228,6 +241,7 @@ bool generator_feed(generator *g, const feed *pieces, uint32_t n, const float **
     counts[LIVE_IDS] = counts[3] = 0;
     TRY(gpu_run(g->device, &p->recording, 1, e));
     memcpy(g->logits + first_ended * vocabulary, gpu_map(p->host_logits), ended * vocabulary * sizeof(float));
+    cap_logits(g, g->logits + first_ended * vocabulary, ended * vocabulary);
   }
   for (uint32_t i = 0; i < n; i++) logits[i] = g->logits + i * vocabulary;
   return true;

@@ -21,12 +21,9 @@ typedef struct gaps {
 } gaps;
 
 static const message *conversation(bool system) {
-  static const message all[MOST_MESSAGES] = {{.role = ROLE_SYSTEM, .content = "S"},
-                                                 {.role = ROLE_USER, .content = "U"},
-                                                 {.role = ROLE_ASSISTANT, .content = "A"},
-                                                 {.role = ROLE_USER, .content = "V"},
-                                                 {.role = ROLE_ASSISTANT, .content = "B"},
-                                                 {.role = ROLE_USER, .content = "W"}};
+  static const message all[MOST_MESSAGES] = {{.role = ROLE_SYSTEM, .content = "S"},    {.role = ROLE_USER, .content = "U"},
+                                             {.role = ROLE_ASSISTANT, .content = "A"}, {.role = ROLE_USER, .content = "V"},
+                                             {.role = ROLE_ASSISTANT, .content = "B"}, {.role = ROLE_USER, .content = "W"}};
   return all + !system;
 }
 
@@ -115,8 +112,9 @@ bool modelfile_template(const prompt_style *prompt, const tokenizer *t, text *ou
     }
     put_literal(out, without(p.user_head, bos));
     if (p.system_head) text_puts(out, "{{ end }}");
-    text_puts(out, "{{ range $i, $m := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}"
-                   "{{ if eq $m.Role \"user\" }}{{ $m.Content }}{{ if $last }}");
+    text_puts(out,
+              "{{ range $i, $m := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}"
+              "{{ if eq $m.Role \"user\" }}{{ $m.Content }}{{ if $last }}");
     put_literal(out, p.ask);
     text_puts(out, "{{ end }}{{ else if eq $m.Role \"assistant\" }}");
     put_literal(out, p.answer_head);
@@ -148,8 +146,9 @@ void modelfile_print(const modelfile *f, const prompt_style *prompt, const token
   if (modelfile_template(prompt, t, &template) && !strstr(template.data, "\"\"\""))
     text_printf(out, "TEMPLATE \"\"\"%s\"\"\"\n", template.data);
   else
-    text_puts(out, "# No TEMPLATE: what this model's chat template writes between messages depends on more than their roles. Ollama\n"
-                   "# takes one of its own for a template that it knows, else the bare prompt.\n");
+    text_puts(out,
+              "# No TEMPLATE: what this model's chat template writes between messages depends on more than their roles. Ollama\n"
+              "# takes one of its own for a template that it knows, else the bare prompt.\n");
   put_stops(prompt, out);
   text_free(&template);
 }

@@ -8,7 +8,7 @@ score *score_new(arena *a, const model *m, const batch *b, const gpu_plan *limit
   s->graph = graph_new(a, "eval", b->in.counts);
   const model_forward f = {.g = s->graph, .m = m, .in = &b->in};
   tensor *h = op_gather_rows(s->graph, model_build(&f), b->target_rows, b->inverse);
-  s->loss = op_head_loss(s->graph, h, model_head(m)->t, b->target_ids);
+  s->loss = model_head_loss(&f, h, b->target_ids);
   s->loss->keep = true;
   graph_plan_within(s->graph, limits);
   return s;

@@ -32,10 +32,11 @@ enum {
 // live count is data in `graph.counts`: workgroups beyond it are not started or leave at once (indirect.h), and sums stop
 // there.
 typedef enum tensor_live {
-  LIVE_TOKENS = 0,  // counts[0]: tokens of the packed row
-  LIVE_TARGETS = 1, // counts[1]: target rows
-  LIVE_IDS = 2,     // counts[2]: distinct token ids
-  LIVE_ALL = 255,   // every row
+  LIVE_TOKENS = 0,    // counts[0]: tokens of the packed row
+  LIVE_TARGETS = 1,   // counts[1]: target rows
+  LIVE_IDS = 2,       // counts[2]: distinct token ids
+  LIVE_POSITIONS = 3, // counts[3]: distinct positions, where they have a table
+  LIVE_ALL = 255,     // every row
 } tensor_live;
 
 typedef struct node node;

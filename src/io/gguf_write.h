@@ -24,7 +24,7 @@ void gguf_put_value(gguf_meta *m, const gguf_value *v); // as another file has i
 
 typedef struct gguf_tensor {
   const char *name;
-  dtype type; // any but I32
+  dtype type;                // any but I32
   uint32_t n_dims, shape[4]; // slowest first; the rows are whole blocks
 } gguf_tensor;
 

@@ -6,9 +6,6 @@
 #include "base/rng.h"
 #include "io/quote.h"
 
-static const char *const all_linear[] = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
-enum { N_ALL_LINEAR = 7 };
-
 double adapter_scale(const adapter_config *c) {
   return c->rslora ? c->alpha / sqrt(c->r) : c->alpha / c->r;
 }
@@ -20,50 +17,81 @@ static bool is_target(const adapter_config *c, const model_param *p) {
   return false;
 }
 
-static bool check_targets(const model *m, const adapter_config *c, err *e) {
+static bool has_name(const char *const *list, uint32_t n, const char *name) {
+  for (uint32_t i = 0; i < n; i++)
+    if (!strcmp(list[i], name)) return true;
+  return false;
+}
+
+// The names of the model's linear layers, each once; its head is none of them.
+static const char *const *linear_modules(arena *a, const model *m, uint32_t *n) {
+  const char **names = ARENA_ARRAY(a, const char *, m->n_params);
+  *n = 0;
+  for (uint32_t i = 0; i < m->n_params; i++)
+    if (m->params[i].role == PARAM_LINEAR && !has_name(names, *n, m->params[i].module)) names[(*n)++] = m->params[i].module;
+  return names;
+}
+
+static bool check_targets(arena *a, const model *m, const adapter_config *c, err *e) {
+  uint32_t n;
+  const char *const *known = linear_modules(a, m, &n);
   for (uint32_t i = 0; i < c->n_targets; i++) {
-    bool found = false;
-    for (uint32_t k = 0; !found && k < m->n_params; k++)
-      found = m->params[k].role == PARAM_LINEAR && !strcmp(m->params[k].module, c->targets[i]);
-    if (!found)
-      return ERR(e,
-                 "target_modules: expected linear layers of the model (q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, "
-                 "down_proj), found \"%s\"",
-                 c->targets[i]);
+    if (has_name(known, n, c->targets[i])) continue;
+    const char *all = "";
+    for (uint32_t k = 0; k < n; k++) all = arena_printf(a, "%s%s%s", all, k ? ", " : "", known[k]);
+    return ERR(e, "target_modules: expected linear layers of the model (%s), found \"%s\"", all, c->targets[i]);
   }
+  return true;
+}
+
+// As PEFT has it: whether the base keeps the weights as [in, out]. PEFT corrects a false one when it loads an adapter, and so
+// does this.
+static bool check_transposed(const model *m, adapter_config *c, err *e) {
+  bool transposed = false;
+  for (uint32_t i = 0; i < m->n_params; i++) transposed |= m->params[i].hf_transposed;
+  if (c->fan_in_fan_out && !transposed)
+    return ERR(e, "fan_in_fan_out: expected false, since this model's weights are not transposed, found true");
+  c->fan_in_fan_out = transposed;
   return true;
 }
 
 // --- modules_to_save -----------------------------------------------------------------------------------------------------
 
-static const char *const whole_modules[] = {"embed_tokens", "lm_head"};
+// What may be trained whole: the embedding, by the family's name for it, and the head.
+static void whole_modules(const model *m, const char *names[2]) {
+  names[0] = model_embedding(m)->module;
+  names[1] = "lm_head";
+}
 
 bool adapter_choose_whole(model *m, const adapter_config *c, err *e) {
+  const char *known[2];
   bool chosen[2] = {false, false};
+  whole_modules(m, known);
   for (uint32_t i = 0; i < c->n_whole; i++) {
     char quoted[QUOTE_BYTES];
     int k = 0;
-    while (k < 2 && strcmp(c->whole[i], whole_modules[k])) k++;
-    if (k == 2) return ERR(e, "modules_to_save: expected embed_tokens and lm_head, found %s", quote_string(c->whole[i], quoted));
+    while (k < 2 && strcmp(c->whole[i], known[k])) k++;
+    if (k == 2)
+      return ERR(e, "modules_to_save: expected %s and %s, found %s", known[0], known[1], quote_string(c->whole[i], quoted));
     chosen[k] = true;
   }
   if (m->config.tie_embeddings && chosen[0] != chosen[1])
-    return ERR(
-        e, "modules_to_save: expected both embed_tokens and lm_head, since this model has one matrix for the two, found %s alone",
-        whole_modules[chosen[1]]);
-  model_find(m, "model.embed_tokens.weight")->whole = chosen[0];
+    return ERR(e, "modules_to_save: expected both %s and %s, since this model has one matrix for the two, found %s alone",
+               known[0], known[1], known[chosen[1]]);
+  model_embedding(m)->whole = chosen[0];
   model_head(m)->whole = chosen[1];
   return true;
 }
 
 static void declare_whole(arena *a, model *m, adapter *ad) {
-  model_param *both[] = {model_find(m, "model.embed_tokens.weight"), model_head(m)};
-  static const char *const names[] = {"base_model.model.model.embed_tokens.weight", "base_model.model.lm_head.weight"};
-  const char **modules = ARENA_ARRAY(a, const char *, 2);
+  model_param *both[] = {model_embedding(m), model_head(m)};
+  const char *const names[] = {both[0]->name, "lm_head.weight"};
+  const char **modules = ARENA_ARRAY(a, const char *, 2), *known[2];
+  whole_modules(m, known);
   for (int i = 0; i < 2; i++) {
     if (!both[i]->whole) continue;
-    modules[ad->n_whole] = whole_modules[i];
-    ad->whole[ad->n_whole++] = (adapter_whole){names[i], both[i]};
+    modules[ad->n_whole] = known[i];
+    ad->whole[ad->n_whole++] = (adapter_whole){arena_printf(a, "base_model.model.%s", names[i]), both[i]};
   }
   ad->config.whole = modules;
   ad->config.n_whole = ad->n_whole;
@@ -74,8 +102,8 @@ static void declare_whole(arena *a, model *m, adapter *ad) {
 bool adapter_declare(arena *a, model *m, const adapter_config *config, params *train, adapter **out, err *e) {
   adapter *ad = ARENA_NEW(a, adapter);
   ad->config = *config;
-  if (!config->n_targets) ad->config.targets = all_linear, ad->config.n_targets = N_ALL_LINEAR;
-  TRY(check_targets(m, &ad->config, e));
+  if (!config->n_targets) ad->config.targets = linear_modules(a, m, &ad->config.n_targets);
+  TRY(check_targets(a, m, &ad->config, e) && check_transposed(m, &ad->config, e));
   declare_whole(a, m, ad);
   ad->entries = ARENA_ARRAY(a, adapter_entry, m->n_params);
   for (uint32_t i = 0; i < m->n_params; i++) {

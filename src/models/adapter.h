@@ -10,9 +10,10 @@ typedef struct adapter_config {
   uint32_t r;
   double alpha, dropout;
   bool rslora;
-  const char *const *targets; // modules, "q_proj"; n_targets 0: all seven projections
+  bool fan_in_fan_out;        // the base keeps its linear weights as [in, out]; A and B are as ever
+  const char *const *targets; // modules, "q_proj"; n_targets 0: all of the family's linear layers
   uint32_t n_targets;
-  const char *const *whole; // modules_to_save: "embed_tokens", "lm_head"
+  const char *const *whole; // modules_to_save: "embed_tokens" as the family calls it, "lm_head"
   uint32_t n_whole;
 } adapter_config;
 

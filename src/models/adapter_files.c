@@ -15,7 +15,7 @@ enum { CONFIG_LIMIT = 1 << 20 };
 // Settings that change the result and that vkift does not have: only their neutral values are taken.
 static bool refuse_what_we_lack(const json *d, err *e) {
   char found[64];
-  const char *off[] = {"use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"};
+  const char *off[] = {"use_dora", "lora_bias", "use_qalora"};
   for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
     bool on = false;
     TRY(json_bool_or(d, d->root, "", off[i], &on, e));
@@ -79,7 +79,9 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *c, err *e) {
   bool ok = refuse_what_we_lack(&d, e) && json_u32(&d, d.root, "", "r", &c->r, e) &&
             json_number(&d, d.root, "", "lora_alpha", &c->alpha, e) &&
             json_number_or(&d, d.root, "", "lora_dropout", &c->dropout, e) &&
-            json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) && read_targets(a, &d, c, e) && read_whole(a, &d, c, e);
+            json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) &&
+            json_bool_or(&d, d.root, "", "fan_in_fan_out", &c->fan_in_fan_out, e) && read_targets(a, &d, c, e) &&
+            read_whole(a, &d, c, e);
   if (ok && (c->r < 1 || c->r > 4096)) ok = ERR(e, "%s: r: expected 1 to 4096, found %u", path, c->r);
   if (ok && !(c->alpha > 0 && isfinite((float)c->alpha)))
     ok = ERR(e, "%s: lora_alpha: expected a number above 0, found %g", path, c->alpha);
@@ -102,7 +104,7 @@ static bool write_config(const adapter *ad, const char *path, const char *base_n
   cJSON_AddItemToObject(o, "alpha_pattern", cJSON_CreateObject());
   cJSON_AddStringToObject(o, "base_model_name_or_path", base_name);
   cJSON_AddStringToObject(o, "bias", "none");
-  cJSON_AddBoolToObject(o, "fan_in_fan_out", false);
+  cJSON_AddBoolToObject(o, "fan_in_fan_out", c->fan_in_fan_out);
   cJSON_AddBoolToObject(o, "inference_mode", true);
   cJSON_AddBoolToObject(o, "init_lora_weights", true);
   cJSON_AddNumberToObject(o, "lora_alpha", c->alpha);

@@ -8,12 +8,20 @@ static uint64_t smaller(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }
 
+// Of a layer's results: a fused projection's is wider than the MLP's.
+static uint32_t widest(const model *m) {
+  uint32_t most = m->config.intermediate_size;
+  for (uint32_t i = 0; i < m->n_params; i++)
+    if (m->params[i].role == PARAM_LINEAR && m->params[i].shape[0] > most) most = m->params[i].shape[0];
+  return most;
+}
+
 uint32_t batch_most_tokens(const model *m, const gpu_plan *limits) {
   const model_config *c = &m->config;
   const uint64_t heads = (uint64_t)c->n_heads * c->head_dim, hidden = heads > c->hidden_size ? heads : c->hidden_size;
   // Attention and norms bind all rows whole, the head a column of 128 logits.
   uint64_t tokens = smaller(MOST_GROUPS, limits->max_binding_bytes / 4 / (hidden > HEAD_IDS ? hidden : HEAD_IDS));
-  const uint64_t wide = c->intermediate_size;
+  const uint64_t wide = widest(m);
   if (WINDOW_STEP * wide * 4 > limits->max_binding_bytes) tokens = smaller(tokens, limits->max_binding_bytes / 4 / wide);
   return (uint32_t)smaller(tokens, graph_chunk_bytes(limits) / 4 / (wide > hidden ? wide : hidden));
 }
@@ -42,15 +50,17 @@ typedef struct part {
   dtype type;
   tensor_live live;
   const char *name;
+  bool left_out; // of rows of this model
 } part;
 
-enum { N_PARTS = 12 };
+enum { MOST_PARTS = 16 };
 
-static void list_parts(batch *b, part out[N_PARTS]) {
+// Returns how many there are.
+static int list_parts(batch *b, part out[MOST_PARTS]) {
   const uint32_t n = b->limits.tokens, t = b->limits.targets;
   model_inputs *in = &b->in;
 #define HOST(field) offsetof(packed_row, field)
-  const part parts[N_PARTS] = {
+  const part parts[MOST_PARTS] = {
       {&in->counts, HOST(counts), 1, {4}, DTYPE_I32, LIVE_ALL, "counts"},
       {&in->tokens, HOST(tokens), 1, {n}, DTYPE_I32, LIVE_TOKENS, "tokens"},
       {&in->positions, HOST(positions), 1, {n}, DTYPE_I32, LIVE_TOKENS, "positions"},
@@ -63,9 +73,16 @@ static void list_parts(batch *b, part out[N_PARTS]) {
       {&in->index.ids, HOST(embed_ids), 1, {n}, DTYPE_I32, LIVE_IDS, "embed_ids"},
       {&in->index.starts, HOST(embed_starts), 1, {n + 1}, DTYPE_I32, LIVE_ALL, "embed_starts"},
       {&in->index.positions, HOST(embed_positions), 1, {n}, DTYPE_I32, LIVE_ALL, "embed_positions"},
+      {&in->window_ranges, HOST(window_ranges), 2, {n, 4}, DTYPE_I32, LIVE_TOKENS, "window_ranges", !b->mixed},
+      {&in->position_index.ids, HOST(place_ids), 1, {n}, DTYPE_I32, LIVE_POSITIONS, "place_ids", !b->places},
+      {&in->position_index.starts, HOST(place_starts), 1, {n + 1}, DTYPE_I32, LIVE_ALL, "place_starts", !b->places},
+      {&in->position_index.positions, HOST(place_positions), 1, {n}, DTYPE_I32, LIVE_ALL, "place_positions", !b->places},
   };
 #undef HOST
-  for (int i = 0; i < N_PARTS; i++) out[i] = parts[i];
+  int n_parts = 0;
+  for (int i = 0; i < MOST_PARTS; i++)
+    if (!parts[i].left_out) out[n_parts++] = parts[i];
+  return n_parts;
 }
 
 static uint64_t part_bytes(const part *p) {
@@ -77,28 +94,28 @@ batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n
   b->limits = *limits;
   if (!b->limits.targets) b->limits.targets = limits->tokens;
   b->window = m->config.sliding_window;
-  part parts[N_PARTS];
-  list_parts(b, parts);
-  for (int i = 0; i < N_PARTS; i++) {
+  b->mixed = model_mixes_windows(&m->config);
+  b->places = m->config.learned_positions;
+  b->longest = n_positions;
+  part parts[MOST_PARTS];
+  const int n_parts = list_parts(b, parts);
+  for (int i = 0; i < n_parts; i++) {
     *parts[i].t = tensor_persistent(a, parts[i].name, parts[i].type, parts[i].live, parts[i].n_dims, parts[i].shape);
     b->bytes += part_bytes(&parts[i]);
   }
-  const uint32_t rotary[] = {n_positions, m->config.head_dim / 2};
-  b->in.cos = tensor_persistent(a, "cos", DTYPE_F32, LIVE_ALL, 2, rotary);
-  b->in.sin = tensor_persistent(a, "sin", DTYPE_F32, LIVE_ALL, 2, rotary);
+  load_declare_rotary(a, m, n_positions, &b->in);
   return b;
 }
 
 bool batch_allocate(batch *b, gpu_heap *heap, err *e) {
-  return heap_alloc(heap, b->bytes, &b->memory, e) && heap_alloc(heap, tensor_bytes(b->in.cos), &b->in.cos->memory, e) &&
-         heap_alloc(heap, tensor_bytes(b->in.sin), &b->in.sin->memory, e);
+  return heap_alloc(heap, b->bytes, &b->memory, e) && load_allocate_rotary(&b->in, heap, e);
 }
 
 static void place(batch *b, const gpu_slice *slots, gpu_slice device) {
-  part parts[N_PARTS];
-  list_parts(b, parts);
+  part parts[MOST_PARTS];
+  const int n_parts = list_parts(b, parts);
   uint64_t offset = 0;
-  for (int i = 0; i < N_PARTS; i++) {
+  for (int i = 0; i < n_parts; i++) {
     (*parts[i].t)->memory = gpu_sub(device, offset, tensor_bytes(*parts[i].t));
     for (int s = 0; s < BATCH_SLOTS; s++) {
       void *host = (char *)gpu_map(slots[s]) + offset;
@@ -118,7 +135,7 @@ bool batch_open(batch *b, const model *m, gpu_device *d, gpu_heap *staging, err 
     TRY(recording_end(b->upload[s], e));
   }
   place(b, slots, b->memory);
-  return load_rotary(m, b->in.cos, b->in.sin, d, e);
+  return load_rotary(m, &b->in, b->longest, d, e);
 }
 
 void batch_free(batch *b) {

@@ -11,6 +11,9 @@ enum { BATCH_SLOTS = 8 };
 typedef struct batch {
   pack_limits limits;
   uint32_t window;                            // sliding window of the model's attention, 0: none
+  bool mixed;                                 // of some layers only
+  bool places;                                // the model has a table of positions
+  uint32_t longest;                           // example, as far as it matters (model_rotary_tables); may be set before batch_open
   model_inputs in;                            // what the forward reads
   tensor *target_rows, *target_ids, *inverse; // i32 [T], [T], [N]
   tensor *target_weights;                     // f32 [T]: each row's share in the loss; the upstream gradient of the head

@@ -4,43 +4,62 @@
 #include <math.h>
 #include <stdio.h>
 
-model_param *block_param(const model_forward *f, uint32_t layer, const char *rest) {
+static model_param *find(const model_forward *f, uint32_t layer, const char *rest) {
   char name[160];
-  snprintf(name, sizeof name, "model.layers.%u.%s", layer, rest);
-  model_param *p = model_find(f->m, name);
-  REQUIRE(p, "the model lists no %s", name);
+  snprintf(name, sizeof name, "%s.%u.%s", f->m->family->layers, layer, rest);
+  return model_find(f->m, name);
+}
+
+model_param *block_param(const model_forward *f, uint32_t layer, const char *rest) {
+  model_param *p = find(f, layer, rest);
+  REQUIRE(p, "the model lists no %s.%u.%s", f->m->family->layers, layer, rest);
   return p;
 }
 
+// A bias stands between the product and the turn.
 static tensor *linear(const model_forward *f, tensor *x, const model_param *w, const rotary_angles *turn) {
   const model_lora *l = w->lora;
   lora_term term = {.x = x};
   if (l) term.a = l->a, term.b = l->b, term.scale = l->scale;
   if (l && f->lora_dropout > 0) term.x = op_dropout(f->g, x, f->in->rng_keys, f->lora_dropout, f->seed, l->module);
-  return turn ? op_linear_rotary(f->g, x, w->t, l ? &term : NULL, turn) : op_linear(f->g, x, w->t, l ? &term : NULL);
+  if (turn && !w->bias) return op_linear_rotary(f->g, x, w->t, l ? &term : NULL, turn);
+  tensor *y = op_linear(f->g, x, w->t, l ? &term : NULL);
+  if (w->bias) y = op_bias(f->g, y, w->bias->t);
+  return turn ? op_rotary(f->g, y, turn) : y;
 }
 
 tensor *block_linear(const model_forward *f, tensor *x, const model_param *w) {
   return linear(f, x, w, NULL);
 }
 
-tensor *block_attention(const model_forward *f, tensor *x, uint32_t layer) {
+// A projection whose heads are turned, normalised before where the layer has such a norm.
+static tensor *turned(const model_forward *f, tensor *x, uint32_t layer, const char *projection, const char *norm) {
+  const model_inputs *in = f->in;
+  const rotary_angles angles = {in->positions, in->cos, in->sin, f->m->config.head_dim};
+  const model_param *w = block_param(f, layer, projection), *n = find(f, layer, norm);
+  if (!n) return linear(f, x, w, &angles);
+  return op_rotary(f->g, op_rmsnorm(f->g, block_linear(f, x, w), n->t, (float)f->m->config.rms_norm_eps), &angles);
+}
+
+tensor *block_attend(const model_forward *f, tensor *q, tensor *k, tensor *v, uint32_t layer) {
   const model_config *c = &f->m->config;
   const model_inputs *in = f->in;
   graph *g = f->g;
   const attention_shape shape = {c->n_heads, c->n_kv_heads, c->head_dim, (float)(1 / sqrt(c->head_dim))};
-  const rotary_angles angles = {in->positions, in->cos, in->sin, c->head_dim};
-  tensor *q = linear(f, x, block_param(f, layer, "self_attn.q_proj.weight"), &angles);
-  tensor *k = linear(f, x, block_param(f, layer, "self_attn.k_proj.weight"), &angles);
-  tensor *v = block_linear(f, x, block_param(f, layer, "self_attn.v_proj.weight"));
   if (in->cache_rows) {
     op_cache_write(g, in->cache_k[layer], in->cache_rows, k);
     op_cache_write(g, in->cache_v[layer], in->cache_rows, v);
     k = in->cache_k[layer];
     v = in->cache_v[layer];
   }
-  tensor *o = op_attention(g, q, k, v, in->ranges, &shape);
-  return block_linear(f, o, block_param(f, layer, "self_attn.o_proj.weight"));
+  return op_attention(g, q, k, v, in->ranges, &shape);
+}
+
+tensor *block_attention(const model_forward *f, tensor *x, uint32_t layer) {
+  tensor *q = turned(f, x, layer, "self_attn.q_proj.weight", "self_attn.q_norm.weight");
+  tensor *k = turned(f, x, layer, "self_attn.k_proj.weight", "self_attn.k_norm.weight");
+  tensor *v = block_linear(f, x, block_param(f, layer, "self_attn.v_proj.weight"));
+  return block_linear(f, block_attend(f, q, k, v, layer), block_param(f, layer, "self_attn.o_proj.weight"));
 }
 
 tensor *block_swiglu(const model_forward *f, tensor *x, uint32_t layer) {

@@ -4,14 +4,18 @@
 
 #include "models/model.h"
 
-// A parameter by its place: "model.layers.<layer>.<rest>"; must exist.
+// A parameter by its place: "<layers>.<layer>.<rest>", layers as the family has them; must exist.
 model_param *block_param(const model_forward *f, uint32_t layer, const char *rest);
 
-// x Wᵀ, with the low-rank term of the weight's adapter, whose input goes through dropout. x [N, in] → [N, out].
+// x Wᵀ + bias, where the weight has one, with the low-rank term of its adapter, whose input goes through dropout. x [N, in] → [N, out].
 tensor *block_linear(const model_forward *f, tensor *x, const model_param *w);
 
-// Causal self-attention with rotary embedding and grouped queries, from q_proj to o_proj, of one layer. With a cache,
-// the tokens' keys and values are written there first and attention reads the cache. x [N, hidden] → [N, hidden].
+// Causal attention of a layer's queries, keys and values. With a cache, the tokens' keys and values are written there first and
+// attention reads the cache. q [N, n_heads · head_dim], k and v [N, n_kv_heads · head_dim] → like q.
+tensor *block_attend(const model_forward *f, tensor *q, tensor *k, tensor *v, uint32_t layer);
+
+// Self-attention with rotary embedding and grouped queries, from q_proj to o_proj, of one layer; heads of q and k are normalised
+// before they are turned where the layer has q_norm and k_norm. x [N, hidden] → [N, hidden].
 tensor *block_attention(const model_forward *f, tensor *x, uint32_t layer);
 
 // down_proj(silu(gate_proj(x)) · up_proj(x)). x [N, hidden] → [N, hidden].

@@ -15,7 +15,11 @@ void load_declare(arena *a, model *m, params *train, bool all, load_type type);
 bool load_allocate(model *m, gpu_heap *heap, err *e);
 // Uploads all parameters (those of `train` must have memory too).
 bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e);
-// Fills the rotary tables cos and sin, f32 [positions, head_dim / 2].
-bool load_rotary(const model *m, tensor *cos, tensor *sin, gpu_device *d, err *e);
+// A parameter's values as they are on the device now, in Hugging Face's form.
+bool load_download(const model_param *p, gpu_device *d, float *out, err *e);
+// The rotary tables of positions [0, n): declares them, gives them memory, fills them for sequences of up to `longest` tokens.
+void load_declare_rotary(arena *a, const model *m, uint32_t n, model_inputs *in);
+bool load_allocate_rotary(const model_inputs *in, gpu_heap *heap, err *e);
+bool load_rotary(const model *m, const model_inputs *in, uint32_t longest, gpu_device *d, err *e);
 
 #endif

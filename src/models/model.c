@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/file.h"
+#include "io/quote.h"
 
 enum { JSON_LIMIT = 1 << 20, TOKENIZER_CONFIG_LIMIT = 16 << 20 };
 
@@ -19,20 +20,40 @@ enum { N_FAMILIES = sizeof families / sizeof *families };
 
 // --- checks that every family shares -----------------------------------------------------------------------------------
 
+// The settings that most families do not have: each 0, or within what a kernel can do with.
+static bool check_rest(const char *file, const model_config *c, err *e) {
+  const struct {
+    const char *name;
+    double value, most;
+  } rows[] = {{"soft cap of attention", c->attention_cap, 1e6},
+              {"soft cap of logits", c->logits_cap, 1e6},
+              {"scale of attention", c->attention_scale, 1e3},
+              {"scale of embeddings", c->embedding_scale, 1e3},
+              {"rope's base of layers with a window", c->rope_local_theta, 1e12},
+              {"rope's attention factor", c->rope_attention_factor, 100}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (!(rows[i].value >= 0 && rows[i].value <= rows[i].most))
+      return ERR(e, "%s: %s: expected 0 to %g, found %g", file, rows[i].name, rows[i].most, rows[i].value);
+  if (c->rotary_dim % 2 || c->rotary_dim > c->head_dim)
+    return ERR(e, "%s: features of a head that rope turns: expected an even number up to %u, found %u", file, c->head_dim,
+               c->rotary_dim);
+  for (uint32_t i = 0; c->scaling == ROPE_LONG && i < model_rotary_dim(c) / 2; i++)
+    if (!(c->rope_short[i] >= 1e-3f && c->rope_short[i] <= 1e6f && c->rope_long[i] >= 1e-3f && c->rope_long[i] <= 1e6f))
+      return ERR(e, "%s: rope's short and long factors: expected %u numbers of 0.001 to 1000000, found %g and %g at %u", file,
+                 model_rotary_dim(c) / 2, (double)c->rope_short[i], (double)c->rope_long[i], i);
+  return true;
+}
+
 // Bounds that no real model passes; they keep every product of two of them within 64 bits.
 static bool check_config(const char *file, model_config *c, err *e) {
   if (!c->head_dim && c->n_heads) c->head_dim = c->hidden_size / c->n_heads;
   const struct {
     const char *name;
     uint32_t value, most;
-  } rows[] = {{"vocabulary size", c->vocab_size, 1 << 20},
-              {"hidden size", c->hidden_size, 1 << 16},
-              {"intermediate size", c->intermediate_size, 1 << 18},
-              {"number of layers", c->n_layers, 1 << 10},
-              {"number of attention heads", c->n_heads, 1 << 10},
-              {"number of key-value heads", c->n_kv_heads, 1 << 10},
-              {"head size", c->head_dim, 256},
-              {"number of positions", c->max_positions, 1u << 31}};
+  } rows[] = {{"vocabulary size", c->vocab_size, 1 << 20},          {"hidden size", c->hidden_size, 1 << 16},
+              {"intermediate size", c->intermediate_size, 1 << 18}, {"number of layers", c->n_layers, MODEL_MAX_LAYERS},
+              {"number of attention heads", c->n_heads, 1 << 10},   {"number of key-value heads", c->n_kv_heads, 1 << 10},
+              {"head size", c->head_dim, MODEL_MAX_HEAD},           {"number of positions", c->max_positions, 1u << 31}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].value < 1 || rows[i].value > rows[i].most)
       return ERR(e, "%s: %s: expected 1 to %u, found %u", file, rows[i].name, rows[i].most, rows[i].value);
@@ -44,13 +65,13 @@ static bool check_config(const char *file, model_config *c, err *e) {
     return ERR(e, "%s: rms_norm_eps: expected a small positive number, found %g", file, c->rms_norm_eps);
   if (!(c->rope_theta >= 1 && c->rope_theta < 1e12))
     return ERR(e, "%s: rope_theta: expected 1 to 1e12, found %g", file, c->rope_theta);
-  if (c->scaling != ROPE_PLAIN && !(c->rope_factor >= 1 && c->rope_factor <= 1e4))
+  if ((c->scaling == ROPE_LINEAR || c->scaling == ROPE_LLAMA3) && !(c->rope_factor >= 1 && c->rope_factor <= 1e4))
     return ERR(e, "%s: rope_scaling.factor: expected 1 to 10000, found %g", file, c->rope_factor);
   if (c->scaling == ROPE_LLAMA3 &&
       !(c->rope_low_freq_factor > 0 && c->rope_high_freq_factor > c->rope_low_freq_factor && c->rope_original_positions))
     return ERR(e, "%s: rope_scaling: expected 0 < low_freq_factor < high_freq_factor, found %g and %g", file,
                c->rope_low_freq_factor, c->rope_high_freq_factor);
-  return true;
+  return check_rest(file, c, e);
 }
 
 static void shape_text(const uint32_t *shape, uint32_t n, char out[64]) {
@@ -61,12 +82,16 @@ static void shape_text(const uint32_t *shape, uint32_t n, char out[64]) {
 }
 
 static bool find_source(const model *m, const weights *w, model_param *p, err *e) {
-  const char *name = m->is_gguf ? p->gguf_name : p->name;
+  const char *name = m->is_gguf ? p->gguf_name : p->name, *prefix = m->family->prefix;
+  const bool transposed = !m->is_gguf && p->hf_transposed;
+  const uint32_t shape[] = {p->shape[transposed], p->shape[!transposed]};
   p->source = weights_find(w, name);
+  if (!p->source && !m->is_gguf && prefix && !strncmp(name, prefix, strlen(prefix)))
+    p->source = weights_find(w, name + strlen(prefix));
   if (!p->source) return ERR(e, "%s: tensor %s: expected by the config, found none of that name", m->path, name);
-  if (p->source->n_dims != p->n_dims || memcmp(p->source->shape, p->shape, p->n_dims * sizeof *p->shape)) {
+  if (p->source->n_dims != p->n_dims || memcmp(p->source->shape, shape, p->n_dims * sizeof *shape)) {
     char want[64], found[64];
-    shape_text(p->shape, p->n_dims, want);
+    shape_text(shape, p->n_dims, want);
     shape_text(p->source->shape, p->source->n_dims, found);
     return ERR(e, "%s: tensor %s: expected shape %s, found %s", p->source->file, name, want, found);
   }
@@ -82,6 +107,7 @@ static bool find_sources(model *m, err *e) {
     const char *name = w->items[i].name, *dot = strrchr(name, '.');
     bool known = dot && !strcmp(dot, ".inv_freq"); // rotary tables that old exports carry
     known |= m->config.rope_divisors && !strcmp(name, "rope_freqs.weight");
+    known |= m->family->is_no_weight && m->family->is_no_weight(name);
     known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
     for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
     if (!known)
@@ -100,7 +126,8 @@ typedef struct opening {
 static bool list_params(arena *a, model *m, const opening *o, err *e) {
   m->family->list_params(a, m);
   for (uint32_t i = 0; i < m->n_params; i++) {
-    const model_param *p = &m->params[i];
+    model_param *p = &m->params[i];
+    if (p->role == PARAM_BIAS && i && p[-1].role == PARAM_LINEAR) p[-1].bias = p;
     m->n_parameters += (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
   }
   return !(o->weights || (o->shape && (m->is_gguf || m->weights.n))) || find_sources(m, e);
@@ -202,15 +229,29 @@ static bool read_tokenizer_files(arena *a, model *m, err *e) {
   return true;
 }
 
+static const char *const *names_of(const model_family *f, bool is_gguf) {
+  return is_gguf ? f->gguf_architectures : f->hf_architectures;
+}
+
+static bool pick_family(const char *file, const char *key, const char *name, model *m, err *e) {
+  char all[512], quoted[QUOTE_BYTES];
+  size_t used = 0;
+  for (int i = 0; i < N_FAMILIES; i++)
+    for (const char *const *known = names_of(families[i], m->is_gguf); *known; known++) {
+      if (!strcmp(*known, name)) m->family = families[i];
+      used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", *known);
+      REQUIRE(used < sizeof all, "names of %d families", N_FAMILIES);
+    }
+  if (m->family) return true;
+  return ERR(e, "%s: %s: expected one of %s, found %s: that family is not supported yet", file, key, all,
+             quote_string(name, quoted));
+}
+
 static bool pick_family_hf(const json *d, model *m, err *e) {
   cJSON *list;
   TRY(json_array(d, d->root, "", "architectures", &list, e));
   const char *name = list->child && cJSON_IsString(list->child) ? list->child->valuestring : "none";
-  for (int i = 0; i < N_FAMILIES; i++)
-    if (families[i]->matches_hf(name)) m->family = families[i];
-  if (m->family) return true;
-  return ERR(e, "%s: architectures: expected LlamaForCausalLM or MistralForCausalLM, found %s: that family is not supported yet",
-             d->origin, name);
+  return pick_family(d->origin, "architectures", name, m, e);
 }
 
 static bool read_stored_type(const json *d, model *m, err *e) {
@@ -263,10 +304,7 @@ static bool open_gguf(arena *a, model *m, const opening *o, err *e) {
   TRY(gguf_open(a, m->path, &m->gguf, e));
   m->is_gguf = true;
   TRY(gguf_get_string(a, &m->gguf, "general.architecture", &architecture, e));
-  for (int i = 0; i < N_FAMILIES; i++)
-    if (families[i]->matches_gguf(architecture)) m->family = families[i];
-  if (!m->family)
-    return ERR(e, "%s: general.architecture: expected llama, found %s: that family is not supported yet", m->path, architecture);
+  TRY(pick_family(m->path, "general.architecture", architecture, m, e));
   TRY(m->family->config_from_gguf(a, &m->gguf, &m->config, e));
   TRY(check_config(m->path, &m->config, e));
   if (!o->tokenizer) return list_params(a, m, o, e);
@@ -346,9 +384,17 @@ model_param *model_find(const model *m, const char *name) {
   return NULL;
 }
 
+model_param *model_embedding(const model *m) {
+  return model_find(m, m->family->embedding);
+}
+
 model_param *model_head(const model *m) {
   model_param *head = model_find(m, "lm_head.weight");
-  return head ? head : model_find(m, "model.embed_tokens.weight");
+  return head ? head : model_embedding(m);
+}
+
+tensor *model_head_loss(const model_forward *f, tensor *h, tensor *ids) {
+  return op_head_loss_capped(f->g, h, model_head(f->m)->t, ids, (float)f->m->config.logits_cap);
 }
 
 bool model_is_eos(const model *m, int32_t id) {

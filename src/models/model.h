@@ -13,20 +13,31 @@
 #include "io/weights.h"
 #include "ops/ops.h"
 
-enum { MODEL_MAX_EOS = 8 };
+enum { MODEL_MAX_EOS = 8, MODEL_MAX_LAYERS = 1024, MODEL_MAX_HEAD = 256, MODEL_MAX_PAIRS = MODEL_MAX_HEAD / 2 };
 
-typedef enum rope_scaling { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3 } rope_scaling;
+typedef enum rope_scaling { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_LONG } rope_scaling;
 
 typedef struct model_config {
   uint32_t vocab_size, hidden_size, intermediate_size, n_layers, n_heads, n_kv_heads, head_dim;
-  uint32_t max_positions;  // the context that it was trained for
-  uint32_t sliding_window; // keys that a token sees, itself included; 0: all before it
+  uint32_t max_positions;             // the context that it was trained for
+  uint32_t sliding_window;            // keys that a token sees, itself included; 0: all before it
+  bool full_layers[MODEL_MAX_LAYERS]; // those where the window is not used
   double rms_norm_eps, rope_theta, initializer_range;
   rope_scaling scaling;
   double rope_factor, rope_low_freq_factor, rope_high_freq_factor; // Llama 3's; factor also for linear
   uint32_t rope_original_positions;
+  // ROPE_LONG: what divides each of the rotary_dim / 2 frequencies in sequences up to rope_original_positions, and in longer ones;
+  // and what multiplies cosines and sines.
+  float rope_short[MODEL_MAX_PAIRS], rope_long[MODEL_MAX_PAIRS];
+  double rope_attention_factor;
+  double rope_local_theta;    // of the layers with a window, which then have no scaling; 0: all layers turn alike
+  uint32_t rotary_dim;        // leading features of a head that are turned; 0: all
   const float *rope_divisors; // GGUF's form of a scaling: each of the head_dim / 2 frequencies is divided by its own; NULL: none
+  bool learned_positions;     // a table of max_positions rows
   bool tie_embeddings;
+  double embedding_scale;                 // of what the embedding gives; 0: 1
+  double attention_scale;                 // of scores; 0: 1 / √head_dim
+  double attention_cap, logits_cap;       // soft: scores and logits x become cap · tanh(x / cap); 0: they stay
   double pretraining_tokens;              // config.json's own word for what the model was pretrained on; 0: it says nothing
   int32_t bos_id, eos_ids[MODEL_MAX_EOS]; // −1 and n_eos 0 where there is none
   uint32_t n_eos;
@@ -39,7 +50,8 @@ typedef struct model_lora {
   uint32_t module; // a number of its own per adapted weight: keys dropout
 } model_lora;
 
-typedef enum param_role { PARAM_EMBEDDING, PARAM_NORM, PARAM_LINEAR, PARAM_HEAD } param_role;
+// BIAS: one dimension, of a linear layer behind whose weight it is listed, or of a norm: 0 at a random start, never decayed.
+typedef enum param_role { PARAM_EMBEDDING, PARAM_NORM, PARAM_LINEAR, PARAM_HEAD, PARAM_BIAS } param_role;
 
 typedef struct model_param {
   const char *name;      // as Hugging Face has it: "model.layers.0.self_attn.q_proj.weight"
@@ -48,10 +60,13 @@ typedef struct model_param {
   param_role role;
   uint32_t n_dims, shape[2];
   uint32_t gguf_rotary_heads; // rows are interleaved in GGUF, in this many heads; 0: as in Hugging Face
-  const weight *source;       // in the file; NULL with random initialisation
-  tensor *t;                  // on the device once loaded
-  model_lora *lora;           // NULL: no adapter
-  bool whole;                 // an adapter has it whole (adapter_choose_whole)
+  float offset;       // the device has the value in Hugging Face's form plus this, as GGUF does: a norm that multiplies by 1 + w
+  bool hf_transposed; // Hugging Face has it as [in, out] (GPT-2's Conv1D); shape is [out, in] all the same
+  const struct model_param *bias; // of a linear layer; NULL: none
+  const weight *source;           // in the file; NULL with random initialisation
+  tensor *t;                      // on the device once loaded
+  model_lora *lora;               // NULL: no adapter
+  bool whole;                     // an adapter has it whole (adapter_choose_whole)
 } model_param;
 
 struct model_family;
@@ -85,11 +100,14 @@ model *model_of_config(arena *a, const char *name, const struct model_family *fa
 model_param *model_find(const model *m, const char *name);
 bool model_is_eos(const model *m, int32_t id);
 
-// One parameter's values as f32 in Hugging Face's layout (from the file, or initialised from `seed`: norms 1, the rest
-// normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
+// One parameter's values [shape] as f32, rows in Hugging Face's order (from the file, or initialised from `seed`: norms 1, biases 0, the
+// rest normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
-// From that layout to GGUF's, in place: `width` numbers in each of the rows, a parameter's own or those of a low-rank B.
+// From there to GGUF's form, in place: `width` numbers in each of the rows, a parameter's own or those of a low-rank B.
 void model_to_gguf(const model_param *p, float *rows, uint32_t width);
+
+// Values [shape] in the order in which Hugging Face's files have them: transposed where hf_transposed says so.
+void model_turn_for_hf(const model_param *p, float *values);
 
 // Tells models apart: XXH3 over the parameters' names, types, shapes and the first bytes of their data. Of a model that is
 // initialised at random only names and shapes count.
@@ -102,15 +120,18 @@ bool model_config_json(arena *a, const model *m, const char **out, err *e);
 
 // The device inputs of one submission of N tokens. All i32 unless said.
 typedef struct model_inputs {
-  tensor *counts;    // [4] (tensor_live)
-  tensor *tokens;    // [N]
-  tensor *positions; // [N]
-  tensor *ranges;    // [N, 4]: attention's
-  tensor *rng_keys;  // [N, 3]: dropout's; NULL without
-  tensor *cos, *sin; // f32 [positions, head_dim / 2], from model_rotary_tables
+  tensor *counts;                // [4] (tensor_live)
+  tensor *tokens;                // [N]
+  tensor *positions;             // [N]
+  tensor *ranges;                // [N, 4]: attention's
+  tensor *rng_keys;              // [N, 3]: dropout's; NULL without
+  tensor *window_ranges;         // the same of layers with a window, where others have none; else NULL
+  tensor *cos, *sin;             // f32 [positions, rotary_dim / 2], from model_rotary_tables
+  tensor *local_cos, *local_sin; // those of layers with a window, where they are others; else NULL
   embedding_index index;
-  tensor *cache_rows;          // [N]: where each token's keys and values go; NULL in training
-  tensor **cache_k, **cache_v; // per layer f32 [rows, n_kv_heads · head_dim]; NULL in training
+  embedding_index position_index; // of positions, where the model has a table of them; else NULLs
+  tensor *cache_rows;             // [N]: where each token's keys and values go; NULL in training
+  tensor **cache_k, **cache_v;    // per layer f32 [rows, n_kv_heads · head_dim]; NULL in training
 } model_inputs;
 
 typedef struct model_forward {
@@ -123,27 +144,42 @@ typedef struct model_forward {
 
 // The states after the final norm: [N, hidden]. Each layer is a checkpointing segment.
 tensor *model_build(const model_forward *f);
-// The output head's weight (the embedding where tied).
+// The table of token embeddings, and the output head's weight (the embedding where tied).
+model_param *model_embedding(const model *m);
 model_param *model_head(const model *m);
 
-// cos and sin of the rotary angles for positions [0, n): n · head_dim / 2 floats each, computed in f64.
-void model_rotary_tables(const model_config *c, uint32_t n, float *cos, float *sin);
+// Whether layer l sees a window only; whether some layers do and others do not.
+bool model_has_window(const model_config *c, uint32_t layer);
+bool model_mixes_windows(const model_config *c);
+// Features of a head that are turned.
+uint32_t model_rotary_dim(const model_config *c);
+// cos and sin of the rotary angles for positions [0, n): n · rotary_dim / 2 floats each, computed in f64. `local`: of the layers
+// with a window. longest: of the sequences that they are for, which ROPE_LONG goes by (all of a run take the same factors).
+void model_rotary_tables(const model_config *c, bool local, uint32_t longest, uint32_t n, float *cos, float *sin);
+
 // Llama 3's scaling as GGUF has it: by what each of the head_dim / 2 frequencies is divided.
 void model_rope_divisors(const model_config *c, float *out);
+
+// The head's loss of states h for the ids of target rows (op_head_loss), as this model has it.
+tensor *model_head_loss(const model_forward *f, tensor *h, tensor *ids);
 
 // --- families (models.def) -------------------------------------------------------------------------------------------
 
 typedef struct model_family {
   const char *name;
-  bool (*matches_hf)(const char *architecture);   // "LlamaForCausalLM"
-  bool (*matches_gguf)(const char *architecture); // "llama"
+  const char *const *hf_architectures;   // "LlamaForCausalLM", …, NULL; the first is written
+  const char *const *gguf_architectures; // "llama", …, NULL
   bool (*config_from_hf)(const json *doc, model_config *c, err *e);
   bool (*config_from_gguf)(arena *a, const gguf *g, model_config *c, err *e);
   void (*list_params)(arena *a, model *m);
   tensor *(*build)(const model_forward *f);
-  const char *hf_architecture, *hf_model_type; // for a config.json that is made from GGUF metadata
-  const char *gguf_architecture;               // "llama"; config_to_gguf: its keys (models/save_gguf.h)
+  const char *hf_model_type;                                      // for a config.json that is made from GGUF metadata
+  void (*config_to_hf)(const model_config *c, struct cJSON *out); // its keys; NULL: the common ones (models/config_keys.h)
+  // Its keys and further tensors in GGUF; NULL: the common ones (models/save_gguf.h).
   bool (*config_to_gguf)(arena *a, const model *m, struct gguf_config *out, err *e);
+  const char *layers, *embedding;         // names: "model.layers", "model.embed_tokens.weight"
+  const char *prefix;                     // of parameters' names, which files may lack; NULL: none
+  bool (*is_no_weight)(const char *name); // a tensor that files of the family carry for nothing; NULL: there is none
 } model_family;
 
 #define FAMILY(name) extern const model_family name##_family;

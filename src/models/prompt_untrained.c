@@ -127,7 +127,7 @@ static bool is_target(const masked *x, int32_t id) {
 }
 
 bool prompt_untrained_find(const model *m, const prompt_style *style, text *names, err *e) {
-  const model_param *embedding = model_find(m, "model.embed_tokens.weight"), *head = model_find(m, "lm_head.weight");
+  const model_param *embedding = model_embedding(m), *head = model_find(m, "lm_head.weight");
   if (!embedding || !embedding->source || (head && !head->source)) return true;
   arena *a = arena_new("rows of control tokens");
   masked x;

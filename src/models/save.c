@@ -138,7 +138,8 @@ static bool write_weights(const model *m, const char *dir, dtype forced, save_va
   safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, m->n_params);
   for (uint32_t i = 0; i < m->n_params; i++) {
     const model_param *p = &m->params[i];
-    rows[i] = (safetensors_tensor){p->name, save_type(p, forced), p->n_dims, {p->shape[0], p->shape[1]}};
+    const bool turned = p->hf_transposed;
+    rows[i] = (safetensors_tensor){p->name, save_type(p, forced), p->n_dims, {p->shape[turned], p->shape[!turned]}};
   }
   static const char *const metadata[][2] = {{"format", "pt"}};
   safetensors_writer w;
@@ -151,7 +152,10 @@ static bool write_weights(const model *m, const char *dir, dtype forced, save_va
     float *f = ARENA_ARRAY(scratch, float, n);
     void *stored = arena_alloc(scratch, dtype_bytes(rows[i].type, n));
     ok = values(user, p, f, e);
-    if (ok) dtype_from_f32(rows[i].type, f, stored, n);
+    if (ok) {
+      model_turn_for_hf(p, f);
+      dtype_from_f32(rows[i].type, f, stored, n);
+    }
     ok = ok && safetensors_write(&w, stored, dtype_bytes(rows[i].type, n), e);
     arena_free(scratch);
   }

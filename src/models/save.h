@@ -14,7 +14,7 @@ bool save_own_json(const model *m, const char *name, struct cJSON **out, err *e)
 // The token that ends an answer: the prompt's end of a turn, else the model's first EOS; −1: none.
 int32_t save_end_id(const model *m, const prompt_style *prompt);
 
-// Gives a parameter's values [elements] as f32, in Hugging Face's layout.
+// Gives a parameter's values [elements] as f32, as model_read_param does.
 typedef bool save_values(void *user, const model_param *p, float *out, err *e);
 
 // The type in which a parameter is written: `forced` (F32, F16, BF16), or with DTYPE_COUNT the file's own 16-bit type,

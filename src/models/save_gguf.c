@@ -13,26 +13,38 @@
 
 // --- metadata --------------------------------------------------------------------------------------------------------------
 
-void gguf_config_common(arena *a, const model *m, uint32_t context, gguf_config *out) {
+static const char *key_of(arena *a, const model *m, const char *rest) {
+  return arena_printf(a, "%s.%s", m->family->gguf_architectures[0], rest);
+}
+
+static bool put_rope(arena *a, const model *m, gguf_config *out, err *e) {
   const model_config *c = &m->config;
-  const char *of = m->family->gguf_architecture;
+  gguf_put_u32(out->meta, key_of(a, m, "rope.dimension_count"), model_rotary_dim(c));
+  gguf_put_f32(out->meta, key_of(a, m, "rope.freq_base"), (float)c->rope_theta);
+  if (c->scaling == ROPE_LINEAR) {
+    gguf_put_string(out->meta, key_of(a, m, "rope.scaling.type"), "linear");
+    gguf_put_f32(out->meta, key_of(a, m, "rope.scaling.factor"), (float)c->rope_factor);
+  }
+  if (c->scaling == ROPE_PLAIN || c->scaling == ROPE_LINEAR || out->n_extra) return true;
+  return ERR(e, "%s: rope_scaling: expected none or linear, since GGUF has no other for %s: --format hf writes it", m->path,
+             m->family->gguf_architectures[0]);
+}
+
+bool gguf_config_common(arena *a, const model *m, uint32_t context, gguf_config *out, err *e) {
+  const model_config *c = &m->config;
   const struct {
     const char *key;
     uint32_t value;
-  } numbers[] = {{"block_count", c->n_layers},
-                 {"context_length", context},
-                 {"embedding_length", c->hidden_size},
-                 {"feed_forward_length", c->intermediate_size},
-                 {"attention.head_count", c->n_heads},
-                 {"attention.head_count_kv", c->n_kv_heads},
-                 {"attention.key_length", c->head_dim},
-                 {"attention.value_length", c->head_dim},
-                 {"rope.dimension_count", c->head_dim},
+  } numbers[] = {{"block_count", c->n_layers},          {"context_length", context},
+                 {"embedding_length", c->hidden_size},  {"feed_forward_length", c->intermediate_size},
+                 {"attention.head_count", c->n_heads},  {"attention.head_count_kv", c->n_kv_heads},
+                 {"attention.key_length", c->head_dim}, {"attention.value_length", c->head_dim},
                  {"vocab_size", c->vocab_size}};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-    gguf_put_u32(out->meta, arena_printf(a, "%s.%s", of, numbers[i].key), numbers[i].value);
-  gguf_put_f32(out->meta, arena_printf(a, "%s.attention.layer_norm_rms_epsilon", of), (float)c->rms_norm_eps);
-  gguf_put_f32(out->meta, arena_printf(a, "%s.rope.freq_base", of), (float)c->rope_theta);
+    gguf_put_u32(out->meta, key_of(a, m, numbers[i].key), numbers[i].value);
+  const char *eps = c->learned_positions ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
+  gguf_put_f32(out->meta, key_of(a, m, eps), (float)c->rms_norm_eps);
+  return c->learned_positions || put_rope(a, m, out, e);
 }
 
 // llama.cpp's enum llama_ftype.
@@ -103,7 +115,7 @@ static gguf_special_ids special_ids(const model *m, const prompt_style *prompt) 
 }
 
 static void put_general(const model *m, const char *kind, gguf_meta *meta) {
-  gguf_put_string(meta, "general.architecture", m->family->gguf_architecture);
+  gguf_put_string(meta, "general.architecture", m->family->gguf_architectures[0]);
   gguf_put_string(meta, "general.type", kind);
 }
 
@@ -126,7 +138,9 @@ static bool put_metadata(arena *a, const model *m, const prompt_style *prompt, d
     return true;
   }
   gguf_put_string(out->meta, "general.name", path_name(m->path));
-  TRY(m->family->config_to_gguf(a, m, out, e) && read_pad(m, &ids.pad, e));
+  TRY(m->family->config_to_gguf ? m->family->config_to_gguf(a, m, out, e)
+                                : gguf_config_common(a, m, m->config.max_positions, out, e));
+  TRY(read_pad(m, &ids.pad, e));
   return tokenizer_to_gguf(m->tokenizer, m->config.vocab_size, &ids, out->meta, e);
 }
 
@@ -274,10 +288,8 @@ static gguf_tensor *list_adapter(arena *a, const adapter *ad, dtype type) {
   gguf_tensor *rows = ARENA_ARRAY(a, gguf_tensor, 2 * (uint64_t)ad->n);
   for (uint32_t i = 0; i < ad->n; i++) {
     const adapter_entry *x = &ad->entries[i];
-    rows[2 * i] =
-        (gguf_tensor){arena_printf(a, "%s.lora_a", x->param->gguf_name), type, 2, {x->a->shape[0], x->a->shape[1]}};
-    rows[2 * i + 1] =
-        (gguf_tensor){arena_printf(a, "%s.lora_b", x->param->gguf_name), type, 2, {x->b->shape[0], x->b->shape[1]}};
+    rows[2 * i] = (gguf_tensor){arena_printf(a, "%s.lora_a", x->param->gguf_name), type, 2, {x->a->shape[0], x->a->shape[1]}};
+    rows[2 * i + 1] = (gguf_tensor){arena_printf(a, "%s.lora_b", x->param->gguf_name), type, 2, {x->b->shape[0], x->b->shape[1]}};
   }
   return rows;
 }

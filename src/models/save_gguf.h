@@ -21,8 +21,9 @@ typedef struct gguf_config {
   uint32_t n_extra;
 } gguf_config;
 
-// The keys that all families share, under the family's architecture: sizes, heads, the norms' epsilon, rope.
-void gguf_config_common(arena *a, const model *m, uint32_t context, gguf_config *out);
+// The keys that families share, under the family's architecture: sizes, heads, the norms' epsilon, rope. A scaling that has no key is
+// refused unless the family has put tensors for it.
+bool gguf_config_common(arena *a, const model *m, uint32_t context, gguf_config *out, err *e);
 
 // What the quantized file could not have quantized.
 typedef struct save_gguf_result {

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
-#include "models/model.h"
+#include "models/config_keys.h"
 
 static uint64_t elements_of(const model_param *p) {
   return (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
@@ -17,7 +17,9 @@ static uint64_t elements_of(const model_param *p) {
 static void initialise(const model *m, const model_param *p, uint64_t seed, float *out) {
   const uint64_t n = elements_of(p);
   rng r = rng_new(seed + (uint64_t)(p - m->params) * 0x9E3779B97F4A7C15u, RNG_INIT);
-  for (uint64_t i = 0; i < n; i++) out[i] = p->role == PARAM_NORM ? 1.0f : (float)(rng_normal(&r) * m->config.initializer_range);
+  const float constant = p->role == PARAM_NORM ? 1 - p->offset : 0;
+  const bool random = p->role != PARAM_NORM && p->role != PARAM_BIAS;
+  for (uint64_t i = 0; i < n; i++) out[i] = random ? (float)(rng_normal(&r) * m->config.initializer_range) : constant;
 }
 
 // GGUF's Llama converter interleaves the rows of q and k for its rotary kernel: within a head of size d, row 2i + j of
@@ -37,8 +39,27 @@ static void turn_rows(float *rows, uint32_t n_rows, uint32_t dim, uint32_t heads
   arena_free(a);
 }
 
+// rows [cols, rows] become [rows, cols].
+static void transpose(float *values, uint32_t rows, uint32_t cols) {
+  arena *a = arena_new("transposed weight");
+  float *copy = ARENA_ARRAY(a, float, (uint64_t)rows *cols);
+  memcpy(copy, values, (size_t)rows * cols * sizeof *copy);
+  for (uint32_t i = 0; i < rows; i++)
+    for (uint32_t k = 0; k < cols; k++) values[(uint64_t)i * cols + k] = copy[(uint64_t)k * rows + i];
+  arena_free(a);
+}
+
+void model_turn_for_hf(const model_param *p, float *values) {
+  if (p->hf_transposed) transpose(values, p->shape[1], p->shape[0]);
+}
+
+static void add(float *values, uint64_t n, float x) {
+  for (uint64_t i = 0; i < n; i++) values[i] += x;
+}
+
 void model_to_gguf(const model_param *p, float *rows, uint32_t width) {
   if (p->gguf_rotary_heads) turn_rows(rows, p->shape[0], width, p->gguf_rotary_heads, true);
+  if (p->offset != 0) add(rows, (uint64_t)p->shape[0] * width, p->offset);
 }
 
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out) {
@@ -47,14 +68,32 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
     return;
   }
   dtype_to_f32(p->source->type, p->source->data, out, elements_of(p));
+  if (m->is_gguf && p->offset != 0) add(out, elements_of(p), -p->offset);
   if (m->is_gguf && p->gguf_rotary_heads) turn_rows(out, p->shape[0], p->shape[1], p->gguf_rotary_heads, false);
+  if (!m->is_gguf && p->hf_transposed) transpose(out, p->shape[0], p->shape[1]);
+}
+
+bool model_has_window(const model_config *c, uint32_t layer) {
+  return c->sliding_window && !c->full_layers[layer];
+}
+
+bool model_mixes_windows(const model_config *c) {
+  for (uint32_t l = 1; l < c->n_layers; l++)
+    if (model_has_window(c, l) != model_has_window(c, 0)) return true;
+  return false;
+}
+
+uint32_t model_rotary_dim(const model_config *c) {
+  return c->rotary_dim ? c->rotary_dim : c->head_dim;
 }
 
 // The frequency of pair i, θ^(−2i/d), with Llama 3's smoothing between long and short wave lengths
-// (transformers, modeling_rope_utils: llama3).
-static double frequency(const model_config *c, uint32_t i) {
-  const double f = pow(c->rope_theta, -2.0 * i / c->head_dim);
+// (transformers, modeling_rope_utils: llama3), or divided by LongRoPE's factors (there: longrope).
+static double frequency(const model_config *c, bool local, uint32_t longest, uint32_t i) {
+  const double f = pow(local ? c->rope_local_theta : c->rope_theta, -2.0 * i / model_rotary_dim(c));
+  if (local) return f;
   if (c->rope_divisors) return f / c->rope_divisors[i];
+  if (c->scaling == ROPE_LONG) return f / (longest > c->rope_original_positions ? c->rope_long : c->rope_short)[i];
   if (c->scaling == ROPE_PLAIN) return f;
   if (c->scaling == ROPE_LINEAR) return f / c->rope_factor;
   const double wave = 2 * 3.14159265358979323846 / f, n = c->rope_original_positions;
@@ -66,16 +105,18 @@ static double frequency(const model_config *c, uint32_t i) {
 }
 
 void model_rope_divisors(const model_config *c, float *out) {
-  for (uint32_t i = 0; i < c->head_dim / 2; i++) out[i] = (float)(pow(c->rope_theta, -2.0 * i / c->head_dim) / frequency(c, i));
+  for (uint32_t i = 0; i < c->head_dim / 2; i++)
+    out[i] = (float)(pow(c->rope_theta, -2.0 * i / c->head_dim) / frequency(c, false, 0, i));
 }
 
-void model_rotary_tables(const model_config *c, uint32_t n, float *cos_table, float *sin_table) {
-  const uint32_t half = c->head_dim / 2;
+void model_rotary_tables(const model_config *c, bool local, uint32_t longest, uint32_t n, float *cos_table, float *sin_table) {
+  const uint32_t half = model_rotary_dim(c) / 2;
+  const double factor = c->scaling == ROPE_LONG && !local ? c->rope_attention_factor : 1;
   for (uint32_t i = 0; i < half; i++) {
-    const double f = frequency(c, i);
+    const double f = frequency(c, local, longest, i);
     for (uint32_t p = 0; p < n; p++) {
-      cos_table[(uint64_t)p * half + i] = (float)cos(p * f);
-      sin_table[(uint64_t)p * half + i] = (float)sin(p * f);
+      cos_table[(uint64_t)p * half + i] = (float)(factor * cos(p * f));
+      sin_table[(uint64_t)p * half + i] = (float)(factor * sin(p * f));
     }
   }
 }
@@ -102,26 +143,10 @@ uint64_t model_fingerprint(const model *m) {
 static const char *made_config(arena *a, const model *m) {
   const model_config *c = &m->config;
   cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "architectures");
-  cJSON_AddItemToArray(list, cJSON_CreateString(m->family->hf_architecture));
+  cJSON_AddItemToArray(list, cJSON_CreateString(m->family->hf_architectures[0]));
   cJSON_AddStringToObject(o, "model_type", m->family->hf_model_type);
-  const struct {
-    const char *key;
-    double value;
-  } numbers[] = {{"vocab_size", c->vocab_size},
-                 {"hidden_size", c->hidden_size},
-                 {"intermediate_size", c->intermediate_size},
-                 {"num_hidden_layers", c->n_layers},
-                 {"num_attention_heads", c->n_heads},
-                 {"num_key_value_heads", c->n_kv_heads},
-                 {"head_dim", c->head_dim},
-                 {"max_position_embeddings", c->max_positions},
-                 {"rms_norm_eps", c->rms_norm_eps},
-                 {"rope_theta", c->rope_theta},
-                 {"initializer_range", c->initializer_range}};
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) cJSON_AddNumberToObject(o, numbers[i].key, numbers[i].value);
-  cJSON_AddStringToObject(o, "hidden_act", "silu");
-  cJSON_AddBoolToObject(o, "attention_bias", false);
-  cJSON_AddBoolToObject(o, "mlp_bias", false);
+  if (m->family->config_to_hf) m->family->config_to_hf(c, o);
+  else config_put_common(c, o);
   cJSON_AddBoolToObject(o, "tie_word_embeddings", c->tie_embeddings);
   if (c->bos_id >= 0) cJSON_AddNumberToObject(o, "bos_token_id", c->bos_id);
   if (c->n_eos) cJSON_AddNumberToObject(o, "eos_token_id", c->eos_ids[0]);

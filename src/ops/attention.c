@@ -1,9 +1,9 @@
-// attention: o = softmax(scale · q kᵀ) v, each query over its own range of keys. q, o [N, H·D]; k, v [K, Hkv·D], of the
+// attention: o = softmax(cap(scale · q kᵀ)) v, each query over its own range of keys. q, o [N, H·D]; k, v [K, Hkv·D], of the
 // row itself (K = N) or a cache; lse [N, H] (saved) = ln Σ_j exp(scale · q·k[j]); ranges i32 [N, 4]. Scores are never
-// stored. A query without keys: o = lse = 0.
+// stored. A query without keys: o = lse = 0. cap(s) = c · tanh(s / c), or s where c is 0; then kernels are compiled without it.
 //
-// Backward (Dao, "FlashAttention-2", 2023), for K = N, with w[n][j] = exp(scale · q[n]·k[j] − lse[n]):
-//   delta[n] = do[n]·o[n],  ds = w · (do[n]·v[j] − delta[n])
+// Backward (Dao, "FlashAttention-2", 2023), for K = N, with w[n][j] = exp(cap(scale · q[n]·k[j]) − lse[n]):
+//   delta[n] = do[n]·o[n],  ds = w · (do[n]·v[j] − delta[n]) · cap′, cap′ = 1 − tanh²
 //   dq[n] = scale · Σ_j ds k[j]    dk[j] = scale · Σ_n ds q[n]    dv[j] = Σ_n w do[n]
 // dq per tile of queries and dk, dv per tile of keys are kernels of their own: seven products instead of five, but no
 // atomics, so that the order of every sum is fixed. A third one before them makes delta.
@@ -34,7 +34,8 @@ static struct attention_params params_of(const attention_shape *s, const tensor 
                                    .n_heads = s->n_heads,
                                    .n_kv_heads = s->n_kv_heads,
                                    .live = q->live,
-                                   .scale = s->scale};
+                                   .scale = s->scale,
+                                   .cap = s->cap};
 }
 
 // Tiles of `tile` rows × heads.
@@ -59,14 +60,14 @@ static void record_tiled(recorder *r, const char *shader, const attention_shape 
   const uint32_t down = size / across, parts = div_up(quads, across * sums->most), each = div_up(quads, across * parts);
   const uint32_t wide = roomy && each > 1 ? 2 * across : across; // more goes over the columns NVK does not unroll
   const uint32_t chunk = wide > 8 && plan->software && roomy ? 16 : 8;
-  const uint32_t spec[] = {size, s->head_dim, across, down, wide, s->n_heads / s->n_kv_heads, parts, plan->software ? 1 : 2,
-                           chunk};
+  const uint32_t spec[] = {size,  s->head_dim, across, down, wide, s->n_heads / s->n_kv_heads, parts, plan->software ? 1 : 2,
+                           chunk, s->cap > 0};
   const row_groups groups = {.groups = {div_up(rows * sharing, 4 * down), s->n_kv_heads, parts},
                              .live = live,
                              .rows = rows,
                              .per_row = sharing,
                              .per_group = 4 * down};
-  record_dispatch_rows(r, shader, spec, 9, binds, n_binds, p, sizeof *p, &groups);
+  record_dispatch_rows(r, shader, spec, 10, binds, n_binds, p, sizeof *p, &groups);
 }
 
 // Whether the form for CPU devices takes such heads.
@@ -89,9 +90,9 @@ static uint32_t heads_together(const attention_shape *s) {
 static void record_lanes(recorder *r, const char *const shaders[2], const attention_shape *s, const struct attention_params *p,
                          uint32_t rows, tensor_live live, uint32_t heads, uint32_t together, uint32_t step, const bind *binds,
                          uint32_t n_binds) {
-  const uint32_t lanes = record_plan(r)->subgroup_size, spec[] = {lanes, s->head_dim, together, step};
+  const uint32_t lanes = record_plan(r)->subgroup_size, spec[] = {lanes, s->head_dim, together, step, s->cap > 0};
   const char *shader = shaders[!record_plan(r)->on[GPU_FEATURE_BUFFER_ADDRESS]];
-  record_row_tiles(r, shader, spec, 4, binds, n_binds, p, rows, live, lanes, heads / together);
+  record_row_tiles(r, shader, spec, 5, binds, n_binds, p, rows, live, lanes, heads / together);
 }
 
 static const char *const lanes_fwd[] = {"attention_lanes_fwd_addr", "attention_lanes_fwd"};
@@ -169,12 +170,13 @@ static void attention_record(recorder *r, const node *n) {
   const bind binds[] = {BIND(n->in[0]),         BIND(n->in[1]),  BIND(n->in[2]), BIND(n->in[3]),
                         BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
   if (p.rows <= DECODE_ROWS && p.keys > p.rows && takes_lanes(r, s)) {
-    const uint32_t together = heads_together(s), spec[] = {record_plan(r)->subgroup_size, s->head_dim, together, DECODE_STEP};
-    record_row_tiles(r, lanes_decode[!record_plan(r)->on[GPU_FEATURE_BUFFER_ADDRESS]], spec, 4, binds, 7, &p, p.rows, p.live, 1,
+    const uint32_t together = heads_together(s), lanes = record_plan(r)->subgroup_size;
+    const uint32_t spec[] = {lanes, s->head_dim, together, DECODE_STEP, s->cap > 0};
+    record_row_tiles(r, lanes_decode[!record_plan(r)->on[GPU_FEATURE_BUFFER_ADDRESS]], spec, 5, binds, 7, &p, p.rows, p.live, 1,
                      p.n_heads / together);
   } else if (p.rows <= DECODE_ROWS && p.keys > p.rows) {
-    const uint32_t spec[] = {DECODE_LOCAL, s->head_dim};
-    record_row_tiles(r, "attention_decode", spec, 2, binds, 7, &p, p.rows, p.live, 1, p.n_heads);
+    const uint32_t spec[] = {DECODE_LOCAL, s->head_dim, s->cap > 0};
+    record_row_tiles(r, "attention_decode", spec, 3, binds, 7, &p, p.rows, p.live, 1, p.n_heads);
   } else if (takes_lanes(r, s)) {
     record_lanes(r, lanes_fwd, s, &p, p.rows, p.live, p.n_heads, heads_together(s), 2, binds, 7);
   } else {
@@ -190,6 +192,7 @@ tensor *op_attention(graph *g, tensor *q, tensor *k, tensor *v, tensor *ranges, 
   REQUIRE(shape->n_kv_heads && shape->n_heads % shape->n_kv_heads == 0, "%u query heads, %u key heads", shape->n_heads,
           shape->n_kv_heads);
   REQUIRE(shape->head_dim && shape->head_dim <= 256, "attention with heads of %u features", shape->head_dim);
+  REQUIRE(shape->cap >= 0, "attention with scores capped at %g", (double)shape->cap);
   REQUIRE(tensor_row_size(q) == shape->n_heads * shape->head_dim, "%s has %u features", q->name, tensor_row_size(q));
   REQUIRE(tensor_row_size(k) == shape->n_kv_heads * shape->head_dim, "%s has %u features", k->name, tensor_row_size(k));
   REQUIRE(tensor_elements(k) == tensor_elements(v), "%s and %s differ in shape", k->name, v->name);

@@ -1,7 +1,7 @@
-// head_loss: loss[t] = lse[t] − z[t][ids[t]], lse[t] = log Σ_v exp z[t][v], z = h Wᵀ.
+// head_loss: loss[t] = lse[t] − z[t][ids[t]], lse[t] = log Σ_v exp z[t][v], z = h Wᵀ, or with a cap c: z = c · tanh(h Wᵀ / c).
 // h [T, D], W [V, D] any type, ids [T], loss [T], lse [T] (saved).
 // Backward, for the upstream gradient g[t]: dz[t][v] = (exp(z[t][v] − lse[t]) − [v = ids[t]]) · g[t], dh = dz W,
-// dW = dzᵀ h.
+// dW = dzᵀ h; with a cap dz is multiplied by 1 − (z / c)² first.
 // z is never held: the vocabulary is taken in chunks. Forward keeps a running maximum and sum per row; backward makes
 // each chunk of z again. A chunk is also what is bound of W and of its grad_sum, so that both may exceed a binding.
 #include "head_loss.h"
@@ -9,6 +9,10 @@
 #include "ops/op.h"
 
 enum { CHUNK_IDS = 2048, CHUNK_ELEMENTS = 1 << 22, LEAST_IDS = 128 }; // of logits: 16 MiB, where rows are not very long
+
+typedef struct head_loss_options {
+  float cap; // 0: none
+} head_loss_options;
 
 typedef struct chunk {
   uint32_t first, n; // ids
@@ -47,12 +51,17 @@ static void record_logits(recorder *r, const tensor *h, const tensor *w, bind lo
                              .alpha = 1});
 }
 
-static void record_chunk(recorder *r, const char *shader, const tensor *h, const tensor *w, chunk c, const bind *binds,
-                         uint32_t n_binds) {
-  const struct head_loss_params p = {
-      .rows = tensor_rows(h), .first_id = c.first, .n_ids = c.n, .last = c.first + c.n == tensor_rows(w), .live = h->live};
-  const uint32_t spec[] = {record_sum_local(r, 128)};
-  record_rows(r, shader, spec, 1, binds, n_binds, &p, sizeof p, h, 1, 1);
+static void record_chunk(recorder *r, const char *shader, const node *n, chunk c, const bind *binds, uint32_t n_binds) {
+  const tensor *h = n->in[0], *w = n->in[1];
+  const float cap = ((const head_loss_options *)n->params)->cap;
+  const struct head_loss_params p = {.rows = tensor_rows(h),
+                                     .first_id = c.first,
+                                     .n_ids = c.n,
+                                     .last = c.first + c.n == tensor_rows(w),
+                                     .live = h->live,
+                                     .cap = cap};
+  const uint32_t spec[] = {record_sum_local(r, 128), cap > 0};
+  record_rows(r, shader, spec, 2, binds, n_binds, &p, sizeof p, h, 1, 1);
 }
 
 // in: h, W, ids, lse, dloss (, W's grad_sum, updated); out: logits (scratch) (, dh)
@@ -65,7 +74,7 @@ static void head_loss_bwd_record(recorder *r, const node *n) {
     const bind dz = BIND_ROWS(n->out[0], 0, rows * c.n);
     record_logits(r, h, w, dz, c);
     const bind binds[] = {BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(record_counts(r)), dz};
-    record_chunk(r, "head_loss_bwd", h, w, c, binds, 5);
+    record_chunk(r, "head_loss_bwd", n, c, binds, 5);
     if (dh)
       matmul_record(r, &(matmul){.product = MATMUL_NN,
                                  .a = dz,
@@ -108,7 +117,7 @@ static void head_loss_grad(struct backward *b, const node *n) {
   const bool want_h = grad_wanted(b, n, 0), want_w = grad_wanted(b, n, 1);
   tensor *in[] = {h, w, n->in[2], lse, grad_out(b, n, 0), want_w ? w->grad_sum : NULL};
   tensor *out[] = {logits_scratch(g, h, w), want_h ? graph_tensor_like(g, "dh", h) : NULL};
-  graph_node(g, &head_loss_bwd_op, NULL, 0, want_w ? 6 : 5, in, want_h ? 2 : 1, out);
+  graph_node(g, &head_loss_bwd_op, n->params, sizeof(head_loss_options), want_w ? 6 : 5, in, want_h ? 2 : 1, out);
   if (want_h) grad_in(b, n, 0, out[1]);
 }
 
@@ -120,18 +129,24 @@ static void head_loss_record(recorder *r, const node *n) {
     const bind z = BIND_ROWS(logits, 0, tensor_rows(h) * c.n);
     record_logits(r, h, w, z, c);
     const bind binds[] = {z, BIND(n->in[2]), BIND(record_counts(r)), BIND(n->out[3]), BIND(n->out[0]), BIND(n->out[1])};
-    record_chunk(r, "head_loss_fwd", h, w, c, binds, 6);
+    record_chunk(r, "head_loss_fwd", n, c, binds, 6);
   }
 }
 
 const op_desc head_loss_op = {.name = "head_loss", .grad = head_loss_grad, .record = head_loss_record};
 
 tensor *op_head_loss(graph *g, tensor *h, tensor *weight, tensor *ids) {
+  return op_head_loss_capped(g, h, weight, ids, 0);
+}
+
+tensor *op_head_loss_capped(graph *g, tensor *h, tensor *weight, tensor *ids, float cap) {
+  const head_loss_options options = {cap};
   const uint32_t rows = tensor_rows(h);
   REQUIRE(tensor_row_size(h) == tensor_row_size(weight), "head of %s with %s", h->name, weight->name);
+  REQUIRE(cap >= 0, "logits of %s capped at %g", h->name, (double)cap);
   REQUIRE(ids->type == DTYPE_I32 && tensor_elements(ids) == rows, "target ids of %s", h->name);
   tensor *out[] = {graph_tensor(g, "loss", DTYPE_F32, h->live, 1, &rows), graph_tensor(g, "lse", DTYPE_F32, h->live, 1, &rows),
                    logits_scratch(g, h, weight), graph_tensor(g, "head_state", DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){rows, 2})};
-  graph_node(g, &head_loss_op, NULL, 0, 3, (tensor *[]){h, weight, ids}, 4, out);
+  graph_node(g, &head_loss_op, &options, sizeof options, 3, (tensor *[]){h, weight, ids}, 4, out);
   return out[0];
 }

@@ -1,5 +1,7 @@
 #include "ops/op.h"
 
+#include "partial_sum.h"
+
 void record_grid(uint64_t n, uint32_t groups[2]) {
   const uint64_t most = 65535;
   REQUIRE(n <= most * most, "%llu workgroups", (unsigned long long)n);
@@ -34,4 +36,17 @@ void record_elements(recorder *r, const char *shader, const bind *binds, uint32_
 
 uint32_t record_sum_local(const recorder *r, uint32_t on_gpus) {
   return record_plan(r)->is_cpu ? 8 : on_gpus;
+}
+
+tensor *partial_sum_tensor(graph *g, const char *name, uint64_t n_rows, const tensor *sum) {
+  const uint64_t chunks = (n_rows + PARTIAL_SUM_ROWS - 1) / PARTIAL_SUM_ROWS;
+  REQUIRE(chunks && chunks <= 65535 && sum->n_dims == 1, "%s: %llu chunks", name, (unsigned long long)chunks);
+  return graph_tensor(g, name, DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){(uint32_t)chunks, tensor_rows(sum)});
+}
+
+void record_partial_sum(recorder *r, const tensor *partial, const tensor *sum) {
+  const struct partial_sum_params p = {.chunks = tensor_rows(partial), .dim = tensor_row_size(partial)};
+  const uint32_t spec[] = {ELEMENTS_LOCAL};
+  const bind binds[] = {BIND(partial), BIND(sum)};
+  record_dispatch(r, "partial_sum_add", spec, 1, binds, 2, &p, sizeof p, div_up(p.dim, ELEMENTS_LOCAL), 1, 1);
 }

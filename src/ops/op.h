@@ -29,6 +29,12 @@ void record_features(recorder *r, const char *shader, const uint32_t spec[], uin
 // a barrier is a switch between coroutines.
 uint32_t record_sum_local(const recorder *r, uint32_t on_gpus);
 
+// Gradients that are sums over rows: a kernel adds PARTIAL_SUM_ROWS rows into each row of `partial`, made for sums over n_rows
+// into `sum`; this adds those into it, in their order.
+enum { PARTIAL_SUM_ROWS = 64 };
+tensor *partial_sum_tensor(graph *g, const char *name, uint64_t n_rows, const tensor *sum);
+void record_partial_sum(recorder *r, const tensor *partial, const tensor *sum);
+
 // What operations that end in an rmsnorm share with it (rmsnorm.c). The workgroup size of kernels that take a row of `dim`
 // elements in one workgroup.
 uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim);
@@ -38,6 +44,16 @@ void rmsnorm_append(graph *g, tensor *x, tensor *w, float eps, tensor *y, tensor
 tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *dy, tensor *residual);
 // Appends grad_sum += dw.
 void rmsnorm_append_dw(graph *g, tensor *x, tensor *rstd, tensor *dy, tensor *grad_sum);
+
+// Appends grad_sum += the sum of dy's rows (bias.c).
+void bias_append_db(graph *g, tensor *dy, tensor *grad_sum);
+
+// What gated activations share, y = act(gate) · up (swiglu.c): the records by kernels of these names, the gradient rule with the
+// backward operation, the builder.
+void swiglu_record_fwd(recorder *r, const node *n, const char *shader);
+void swiglu_record_bwd(recorder *r, const node *n, const char *shader);
+void swiglu_append_bwd(struct backward *b, const node *n, const op_desc *bwd);
+tensor *swiglu_append(graph *g, const op_desc *op, tensor *gate, tensor *up);
 
 // What operations whose result is turned share with rotary (rotary.c). Records y = x turned by sign (1 or −1) times the angles;
 // y may be x. What they must be.

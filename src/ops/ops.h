@@ -12,22 +12,31 @@
 
 // a + b is declared in graph/graph.h.
 
-// Token positions sorted by id, made by the host, so that the embedding's gradient is summed in a fixed order without
+// Token positions sorted by id (or by their place in their example, where places have a table too), made by the host, so that the embedding's gradient is summed in a fixed order without
 // atomics: id ids[i] occurs at positions[starts[i] … starts[i + 1]).
 typedef struct embedding_index {
-  tensor *ids;       // i32 [N], live LIVE_IDS
+  tensor *ids;       // i32 [N], live LIVE_IDS or LIVE_POSITIONS
   tensor *starts;    // i32 [N + 1]
   tensor *positions; // i32 [N], ascending within an id
 } embedding_index;
 
 // table[ids[n]]: table [V, D] any type, ids i32 [N] → [N, D]. `index` is needed where the table is trained.
 tensor *op_embedding(graph *g, tensor *table, tensor *ids, const embedding_index *index);
+// The same times `scale`.
+tensor *op_embedding_scaled(graph *g, tensor *table, tensor *ids, const embedding_index *index, float scale);
 
-// y = x · rsqrt(mean(x²) + eps) · weight: x [N, D], weight [D] any type → [N, D].
+// y = x · rsqrt(mean(x²) + eps) · weight: x [N, D], weight [D] any type → [N, D]. With x [N, H · D] each of the H heads by
+// itself.
 tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps);
 
 // *sum = a + b and the rmsnorm of it in one pass: a, b [N, D], weight [D] any type → [N, D].
 tensor *op_add_rmsnorm(graph *g, tensor *a, tensor *b, tensor *weight, float eps, tensor **sum);
+
+// y = (x − mean(x)) · rsqrt(mean((x − mean(x))²) + eps) · weight + bias: x [N, D], weight [D] any type, bias [D] → [N, D].
+tensor *op_layernorm(graph *g, tensor *x, tensor *weight, tensor *bias, float eps);
+
+// x + bias, to each row: x [N, D], bias [D] any type → [N, D].
+tensor *op_bias(graph *g, tensor *x, tensor *bias);
 
 // A low-rank term beside a weight: scale · (x_in Aᵀ) Bᵀ, with A [r, K] and B [M, r] (F32).
 typedef struct lora_term {
@@ -61,6 +70,7 @@ tensor *op_rotary(graph *g, tensor *x, const rotary_angles *angles);
 typedef struct attention_shape {
   uint32_t n_heads, n_kv_heads, head_dim; // n_heads is a multiple of n_kv_heads; head_dim at most 256
   float scale;
+  float cap; // scores s become cap · tanh(s / cap); 0: they stay
 } attention_shape;
 
 // softmax(scale · q kᵀ) v over the keys that a token may see. q [N, n_heads · head_dim]; k and v [K, n_kv_heads ·
@@ -75,6 +85,15 @@ void op_cache_write(graph *g, tensor *cache, tensor *rows, tensor *x);
 // silu(gate) · up, silu(z) = z / (1 + exp(−z)); same shapes.
 tensor *op_swiglu(graph *g, tensor *gate, tensor *up);
 
+// gelu(x) = x / 2 · (1 + tanh(√(2/π) (x + 0.044715 x³))): what transformers calls gelu_new.
+tensor *op_gelu(graph *g, tensor *x);
+
+// gelu(gate) · up, gelu(z) = z / 2 · (1 + tanh(√(2/π) (z + 0.044715 z³))); same shapes.
+tensor *op_geglu(graph *g, tensor *gate, tensor *up);
+
+// Cuts x [N, W] into `n` parts that lie side by side in its rows: parts[i] [N, widths[i]], Σ widths = W; n at most 4.
+void op_split(graph *g, tensor *x, uint32_t n, const uint32_t *widths, tensor **parts);
+
 // x[rows[t]]: x [N, D], rows i32 [T] live LIVE_TARGETS (distinct) → [T, D] live LIVE_TARGETS. `inverse` i32 [N]: the t
 // with rows[t] = n, or −1; used by backward.
 tensor *op_gather_rows(graph *g, tensor *x, tensor *rows, tensor *inverse);
@@ -83,6 +102,8 @@ tensor *op_gather_rows(graph *g, tensor *x, tensor *rows, tensor *inverse);
 // h [T, D] live LIVE_TARGETS, weight [V, D] any type, ids i32 [T] → [T]. Works in vocabulary chunks; rows × vocabulary
 // is never held. Its gradient takes an upstream gradient per row.
 tensor *op_head_loss(graph *g, tensor *h, tensor *weight, tensor *ids);
+// The same of logits z that become cap · tanh(z / cap); cap 0: they stay.
+tensor *op_head_loss_capped(graph *g, tensor *h, tensor *weight, tensor *ids, float cap);
 
 // --- the step ----------------------------------------------------------------------------------------------------------
 // Their scalars live on the device: `hyper` holds a struct step_hyper that the host writes, `state` a struct step_state

@@ -1,15 +1,14 @@
-// rmsnorm: y = x · rstd · w with rstd[n] = 1 / sqrt(mean_i(x[n][i]²) + eps). x, y [N, D], w [D], rstd [N] (saved).
+// rmsnorm: y = x · rstd · w with rstd[n] = 1 / sqrt(mean_i(x[n][i]²) + eps). x, y [N, D], w [D], rstd [N] (saved). A weight
+// shorter than the row, of H heads of w [D], normalises each head of x [N, H · D] by itself: rstd [N, H].
 // Backward: dx = rstd · (w·dy − x · rstd² · mean_i(w·dy·x)); dw = Σ_n dy · x · rstd, summed in chunks of rows, then
 // over the chunks, so that long rows keep many invocations busy and the order of the sum is fixed. Where x has a gradient
 // from elsewhere already (a residual path), the same kernel adds it.
 #include "rmsnorm.h"
 #include "ops/op.h"
 
-enum { DW_CHUNK_ROWS = 64 };
-
-static struct rmsnorm_params params_of(const node *n, const tensor *x) {
+static struct rmsnorm_params params_of(const node *n, const tensor *x, uint32_t dim) {
   struct rmsnorm_params p = *(const struct rmsnorm_params *)n->params;
-  p.rows = tensor_rows(x), p.dim = tensor_row_size(x), p.live = x->live;
+  p.rows = tensor_rows(x), p.heads = tensor_row_size(x) / dim, p.dim = dim, p.live = x->live;
   return p;
 }
 
@@ -23,11 +22,11 @@ uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim) {
 // in: x, w, rstd, dy, residual or NULL; out: dx
 static void rmsnorm_bwd_record(recorder *r, const node *n) {
   const tensor *x = n->in[0], *w = n->in[1];
-  const struct rmsnorm_params p = params_of(n, x);
+  const struct rmsnorm_params p = params_of(n, x, tensor_rows(w));
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type, n->in[4] != NULL};
   const bind binds[] = {BIND(x),        BIND(w), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(record_counts(r)),
                         BIND(n->out[0])};
-  record_rows(r, "rmsnorm_bwd", spec, 3, binds, 7, &p, sizeof p, x, 1, 1);
+  record_rows(r, "rmsnorm_bwd", spec, 3, binds, 7, &p, sizeof p, x, p.heads, 1);
 }
 
 static const op_desc rmsnorm_bwd_op = {
@@ -36,14 +35,12 @@ static const op_desc rmsnorm_bwd_op = {
 // in: x, rstd, dy, the weight's grad_sum (updated); out: partial [chunks, D]
 static void rmsnorm_dw_record(recorder *r, const node *n) {
   const tensor *x = n->in[0], *partial = n->out[0];
-  struct rmsnorm_params p = params_of(n, x);
-  const uint32_t spec[] = {ELEMENTS_LOCAL}, groups = div_up(p.dim, ELEMENTS_LOCAL);
-  p.chunk = DW_CHUNK_ROWS;
+  struct rmsnorm_params p = params_of(n, x, tensor_row_size(partial));
+  const uint32_t spec[] = {ELEMENTS_LOCAL};
+  p.chunk = PARTIAL_SUM_ROWS;
   const bind parts[] = {BIND(x), BIND(n->in[1]), BIND(n->in[2]), BIND(record_counts(r)), BIND(partial)};
-  record_dispatch(r, "rmsnorm_dw", spec, 1, parts, 5, &p, sizeof p, groups, tensor_rows(partial), 1);
-  p.rows = tensor_rows(partial);
-  const bind sum[] = {BIND(partial), BIND(n->in[3])};
-  record_dispatch(r, "rmsnorm_dw_sum", spec, 1, sum, 2, &p, sizeof p, groups, 1, 1);
+  record_dispatch(r, "rmsnorm_dw", spec, 1, parts, 5, &p, sizeof p, div_up(p.dim, ELEMENTS_LOCAL), tensor_rows(partial), 1);
+  record_partial_sum(r, partial, n->in[3]);
 }
 
 static const op_desc rmsnorm_dw_op = {.name = "rmsnorm_dw", .updates = 1 << 3, .record = rmsnorm_dw_record};
@@ -56,8 +53,7 @@ tensor *rmsnorm_append_dx(graph *g, tensor *x, tensor *w, tensor *rstd, tensor *
 }
 
 void rmsnorm_append_dw(graph *g, tensor *x, tensor *rstd, tensor *dy, tensor *grad_sum) {
-  const uint32_t shape[] = {div_up(tensor_rows(x), DW_CHUNK_ROWS), tensor_row_size(x)};
-  tensor *partial = graph_tensor(g, "rmsnorm_dw", DTYPE_F32, LIVE_ALL, 2, shape);
+  tensor *partial = partial_sum_tensor(g, "rmsnorm_dw", tensor_elements(x) / tensor_elements(grad_sum), grad_sum);
   const struct rmsnorm_params p = {0};
   graph_node(g, &rmsnorm_dw_op, &p, sizeof p, 4, (tensor *[]){x, rstd, dy, grad_sum}, 1, &partial);
 }
@@ -70,10 +66,10 @@ static void rmsnorm_grad(struct backward *b, const node *n) {
 
 static void rmsnorm_record(recorder *r, const node *n) {
   const tensor *x = n->in[0], *w = n->in[1];
-  const struct rmsnorm_params p = params_of(n, x);
+  const struct rmsnorm_params p = params_of(n, x, tensor_rows(w));
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type};
   const bind binds[] = {BIND(x), BIND(w), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
-  record_rows(r, "rmsnorm_fwd", spec, 2, binds, 5, &p, sizeof p, x, 1, 1);
+  record_rows(r, "rmsnorm_fwd", spec, 2, binds, 5, &p, sizeof p, x, p.heads, 1);
 }
 
 const op_desc rmsnorm_op = {.name = "rmsnorm", .rows_in = 1, .rows_out = 3, .grad = rmsnorm_grad, .record = rmsnorm_record};
@@ -84,9 +80,9 @@ void rmsnorm_append(graph *g, tensor *x, tensor *w, float eps, tensor *y, tensor
 }
 
 tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps) {
-  REQUIRE(tensor_row_size(x) == tensor_elements(weight), "rmsnorm of %s with %s", x->name, weight->name);
-  const uint32_t rows = tensor_rows(x);
+  const uint32_t dim = tensor_rows(weight), rstd[] = {tensor_rows(x), tensor_row_size(x) / dim};
+  REQUIRE(weight->n_dims == 1 && tensor_row_size(x) % dim == 0, "rmsnorm of %s with %s", x->name, weight->name);
   tensor *y = graph_tensor_like(g, "rmsnorm", x);
-  rmsnorm_append(g, x, weight, eps, y, graph_tensor(g, "rstd", DTYPE_F32, x->live, 1, &rows));
+  rmsnorm_append(g, x, weight, eps, y, graph_tensor(g, "rstd", DTYPE_F32, x->live, rstd[1] > 1 ? 2 : 1, rstd));
   return y;
 }

@@ -1,10 +1,11 @@
 #include "train/output.h"
 
 #include "base/file.h"
+#include "models/load.h"
 #include "models/save.h"
 
 static bool trained_values(void *user, const model_param *p, float *out, err *e) {
-  return tensor_download(p->t, user, out, e);
+  return load_download(p, user, out, e);
 }
 
 // The result is written beside and renamed, so that adapter/ or model/ is whole when it is there. One of an earlier end of

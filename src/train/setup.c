@@ -95,6 +95,7 @@ static void build(arena *a, setup *s, const setup_target *target, const setup_ro
   const uint32_t longest = rows->max_length > rows->longest ? rows->max_length : rows->longest;
   s->batch = batch_new(a, s->model, &limits, longest < limits.tokens ? longest : limits.tokens);
   s->batch->timed = options.timed;
+  s->batch->longest = rows->longest;
   s->step = step_new(a, s->model, s->batch, &s->params, &options, target->limits);
   s->score = score_new(a, s->model, s->batch, target->limits);
   s->activations = (graph_memory){0};

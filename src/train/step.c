@@ -14,7 +14,7 @@ static void build_micro(step *s, const model *m, const step_options *o) {
   graph *g = s->micro;
   const model_forward f = {.g = g, .m = m, .in = &b->in, .lora_dropout = o->lora_dropout, .seed = o->seed};
   tensor *h = op_gather_rows(g, model_build(&f), b->target_rows, b->inverse);
-  tensor *loss = op_head_loss(g, h, model_head(m)->t, b->target_ids);
+  tensor *loss = model_head_loss(&f, h, b->target_ids);
   op_loss_sum(g, loss, b->target_weights, s->state);
   graph_backward(g, loss, b->target_weights, o->recompute);
 }

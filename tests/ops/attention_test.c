@@ -9,18 +9,19 @@ typedef struct shape {
   uint32_t window;    // of keys that a query sees; 0: all before it
   uint32_t capacity;  // rows; those beyond the examples are not live
   int32_t lengths[6]; // of packed examples, up to a 0; a negative one: an example whose queries see nothing
+  double cap;         // of scores; 0: none
 } shape;
 
 typedef struct problem {
   uint32_t heads, kv_heads, dim, rows, keys, live;
-  double scale;
+  double scale, cap;
   int32_t *ranges; // [rows, 4]
 } problem;
 
 enum { Q, K, V };
 
-// w[j], j in the range of query n: the probabilities of head h.
-static void probabilities(const problem *p, double *const *in, uint32_t n, uint32_t h, double *w) {
+// w[j], j in the range of query n: the probabilities of head h; slopes[j] (may be NULL): the derivative of the score's cap.
+static void probabilities(const problem *p, double *const *in, uint32_t n, uint32_t h, double *w, double *slopes) {
   const double *q = in[Q] + ((uint64_t)n * p->heads + h) * p->dim;
   const int32_t begin = p->ranges[4 * n], end = p->ranges[4 * n + 1];
   double top = -INFINITY, sum = 0;
@@ -28,6 +29,8 @@ static void probabilities(const problem *p, double *const *in, uint32_t n, uint3
     const double *k = in[K] + ((uint64_t)j * p->kv_heads + h / (p->heads / p->kv_heads)) * p->dim;
     w[j] = 0;
     for (uint32_t d = 0; d < p->dim; d++) w[j] += p->scale * q[d] * k[d];
+    if (p->cap > 0) w[j] = p->cap * tanh(w[j] / p->cap);
+    if (slopes) slopes[j] = p->cap > 0 ? 1 - pow(w[j] / p->cap, 2) : 1;
     top = fmax(top, w[j]);
   }
   for (int32_t j = begin; j < end; j++) sum += w[j] = exp(w[j] - top);
@@ -41,7 +44,7 @@ static void forward(const void *context, double *const *in, double *out) {
     for (uint32_t h = 0; h < p->heads; h++) {
       double *o = out + ((uint64_t)n * p->heads + h) * p->dim;
       memset(o, 0, p->dim * sizeof *o);
-      probabilities(p, in, n, h, w);
+      probabilities(p, in, n, h, w, NULL);
       for (int32_t j = p->ranges[4 * n]; j < p->ranges[4 * n + 1]; j++) {
         const double *v = in[V] + ((uint64_t)j * p->kv_heads + h / (p->heads / p->kv_heads)) * p->dim;
         for (uint32_t d = 0; d < p->dim; d++) o[d] += w[j] * v[d];
@@ -52,13 +55,13 @@ static void forward(const void *context, double *const *in, double *out) {
 // Through the softmax's own derivative, ds[j] = w[j] (dw[j] − Σ_i w[i] dw[i]), not through delta = do · o.
 static void backward(const void *context, double *const *in, const double *dout, double *const *din) {
   const problem *p = context;
-  double w[512], dw[512];
+  double w[512], dw[512], slopes[512];
   for (uint32_t n = 0; n < p->live; n++)
     for (uint32_t h = 0; h < p->heads; h++) {
       const uint64_t q = ((uint64_t)n * p->heads + h) * p->dim;
       const int32_t begin = p->ranges[4 * n], end = p->ranges[4 * n + 1];
       double mean = 0;
-      probabilities(p, in, n, h, w);
+      probabilities(p, in, n, h, w, slopes);
       for (int32_t j = begin; j < end; j++) {
         const uint64_t k = ((uint64_t)j * p->kv_heads + h / (p->heads / p->kv_heads)) * p->dim;
         dw[j] = 0;
@@ -70,7 +73,7 @@ static void backward(const void *context, double *const *in, const double *dout,
       }
       for (int32_t j = begin; j < end; j++) {
         const uint64_t k = ((uint64_t)j * p->kv_heads + h / (p->heads / p->kv_heads)) * p->dim;
-        const double ds = p->scale * w[j] * (dw[j] - mean);
+        const double ds = p->scale * w[j] * (dw[j] - mean) * slopes[j];
         for (uint32_t d = 0; d < p->dim; d++) {
           din[Q][q + d] += ds * in[K][k + d];
           din[K][k + d] += ds * in[Q][q + d];
@@ -80,7 +83,7 @@ static void backward(const void *context, double *const *in, const double *dout,
 }
 
 static problem problem_new(op_test *t, const shape *s, uint32_t keys) {
-  problem p = {s->heads, s->kv_heads, s->head_dim, s->capacity, keys, 0, 1 / sqrt(s->head_dim), NULL};
+  problem p = {s->heads, s->kv_heads, s->head_dim, s->capacity, keys, 0, 1 / sqrt(s->head_dim), s->cap, NULL};
   p.ranges = ARENA_ARRAY(t->memory, int32_t, 4 * s->capacity);
   return p;
 }
@@ -113,7 +116,7 @@ static op_value rows_of(op_test *t, const char *name, tensor_live live, uint32_t
 }
 
 static tensor *attend(op_test *t, const problem *p, const op_value *in, tensor *ranges) {
-  const attention_shape heads = {p->heads, p->kv_heads, p->dim, (float)p->scale};
+  const attention_shape heads = {p->heads, p->kv_heads, p->dim, (float)p->scale, (float)p->cap};
   return op_attention(t->graph, in[Q].t, in[K].t, in[V].t, ranges, &heads);
 }
 
@@ -219,6 +222,10 @@ static const op_case cases[] = {
     CASE("heads of 256", 2, 1, 256, 0, 19, {2, 17}),
     CASE("a sliding window of prime size", 4, 2, 8, 13, 103, {97, 5, 1}),
     CASE("a window of one key", 2, 1, 8, 1, 19, {19}),
+    CASE("capped scores, heads of 64 in groups of 3", 9, 3, 64, 0, 101, {17, 1, 50, 33}, 0.7),
+    CASE("capped scores in a window, heads of odd size", 3, 1, 5, 13, 71, {29, 42}, 2),
+    CASE("capped scores, heads of 256", 2, 1, 256, 0, 19, {2, 17}, 50),
+    CASE("capped scores of a tiny cap", 4, 2, 8, 0, 67, {67}, 0.01),
     CASE("an example that sees nothing", 3, 1, 8, 0, 70, {30, -17, 23}),
     CASE("live rows below the capacity", 3, 3, 5, 0, 131, {31, 33}),
     CASE("one live row", 2, 1, 8, 0, 65, {1}),
@@ -232,6 +239,8 @@ static const op_case cases[] = {
      .run = neighbours,
      .shape = &(shape){3, 1, 64, 0, 96, {29, 43, 20}}},
     {.name = "one query against a cache", .run = run_cache, .shape = &(shape){9, 3, 64, 0, 1, {300}}},
+    {.name = "one query against a cache, capped", .run = run_cache, .shape = &(shape){9, 3, 64, 0, 1, {300}, 0.7}},
+    {.name = "many queries against a cache, capped", .run = run_cache, .shape = &(shape){2, 2, 8, 0, 67, {151}, 1.5}},
     {.name = "a few queries against a cache", .run = run_cache, .shape = &(shape){4, 1, 5, 0, 11, {277}}},
     {.name = "heads of 256 against a cache", .run = run_cache, .shape = &(shape){1, 1, 256, 0, 2, {70}}},
     {.name = "many queries against a cache", .run = run_cache, .shape = &(shape){2, 2, 8, 0, 67, {151}}},

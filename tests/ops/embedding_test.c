@@ -1,11 +1,10 @@
 #include "support/op_test.h"
 
-#include <string.h>
-
 typedef struct shape {
   uint32_t vocab, dim, tokens, live;
   dtype storage;
   bool trained;
+  double scale; // 0: none
 } shape;
 
 typedef struct problem {
@@ -13,17 +12,21 @@ typedef struct problem {
   int32_t *ids;
 } problem;
 
+static double scale_of(const problem *p) {
+  return p->s->scale > 0 ? (float)p->s->scale : 1;
+}
+
 static void forward(const void *context, double *const *in, double *out) {
   const problem *p = context;
   for (uint32_t n = 0; n < p->s->live; n++)
-    memcpy(out + n * p->s->dim, in[0] + (uint32_t)p->ids[n] * p->s->dim, p->s->dim * sizeof *out);
+    for (uint32_t d = 0; d < p->s->dim; d++) out[n * p->s->dim + d] = scale_of(p) * in[0][(uint32_t)p->ids[n] * p->s->dim + d];
 }
 
 static void backward(const void *context, double *const *in, const double *dy, double *const *din) {
   const problem *p = context;
   (void)in;
   for (uint32_t n = 0; n < p->s->live; n++)
-    for (uint32_t d = 0; d < p->s->dim; d++) din[0][(uint32_t)p->ids[n] * p->s->dim + d] += dy[n * p->s->dim + d];
+    for (uint32_t d = 0; d < p->s->dim; d++) din[0][(uint32_t)p->ids[n] * p->s->dim + d] += scale_of(p) * dy[n * p->s->dim + d];
 }
 
 // Positions sorted by id, as the loader makes them.
@@ -56,7 +59,9 @@ static void run(op_test *t, const void *context) {
   embedding_index index = index_of(t, &p);
   if (s->trained) op_test_train(t, &table, 0.5);
   tensor *ids = op_test_ints(t, "tokens", LIVE_TOKENS, 1, &s->tokens, p.ids);
-  tensor *y = op_embedding(t->graph, table.t, ids, s->trained ? &index : NULL);
+  const embedding_index *x = s->trained ? &index : NULL;
+  tensor *y = s->scale > 0 ? op_embedding_scaled(t->graph, table.t, ids, x, (float)scale_of(&p))
+                           : op_embedding(t->graph, table.t, ids, x);
   const op_reference r = {.n_in = 1,
                           .in_size = {(uint64_t)s->vocab * s->dim},
                           .out_size = (uint64_t)s->tokens * s->dim,
@@ -71,6 +76,7 @@ static const op_case cases[] = {
     {.name = "prime sizes", .backward = true, .run = run, .shape = &(shape){53, 67, 131, 131, DTYPE_F32, true}},
     {.name = "live tokens below the capacity", .backward = true, .run = run, .shape = &(shape){17, 8, 65, 31, DTYPE_F32, true}},
     {.name = "a table of several windows", .backward = true, .run = run, .shape = &(shape){701, 65, 37, 37, DTYPE_F32, true}},
+    {.name = "scaled", .backward = true, .run = run, .shape = &(shape){53, 67, 131, 131, DTYPE_F32, true, 8.185352771872450}},
     {.name = "frozen f16 table, odd rows",
      .storage = DTYPE_F16,
      .run = run,

@@ -9,6 +9,7 @@ typedef struct shape {
   dtype storage;
   bool trained, frozen_input;
   double scale; // of the logits; 0: 1
+  double cap;   // of the logits; 0: none
 } shape;
 
 typedef struct problem {
@@ -21,6 +22,7 @@ static void logits_of(const problem *p, const double *h, const double *w) {
   for (uint32_t v = 0; v < p->s->vocab; v++) {
     p->z[v] = 0;
     for (uint32_t k = 0; k < p->s->dim; k++) p->z[v] += h[k] * w[v * p->s->dim + k];
+    if (p->s->cap > 0) p->z[v] = p->s->cap * tanh(p->z[v] / p->s->cap);
   }
 }
 
@@ -46,7 +48,8 @@ static void backward(const void *context, double *const *in, const double *dloss
     logits_of(p, in[0] + t * dim, in[1]);
     const double lse = lse_of(p);
     for (uint32_t v = 0; v < p->s->vocab; v++) {
-      const double dz = (exp(p->z[v] - lse) - ((uint32_t)p->ids[t] == v)) * dloss[t];
+      const double slope = p->s->cap > 0 ? 1 - pow(p->z[v] / p->s->cap, 2) : 1;
+      const double dz = (exp(p->z[v] - lse) - ((uint32_t)p->ids[t] == v)) * dloss[t] * slope;
       for (uint32_t k = 0; k < dim; k++) {
         din[0][t * dim + k] += dz * in[1][v * dim + k];
         din[1][v * dim + k] += dz * in[0][t * dim + k];
@@ -68,7 +71,9 @@ static void run(op_test *t, const void *context) {
   kill_rows(t, in[0].t, s->live);
   if (!s->frozen_input) op_test_wants_gradient(&in[0]);
   if (s->trained) op_test_train(t, &in[1], 0.5);
-  tensor *loss = op_head_loss(t->graph, in[0].t, in[1].t, op_test_ints(t, "ids", LIVE_TARGETS, 1, &s->rows, p.ids));
+  tensor *ids = op_test_ints(t, "ids", LIVE_TARGETS, 1, &s->rows, p.ids);
+  tensor *loss = s->cap > 0 ? op_head_loss_capped(t->graph, in[0].t, in[1].t, ids, (float)s->cap)
+                            : op_head_loss(t->graph, in[0].t, in[1].t, ids);
   const uint64_t live[] = {(uint64_t)s->live * s->dim, 0};
   const op_reference r = {.n_in = 2,
                           .in_size = {(uint64_t)s->rows * s->dim, (uint64_t)s->vocab * s->dim},
@@ -86,6 +91,14 @@ static const op_case cases[] = {
     {.name = "several chunks", .backward = true, .run = run, .shape = &(shape){5, 36, 4100, 4, DTYPE_F32, true}},
     {.name = "several chunks, odd sizes", .backward = true, .run = run, .shape = &(shape){3, 17, 4099, 2, DTYPE_F32, true}},
     {.name = "large logits", .backward = true, .run = run, .shape = &(shape){5, 36, 2500, 5, DTYPE_F32, false, false, 60}},
+    {.name = "capped logits, several chunks",
+     .backward = true,
+     .run = run,
+     .shape = &(shape){5, 36, 4100, 4, DTYPE_F32, true, .cap = 1.5}},
+    {.name = "large logits, capped",
+     .backward = true,
+     .run = run,
+     .shape = &(shape){5, 36, 131, 5, DTYPE_F32, true, false, 60, 30}},
     {.name = "only the weight is trained", .backward = true, .run = run, .shape = &(shape){5, 36, 132, 5, DTYPE_F32, true, true}},
     {.name = "frozen f16, odd rows, several chunks",
      .backward = true,

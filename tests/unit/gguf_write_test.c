@@ -20,8 +20,9 @@ static void put_everything(gguf_meta *m) {
 }
 
 static const gguf_tensor tensors[] = {
-    {"norm", DTYPE_F32, 1, {5}},       {"f32", DTYPE_F32, 2, {3, 7}},  {"half", DTYPE_F16, 2, {3, 5}}, {"brain", DTYPE_BF16, 2, {1, 1}},
-    {"eight", DTYPE_Q8_0, 2, {3, 32}}, {"four", DTYPE_Q4_0, 2, {2, 64}}, {"cube", DTYPE_F32, 3, {2, 3, 4}},
+    {"norm", DTYPE_F32, 1, {5}},       {"f32", DTYPE_F32, 2, {3, 7}},     {"half", DTYPE_F16, 2, {3, 5}},
+    {"brain", DTYPE_BF16, 2, {1, 1}},  {"eight", DTYPE_Q8_0, 2, {3, 32}}, {"four", DTYPE_Q4_0, 2, {2, 64}},
+    {"cube", DTYPE_F32, 3, {2, 3, 4}},
 };
 enum { N_TENSORS = sizeof tensors / sizeof *tensors };
 

@@ -141,6 +141,10 @@ static void bounds(void **state) {
        ", \"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4, "
        "\"original_max_position_embeddings\": 8192}}",
        "expected 0 < low_freq_factor < high_freq_factor, found 4 and 4"},
+      {LLAMA USUAL ", \"residual_multiplier\": 0.22}",
+       "\"residual_multiplier\": found the number 0.22: a setting that vkift does not"},
+      {LLAMA USUAL ", \"residual_multiplier\": null, \"use_mrope\": false, \"pruned_heads\": {}, \"skipped\": 0}", NULL},
+      {LLAMA USUAL ", \"attention_dropout\": 0.1, \"pad_token_id\": 7, \"transformers_version\": \"4.56\"}", NULL},
       {LLAMA USUAL ", \"eos_token_id\": 300}", "eos_token_id: expected token ids below 300, found the number 300"},
       {LLAMA USUAL ", \"eos_token_id\": [261, -1]}", "eos_token_id: expected token ids below 300, found the number -1"},
       {LLAMA USUAL ", \"eos_token_id\": 1.5}", "eos_token_id"},
@@ -171,7 +175,7 @@ static void check_tables(const model_config *c, const turning *want, int n) {
   enum { POSITIONS = 1001 };
   const uint32_t half = c->head_dim / 2;
   float *cosines = malloc(POSITIONS * half * sizeof *cosines), *sines = malloc(POSITIONS * half * sizeof *sines);
-  model_rotary_tables(c, POSITIONS, cosines, sines);
+  model_rotary_tables(c, false, POSITIONS, POSITIONS, cosines, sines);
   static const uint32_t positions[] = {0, 1, 1000};
   for (int i = 0; i < n; i++)
     for (int k = 0; k < 3; k++) {

@@ -91,9 +91,12 @@ static text run_go(const char *source, const message *messages, uint32_t n) {
 
 // ---- templates ----
 
-static const message talk[] = {{.role = ROLE_SYSTEM, .content = "Be brief."},       {.role = ROLE_USER, .content = "Hello {{ there }}"},
-                               {.role = ROLE_ASSISTANT, .content = "Yes\n\nthat."}, {.role = ROLE_USER, .content = "and\nwhy?"},
-                               {.role = ROLE_ASSISTANT, .content = "x"},            {.role = ROLE_USER, .content = "Go on."}};
+static const message talk[] = {{.role = ROLE_SYSTEM, .content = "Be brief."},
+                               {.role = ROLE_USER, .content = "Hello {{ there }}"},
+                               {.role = ROLE_ASSISTANT, .content = "Yes\n\nthat."},
+                               {.role = ROLE_USER, .content = "and\nwhy?"},
+                               {.role = ROLE_ASSISTANT, .content = "x"},
+                               {.role = ROLE_USER, .content = "Go on."}};
 
 static prompt_style open_style(arena *a, const char *source, const char *bos) {
   prompt_style style;
@@ -120,8 +123,8 @@ static int check_talks(const prompt_style *style, const char *go_source, const c
   return n_same;
 }
 
-#define CHATML                                                                                                                \
-  "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"         \
+#define CHATML                                                                                                        \
+  "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}{% endfor %}" \
   "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 
 static void templates_say_the_same_in_go(void **state) {
@@ -145,7 +148,9 @@ static void templates_say_the_same_in_go(void **state) {
        "+ (first if loop.first else '') + m['content'] + '<|im_end|>' }}{% endfor %}{{ '<|im_start|>assistant ' }}",
        6},
       // What depends on the number of turns, and messages that are left out or turned round.
-      {"{% for m in messages %}{{ '<|im_start|>' + m['role'] + (loop.index | string) + m['content'] + '<|im_end|>' }}{% endfor %}", 0},
+      {"{% for m in messages %}{{ '<|im_start|>' + m['role'] + (loop.index | string) + m['content'] + '<|im_end|>' }}{% endfor "
+       "%}",
+       0},
       {"{% for m in messages %}{% if m['role'] != 'assistant' or loop.index > messages | length - 3 %}"
        "{{ '<|im_start|>' + m['role'] + m['content'] + '<|im_end|>' }}{% endif %}{% endfor %}",
        0},
@@ -171,15 +176,18 @@ static void a_modelfile_has_all_that_ollama_needs(void **state) {
   const prompt_style style = open_style(a, CHATML, "");
   text out = {0};
   modelfile_print(&(modelfile){.from = "base.gguf", .adapter = "adapter.gguf", .note = "made so"}, &style, t, &out);
-  assert_string_equal(out.data, "# ollama create NAME -f Modelfile\n# made so\nFROM ./base.gguf\nADAPTER ./adapter.gguf\nTEMPLATE \"\"\""
-                                "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ else }}<|im_start|>user\n"
-                                "{{ end }}{{ range $i, $m := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}"
-                                "{{ if eq $m.Role \"user\" }}{{ $m.Content }}{{ if $last }}<|im_end|>\n<|im_start|>assistant\n{{ end }}"
-                                "{{ else if eq $m.Role \"assistant\" }}<|im_end|>\n<|im_start|>assistant\n{{ $m.Content }}"
-                                "{{ if not $last }}<|im_end|>\n<|im_start|>user\n{{ end }}{{ end }}{{ end }}\"\"\"\n"
-                                "PARAMETER stop \"<|im_end|>\"\nPARAMETER stop \"<|endoftext|>\"\n");
+  assert_string_equal(
+      out.data,
+      "# ollama create NAME -f Modelfile\n# made so\nFROM ./base.gguf\nADAPTER ./adapter.gguf\nTEMPLATE \"\"\""
+      "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ else }}<|im_start|>user\n"
+      "{{ end }}{{ range $i, $m := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}"
+      "{{ if eq $m.Role \"user\" }}{{ $m.Content }}{{ if $last }}<|im_end|>\n<|im_start|>assistant\n{{ end }}"
+      "{{ else if eq $m.Role \"assistant\" }}<|im_end|>\n<|im_start|>assistant\n{{ $m.Content }}"
+      "{{ if not $last }}<|im_end|>\n<|im_start|>user\n{{ end }}{{ end }}{{ end }}\"\"\"\n"
+      "PARAMETER stop \"<|im_end|>\"\nPARAMETER stop \"<|endoftext|>\"\n");
   text_clear(&out);
-  const prompt_style counted = open_style(a, "{% for m in messages %}{{ loop.index | string + m['content'] + eos_token }}{% endfor %}", "");
+  const prompt_style counted =
+      open_style(a, "{% for m in messages %}{{ loop.index | string + m['content'] + eos_token }}{% endfor %}", "");
   modelfile_print(&(modelfile){.from = "model.gguf"}, &counted, t, &out);
   assert_non_null(strstr(out.data, "FROM ./model.gguf\n# No TEMPLATE: "));
   assert_null(strstr(out.data, "ADAPTER"));

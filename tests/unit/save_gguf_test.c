@@ -19,7 +19,7 @@ static model *open_made(arena *a, const char *config) {
   text tokens = {0};
   model *m = NULL;
   err e = {0};
-  assert_true(dir_make(dir, NULL));
+  test_ok(dir_make(dir, &e), &e);
   byte_tokenizer_json(false, &tokens);
   test_write(test_path(dir, "tokenizer.json"), tokens.data, tokens.length);
   test_write(test_path(dir, "config.json"), config, strlen(config));
@@ -28,10 +28,11 @@ static model *open_made(arena *a, const char *config) {
   return m;
 }
 
-#define LLAMA(hidden, intermediate, more)                                                                                       \
-  "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"vocab_size\": 270, \"hidden_size\": " hidden        \
-  ", \"intermediate_size\": " intermediate ", \"num_hidden_layers\": 2, \"num_attention_heads\": 4, "                           \
-  "\"num_key_value_heads\": 2, \"head_dim\": 10, \"max_position_embeddings\": 512, \"rms_norm_eps\": 1e-5, "                    \
+#define LLAMA(hidden, intermediate, more)                                                                                \
+  "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"vocab_size\": 270, \"hidden_size\": " hidden \
+  ", \"intermediate_size\": " intermediate                                                                               \
+  ", \"num_hidden_layers\": 2, \"num_attention_heads\": 4, "                                                             \
+  "\"num_key_value_heads\": 2, \"head_dim\": 10, \"max_position_embeddings\": 512, \"rms_norm_eps\": 1e-5, "             \
   "\"rope_theta\": 5000, \"bos_token_id\": 259, \"eos_token_id\": [259, 261], \"pad_token_id\": 260" more "}"
 
 static bool drawn_values(void *user, const model_param *p, float *out, err *e) {
@@ -78,7 +79,7 @@ static void every_type_is_read_back(void **state) {
     dtype type;
     float relative;
     uint32_t n_f16;
-  } rows[] = {{DTYPE_F32, 0, 0},          {DTYPE_F16, 0x1p-11f, 0},   {DTYPE_BF16, 0x1p-8f, 0},
+  } rows[] = {{DTYPE_F32, 0, 0},           {DTYPE_F16, 0x1p-11f, 0},   {DTYPE_BF16, 0x1p-8f, 0},
               {DTYPE_Q8_0, 0.6f / 127, 4}, {DTYPE_Q4_0, 1.05f / 8, 4}, {DTYPE_COUNT, 0, 0}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     arena *a = arena_new("test");
@@ -92,7 +93,8 @@ static void every_type_is_read_back(void **state) {
     test_ok(model_open(a, path, false, &back, &e), &e);
     check_params(a, m, back, rows[i].relative);
     const model_config *c = &m->config, *d = &back->config;
-    assert_true(c->vocab_size == d->vocab_size && c->hidden_size == d->hidden_size && c->intermediate_size == d->intermediate_size);
+    assert_true(c->vocab_size == d->vocab_size && c->hidden_size == d->hidden_size &&
+                c->intermediate_size == d->intermediate_size);
     assert_true(c->n_layers == d->n_layers && c->n_heads == d->n_heads && c->n_kv_heads == d->n_kv_heads);
     assert_true(c->head_dim == d->head_dim && c->max_positions == d->max_positions && d->rope_theta == 5000);
     assert_true((float)c->rms_norm_eps == (float)d->rms_norm_eps && c->tie_embeddings == d->tie_embeddings);
@@ -110,8 +112,9 @@ static void rope_scalings_come_along(void **state) {
   (void)state;
   static const char *const configs[] = {
       LLAMA("64", "70", ", \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 4.0}"),
-      LLAMA("64", "70", ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "
-                        "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 128}"),
+      LLAMA("64", "70",
+            ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "
+            "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 128}"),
       LLAMA("64", "70", ", \"tie_word_embeddings\": true"),
   };
   for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
@@ -125,8 +128,8 @@ static void rope_scalings_come_along(void **state) {
     test_ok(save(m, path, DTYPE_F32, drawn_values, &r, &e), &e);
     test_ok(model_open(a, path, false, &back, &e), &e);
     check_params(a, m, back, 0);
-    model_rotary_tables(&m->config, POSITIONS, tables[0], tables[1]);
-    model_rotary_tables(&back->config, POSITIONS, tables[2], tables[3]);
+    model_rotary_tables(&m->config, false, POSITIONS, POSITIONS, tables[0], tables[1]);
+    model_rotary_tables(&back->config, false, POSITIONS, POSITIONS, tables[2], tables[3]);
     for (int k = 0; k < POSITIONS * HALF; k++)
       assert_true(fabsf(tables[0][k] - tables[2][k]) < 1e-4f && fabsf(tables[1][k] - tables[3][k]) < 1e-4f);
     // From the GGUF once more: everything is copied through.
@@ -143,6 +146,49 @@ static void rope_scalings_come_along(void **state) {
       assert_memory_equal(x->data, y->data, x->bytes);
     }
     model_close(third);
+    model_close(back);
+    model_close(m);
+    arena_free(a);
+  }
+}
+
+#define OTHER(architecture, type, more)                                                                           \
+  "{\"architectures\": [\"" architecture "\"], \"model_type\": \"" type                                           \
+  "\", \"vocab_size\": 270, \"hidden_size\": 64, "                                                                \
+  "\"intermediate_size\": 96, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, " \
+  "\"max_position_embeddings\": 512, \"rms_norm_eps\": 1e-5, \"bos_token_id\": 259, \"eos_token_id\": 261" more "}"
+
+static const char gpt2[] =
+    "{\"architectures\": [\"GPT2LMHeadModel\"], \"model_type\": \"gpt2\", \"vocab_size\": 270, \"n_embd\": 64, "
+    "\"n_layer\": 2, \"n_head\": 4, \"n_positions\": 128, \"layer_norm_epsilon\": 1e-5, "
+    "\"activation_function\": \"gelu_new\", \"bos_token_id\": 259, \"eos_token_id\": 261}";
+
+static void every_family_is_read_back(void **state) {
+  (void)state;
+  const char *const configs[] = {
+      OTHER("LlamaForCausalLM", "llama", ""),
+      OTHER("Qwen2ForCausalLM", "qwen2", ""),
+      OTHER("Qwen3ForCausalLM", "qwen3", ", \"head_dim\": 32"),
+      gpt2,
+  };
+  for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+    arena *a = arena_new("test");
+    model *m = open_made(a, configs[i]), *back = NULL;
+    save_gguf_result r;
+    err e = {0};
+    const char *path = test_path(test_directory(), arena_printf(a, "family%d.gguf", (int)i));
+    test_ok(save(m, path, DTYPE_F32, drawn_values, &r, &e) && model_open(a, path, false, &back, &e), &e);
+    assert_ptr_equal(m->family, back->family);
+    check_params(a, m, back, 1e-6f); // a norm that GGUF has as 1 + w loses a little
+    const model_config *c = &m->config, *d = &back->config;
+    assert_true(c->max_positions == d->max_positions && c->head_dim == d->head_dim && c->n_kv_heads == d->n_kv_heads);
+    assert_true((float)c->rms_norm_eps == (float)d->rms_norm_eps && (float)c->rope_theta == (float)d->rope_theta);
+    assert_true(c->sliding_window == d->sliding_window && (float)c->attention_cap == (float)d->attention_cap);
+    assert_true((float)c->logits_cap == (float)d->logits_cap && fabs(c->attention_scale - d->attention_scale) < 1e-7);
+    assert_true((float)c->rope_local_theta == (float)d->rope_local_theta && fabs(c->embedding_scale - d->embedding_scale) < 1e-5);
+    assert_memory_equal(c->full_layers, d->full_layers, c->n_layers);
+    assert_memory_equal(c->rope_long, d->rope_long, sizeof c->rope_long);
+    assert_memory_equal(c->rope_short, d->rope_short, sizeof c->rope_short);
     model_close(back);
     model_close(m);
     arena_free(a);
@@ -179,11 +225,12 @@ static void values_that_do_not_fit_are_refused(void **state) {
     float value;
     dtype type;
     const char *message; // NULL: it fits
-  } rows[] = {{NAN, DTYPE_F32, "element 3: expected a number that fits f32, found"},
-              {INFINITY, DTYPE_Q8_0, "element 3: expected a number that fits q8_0, found inf"},
-              {70000, DTYPE_F16, "blk.1.ffn_up.weight: element 3: expected a number that fits f16, found 70000 (--dtype bf16 holds it)"},
-              {70000, DTYPE_BF16, NULL},
-              {65504, DTYPE_F16, NULL}};
+  } rows[] = {
+      {NAN, DTYPE_F32, "element 3: expected a number that fits f32, found"},
+      {INFINITY, DTYPE_Q8_0, "element 3: expected a number that fits q8_0, found inf"},
+      {70000, DTYPE_F16, "blk.1.ffn_up.weight: element 3: expected a number that fits f16, found 70000 (--dtype bf16 holds it)"},
+      {70000, DTYPE_BF16, NULL},
+      {65504, DTYPE_F16, NULL}};
   arena *a = arena_new("test");
   model *m = open_made(a, LLAMA("64", "70", ""));
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -207,7 +254,8 @@ static void rows_that_no_block_fits_are_refused(void **state) {
   save_gguf_result r;
   err e = {0};
   assert_false(save(m, test_path(test_directory(), "odd.gguf"), DTYPE_Q8_0, drawn_values, &r, &e));
-  assert_non_null(strstr(e.message, "tensor token_embd.weight: expected rows that are a multiple of 32 for q8_0, found shape [270, 44]"));
+  assert_non_null(
+      strstr(e.message, "tensor token_embd.weight: expected rows that are a multiple of 32 for q8_0, found shape [270, 44]"));
   model_close(m);
   arena_free(a);
 }
@@ -232,8 +280,13 @@ static void an_adapter_is_what_peft_has(void **state) {
       const uint64_t n = tensor_elements(t);
       float *x = ARENA_ARRAY(a, float, n);
       for (uint64_t k = 0; k < n; k++) x[k] = (float)rng_normal(&r);
-      file.items[i] = (weight){.name = t->name, .type = DTYPE_F32, .n_dims = 2, .shape = {t->shape[0], t->shape[1]},
-                               .data = (const uint8_t *)x, .bytes = 4 * n, .file = "made"};
+      file.items[i] = (weight){.name = t->name,
+                               .type = DTYPE_F32,
+                               .n_dims = 2,
+                               .shape = {t->shape[0], t->shape[1]},
+                               .data = (const uint8_t *)x,
+                               .bytes = 4 * n,
+                               .file = "made"};
     }
     test_ok(weights_sort(&file, &e), &e);
     prompt_style prompt;
@@ -282,7 +335,9 @@ static void whole_modules_have_to_be_merged(void **state) {
   weight one = {.name = "x", .file = "made"};
   const weights file = {.items = &one, .n = 1};
   prompt_style prompt;
-  test_ok(adapter_choose_whole(m, &c, &e) && adapter_declare(a, m, &c, NULL, &ad, &e) && prompt_choose(a, m, "chatml", &prompt, &e), &e);
+  test_ok(
+      adapter_choose_whole(m, &c, &e) && adapter_declare(a, m, &c, NULL, &ad, &e) && prompt_choose(a, m, "chatml", &prompt, &e),
+      &e);
   assert_false(save_gguf_adapter(m, &prompt, ad, &file, test_path(test_directory(), "whole.gguf"), DTYPE_F32, &e));
   assert_non_null(strstr(e.message, "modules_to_save: a GGUF adapter has low-rank terms only: merge it (--format gguf)"));
   model_close(m);
@@ -293,6 +348,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_type_is_read_back),
       cmocka_unit_test(rope_scalings_come_along),
+      cmocka_unit_test(every_family_is_read_back),
       cmocka_unit_test(a_window_bounds_the_context),
       cmocka_unit_test(values_that_do_not_fit_are_refused),
       cmocka_unit_test(rows_that_no_block_fits_are_refused),

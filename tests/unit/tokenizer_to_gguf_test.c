@@ -12,7 +12,8 @@
 #include "support/byte_tokenizer.h"
 
 // Writes the keys into a file without tensors and opens the tokenizer that it has.
-static bool through_gguf(arena *a, const tokenizer *t, uint32_t n_ids, const gguf_special_ids *ids, gguf *g, tokenizer **back, err *e) {
+static bool through_gguf(arena *a, const tokenizer *t, uint32_t n_ids, const gguf_special_ids *ids, gguf *g, tokenizer **back,
+                         err *e) {
   gguf_meta meta = {0};
   gguf_writer w;
   const char *path = test_path(test_directory(), "tokens.gguf");
@@ -48,12 +49,15 @@ static void a_byte_level_tokenizer_comes_back(void **state) {
     tokenizer *t = byte_tokenizer(a, bos), *back = NULL;
     const gguf_special_ids ids = {.bos = BYTE_EOS, .eos = BYTE_IM_END, .eom = BYTE_EOS, .pad = BYTE_EOS};
     test_ok(through_gguf(a, t, BYTE_VOCAB + 3, &ids, &g, &back, &e), &e);
-    static const char *const texts[] = {"the other theatre\n\n", "<|im_start|>user\nhe<|im_end|>", "12 345's \xC3\xA9\xE2\x82\xAC", ""};
+    static const char *const texts[] = {"the other theatre\n\n", "<|im_start|>user\nhe<|im_end|>",
+                                        "12 345's \xC3\xA9\xE2\x82\xAC", ""};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
       for (int special = 0; special < 2; special++) check_same(t, back, texts[i], strlen(texts[i]), special);
     uint32_t id = 0;
     bool added = !bos;
-    test_ok(gguf_get_u32(&g, "tokenizer.ggml.eos_token_id", &id, &e) && gguf_get_bool_or(&g, "tokenizer.ggml.add_bos_token", &added, &e), &e);
+    test_ok(gguf_get_u32(&g, "tokenizer.ggml.eos_token_id", &id, &e) &&
+                gguf_get_bool_or(&g, "tokenizer.ggml.add_bos_token", &added, &e),
+            &e);
     assert_true(id == BYTE_IM_END && added == bos);
     test_ok(gguf_get_u32(&g, "tokenizer.ggml.padding_token_id", &id, &e), &e);
     assert_int_equal(id, BYTE_EOS);
@@ -92,11 +96,16 @@ static void bos_may_be_left_out(void **state) {
 // A tokenizer.json with one thing changed is refused with `message`.
 static void refused(bool sentencepiece, const char *from, const char *to, const char *message) {
   static const char pieces[] =
-      "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"single_word\":false,"
-      "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":"
-      "[{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xE2\x96\x81\"}]},"
-      "\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null,\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"<unk>\","
-      "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":true,\"byte_fallback\":true,\"ignore_merges\":false,"
+      "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"single_"
+      "word\":false,"
+      "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":{\"type\":\"Sequence\","
+      "\"normalizers\":"
+      "[{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" "
+      "\"},\"content\":\"\xE2\x96\x81\"}]},"
+      "\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null,\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_"
+      "token\":\"<unk>\","
+      "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":true,\"byte_fallback\":true,\"ignore_merges\":"
+      "false,"
       "\"vocab\":{\"<unk>\":0,@BYTES\"\xE2\x96\x81\":257,\"a\":258,\"b\":259,\"c\":260,\"ab\":261,\"bc\":262,\"abc\":263},"
       "\"merges\":[[\"a\",\"b\"],[\"b\",\"c\"],[\"ab\",\"c\"],[\"a\",\"bc\"]]}}";
   text source = {0}, changed = {0};
@@ -145,10 +154,11 @@ static void what_gguf_lacks_is_refused_by_name(void **state) {
   refused(false, "\"single_word\":false", "\"single_word\":true", "only as a whole word");
   refused(true, "\"version\"", "\"version\"", NULL);
   refused(true, "\"unk_token\":\"<unk>\"", "\"unk_token\":null", "it has no unk_token");
-  refused(true, "{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"}", "{\"type\":\"Prepend\",\"prepend\":\"a\"}", "its normalizer and");
+  refused(true, "{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"}", "{\"type\":\"Prepend\",\"prepend\":\"a\"}",
+          "its normalizer and");
   refused(true, "[\"ab\",\"c\"],[\"a\",\"bc\"]", "[\"ab\",\"c\"]", "\"a\" and \"bc\" are not merged, though \"abc\" is a token");
-  refused(true, "[[\"a\",\"b\"],[\"b\",\"c\"],[\"ab\",\"c\"],[\"a\",\"bc\"]]", "[[\"a\",\"b\"],[\"ab\",\"c\"],[\"b\",\"c\"],[\"a\",\"bc\"]]",
-          "the merges of \"abc\" do not stand together");
+  refused(true, "[[\"a\",\"b\"],[\"b\",\"c\"],[\"ab\",\"c\"],[\"a\",\"bc\"]]",
+          "[[\"a\",\"b\"],[\"ab\",\"c\"],[\"b\",\"c\"],[\"a\",\"bc\"]]", "the merges of \"abc\" do not stand together");
   refused(true, "\"byte_fallback\":true", "\"byte_fallback\":false", "neither byte-level nor with byte_fallback");
 }
 
@@ -219,7 +229,8 @@ static void real_tokenizers_come_back(void **state) {
     test_ok(json_parse(path, source, n, &golden, &e) && json_array(&golden, golden.root, "", "cases", &cases, &e), &e);
     for (const cJSON *one = cases->child; one; one = one->next) {
       const char *s = cJSON_GetObjectItemCaseSensitive(one, "text")->valuestring;
-      for (int special = 0; special < 2 && is_comparable(t, reals[r].name, s); special++) check_same(t, back, s, strlen(s), special);
+      for (int special = 0; special < 2 && is_comparable(t, reals[r].name, s); special++)
+        check_same(t, back, s, strlen(s), special);
     }
     json_free(&golden);
     tokenizer_free(back);
@@ -231,10 +242,8 @@ static void real_tokenizers_come_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_byte_level_tokenizer_comes_back),
-      cmocka_unit_test(bos_may_be_left_out),
-      cmocka_unit_test(what_gguf_lacks_is_refused_by_name),
-      cmocka_unit_test(what_stands_around_a_text_is_bos_and_eos),
+      cmocka_unit_test(a_byte_level_tokenizer_comes_back),  cmocka_unit_test(bos_may_be_left_out),
+      cmocka_unit_test(what_gguf_lacks_is_refused_by_name), cmocka_unit_test(what_stands_around_a_text_is_bos_and_eos),
       cmocka_unit_test(real_tokenizers_come_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,24 @@
+// dgate = dy · up · gelu′(gate), dup = dy · gelu(gate). Elementwise over live rows.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "geglu.h"
+
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform PARAMS { geglu_params p; };
+layout(std430, binding = 0) readonly buffer GATE { float gate[]; };
+layout(std430, binding = 1) readonly buffer UP { float up[]; };
+layout(std430, binding = 2) readonly buffer DY { float dy[]; };
+layout(std430, binding = 3) readonly buffer COUNTS { uint counts[]; };
+layout(std430, binding = 4) writeonly buffer DGATE { float dgate[]; };
+layout(std430, binding = 5) writeonly buffer DUP { float dup[]; };
+#include "lib/grid.glsl"
+#include "lib/live.glsl"
+#include "lib/gelu.glsl"
+
+void main() {
+  uint i = grid_index();
+  if (i >= live_rows(p.rows, p.live) * p.row_size) return;
+  const float g = gate[i], d = dy[i]; // dgate may lie where gate, dup where dy lies
+  dgate[i] = d * up[i] * gelu_slope(g);
+  dup[i] = d * gelu(g);
+}
