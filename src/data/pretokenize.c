@@ -24,11 +24,13 @@ static bool split(pretokenize_run *run, uint64_t step, const piece *p, err *e) {
     uint64_t begin, end;
     TRY(regex_find(&s->pattern, &run->regex, p->s, p->n, from, &found, &begin, &end, e));
     if (!found) break;
+    const bool empty = begin == end;
+    if (s->keep == KEEP_JOINED) begin = done;
     TRY(part(run, step, p, done, begin, s->keep != KEEP_MATCHES, e));
     TRY(part(run, step, p, begin, end, s->keep != KEEP_GAPS, e));
     done = end;
     from = end;
-    if (begin == end) from += end < p->n ? character_bytes(p->s, end) : 1;
+    if (empty) from += end < p->n ? character_bytes(p->s, end) : 1;
   }
   return part(run, step, p, done, p->n, s->keep != KEEP_MATCHES, e);
 }

@@ -12,7 +12,8 @@ typedef enum pretokenize_kind {
   PRETOKENIZE_METASPACE, // spaces become ▁, one more in front, and (optionally) each begins a word
 } pretokenize_kind;
 
-typedef enum pretokenize_keep { KEEP_ALL, KEEP_MATCHES, KEEP_GAPS } pretokenize_keep;
+// JOINED: a match ends the word that it stands behind (MergedWithPrevious).
+typedef enum pretokenize_keep { KEEP_ALL, KEEP_MATCHES, KEEP_GAPS, KEEP_JOINED } pretokenize_keep;
 typedef enum metaspace_prepend { METASPACE_ALWAYS, METASPACE_FIRST, METASPACE_NEVER } metaspace_prepend;
 
 typedef struct pretokenize_step {

@@ -143,9 +143,12 @@ static bool read_split(stage_reader *r, const cJSON *in, const char *where) {
   TRY(json_string(r->doc, in, where, "behavior", &behavior, r->e));
   TRY(json_bool(r->doc, in, where, "invert", &invert, r->e));
   if (!source == !literal) return unsupported(r, where, "pattern", "{\"Regex\": …} or {\"String\": …}", pattern);
-  bool removed = !strcmp(behavior, "Removed");
-  if (!removed && strcmp(behavior, "Isolated") != 0)
-    return unsupported(r, where, "behavior", "\"Isolated\" or \"Removed\"", cJSON_GetObjectItemCaseSensitive(in, "behavior"));
+  const bool removed = !strcmp(behavior, "Removed"), joined = !strcmp(behavior, "MergedWithPrevious");
+  if (!removed && !joined && strcmp(behavior, "Isolated") != 0)
+    return unsupported(r, where, "behavior", "\"Isolated\", \"Removed\" or \"MergedWithPrevious\"",
+                       cJSON_GetObjectItemCaseSensitive(in, "behavior"));
+  if (joined && invert)
+    return unsupported(r, where, "invert", "false with MergedWithPrevious", cJSON_GetObjectItemCaseSensitive(in, "invert"));
   text escaped = {0};
   for (const char *c = literal ? literal : ""; *c; c++) {
     if (strchr("\\^$.|?*+()[]{}-&#~", *c)) text_putc(&escaped, '\\');
@@ -153,7 +156,7 @@ static bool read_split(stage_reader *r, const cJSON *in, const char *where) {
   }
   if (literal) source = arena_strndup(r->memory, escaped.data ? escaped.data : "", escaped.length);
   text_free(&escaped);
-  return add_split(r, where, source, !removed ? KEEP_ALL : invert ? KEEP_MATCHES : KEEP_GAPS);
+  return add_split(r, where, source, joined ? KEEP_JOINED : !removed ? KEEP_ALL : invert ? KEEP_MATCHES : KEEP_GAPS);
 }
 
 // Shared with the decoder of that name.

@@ -10,10 +10,16 @@ double adapter_scale(const adapter_config *c) {
   return c->rslora ? c->alpha / sqrt(c->r) : c->alpha / c->r;
 }
 
+// As PEFT: a target is a module's whole path, or its end from some dot on: "q_proj", "layers.0.self_attn.q_proj".
+static bool names_linear(const char *target, const model_param *p) {
+  const size_t n = strlen(target), path = strlen(p->name) - strlen(".weight");
+  return p->role == PARAM_LINEAR && n && n <= path && !strncmp(p->name + path - n, target, n) &&
+         (n == path || p->name[path - n - 1] == '.');
+}
+
 static bool is_target(const adapter_config *c, const model_param *p) {
-  if (p->role != PARAM_LINEAR) return false;
   for (uint32_t i = 0; i < c->n_targets; i++)
-    if (!strcmp(c->targets[i], p->module)) return true;
+    if (names_linear(c->targets[i], p)) return true;
   return false;
 }
 
@@ -36,8 +42,10 @@ static bool check_targets(arena *a, const model *m, const adapter_config *c, err
   uint32_t n;
   const char *const *known = linear_modules(a, m, &n);
   for (uint32_t i = 0; i < c->n_targets; i++) {
-    if (has_name(known, n, c->targets[i])) continue;
     const char *all = "";
+    bool found = false;
+    for (uint32_t k = 0; !found && k < m->n_params; k++) found = names_linear(c->targets[i], &m->params[k]);
+    if (found) continue;
     for (uint32_t k = 0; k < n; k++) all = arena_printf(a, "%s%s%s", all, k ? ", " : "", known[k]);
     return ERR(e, "target_modules: expected linear layers of the model (%s), found \"%s\"", all, c->targets[i]);
   }

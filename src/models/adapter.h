@@ -11,7 +11,7 @@ typedef struct adapter_config {
   double alpha, dropout;
   bool rslora;
   bool fan_in_fan_out;        // the base keeps its linear weights as [in, out]; A and B are as ever
-  const char *const *targets; // modules, "q_proj"; n_targets 0: all of the family's linear layers
+  const char *const *targets; // modules, "q_proj", or ends of their paths; n_targets 0: all of the family's linear layers
   uint32_t n_targets;
   const char *const *whole; // modules_to_save: "embed_tokens" as the family calls it, "lm_head"
   uint32_t n_whole;

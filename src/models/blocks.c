@@ -32,10 +32,15 @@ tensor *block_linear(const model_forward *f, tensor *x, const model_param *w) {
   return linear(f, x, w, NULL);
 }
 
+static rotary_angles angles_of(const model_forward *f, uint32_t layer) {
+  const model_inputs *in = f->in;
+  const bool local = in->local_cos && model_has_window(&f->m->config, layer);
+  return (rotary_angles){in->positions, local ? in->local_cos : in->cos, local ? in->local_sin : in->sin, f->m->config.head_dim};
+}
+
 // A projection whose heads are turned, normalised before where the layer has such a norm.
 static tensor *turned(const model_forward *f, tensor *x, uint32_t layer, const char *projection, const char *norm) {
-  const model_inputs *in = f->in;
-  const rotary_angles angles = {in->positions, in->cos, in->sin, f->m->config.head_dim};
+  const rotary_angles angles = angles_of(f, layer);
   const model_param *w = block_param(f, layer, projection), *n = find(f, layer, norm);
   if (!n) return linear(f, x, w, &angles);
   return op_rotary(f->g, op_rmsnorm(f->g, block_linear(f, x, w), n->t, (float)f->m->config.rms_norm_eps), &angles);
@@ -45,27 +50,55 @@ tensor *block_attend(const model_forward *f, tensor *q, tensor *k, tensor *v, ui
   const model_config *c = &f->m->config;
   const model_inputs *in = f->in;
   graph *g = f->g;
-  const attention_shape shape = {c->n_heads, c->n_kv_heads, c->head_dim, (float)(1 / sqrt(c->head_dim))};
+  const attention_shape shape = {.n_heads = c->n_heads,
+                                 .n_kv_heads = c->n_kv_heads,
+                                 .head_dim = c->head_dim,
+                                 .scale = (float)(1 / sqrt(c->query_scalar > 0 ? c->query_scalar : c->head_dim)),
+                                 .cap = (float)c->attention_cap};
   if (in->cache_rows) {
     op_cache_write(g, in->cache_k[layer], in->cache_rows, k);
     op_cache_write(g, in->cache_v[layer], in->cache_rows, v);
     k = in->cache_k[layer];
     v = in->cache_v[layer];
   }
-  return op_attention(g, q, k, v, in->ranges, &shape);
+  const bool in_window = in->window_ranges && model_has_window(c, layer);
+  return op_attention(g, q, k, v, in_window ? in->window_ranges : in->ranges, &shape);
+}
+
+// Of a projection that has q, k and v in one.
+static void split_qkv(const model_forward *f, tensor *x, const model_param *w, uint32_t layer, tensor *qkv[3]) {
+  const model_config *c = &f->m->config;
+  const rotary_angles angles = angles_of(f, layer);
+  const uint32_t kv = c->n_kv_heads * c->head_dim, widths[] = {c->n_heads * c->head_dim, kv, kv};
+  op_split(f->g, block_linear(f, x, w), 3, widths, qkv);
+  for (int i = 0; i < 2; i++) qkv[i] = op_rotary(f->g, qkv[i], &angles);
 }
 
 tensor *block_attention(const model_forward *f, tensor *x, uint32_t layer) {
-  tensor *q = turned(f, x, layer, "self_attn.q_proj.weight", "self_attn.q_norm.weight");
-  tensor *k = turned(f, x, layer, "self_attn.k_proj.weight", "self_attn.k_norm.weight");
-  tensor *v = block_linear(f, x, block_param(f, layer, "self_attn.v_proj.weight"));
-  return block_linear(f, block_attend(f, q, k, v, layer), block_param(f, layer, "self_attn.o_proj.weight"));
+  const model_param *fused = find(f, layer, "self_attn.qkv_proj.weight");
+  tensor *qkv[3];
+  if (fused) {
+    split_qkv(f, x, fused, layer, qkv);
+  } else {
+    qkv[0] = turned(f, x, layer, "self_attn.q_proj.weight", "self_attn.q_norm.weight");
+    qkv[1] = turned(f, x, layer, "self_attn.k_proj.weight", "self_attn.k_norm.weight");
+    qkv[2] = block_linear(f, x, block_param(f, layer, "self_attn.v_proj.weight"));
+  }
+  return block_linear(f, block_attend(f, qkv[0], qkv[1], qkv[2], layer), block_param(f, layer, "self_attn.o_proj.weight"));
 }
 
-tensor *block_swiglu(const model_forward *f, tensor *x, uint32_t layer) {
-  tensor *gate = block_linear(f, x, block_param(f, layer, "mlp.gate_proj.weight"));
-  tensor *up = block_linear(f, x, block_param(f, layer, "mlp.up_proj.weight"));
-  return block_linear(f, op_swiglu(f->g, gate, up), block_param(f, layer, "mlp.down_proj.weight"));
+tensor *block_mlp(const model_forward *f, tensor *x, uint32_t layer) {
+  const model_config *c = &f->m->config;
+  const model_param *fused = find(f, layer, "mlp.gate_up_proj.weight");
+  tensor *both[2]; // gate, up
+  if (fused) {
+    op_split(f->g, block_linear(f, x, fused), 2, (uint32_t[]){c->intermediate_size, c->intermediate_size}, both);
+  } else {
+    both[0] = block_linear(f, x, block_param(f, layer, "mlp.gate_proj.weight"));
+    both[1] = block_linear(f, x, block_param(f, layer, "mlp.up_proj.weight"));
+  }
+  tensor *h = c->gelu ? op_geglu(f->g, both[0], both[1]) : op_swiglu(f->g, both[0], both[1]);
+  return block_linear(f, h, block_param(f, layer, "mlp.down_proj.weight"));
 }
 
 model_param *block_list_param(arena *a, model *m, const char *name, const char *gguf_name, const char *module, param_role role,

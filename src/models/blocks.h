@@ -15,11 +15,13 @@ tensor *block_linear(const model_forward *f, tensor *x, const model_param *w);
 tensor *block_attend(const model_forward *f, tensor *q, tensor *k, tensor *v, uint32_t layer);
 
 // Self-attention with rotary embedding and grouped queries, from q_proj to o_proj, of one layer; heads of q and k are normalised
-// before they are turned where the layer has q_norm and k_norm. x [N, hidden] → [N, hidden].
+// before they are turned where the layer has q_norm and k_norm; q, k and v may be one projection, qkv_proj. x [N, hidden] →
+// [N, hidden].
 tensor *block_attention(const model_forward *f, tensor *x, uint32_t layer);
 
-// down_proj(silu(gate_proj(x)) · up_proj(x)). x [N, hidden] → [N, hidden].
-tensor *block_swiglu(const model_forward *f, tensor *x, uint32_t layer);
+// down_proj(act(gate_proj(x)) · up_proj(x)), act silu or gelu; gate_proj and up_proj may be one projection, gate_up_proj.
+// x [N, hidden] → [N, hidden].
+tensor *block_mlp(const model_forward *f, tensor *x, uint32_t layer);
 
 // Appends a parameter to the model's list. n_dims 1: `out` elements; 2: [out, in].
 model_param *block_list_param(arena *a, model *m, const char *name, const char *gguf_name, const char *module, param_role role,

@@ -130,11 +130,20 @@ bool config_all_off(const json *d, const char *const *keys, err *e) {
   return true;
 }
 
+const cJSON *config_find_rope(const json *d, const char **where) {
+  const cJSON *rope = cJSON_GetObjectItemCaseSensitive(d->root, *where = "rope_parameters");
+  if (!cJSON_IsObject(rope)) rope = cJSON_GetObjectItemCaseSensitive(d->root, *where = "rope_scaling");
+  return rope;
+}
+
 bool config_read_rope(const json *d, model_config *c, err *e) {
+  const char *where;
+  const cJSON *rope = config_find_rope(d, &where);
   TRY(json_number_or(d, d->root, "", "rope_theta", &c->rope_theta, e));
-  const char *where = "rope_parameters";
-  const cJSON *rope = cJSON_GetObjectItemCaseSensitive(d->root, where);
-  if (!cJSON_IsObject(rope)) rope = cJSON_GetObjectItemCaseSensitive(d->root, where = "rope_scaling");
+  return config_read_rope_of(d, rope, where, c, e);
+}
+
+bool config_read_rope_of(const json *d, const cJSON *rope, const char *where, model_config *c, err *e) {
   if (!rope || cJSON_IsNull(rope)) return true;
   char found[64];
   if (!cJSON_IsObject(rope))
@@ -183,6 +192,43 @@ bool config_read_common(const json *d, model_config *c, err *e) {
   return json_bool_or(d, r, "", "tie_word_embeddings", &c->tie_embeddings, e);
 }
 
+bool config_read_cap(const json *d, const char *key, double otherwise, double *cap, err *e) {
+  const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, key);
+  *cap = v ? 0 : otherwise;
+  return !v || cJSON_IsNull(v) || json_number(d, d->root, "", key, cap, e);
+}
+
+void config_set_period(model_config *c, uint32_t period) {
+  for (uint32_t l = 0; l < MODEL_MAX_LAYERS; l++) c->full_layers[l] = period && (l + 1) % period == 0;
+}
+
+bool config_read_windows(const json *d, uint32_t period, model_config *c, err *e) {
+  const cJSON *types = cJSON_GetObjectItemCaseSensitive(d->root, "layer_types");
+  char found[64];
+  if (cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(d->root, "sliding_window"))) c->sliding_window = 0;
+  TRY(json_u32_or(d, d->root, "", "sliding_window", &c->sliding_window, e));
+  config_set_period(c, period);
+  if (!types || cJSON_IsNull(types)) return true;
+  if (cJSON_GetArraySize(types) != (int)c->n_layers)
+    return ERR(e, "%s: layer_types: expected a list of %u, one for each layer, found %s", d->origin, c->n_layers,
+               json_describe(types, found));
+  uint32_t l = 0;
+  for (const cJSON *v = types->child; v && l < MODEL_MAX_LAYERS; v = v->next, l++) {
+    c->full_layers[l] = cJSON_IsString(v) && !strcmp(v->valuestring, "full_attention");
+    if (!c->full_layers[l] && !(cJSON_IsString(v) && !strcmp(v->valuestring, "sliding_attention")))
+      return ERR(e, "%s: layer_types[%u]: expected \"full_attention\" or \"sliding_attention\", found %s", d->origin, l,
+                 json_describe(v, found));
+  }
+  return true;
+}
+
+void config_put_windows(const model_config *c, cJSON *o) {
+  cJSON *types = cJSON_AddArrayToObject(o, "layer_types");
+  for (uint32_t l = 0; l < c->n_layers; l++)
+    cJSON_AddItemToArray(types, cJSON_CreateString(model_has_window(c, l) ? "sliding_attention" : "full_attention"));
+  if (c->sliding_window) cJSON_AddNumberToObject(o, "sliding_window", c->sliding_window);
+}
+
 void config_put_numbers(const config_number *numbers, size_t n, cJSON *o) {
   for (size_t i = 0; i < n; i++) cJSON_AddNumberToObject(o, numbers[i].key, numbers[i].value);
 }
@@ -225,6 +271,10 @@ static const char *const gguf_read[] = {"vocab_size",
                                         "rope.dimension_count",
                                         "rope.scaling.type",
                                         "rope.scaling.factor",
+                                        "rope.scaling.original_context_length",
+                                        "rope.scaling.finetuned",
+                                        "attention.causal",
+                                        "tensor_data_layout", // the order of rows that all files of Llama have
                                         NULL};
 
 static const char *architecture_of(arena *a, const gguf *g) {
@@ -324,6 +374,9 @@ bool config_gguf_common(arena *a, const gguf *g, model_config *c, err *e) {
   c->rms_norm_eps = eps;
   c->rope_theta = theta;
   c->tie_embeddings = !weights_find(&g->weights, "output.weight");
+  bool causal = true;
+  TRY(gguf_get_bool_or(g, config_gguf_key(a, g, "attention.causal"), &causal, e));
+  if (!causal) return ERR(e, "%s: %s: expected true, found false", g->path, config_gguf_key(a, g, "attention.causal"));
   TRY(config_gguf_is(a, g, "attention.value_length", head_of(c), e));
   return read_rope_scaling(a, g, c, e) && read_rope_divisors(a, g, c, e);
 }

@@ -20,6 +20,15 @@ void config_set_defaults(model_config *c);
 // rope_theta, and rope_scaling (transformers 4) or rope_parameters (transformers 5, which has rope_theta inside): default,
 // linear, llama3.
 bool config_read_rope(const json *d, model_config *c, err *e);
+// The parts of it: which of the two there is, or NULL; the same of such an object.
+const struct cJSON *config_find_rope(const json *d, const char **where);
+bool config_read_rope_of(const json *d, const struct cJSON *rope, const char *where, model_config *c, err *e);
+// A soft cap: a number, null for none, or `otherwise` where the key is absent.
+bool config_read_cap(const json *d, const char *key, double otherwise, double *cap, err *e);
+// sliding_window, and layer_types: which layers have it. Where that is absent, all but each `period`-th (0: all). Once n_layers
+// is read.
+bool config_read_windows(const json *d, uint32_t period, model_config *c, err *e);
+void config_set_period(model_config *c, uint32_t period);
 // The key, where it is there, must be this string.
 bool config_text_is(const json *d, const char *key, const char *value, err *e);
 // Each key, where it is there, must be null, false or none (a list that ends in NULL).
@@ -35,6 +44,7 @@ typedef struct config_number {
   double value;
 } config_number;
 void config_put_common(const model_config *c, struct cJSON *out);
+void config_put_windows(const model_config *c, struct cJSON *out);
 void config_put_numbers(const config_number *numbers, size_t n, struct cJSON *out);
 
 // --- GGUF ----------------------------------------------------------------------------------------------------------------

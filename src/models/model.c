@@ -27,7 +27,7 @@ static bool check_rest(const char *file, const model_config *c, err *e) {
     double value, most;
   } rows[] = {{"soft cap of attention", c->attention_cap, 1e6},
               {"soft cap of logits", c->logits_cap, 1e6},
-              {"scale of attention", c->attention_scale, 1e3},
+              {"query_pre_attn_scalar", c->query_scalar, 1e6},
               {"scale of embeddings", c->embedding_scale, 1e3},
               {"rope's base of layers with a window", c->rope_local_theta, 1e12},
               {"rope's attention factor", c->rope_attention_factor, 100}};
@@ -108,6 +108,8 @@ static bool find_sources(model *m, err *e) {
     bool known = dot && !strcmp(dot, ".inv_freq"); // rotary tables that old exports carry
     known |= m->config.rope_divisors && !strcmp(name, "rope_freqs.weight");
     known |= m->family->is_no_weight && m->family->is_no_weight(name);
+    known |= m->config.scaling == ROPE_LONG &&
+             (!strcmp(name, "rope_factors_long.weight") || !strcmp(name, "rope_factors_short.weight"));
     known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
     for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
     if (!known)

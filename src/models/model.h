@@ -35,8 +35,9 @@ typedef struct model_config {
   const float *rope_divisors; // GGUF's form of a scaling: each of the head_dim / 2 frequencies is divided by its own; NULL: none
   bool learned_positions;     // a table of max_positions rows
   bool tie_embeddings;
+  bool gelu;                              // the MLP's gate: geglu instead of swiglu
   double embedding_scale;                 // of what the embedding gives; 0: 1
-  double attention_scale;                 // of scores; 0: 1 / √head_dim
+  double query_scalar;                    // scores are q·k / √this; 0: head_dim
   double attention_cap, logits_cap;       // soft: scores and logits x become cap · tanh(x / cap); 0: they stay
   double pretraining_tokens;              // config.json's own word for what the model was pretrained on; 0: it says nothing
   int32_t bos_id, eos_ids[MODEL_MAX_EOS]; // −1 and n_eos 0 where there is none

@@ -13,17 +13,17 @@
 
 // --- metadata --------------------------------------------------------------------------------------------------------------
 
-static const char *key_of(arena *a, const model *m, const char *rest) {
+const char *gguf_config_key(arena *a, const model *m, const char *rest) {
   return arena_printf(a, "%s.%s", m->family->gguf_architectures[0], rest);
 }
 
 static bool put_rope(arena *a, const model *m, gguf_config *out, err *e) {
   const model_config *c = &m->config;
-  gguf_put_u32(out->meta, key_of(a, m, "rope.dimension_count"), model_rotary_dim(c));
-  gguf_put_f32(out->meta, key_of(a, m, "rope.freq_base"), (float)c->rope_theta);
+  gguf_put_u32(out->meta, gguf_config_key(a, m, "rope.dimension_count"), model_rotary_dim(c));
+  gguf_put_f32(out->meta, gguf_config_key(a, m, "rope.freq_base"), (float)c->rope_theta);
   if (c->scaling == ROPE_LINEAR) {
-    gguf_put_string(out->meta, key_of(a, m, "rope.scaling.type"), "linear");
-    gguf_put_f32(out->meta, key_of(a, m, "rope.scaling.factor"), (float)c->rope_factor);
+    gguf_put_string(out->meta, gguf_config_key(a, m, "rope.scaling.type"), "linear");
+    gguf_put_f32(out->meta, gguf_config_key(a, m, "rope.scaling.factor"), (float)c->rope_factor);
   }
   if (c->scaling == ROPE_PLAIN || c->scaling == ROPE_LINEAR || out->n_extra) return true;
   return ERR(e, "%s: rope_scaling: expected none or linear, since GGUF has no other for %s: --format hf writes it", m->path,
@@ -41,9 +41,9 @@ bool gguf_config_common(arena *a, const model *m, uint32_t context, gguf_config 
                  {"attention.key_length", c->head_dim}, {"attention.value_length", c->head_dim},
                  {"vocab_size", c->vocab_size}};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-    gguf_put_u32(out->meta, key_of(a, m, numbers[i].key), numbers[i].value);
+    gguf_put_u32(out->meta, gguf_config_key(a, m, numbers[i].key), numbers[i].value);
   const char *eps = c->learned_positions ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
-  gguf_put_f32(out->meta, key_of(a, m, eps), (float)c->rms_norm_eps);
+  gguf_put_f32(out->meta, gguf_config_key(a, m, eps), (float)c->rms_norm_eps);
   return c->learned_positions || put_rope(a, m, out, e);
 }
 

@@ -21,6 +21,8 @@ typedef struct gguf_config {
   uint32_t n_extra;
 } gguf_config;
 
+// "<architecture>.<rest>" of the family's own architecture.
+const char *gguf_config_key(arena *a, const model *m, const char *rest);
 // The keys that families share, under the family's architecture: sizes, heads, the norms' epsilon, rope. A scaling that has no key is
 // refused unless the family has put tensors for it.
 bool gguf_config_common(arena *a, const model *m, uint32_t context, gguf_config *out, err *e);

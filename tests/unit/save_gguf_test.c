@@ -170,6 +170,19 @@ static void every_family_is_read_back(void **state) {
       OTHER("Qwen2ForCausalLM", "qwen2", ""),
       OTHER("Qwen3ForCausalLM", "qwen3", ", \"head_dim\": 32"),
       gpt2,
+      OTHER("Gemma2ForCausalLM", "gemma2",
+            ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"attn_logit_softcapping\": 40.0, "
+            "\"final_logit_softcapping\": 20.0"),
+      OTHER("Gemma2ForCausalLM", "gemma2",
+            ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"final_logit_softcapping\": null"),
+      OTHER("Gemma3ForCausalLM", "gemma3_text",
+            ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"sliding_window_pattern\": 2, "
+            "\"rope_theta\": 20000.0, \"rope_local_base_freq\": 3000.0, \"rope_scaling\": {\"rope_type\": \"linear\", "
+            "\"factor\": 8.0}"),
+      OTHER("Phi3ForCausalLM", "phi3", ", \"pad_token_id\": 0, \"sliding_window\": 100"),
+      OTHER("Phi3ForCausalLM", "phi3",
+            ", \"pad_token_id\": 0, \"original_max_position_embeddings\": 128, \"partial_rotary_factor\": 0.5, \"rope_scaling\": "
+            "{\"type\": \"longrope\", \"short_factor\": [1.0, 1.1, 1.2, 1.3], \"long_factor\": [1.0, 2.5, 3.5, 4.25]}"),
   };
   for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
     arena *a = arena_new("test");
@@ -184,7 +197,9 @@ static void every_family_is_read_back(void **state) {
     assert_true(c->max_positions == d->max_positions && c->head_dim == d->head_dim && c->n_kv_heads == d->n_kv_heads);
     assert_true((float)c->rms_norm_eps == (float)d->rms_norm_eps && (float)c->rope_theta == (float)d->rope_theta);
     assert_true(c->sliding_window == d->sliding_window && (float)c->attention_cap == (float)d->attention_cap);
-    assert_true((float)c->logits_cap == (float)d->logits_cap && fabs(c->attention_scale - d->attention_scale) < 1e-7);
+    assert_true((float)c->logits_cap == (float)d->logits_cap && c->gelu == d->gelu);
+    const double head = c->head_dim; // whose root divides where nothing else is said
+    assert_true((c->query_scalar > 0 ? c->query_scalar : head) == (d->query_scalar > 0 ? d->query_scalar : head));
     assert_true((float)c->rope_local_theta == (float)d->rope_local_theta && fabs(c->embedding_scale - d->embedding_scale) < 1e-5);
     assert_memory_equal(c->full_layers, d->full_layers, c->n_layers);
     assert_memory_equal(c->rope_long, d->rope_long, sizeof c->rope_long);
@@ -258,6 +273,35 @@ static void rows_that_no_block_fits_are_refused(void **state) {
       strstr(e.message, "tensor token_embd.weight: expected rows that are a multiple of 32 for q8_0, found shape [270, 44]"));
   model_close(m);
   arena_free(a);
+}
+
+static void what_gguf_takes_for_granted_is_checked(void **state) {
+  (void)state;
+  static const struct {
+    const char *config, *message;
+  } rows[] = {
+      {OTHER("Gemma2ForCausalLM", "gemma2", ", \"head_dim\": 32, \"query_pre_attn_scalar\": 100, \"sliding_window\": 24"),
+       "query_pre_attn_scalar: expected 32, which GGUF takes for granted, found 100"},
+      {OTHER("Gemma2ForCausalLM", "gemma2",
+             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, "
+             "\"layer_types\": [\"full_attention\", \"sliding_attention\"]"),
+       "layer_types: expected each n-th layer to see all"},
+      {OTHER("Qwen2ForCausalLM", "qwen2",
+             ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": "
+             "4.0, "
+             "\"original_max_position_embeddings\": 128}"),
+       "rope_scaling: expected none or linear, since GGUF has no other for qwen2"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    arena *a = arena_new("test");
+    model *m = open_made(a, rows[i].config);
+    save_gguf_result r;
+    err e = {0};
+    assert_false(save(m, test_path(test_directory(), "granted.gguf"), DTYPE_F32, drawn_values, &r, &e));
+    if (!strstr(e.message, rows[i].message)) fail_msg("%s", e.message);
+    model_close(m);
+    arena_free(a);
+  }
 }
 
 // ---- adapters ----
@@ -352,6 +396,7 @@ int main(void) {
       cmocka_unit_test(a_window_bounds_the_context),
       cmocka_unit_test(values_that_do_not_fit_are_refused),
       cmocka_unit_test(rows_that_no_block_fits_are_refused),
+      cmocka_unit_test(what_gguf_takes_for_granted_is_checked),
       cmocka_unit_test(an_adapter_is_what_peft_has),
       cmocka_unit_test(whole_modules_have_to_be_merged),
   };

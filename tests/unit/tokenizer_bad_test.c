@@ -123,7 +123,7 @@ static const bad_file cases[] = {
      "pre_tokenizer.pretokenizers[1]: expected nothing behind ByteLevel, found \"Digits\""},
     {"{\"type\":\"Digits\",\"individual_digits\":true}",
      "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"MergedWithNext\",\"invert\":false}",
-     "pre_tokenizer.behavior: expected \"Isolated\" or \"Removed\", found a string \"MergedWithNext\""},
+     "pre_tokenizer.behavior: expected \"Isolated\", \"Removed\" or \"MergedWithPrevious\", found a string \"MergedWithNext\""},
     {"{\"type\":\"Digits\",\"individual_digits\":true}",
      "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},\"behavior\":\"Isolated\",\"invert\":false}",
      "pre_tokenizer: the pattern does not compile (missing closing parenthesis): (a"},

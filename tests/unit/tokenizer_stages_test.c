@@ -80,6 +80,7 @@ static const split_case splits[] = {
      "a|1|2| |\331\243|\302\262|\342\205\247| |3|\360\221\267\241|b"},
     {DIGITS("false"), "a12 \331\243\302\262\342\205\247 3b", "a|12| |\331\243\302\262\342\205\247| |3|b"},
     {SPLIT_STRING(".*", "Removed", "false"), "a.*b.c.*", "a|b.c"},
+    {SPLIT_STRING(" ", "MergedWithPrevious", "false"), " ab c  d ", " |ab |c | |d "},
     {SPLIT("x*", "Isolated", "false"), "a\303\251xxb", "a|\303\251|xx|b"},
     {SPLIT("^a|b$", "Isolated", "false"), "ab\nab", "a|b|\n|a|b"},
     {SPLIT("[a-c]+", "Removed", "true"), "xabcybz", "abc|b"},
