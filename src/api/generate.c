@@ -180,10 +180,11 @@ static void show(growing *w) {
 }
 
 // Feeds what of `ids` the cache does not hold; the last token always, for its logits. *logits stays NULL where it was stopped.
-// In pieces of which none is a single token: that would be a decode, whose kernels round otherwise.
+// In pieces of which none is a single token, unless the prompt is one: that would be a decode, whose kernels round otherwise.
 static bool feed_prompt(vkift_generator *g, const masked *prompt, const vkift_generate_options *o, const float **logits, err *e) {
   uint32_t at = 0;
   while (at < g->n_cached && at + 1 < prompt->n && g->cached[at] == prompt->ids[at]) at++;
+  if (at && at + 1 == prompt->n) at--;
   memcpy(g->cached + at, prompt->ids + at, (prompt->n - at) * sizeof *g->cached);
   g->n_cached = 0; // nothing, should the feed fail
   while (at < prompt->n) {

@@ -42,6 +42,12 @@ void log_progress(bool last, const char *format, ...) {
   fflush(stderr);
 }
 
+void log_progress_clear(void) {
+  if (!log_stderr_is_terminal()) return;
+  fputs("\r\033[K", stderr);
+  fflush(stderr);
+}
+
 bool log_stderr_is_terminal(void) {
   return isatty(STDERR_FILENO) == 1;
 }

@@ -20,6 +20,8 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void log_progress(bool last, const char *format, ...);
 
+void log_progress_clear(void); // before something else is printed where it shows
+
 bool log_stderr_is_terminal(void);
 bool log_colour(int fd); // a terminal, and NO_COLOR is not set
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/show.h"
 #include "cli/cli.h"
+#include "cli/marked.h"
 #include "cli/run_options.h"
 #include "config/crossval_options.h"
 #include "config/train_options.h"
@@ -95,7 +96,7 @@ static void on_row(void *user, const vkift_crossval_row *row) {
   crossval_shown *s = user;
   arena_grow(s->memory, (void **)&s->rows, &s->capacity, s->n_rows + 1, sizeof *s->rows);
   s->rows[s->n_rows] = *row;
-  s->rows[s->n_rows].name = arena_strdup(s->memory, row->name);
+  s->rows[s->n_rows].name = marked_name(s->memory, row->name);
   s->rows[s->n_rows++].metric = arena_strdup(s->memory, row->metric);
 }
 
@@ -154,7 +155,9 @@ static void print_losses(const crossval_shown *s) {
     const vkift_crossval_row *r = &s->rows[i];
     if (r->difference < 0)
       printf("tuning LOWERED %s: %.1f to %.1f%s\n", r->name, r->base, r->tuned,
-             r->high < 0 ? "" : " (the interval includes no change)");
+             r->low == r->high ? " (too few examples for an interval, or all changed alike)"
+             : r->high < 0     ? ""
+                               : " (the interval includes no change)");
   }
 }
 

@@ -67,7 +67,7 @@ static void shorten(text *name, bool is_path) {
 
 static void add_row(table *t, const vkift_data_group *g) {
   row *r = t->n < MOST_ROWS ? &t->rows[t->n] : &t->rest;
-  if (t->n < MOST_ROWS) marked_put_visible(&r->name, *g->name ? g->name : "(none)", *g->name ? strlen(g->name) : 6);
+  if (t->n < MOST_ROWS) marked_put_name(&r->name, *g->name ? g->name : "(none)");
   const bool one_format = t->n <= MOST_ROWS || !strcmp(r->format, g->format);
   snprintf(r->format, sizeof r->format, "%s", one_format ? g->format : "");
   r->examples += g->examples;

@@ -86,7 +86,7 @@ static int width_of(const char *s, size_t n) {
 // At least `width` characters.
 static void put_visible(text *out, const char *s, int width) {
   const size_t from = out->length;
-  marked_put_visible(out, s, strlen(s));
+  marked_put_name(out, s);
   for (int n = width_of(out->data + from, out->length - from); n < width; n++) text_putc(out, ' ');
 }
 

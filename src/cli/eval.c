@@ -8,6 +8,7 @@
 #include "base/show.h"
 #include "cli/cli.h"
 #include "cli/json_line.h"
+#include "cli/marked.h"
 #include "cli/options.h"
 #include "cli/source.h"
 #include "config/train_options.h"
@@ -240,9 +241,9 @@ static void print_loss(const char *label, double loss, double perplexity, double
 
 // What a row is called, with two blanks in front of a task's name.
 static const char *label_of(arena *a, const vkift_task_score *r, bool single) {
-  if (r->level == VKIFT_SCORE_TASK) return arena_printf(a, "  %s", r->name);
+  if (r->level == VKIFT_SCORE_TASK) return arena_printf(a, "  %s", marked_name(a, r->name));
   if (r->level == VKIFT_SCORE_ALL) return "all";
-  return *r->name ? r->name : single ? "all" : "(none)"; // data without clusters
+  return *r->name ? marked_name(a, r->name) : single ? "all" : "(none)"; // data without clusters
 }
 
 static int width_of(const char *label) {

@@ -61,6 +61,10 @@ static const command_help help = {
 
 // --- the session -----------------------------------------------------------------------------------------------------
 
+static bool should_stop(void *unused) {
+  return interrupted(unused) || ferror(stdout); // nobody could read the rest
+}
+
 static void on_text(void *user, const char *bytes, size_t length) {
   session *s = user;
   text_put(&s->answer, bytes, length);
@@ -75,7 +79,7 @@ bool session_open(session *s, bool base, err *e) {
   vkift_error error = {0};
   s->options.user = s;
   s->options.text = on_text;
-  s->options.should_stop = interrupted;
+  s->options.should_stop = should_stop;
   TRY(library_ok(vkift_generator_open(&source, &s->generator, &error), &error, e));
   if (vkift_generator_has_end(s->generator) || s->options.stop.n) return true;
   if (s->own->chat) {

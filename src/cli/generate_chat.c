@@ -40,7 +40,11 @@ static void begin(conversation *c, const char *system) {
 
 static bool turn(conversation *c, const char *line, size_t length, err *e) {
   session *s = c->session;
-  if (!utf8_valid(line, length, NULL) || memchr(line, 0, length)) return ERR(e, "stdin: expected UTF-8 text");
+  if (!utf8_valid(line, length, NULL) || memchr(line, 0, length)) {
+    if (!c->terminal) return ERR(e, "stdin: expected UTF-8 text");
+    log_warn("expected UTF-8 text: this turn was not said");
+    return true;
+  }
   say(c, VKIFT_USER, line, length);
   vkift_generate_result r = {0};
   const bool ok = session_answer(s, c->messages, (size_t)c->n, &r, e);

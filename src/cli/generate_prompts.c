@@ -48,7 +48,9 @@ static void add_text(prompts *p, const char *system, const char *prompt) {
 static bool add_messages(prompts *p, const json *d, const cJSON *list, err *e) {
   static const char *const roles[] = {[VKIFT_SYSTEM] = "system", [VKIFT_USER] = "user", [VKIFT_ASSISTANT] = "assistant"};
   static const char *const keys[] = {"role", "content", NULL};
-  const char *system = p->session->own->system;
+  const cJSON *first = cJSON_GetObjectItemCaseSensitive(list->child, "role");
+  const bool own = cJSON_IsString(first) && !strcmp(first->valuestring, "system"); // which wins, as a row's "system" does
+  const char *system = own ? NULL : p->session->own->system;
   vkift_message *messages = ARENA_ARRAY(p->memory, vkift_message, (uint64_t)cJSON_GetArraySize(list) + 1);
   uint64_t n = 0;
   if (system) messages[n++] = (vkift_message){VKIFT_SYSTEM, system};
@@ -183,7 +185,10 @@ static void print_ready(prompts *p) {
     if (readable) put_readable(p, p->printed, &out);
     else put_json(p, p->printed, &out);
   }
-  if (out.length) fwrite(out.data, 1, out.length, stdout);
+  if (out.length) {
+    log_progress_clear();
+    fwrite(out.data, 1, out.length, stdout);
+  }
   if (out.length) fflush(stdout);
   text_free(&out);
 }

@@ -2,8 +2,10 @@
 // usage.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -104,10 +106,22 @@ static bool run(int argc, char **argv, err *e) {
   return named && named->run(argc - 2, argv + 2, e);
 }
 
+// A file that is opened later would take the number of a standard stream that is closed, and be read or written as it.
+static void guard_streams(void) {
+  for (int i = 0; i < 3; i++)
+    if (fcntl(i, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != i) abort();
+}
+
 int main(int argc, char **argv) {
   err e = {0};
+  guard_streams();
   bool ok = run(argc, argv, &e);
-  if (fflush(stdout) && ok) ok = ERR(&e, "stdout: cannot write: %s", strerror(errno));
+  const bool unflushed = fflush(stdout) != 0;
+  const char *why = unflushed ? strerror(errno) : "some of the output was lost";
+  if (unflushed || ferror(stdout)) {
+    e = (err){0}; // another failure is only what came of it
+    ok = ERR(&e, "stdout: cannot write: %s", why);
+  }
   if (ok) return 0;
   if (log_stderr_is_terminal()) fputs("\r\033[K", stderr); // what is left of a progress line
   fprintf(stderr, "vkift: error: %s\n", e.message);

@@ -1,5 +1,6 @@
 #include "cli/marked.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -9,10 +10,36 @@ marked_style marked_style_of_stdout(void) {
   return (marked_style){"[[", "", "]]", ""};
 }
 
-void marked_put_visible(text *out, const char *bytes, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    const unsigned char c = (unsigned char)bytes[i];
-    if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) text_printf(out, "\\x%02x", c);
-    else text_putc(out, (char)c);
+static bool is_control(const char *at, size_t left, int *n) {
+  uint32_t code;
+  *n = utf8_decode(at, left, &code);
+  if (*n < 1) *n = 1, code = 0xfffd; // part of a character, whose other bytes the next token may have
+  return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+static void put(text *out, const char *bytes, size_t length, const char *allowed) {
+  for (size_t i = 0; i < length;) {
+    int n;
+    const bool escape = is_control(bytes + i, length - i, &n) && !(bytes[i] && strchr(allowed, bytes[i]));
+    for (const size_t end = i + (size_t)n; i < end; i++) {
+      if (escape) text_printf(out, "\\x%02x", (unsigned char)bytes[i]);
+      else text_putc(out, bytes[i]);
+    }
   }
+}
+
+void marked_put_name(text *out, const char *name) {
+  put(out, name, strlen(name), "");
+}
+
+const char *marked_name(arena *a, const char *name) {
+  text out = {0};
+  marked_put_name(&out, name);
+  const char *visible = arena_strndup(a, out.length ? out.data : "", out.length);
+  text_free(&out);
+  return visible;
+}
+
+void marked_put_visible(text *out, const char *bytes, size_t length) {
+  put(out, bytes, length, "\n\t");
 }

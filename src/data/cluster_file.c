@@ -200,9 +200,28 @@ static bool is_plain(const char *s) {
   return !*s;
 }
 
+// What YAML takes neither for a control character nor for the end of a line or of the text.
+static bool is_printable(uint32_t c) {
+  return (c >= 0x20 && c < 0x7f) || (c >= 0xa0 && c < 0xfffe && c != 0x2028 && c != 0x2029 && c != 0xfeff) || c >= 0x10000;
+}
+
+// A string of JSON is one of YAML, but for characters that only JSON lets stand for themselves.
+static void put_quoted(text *out, const char *name) {
+  text quoted = {0};
+  json_put_string(&quoted, name);
+  for (size_t i = 0; i < quoted.length;) {
+    uint32_t code;
+    const int n = utf8_decode(quoted.data + i, quoted.length - i, &code);
+    if (n < 1 || is_printable(code)) text_put(out, quoted.data + i, n < 1 ? 1 : (size_t)n);
+    else text_printf(out, "\\u%04x", code);
+    i += n < 1 ? 1 : (size_t)n;
+  }
+  text_free(&quoted);
+}
+
 static void put_name(text *out, const char *name) {
   if (is_plain(name)) text_puts(out, name);
-  else json_put_string(out, name); // a string of JSON is one of YAML
+  else put_quoted(out, name);
 }
 
 static void put_names(text *out, const char *key, strings names) {

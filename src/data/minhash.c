@@ -5,6 +5,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/text.h"
+
 // The functions differ by an offset before a multiplicative mix (constants: 2^64 / golden ratio; splitmix64's first).
 static void add_run(minhash *m, uint64_t hash, bool first) {
   for (uint32_t k = 0; k < MINHASH_N; k++) {
@@ -32,13 +34,32 @@ static bool is_word(char c) {
   return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
 }
 
-void minhash_add_text(minhash *m, const char *text) {
-  while (*text) {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325); // FNV-1a
-    const char *from = text;
-    for (; is_word(*text); text++) hash = (hash ^ (unsigned char)tolower((unsigned char)*text)) * UINT64_C(0x100000001B3);
-    if (text > from) minhash_add_word(m, hash);
-    else text++;
+// A character of a script that is written without spaces between words (Thai, Lao, Burmese, Khmer, and Chinese and Japanese) is a
+// word by itself: its bytes; 0: it is none.
+static int character_alone(const char *s) {
+  uint32_t c;
+  if ((unsigned char)*s < 0xE0) return 0;
+  size_t left = 1;
+  while (left < 4 && s[left]) left++;
+  const int n = utf8_decode(s, left, &c);
+  const bool alone = n > 1 && ((c >= 0x0E00 && c < 0x0F00) || (c >= 0x1000 && c < 0x10A0) || (c >= 0x1780 && c < 0x1800) ||
+                               (c >= 0x2E80 && c < 0xAC00) || (c >= 0xF900 && c < 0xFB00) || (c >= 0x20000 && c < 0x40000));
+  return alone ? n : 0;
+}
+
+static uint64_t add_byte(uint64_t hash, char c) { // FNV-1a
+  return (hash ^ (unsigned char)tolower((unsigned char)c)) * UINT64_C(0x100000001B3);
+}
+
+void minhash_add_text(minhash *m, const char *s) {
+  while (*s) {
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    const char *from = s;
+    for (int alone = character_alone(s); alone > 0; alone--) hash = add_byte(hash, *s++);
+    if (s == from)
+      while (is_word(*s) && !character_alone(s)) hash = add_byte(hash, *s++);
+    if (s > from) minhash_add_word(m, hash);
+    else s++;
   }
 }
 

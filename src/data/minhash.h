@@ -17,7 +17,7 @@ typedef struct minhash {
 } minhash;
 
 void minhash_add_word(minhash *m, uint64_t hash);
-void minhash_add_text(minhash *m, const char *text);
+void minhash_add_text(minhash *m, const char *s);
 void minhash_finish(minhash *m); // fewer than five words count as one run
 
 double minhash_similarity(const uint32_t a[MINHASH_N], const uint32_t b[MINHASH_N]);

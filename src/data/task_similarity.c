@@ -114,12 +114,13 @@ static uint64_t end_of(const terms *t, uint64_t from) {
   return end;
 }
 
-// Each task's weights to length 1. Terms of all tasks weigh nothing.
+// Each task's weights to length 1. Terms of all tasks weigh next to nothing; but where a task has no others, they are what it is
+// told by.
 static void weigh(terms *t, uint32_t n) {
   double *squares = ARENA_ARRAY(t->a, double, n);
   for (uint64_t from = 0, end; from < t->n; from = end) {
     end = end_of(t, from);
-    const double idf = log((1 + (double)n) / (1 + (double)(end - from)));
+    const double idf = fmax(log((1 + (double)n) / (1 + (double)(end - from))), 1e-3);
     for (uint64_t i = from; i < end; i++) {
       const double w = (1 + log((double)t->items[i].count)) * idf;
       t->items[i].weight = (float)w;

@@ -186,8 +186,12 @@ static bool place_predictions(evaluation *v, err *e) {
   if (!o->source.run) return true;
   const char *dir = path_join(v->memory, o->source.run, "predictions");
   const char *name = o->data ? path_stem(v->memory, path_trim(v->memory, o->data)) : "eval";
-  if (dir_make(dir, &fault)) v->predictions = path_join(v->memory, dir, arena_printf(v->memory, "%s.jsonl", name));
-  else note(v, arena_printf(v->memory, "the answers are not kept: %s", fault.message));
+  if (dir_make(dir, &fault)) {
+    v->predictions = path_join(v->memory, dir, arena_printf(v->memory, "%s.jsonl", name));
+    if (file_exists(v->predictions))
+      note(v, arena_printf(v->memory, "%s has answers of an earlier evaluation, which are replaced (--predictions keeps both)",
+                           v->predictions));
+  } else note(v, arena_printf(v->memory, "the answers are not kept: %s", fault.message));
   return true;
 }
 

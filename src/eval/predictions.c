@@ -1,6 +1,7 @@
 #include "eval/predictions.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -115,11 +116,13 @@ static strings keep(arena *a, strings all) {
 static bool read_likelihoods(const reading *r, const json *d, task_item *x, err *e) {
   const cJSON *list = formats_field(d->root, "loglikelihoods"), *item;
   if (!list) return true;
+  if (!x->choices.n) return formats_unexpected(d, "choices", "a list of answers, whose loglikelihoods are given", NULL, e);
   if (!cJSON_IsArray(list) || (uint32_t)cJSON_GetArraySize(list) != x->choices.n)
     return formats_unexpected(d, "loglikelihoods", "a number for each of the choices", list, e);
   double *values = ARENA_ARRAY(r->memory, double, x->choices.n), *at = values;
   cJSON_ArrayForEach(item, list) {
-    if (!cJSON_IsNumber(item)) return formats_unexpected(d, "loglikelihoods", "numbers only", item, e);
+    if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+      return formats_unexpected(d, "loglikelihoods", "finite numbers only", item, e);
     *at++ = item->valuedouble;
   }
   x->loglikelihoods = values;
@@ -143,6 +146,7 @@ static bool read_row(reading *r, arena *one, const json *d, uint32_t place, err 
   if (x.loglikelihoods) TRY(json_string_or(d, d->root, "", "prediction", &prediction, e));
   else TRY(json_string(d, d->root, "", "prediction", &prediction, e));
   x.prediction = arena_strdup(r->memory, prediction ? prediction : "");
+  x.is_unanswered = !prediction;
   task_scores *s = r->out;
   arena_grow(r->memory, (void **)&s->items, &r->capacity, s->n + 1, sizeof *s->items);
   s->items[s->n++] = x;

@@ -13,8 +13,8 @@ void tasks_limit(dataset *set, uint64_t most) {
   set->n_tokens = set->n_targets = 0;
   for (uint64_t i = 0; i < set->n; i++) {
     const example *x = &set->items[i];
-    const char *task = x->origin->task;
-    if (counts[symbols_id(tasks, task, strlen(task))]++ >= most) continue;
+    const char *name = arena_printf(a, "%s\n%s", x->origin->cluster, x->origin->task);
+    if (counts[symbols_id(tasks, name, strlen(name))]++ >= most) continue;
     set->n_tokens += x->n, set->n_targets += x->n_targets;
     set->items[n++] = *x;
   }
@@ -82,20 +82,39 @@ static bool has(strings all, const char *s) {
   return false;
 }
 
-static bool check_item(const task_group *t, const task_item *first, const task_item *x, err *e) {
-  const char *name = metric_name(t->metric);
-  if (strcmp(x->metric, first->metric))
-    return ERR(e, "%s:%u: metric: expected \"%s\", as the first example of the task %s has it, found \"%s\"", x->file, x->line,
-               first->metric, t->task, x->metric);
+static bool check_references(const task_item *x, const char *name, err *e) {
   if (!x->references.n)
     return ERR(e, "%s:%u: expected an example with a prompt and an answer, to be scored by %s, found none", x->file, x->line,
                name);
-  if (!metric_is_by_choices(t->metric)) return true;
+  for (uint32_t i = 0; i < x->references.n; i++) {
+    const size_t n = strlen(x->references.items[i]);
+    if (n > METRIC_TEXT_BYTES)
+      return ERR(e, "%s:%u: expected answers of at most %d bytes, to be scored by %s, found one of %zu", x->file, x->line,
+                 METRIC_TEXT_BYTES, name, n);
+  }
+  return true;
+}
+
+static bool check_choices(const task_group *t, const task_item *x, const char *name, err *e) {
   if (!x->choices.n)
     return ERR(e, "%s:%u: expected choices, since the task %s is scored by %s, found none", x->file, x->line, t->task, name);
+  if (t->metric == VKIFT_METRIC_ACCURACY_NORM && has(x->choices, ""))
+    return ERR(e, "%s:%u: expected choices of at least one character, whose number %s divides by, found an empty one", x->file,
+               x->line, name);
   for (uint32_t i = 0; i < x->references.n; i++)
     if (has(x->choices, x->references.items[i])) return true;
   return ERR(e, "%s:%u: expected the right answer among the choices, found \"%s\"", x->file, x->line, x->references.items[0]);
+}
+
+static bool check_item(const tasks_options *o, const task_group *t, const task_item *first, const task_item *x, err *e) {
+  const char *name = metric_name(t->metric);
+  if (o->metric == VKIFT_METRIC_AUTO && strcmp(x->metric, first->metric))
+    return ERR(e, "%s:%u: metric: expected \"%s\", as the first example of the task %s has it, found \"%s\"", x->file, x->line,
+               first->metric, t->task, x->metric);
+  TRY(check_references(x, name, e));
+  if (metric_is_by_choices(t->metric)) return check_choices(t, x, name, e);
+  return !x->is_unanswered ||
+         ERR(e, "%s:%u: expected a prediction, since the task %s is scored by %s, found none", x->file, x->line, t->task, name);
 }
 
 // --- grouping ----------------------------------------------------------------------------------------------------------
@@ -129,7 +148,7 @@ bool tasks_plan(arena *a, const tasks_options *o, task_scores *s, err *e) {
   for (uint32_t t = 0; t < s->n_tasks; t++) {
     task_group *of = &s->tasks[t];
     TRY(choose_metric(o, s->items, of, e));
-    for (uint64_t i = 0; i < of->n; i++) TRY(check_item(of, &s->items[of->items[0]], &s->items[of->items[i]], e));
+    for (uint64_t i = 0; i < of->n; i++) TRY(check_item(o, of, &s->items[of->items[0]], &s->items[of->items[i]], e));
   }
   qsort(s->tasks, s->n_tasks, sizeof *s->tasks, by_metric);
   for (uint32_t t = 0; t < s->n_tasks; t++) {

@@ -31,6 +31,7 @@ typedef struct task_item {
   // what the model made of it
   const char *prompt;           // as text, control tokens included; "" where it is not known
   const char *prediction;       // its answer, or the likeliest choice
+  bool is_unanswered;           // a file's row that has loglikelihoods alone
   const double *loglikelihoods; // [choices.n], of each choice given the prompt; NULL where they were not computed
   bool has_limit;               // the prompt states a length (augment_length.h)
   augment_limit limit;

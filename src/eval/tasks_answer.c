@@ -1,4 +1,5 @@
 // tasks_evaluate: a data set's examples as items, their answers by the generator, and the likelihoods of their choices.
+#include <math.h>
 #include <string.h>
 
 #include "eval/answer.h"
@@ -171,6 +172,7 @@ static bool choice_scored(void *user, const example *x, const float *losses, err
   evaluation *v = user;
   double sum = 0;
   for (uint32_t i = 0; i < x->n_targets; i++) sum -= (double)losses[i];
+  if (!isfinite(sum)) return ERR(e, "%s: the model's output is not finite: its weights are damaged", v->loaded->model->path);
   const weighed *w = &v->sums[v->scored++];
   *w->sum = sum;
   return !w->is_last || one_done(v, e);

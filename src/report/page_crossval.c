@@ -53,7 +53,9 @@ static void put_lowered_one(doc *d, const results *all, const result *r) {
   put_interval_name(d, all, false);
   doc_say(d, " ");
   put_interval(d, r);
-  doc_say(d, results_is_surely_worse(r) ? ", all of it worse)" : ", which reaches to no loss)");
+  doc_say(d, results_is_surely_worse(r)   ? ", all of it worse)"
+             : results_has_no_interval(r) ? ", no interval: too few examples, or all changed alike)"
+                                          : ", which reaches to no loss)");
   text_puts(&d->out, d->markdown ? "\n" : "</li>\n");
 }
 
@@ -66,7 +68,7 @@ static void put_lowered(doc *d, arena *a, const results *r) {
   doc_paragraph(d, NULL);
   if (!n) {
     doc_strong(d, true);
-    doc_say(d, "In no cluster did tuning make the score worse.");
+    doc_say(d, r->are_tasks ? "In no task did tuning make the score worse." : "In no cluster did tuning make the score worse.");
     doc_strong(d, false);
     doc_end_paragraph(d);
     doc_html(d, "</div>\n");
@@ -74,10 +76,10 @@ static void put_lowered(doc *d, arena *a, const results *r) {
   }
   doc_strong(d, true);
   doc_say(d, "Tuning made the score worse in ");
-  doc_number(d, (double)n, NUMBER_COUNT, 0, "results.json:count(worse)");
+  doc_number(d, (double)results_count_names(r, true), NUMBER_COUNT, 0, "results.json:count(worse)");
   doc_say(d, " of ");
-  doc_number(d, (double)r->n, NUMBER_COUNT, 0, "results.json:count(clusters)");
-  doc_say(d, " clusters");
+  doc_number(d, (double)r->n_names, NUMBER_COUNT, 0, "results.json:count(clusters)");
+  doc_say(d, r->are_tasks ? " tasks" : " clusters");
   doc_strong(d, false);
   doc_say(d, n > MOST_LOWERED ? "; the largest losses:" : ":");
   doc_end_paragraph(d);
@@ -87,28 +89,35 @@ static void put_lowered(doc *d, arena *a, const results *r) {
   text_puts(&d->out, d->markdown ? "\n" : "</ul>\n</div>\n");
 }
 
-static void put_lead(doc *d, const results *r) {
-  const result *o = &r->overall;
-  doc_paragraph(d, "lead");
-  doc_say(d, "Each of ");
-  doc_number(d, (double)r->n, NUMBER_COUNT, 0, "results.json:count(clusters)");
-  doc_say(d,
-          " clusters was held out in turn while the model was tuned on the others. On tasks it was not tuned on, the score went "
-          "from ");
+static void put_change(doc *d, const results *r, const result *o, const char *what) {
+  doc_say(d, what), doc_say(d, " went from ");
   put_score(d, o, o->base, "base");
   doc_say(d, " to ");
   put_score(d, o, o->tuned, "tuned");
   doc_say(d, ": ");
   doc_strong(d, true);
-  doc_number(d, o->difference, NUMBER_SIGNED, o->digits, "results.json:/overall/difference");
+  doc_number(d, o->difference, NUMBER_SIGNED, o->digits, "results.json:%s/difference", o->place);
   doc_strong(d, false);
   doc_say(d, ", ");
   put_interval_name(d, r, false);
   doc_say(d, " ");
   put_interval(d, o);
   doc_say(d, ", over ");
-  doc_number(d, o->n, NUMBER_COUNT, 0, "results.json:/overall/n");
+  doc_number(d, o->n, NUMBER_COUNT, 0, "results.json:%s/n", o->place);
   doc_say(d, o->low <= 0 && o->high >= 0 ? " examples: no clear change." : " examples.");
+}
+
+static void put_lead(doc *d, const results *r) {
+  doc_paragraph(d, "lead");
+  doc_say(d, "Each of ");
+  doc_number(d, (double)r->n_names, NUMBER_COUNT, 0, "results.json:count(clusters)");
+  doc_say(d, r->are_tasks ? " tasks" : " clusters");
+  doc_say(d, " was held out in turn while the model was tuned on the others. On what it was not tuned on, ");
+  if (!r->n_by_metric) put_change(d, r, &r->overall, "the score");
+  for (uint64_t i = 0; i < r->n_by_metric; i++) {
+    if (i) doc_say(d, " ");
+    put_change(d, r, &r->by_metric[i], r->by_metric[i].metric ? r->by_metric[i].metric : "the score");
+  }
   doc_end_paragraph(d);
 }
 
@@ -191,7 +200,8 @@ static void put_table(doc *d, const results *r) {
   doc_table(d, "Base and tuned model on each cluster that was held out", columns, n);
   for (uint64_t i = 0; i < r->n; i++) put_row(d, &r->clusters[i], shown);
   doc_foot(d);
-  put_row(d, &r->overall, shown);
+  if (!r->n_by_metric) put_row(d, &r->overall, shown);
+  for (uint64_t i = 0; i < r->n_by_metric; i++) put_row(d, &r->by_metric[i], shown);
   doc_end_table(d);
   put_notes(d, r, shown);
   page_score_bars(d, r);

@@ -8,6 +8,7 @@
 #include "io/json.h"
 
 enum { Y_MARKS = 5, X_MARKS = 6, MOST_MARKS = 16, LOG_RATIO = 20, DENSE = 800, HEIGHT_EM = 15, LABEL_EM = 1 };
+static const double LOG_LEAST = 1e-30, LOG_MOST = 1e30; // beyond them a curve is no training run's
 
 // --- scales ----------------------------------------------------------------------------------------------------------------
 
@@ -57,7 +58,7 @@ static bool scales_of(const plot *p, plot_scale *x, plot_scale *y) {
   }
   if (!isfinite(x1 - x0) || !(fabs(y0) < 1e300 && fabs(y1) < 1e300)) return false;
   const double room = 0.06 * (y1 - y0);
-  if (p->may_be_log && y0 > 0 && y1 > LOG_RATIO * y0) {
+  if (p->may_be_log && y0 >= LOG_LEAST && y1 <= LOG_MOST && y1 > LOG_RATIO * y0) {
     const double part = pow(y1 / y0, 0.04);
     *y = (plot_scale){.from = y0 / part, .to = y1 * part, .is_log = true};
   } else if (p->from_zero) y0 = fmin(y0, 0);
@@ -73,6 +74,7 @@ static bool scales_of(const plot *p, plot_scale *x, plot_scale *y) {
 // 1.
 static double mark(const plot_scale *s, int i) {
   double at = NAN;
+  if (i >= MOST_MARKS) return NAN;
   if (!s->is_log) {
     at = (ceil(s->from / s->step - 1e-9) + i) * s->step;
   } else {
@@ -86,7 +88,7 @@ static double mark(const plot_scale *s, int i) {
       if (at >= s->from * eps && !i--) break;
     }
   }
-  return i < MOST_MARKS && at <= s->to + 1e-9 * fabs(s->to) ? at : NAN;
+  return at <= s->to + 1e-9 * fabs(s->to) ? at : NAN;
 }
 
 static void put_marks(doc *d, const plot_scale *s, const char *css_class, bool is_x) {

@@ -8,7 +8,7 @@
 
 #include "io/json.h"
 
-enum { MOST_BYTES = 64 << 20, MOST_CLUSTERS = 2000, MOST_TASKS = 5000 };
+enum { MOST_BYTES = 64 << 20, MOST_CLUSTERS = 2000, MOST_TASKS = 5000, MOST_METRICS = 20 };
 
 const char *const result_left_out[RESULT_LEFT_OUT] = {"same_source_tasks", "same_source", "neighbours_tasks",
                                                       "neighbours",        "same_prompt", "near_duplicates"};
@@ -25,7 +25,21 @@ double results_loss(const result *r) {
 }
 
 bool results_is_surely_worse(const result *r) {
-  return r->lower ? r->low > 0 : r->high < 0;
+  return !results_has_no_interval(r) && (r->lower ? r->low > 0 : r->high < 0);
+}
+
+bool results_has_no_interval(const result *r) {
+  return !(r->low < r->high);
+}
+
+uint64_t results_count_names(const results *r, bool only_worse) {
+  uint64_t n = 0;
+  for (uint64_t i = 0, last = UINT64_MAX; i < r->n; i++) {
+    if (only_worse && !(results_loss(&r->clusters[i]) > 0)) continue;
+    n += last == UINT64_MAX || strcmp(r->clusters[i].name, r->clusters[last].name) != 0;
+    last = i;
+  }
+  return n;
 }
 
 // --- reading ---------------------------------------------------------------------------------------------------------------
@@ -112,14 +126,41 @@ static bool read_cluster(arena *a, const json *d, const cJSON *in, uint64_t i, r
 
 // Scores of one metric get the same digits: three of shares, one of points.
 static void choose_digits(results *r) {
-  for (uint64_t i = 0; i <= r->n; i++) {
-    result *one = i < r->n ? &r->clusters[i] : &r->overall;
+  for (uint64_t i = 0; i <= r->n + r->n_by_metric; i++) {
+    result *one = i < r->n ? &r->clusters[i] : i == r->n ? &r->overall : &r->by_metric[i - r->n - 1];
     double largest = fmax(fabs(one->base), fabs(one->tuned));
     for (uint64_t k = 0; k < r->n && one->metric; k++)
       if (!strcmp(r->clusters[k].metric, one->metric))
         largest = fmax(largest, fmax(fabs(r->clusters[k].base), fabs(r->clusters[k].tuned)));
     one->digits = largest <= 1 ? 3 : 1;
   }
+}
+
+static bool read_overall(arena *a, const json *d, const cJSON *in, const char *where, const char *place, result *r, err *e) {
+  snprintf(r->place, sizeof r->place, "%s", place);
+  TRY(json_string_or(d, in, where, "metric", &r->metric, e));
+  if (r->metric) r->metric = arena_strdup(a, r->metric);
+  r->name = "all";
+  return read_result(a, d, in, where, r, e);
+}
+
+static bool read_by_metric(arena *a, const json *d, results *r, err *e) {
+  const cJSON *given = cJSON_GetObjectItemCaseSensitive(d->root, "overall_by_metric");
+  if (!given || cJSON_IsNull(given)) return true;
+  cJSON *list;
+  TRY(json_array(d, d->root, "", "overall_by_metric", &list, e));
+  const int n = cJSON_GetArraySize(list);
+  if (n > MOST_METRICS) return ERR(e, "%s: overall_by_metric: expected at most %d metrics, found %d", d->origin, MOST_METRICS, n);
+  if (n < 2) return true;
+  r->by_metric = ARENA_ARRAY(a, result, n);
+  for (const cJSON *item = list->child; item; item = item->next, r->n_by_metric++) {
+    const unsigned long long i = r->n_by_metric;
+    char where[48], place[48];
+    snprintf(where, sizeof where, "overall_by_metric[%llu]", i);
+    snprintf(place, sizeof place, "/overall_by_metric/%llu", i);
+    TRY(read_overall(a, d, item, where, place, &r->by_metric[i], e));
+  }
+  return true;
 }
 
 static bool read_all(arena *a, const json *d, results *r, err *e) {
@@ -130,11 +171,11 @@ static bool read_all(arena *a, const json *d, results *r, err *e) {
   r->clusters = ARENA_ARRAY(a, result, n);
   for (const cJSON *item = list->child; item; item = item->next, r->n++)
     TRY(read_cluster(a, d, item, r->n, &r->clusters[r->n], e));
-  snprintf(r->overall.place, sizeof r->overall.place, "/overall");
-  TRY(json_string_or(d, overall, "overall", "metric", &r->overall.metric, e));
-  if (r->overall.metric) r->overall.metric = arena_strdup(a, r->overall.metric);
-  r->overall.name = "all";
-  TRY(read_result(a, d, overall, "overall", &r->overall, e));
+  TRY(read_overall(a, d, overall, "overall", "/overall", &r->overall, e) && read_by_metric(a, d, r, e));
+  const char *held_out = "cluster";
+  TRY(json_string_or(d, d->root, "", "leave_out", &held_out, e));
+  r->are_tasks = !strcmp(held_out, "task");
+  r->n_names = results_count_names(r, false);
   TRY(json_bool_or(d, d->root, "", "base_is_instruction_tuned", &r->is_instruction_tuned, e));
   const cJSON *control = cJSON_GetObjectItemCaseSensitive(d->root, "control");
   if (cJSON_IsString(control)) r->control = arena_strdup(a, control->valuestring);

@@ -7,9 +7,7 @@
 #include "base/text.h"
 #include "io/json.h"
 
-enum { LIMIT = 1 << 30 };
-
-// The value behind `"step": ` at the start of a line; UINT64_MAX where there is none.
+// The value behind `"step": ` at the start of a line, which ends in '\n'; UINT64_MAX where there is none.
 static uint64_t step_of(const char *line) {
   unsigned long long number;
   return sscanf(line, "{\"step\": %llu", &number) == 1 ? number : UINT64_MAX;
@@ -18,16 +16,18 @@ static uint64_t step_of(const char *line) {
 // Lines of steps up to `last`, whole ones only.
 static bool keep_lines(const char *path, uint64_t last, err *e) {
   if (!file_exists(path)) return true;
-  arena *a = arena_new("metrics");
-  char *data;
-  uint64_t size;
-  bool ok = file_read(a, path, LIMIT, &data, &size, e);
-  text kept = {0};
-  for (char *line = data, *end; ok && (end = strchr(line, '\n')); line = end + 1)
-    if (step_of(line) <= last) text_put(&kept, line, (size_t)(end + 1 - line));
-  ok = ok && file_replace(path, kept.length ? kept.data : "", kept.length, e);
-  text_free(&kept);
-  arena_free(a);
+  file_map map;
+  file_writer kept;
+  TRY(file_map_open(path, &map, e));
+  bool ok = file_writer_open(path, &kept, e);
+  if (ok) {
+    const char *line = (const char *)map.data, *end = line + map.size, *next;
+    for (; ok && line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
+      if (step_of(line) <= last) ok = file_write(&kept, line, (uint64_t)(next + 1 - line), e);
+    ok = ok && file_writer_commit(&kept, e);
+    file_writer_abort(&kept);
+  }
+  file_unmap(&map);
   return ok;
 }
 

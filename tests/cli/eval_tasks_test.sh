@@ -72,7 +72,23 @@ score '{"prediction": "a"}' 'bad.jsonl:1: references: expected a list of right a
 score '{"references": ["a"]}' 'bad.jsonl:1: prediction: expected a string, found nothing'
 score '{"references": ["a"], "choices": ["a", "b"], "loglikelihoods": [-1]}' 'bad.jsonl:1: loglikelihoods: expected a number for each of the choices'
 score '{"prediction": "a", "references": ["да"]}' 'are not in Latin script, which ROUGE-L counts by the tokens of a tokenizer'
+score '{"references": ["a"], "choices": ["a", "b"], "loglikelihoods": [-1, 1e999]}' 'bad.jsonl:1: loglikelihoods: expected finite numbers only'
+score '{"references": ["a"], "loglikelihoods": []}' 'bad.jsonl:1: choices: expected a list of answers, whose loglikelihoods are given'
+score '{"references": ["a"], "choices": ["a", "b"], "loglikelihoods": [-1, -2], "metric": "rouge_l"}' 'bad.jsonl:1: expected a prediction, since the task bad is scored by rouge_l, found none'
 score '[]' 'bad.jsonl: '
+
+# --- names of data do not drive the terminal
+printf '%s\n' '{"prediction": "a", "references": ["a"], "cluster": "a\u001b[31mRED\u009b31m\nx"}' >names.jsonl
+expect 0 vkift eval --score names.jsonl
+prints 'a\x1b[31mRED\xc2\x9b31m\x0ax'
+
+# --- a model whose weights are damaged has no likeliest choice
+cp -r model damaged
+python3 "$here/tiny.py" poison damaged/model.safetensors || exit 1
+printf '%s\n' '{"prompt": "a", "completion": "b", "choices": ["b", "c"]}' >choices.jsonl
+expect 1 vkift eval --model damaged --chat-template chatml --data choices.jsonl --metric accuracy
+says "damaged: the model's output is not finite: its weights are damaged"
+prints_nothing
 expect 2 vkift eval --score answers.jsonl --model model
 says "--score takes answers from its file"
 expect 2 vkift eval --score answers.jsonl --compare-base

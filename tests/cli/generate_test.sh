@@ -78,6 +78,28 @@ printf 'Who lives in the mill?\n' | generate 0 --chat --system "Be short."
 printf '\xff\n' | generate 1 --chat
 says "stdin: expected UTF-8 text"
 
+# --- what is lost is said
+for how in "--prompts questions.jsonl" "--prompt a --json" "--prompt a"; do
+  checks=$((checks + 1)) last="$how >/dev/full" status=0
+  # shellcheck disable=SC2086 # words
+  vkift generate --model "$base" --max-new-tokens 4 $how >/dev/full 2>err || status=$?
+  [ "$status" -eq 1 ] || fail "expected exit status 1, found $status"
+  says "stdout: cannot write"
+done
+# A stream that is closed is not taken for another file.
+checks=$((checks + 1)) last="closed streams" status=0
+vkift generate --model "$base" --max-new-tokens 4 --chat <&- >out 2>err || status=$?
+[ "$status" -eq 0 ] && [ ! -s out ] || fail "expected an empty conversation, found status $status: $(cat out err)"
+status=0
+vkift generate --model "$base" --max-new-tokens 4 --prompt a >&- 2>err || status=$?
+[ "$status" -eq 1 ] || fail "expected exit status 1, found $status"
+
+# --- a conversation's own system message stands in the place of --system
+printf '%s\n' '{"messages": [{"role": "system", "content": "Be short."}, {"role": "user", "content": "3 + 4"}]}' \
+  '{"messages": [{"role": "user", "content": "3 + 4"}]}' >systems.jsonl
+generate 0 --prompts systems.jsonl --system "Be short."
+check 'assert rows[0]["prompt_tokens"] == rows[1]["prompt_tokens"] and rows[0]["answer"] == rows[1]["answer"], rows'
+
 # --- Ctrl-C ends an answer, not the conversation; at the prompt it ends the conversation
 cat >interrupt.py <<'P'
 import json, signal, subprocess, sys, time

@@ -3,6 +3,7 @@
 tiny.py model DIR            config.json, tokenizer.json (one token a byte) and model.safetensors with random weights
 tiny.py data FILE N          N prompt/completion examples of different lengths
 tiny.py set FILE KEY VALUE   sets a key of a JSON file (VALUE is JSON; "null" stays null, "-" removes the key)
+tiny.py poison FILE          makes the last norm of a safetensors file NaN
 """
 import json
 import os
@@ -125,5 +126,12 @@ def set_key(path, key, value):
     write_json(path, document)
 
 
+def poison(path):
+    tensors, metadata = read_safetensors(path)
+    shape = tensors["model.norm.weight"][1]
+    tensors["model.norm.weight"] = f32(shape, [float("nan")] * shape[0])
+    write_safetensors(path, tensors, metadata)
+
+
 if __name__ == "__main__":
-    {"model": model, "data": data, "set": set_key}[sys.argv[1]](*sys.argv[2:])
+    {"model": model, "data": data, "set": set_key, "poison": poison}[sys.argv[1]](*sys.argv[2:])

@@ -68,7 +68,7 @@ class Files:
             clusters = self.read(name)["clusters"]
             lower = ("perplexity", "loss", "nll")
             worse = [c for c in clusters if (c["difference"] > 0 if c["metric"] in lower else c["difference"] < 0)]
-            return {"clusters": len(clusters), "worse": len(worse)}[keys[0]]
+            return len({c["name"] for c in (worse if keys[0] == "worse" else clusters)})
         if what == "fill":
             rows = self.read(name)["rows"]
             return rows["tokens"] / (rows["rows"] * rows["capacity"])
@@ -145,7 +145,10 @@ REQUIRED = ("base", "tuned", "difference", "low", "high", "n", "shuffled", "seen
 def check_complete(files, places, where):
     """Each number of results.json that the page is about is on it."""
     results = files.read("results.json")
-    for pointer, c in [(f"/clusters/{i}", c) for i, c in enumerate(results["clusters"])] + [("/overall", results["overall"])]:
+    overall = [(f"/overall_by_metric/{i}", c) for i, c in enumerate(results.get("overall_by_metric", []))]
+    if len(overall) < 2:
+        overall = [("/overall", results["overall"])]
+    for pointer, c in [(f"/clusters/{i}", c) for i, c in enumerate(results["clusters"])] + overall:
         wanted = [f"{pointer}/{k}" for k in REQUIRED if c.get(k) is not None]
         wanted += [f"{pointer}/left_out/{k}" for k in c.get("left_out", {})]
         wanted += [f"{pointer}/train"] if "train" in c else []

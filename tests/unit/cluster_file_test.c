@@ -66,8 +66,26 @@ static void entries_are_read_and_written(void **state) {
 static void any_name_is_written_as_it_is(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  const char *names[] = {"true",          "NO",   "1e3", "a: b", "- a", "#x",  "", "\xc3\xa9",
-                         "\"q\" \\ \t\n", "Null", "a#b", "x y",  "~",   "0x1F"};
+  const char *names[] = {"true",
+                         "NO",
+                         "1e3",
+                         "a: b",
+                         "- a",
+                         "#x",
+                         "",
+                         "\xc3\xa9",
+                         "\"q\" \\ \t\n",
+                         "Null",
+                         "a#b",
+                         "x y",
+                         "~",
+                         "0x1F",
+                         "\xC2\x85x",
+                         "a\xE2\x80\xA8"
+                         "b",
+                         "\xEF\xBB\xBFz",
+                         "\x7F",
+                         "\xF0\x9F\x8D\x8E \xC2\x9B"};
   const uint32_t n = sizeof names / sizeof *names;
   names[6] = "{a}";
   cluster_entry entries[2] = {{.name = "no", .metric = "true", .tasks = {names, n}, .neighbours = {(const char *[]){" "}, 1}},

@@ -206,7 +206,13 @@ static void sketches_estimate_resemblance(void **state) {
   }
   const char *same[] = {"The cat  sat, on the MAT today!", "the cat sat on the mat today"},
              *short_texts[] = {"one two", "one two three"};
-  minhash m[4] = {{{0}, {0}, 0}};
+  // Characters of scripts without spaces are words: one of many is changed.
+  const char *unspaced[] = {"請把下面這個句子翻譯成英文並且只寫出譯文不要加任何解釋或者其他的內容謝謝你",
+                            "請把下面這個句子翻譯成英文並且只寫出譯文不要加任何解釋或者其他的内容謝謝你"};
+  minhash m[4] = {{{0}, {0}, 0}}, c[2] = {{{0}, {0}, 0}};
+  for (int i = 0; i < 2; i++) minhash_add_text(&c[i], unspaced[i]), minhash_finish(&c[i]);
+  const double alike = minhash_similarity(c[0].least, c[1].least);
+  assert_true(alike > 0.5 && alike < 1);
   for (int i = 0; i < 2; i++) minhash_add_text(&m[i], same[i]), minhash_add_text(&m[2 + i], short_texts[i]);
   for (int i = 0; i < 4; i++) minhash_finish(&m[i]);
   assert_true(minhash_similarity(m[0].least, m[1].least) == 1);

@@ -299,6 +299,51 @@ static void results_are_read(void **state) {
   assert_string_equal(r.clusters[1].place, "/clusters/1");
 }
 
+// Clusters with tasks of unlike metrics have a row for each; what holds out tasks says so; an interval without width says nothing.
+static void results_by_metric_are_read(void **state) {
+  (void)state;
+  results r;
+  err e = {0};
+#define BY(metric, n) "{\"metric\": \"" metric "\", " SCORES ", \"clusters\": " n "}"
+  const char *words = "{\"leave_out\": \"task\", \"clusters\": [" CLUSTER
+                      ", {\"name\": \"a\", \"metric\": \"k\", \"base\": 9, \"tuned\": 8, "
+                      "\"difference\": -1, \"low\": -1, \"high\": -1, \"n\": 1}], \"overall\": {" SCORES
+                      "}, \"overall_by_metric\": [" BY("m", "1") ", " BY("k", "1") "]}";
+  const char *path = file("run/results.json", words);
+  if (!results_read(memory, path, &r, &e)) fail_msg("%s", e.message);
+  assert_true(r.are_tasks && r.n == 2 && r.n_names == 1 && r.n_by_metric == 2);
+  assert_int_equal(results_count_names(&r, true), 1);
+  assert_true(results_has_no_interval(&r.clusters[1]) && !results_is_surely_worse(&r.clusters[1]));
+  assert_string_equal(r.by_metric[1].place, "/overall_by_metric/1");
+  assert_string_equal(r.by_metric[1].metric, "k");
+  text page = {0};
+  file("run/config.yaml", "");
+  if (!report_make(path_directory(memory, path), true, &page, &e)) fail_msg("%s", e.message);
+  assert_non_null(strstr(page.data, "Each of 1 tasks was held out"));
+  assert_non_null(strstr(page.data, "no interval: too few examples, or all changed alike"));
+  text_free(&page);
+}
+
+// The marks of a scale are few, whatever the numbers.
+static void odd_losses_are_drawn(void **state) {
+  (void)state;
+  const char *const losses[] = {"1e-323", "1e-250", "1e-29", "0", "1e300"};
+  for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+    text page = {0};
+    err e = {0};
+    const char *path = file("odd/metrics.jsonl", arena_printf(memory,
+                                                              "{\"step\": 1, \"loss\": 5}\n{\"step\": 2, \"loss\": %s}\n"
+                                                              "{\"step\": 3, \"loss\": 4}\n",
+                                                              losses[i]));
+    file("odd/config.yaml", "");
+    if (!report_make(path_directory(memory, path), false, &page, &e)) fail_msg("%s", e.message);
+    int marks = 0;
+    for (const char *at = page.data; (at = strstr(at, "class=\"y\"")); at++) marks++;
+    assert_true(marks <= 16);
+    text_free(&page);
+  }
+}
+
 static void broken_results_are_refused(void **state) {
   (void)state;
   const struct {
@@ -396,6 +441,8 @@ int main(void) {
       cmocka_unit_test(rows_without_a_score_are_not_ranked),
       cmocka_unit_test(broken_predictions_are_refused),
       cmocka_unit_test(results_are_read),
+      cmocka_unit_test(results_by_metric_are_read),
+      cmocka_unit_test(odd_losses_are_drawn),
       cmocka_unit_test(broken_results_are_refused),
       cmocka_unit_test(hostile_runs_stay_words),
       cmocka_unit_test(losses_are_said_first),

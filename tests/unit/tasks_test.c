@@ -85,6 +85,38 @@ static void refused(void **state) {
     assert_false(tasks_plan(a, &o, &s, &e));
     if (!strstr(e.message, cases[i].message)) fail_msg("expected %s, found %s", cases[i].message, e.message);
   }
+  // Rows may name several metrics where all are scored by another.
+  const tasks_options f1 = {.metric = VKIFT_METRIC_F1}, by_length = {.metric = VKIFT_METRIC_ACCURACY_NORM};
+  task_scores s = {.items = items, .n = 2};
+  err e = {0};
+  items[1].metric = "chrf", items[1].references = ONE("a"), items[1].choices = (strings){0};
+  assert_true(tasks_plan(a, &f1, &s, &e));
+  items[1].is_unanswered = true;
+  assert_false(tasks_plan(a, &f1, &s, &e));
+  assert_string_equal(e.message, "f.jsonl:2: expected a prediction, since the task t is scored by f1, found none");
+  e = (err){0};
+  items[0].choices = TWO("a", "b"), items[1].choices = TWO("a", "");
+  assert_false(tasks_plan(a, &by_length, &s, &e));
+  if (!strstr(e.message, "f.jsonl:2: expected choices of at least one character")) fail_msg("%s", e.message);
+  arena_free(a);
+}
+
+// What could not be scored is said before anything is computed.
+static void long_references_are_refused(void **state) {
+  (void)state;
+  arena *a = arena_new("tasks");
+  char *words = arena_alloc(a, METRIC_TEXT_BYTES + 2);
+  memset(words, 'a', METRIC_TEXT_BYTES + 1);
+  const tasks_options o = {.metric = VKIFT_METRIC_AUTO};
+  task_item x = item("t", "c", "", TWO("short", words));
+  task_scores s = {.items = &x, .n = 1};
+  err e = {0};
+  words[METRIC_TEXT_BYTES + 1] = 0;
+  assert_false(tasks_plan(a, &o, &s, &e));
+  assert_string_equal(e.message,
+                      "f.jsonl:1: expected answers of at most 1048576 bytes, to be scored by rouge_l, found one of 1048577");
+  words[METRIC_TEXT_BYTES] = 0;
+  assert_true(tasks_plan(a, &o, &s, &e));
   arena_free(a);
 }
 
@@ -199,7 +231,8 @@ static void written_and_read(void **state) {
 
 static void limit(void **state) {
   (void)state;
-  const example_origin one = {.task = "one"}, two = {.task = "two"};
+  const example_origin one = {.task = "one", .cluster = "c"}, two = {.task = "two", .cluster = "c"};
+  const example_origin other = {.task = "one", .cluster = "d"};
   example items[] = {{.origin = &one, .n = 1},
                      {.origin = &two, .n = 2},
                      {.origin = &one, .n = 3},
@@ -212,6 +245,9 @@ static void limit(void **state) {
   assert_int_equal(set.n, 4);
   assert_int_equal(set.n_tokens, 11);
   assert_int_equal(set.items[3].n, 5);
+  items[1].origin = &other; // a task of the same name in another cluster
+  tasks_limit(&set, 1);
+  assert_int_equal(set.n, 3);
 }
 
 // Each choice stands where the answer does, up to its own end; what it has in common with the example is not kept twice.
@@ -269,6 +305,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(which_metric),
       cmocka_unit_test(refused),
+      cmocka_unit_test(long_references_are_refused),
       cmocka_unit_test(scores_and_rows),
       cmocka_unit_test(accuracy_by_character),
       cmocka_unit_test(written_and_read),
