@@ -7,8 +7,10 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "eval/card.h"
 #include "eval/merge.h"
 #include "eval/modelfile.h"
+#include "eval/predictions.h"
 #include "io/json.h"
 #include "models/save.h"
 #include "models/save_gguf.h"
@@ -108,6 +110,68 @@ static bool write_gguf_adapter(exporting *x, err *e) {
   return write_modelfile(x, &f, e);
 }
 
+// --- the card --------------------------------------------------------------------------------------------------------------
+
+enum { MOST_SCORES = 64 };
+
+static bool is_total(const vkift_task_score *s) {
+  return s->level == VKIFT_SCORE_ALL;
+}
+
+// The scores of all tasks in one file of answers, one of each metric. A file that cannot be scored again adds nothing.
+static void score_file(exporting *x, const char *path, card_score *out, uint64_t *n) {
+  const tasks_options options = {.metric = VKIFT_METRIC_AUTO, .rouge_tokenizer = x->merging.loaded.model->tokenizer};
+  task_scores s = {0};
+  vkift_task_score *rows;
+  uint64_t n_rows;
+  err e = {0};
+  if (!predictions_load(x->memory, path, &s, &e) || !tasks_plan(x->memory, &options, &s, &e) ||
+      !tasks_score(x->memory, &options, &s, &e))
+    return;
+  tasks_summarise(x->memory, &s, NULL, 42, &rows, &n_rows);
+  for (uint64_t i = 0; i < n_rows && *n < MOST_SCORES; i++)
+    if (is_total(&rows[i]))
+      out[(*n)++] = (card_score){path_stem(x->memory, path), rows[i].metric_name, rows[i].score, rows[i].low, rows[i].high,
+                                 (uint64_t)rows[i].examples};
+}
+
+static uint64_t read_scores(exporting *x, card_score *out) {
+  const char *run = x->options->source.run;
+  const char *dir = run ? path_join(x->memory, run, "predictions") : NULL;
+  uint64_t n_names = 0, n = 0;
+  char **names;
+  if (!dir || !file_is_dir(dir) || !dir_list(x->memory, dir, &names, &n_names, NULL)) return 0;
+  for (uint64_t i = 0; i < n_names; i++)
+    if (path_ends_with(names[i], ".jsonl")) score_file(x, path_join(x->memory, dir, names[i]), out, &n);
+  return n;
+}
+
+static bool write_card(exporting *x, err *e) {
+  static const card_kind kinds[] = {[VKIFT_EXPORT_HF] = CARD_MODEL,
+                                    [VKIFT_EXPORT_PEFT] = CARD_ADAPTER,
+                                    [VKIFT_EXPORT_GGUF] = CARD_GGUF,
+                                    [VKIFT_EXPORT_GGUF_ADAPTER] = CARD_GGUF_ADAPTER};
+  static const char *const forms[] = {
+      [VKIFT_EXPORT_HF] = "A Hugging Face model directory; an adapter is merged into the weights.",
+      [VKIFT_EXPORT_PEFT] = "An adapter for PEFT.",
+      [VKIFT_EXPORT_GGUF] =
+          "A GGUF file for llama.cpp; an adapter is merged into the weights. "
+          "`ollama create NAME -f Modelfile` reads the Modelfile.",
+      [VKIFT_EXPORT_GGUF_ADAPTER] = "A GGUF adapter for llama.cpp (`--lora`), to be used with the base."};
+  card_score scores[MOST_SCORES];
+  const loaded *l = &x->merging.loaded;
+  const char *base = l->is_run ? l->run.model : l->model->path;
+  const card_copy copy = {.kind = kinds[x->options->format],
+                          .base = path_name(path_trim(x->memory, base)),
+                          .from = l->trained          ? l->trained
+                                  : l->model->is_gguf ? NULL
+                                                      : l->model->path,
+                          .form = forms[x->options->format],
+                          .scores = scores,
+                          .n_scores = read_scores(x, scores)};
+  return card_export(&copy, x->dir, e);
+}
+
 // --- all of them -----------------------------------------------------------------------------------------------------------
 
 static bool check_options(const vkift_export_options *o, err *e) {
@@ -136,7 +200,7 @@ static bool write_beside(exporting *x, const char *dir, err *e) {
   if (file_exists(x->dir))
     return ERR(e, "%s: expected nothing of that name, where the export is prepared: move or remove it", x->dir);
   TRY(dir_make(x->dir, e));
-  if (writers[x->options->format](x, e) && dir_sync(x->dir, e) && dir_rename(x->dir, dir, e)) return true;
+  if (writers[x->options->format](x, e) && write_card(x, e) && dir_sync(x->dir, e) && dir_rename(x->dir, dir, e)) return true;
   dir_remove(x->dir, NULL);
   return false;
 }

@@ -531,7 +531,18 @@ static bool take_best(trainer *t, err *e) {
 }
 
 static bool write_output(trainer *t, const char **output, err *e) {
-  return take_best(t, e) && output_write(t->memory, t->run_dir, t->model, &t->prompt, t->setup.adapter, t->device, output, e);
+  TRY(take_best(t, e));
+  const bool best = t->options.load_best_model_at_end && t->state.best_step;
+  const card_run card = {.options = &t->options,
+                         .model = t->model,
+                         .prompt = &t->prompt,
+                         .adapter = t->setup.adapter,
+                         .corpus = &t->corpus,
+                         .steps = t->state.step,
+                         .best_step = best ? t->state.best_step : 0,
+                         .train_loss = t->state.last_loss,
+                         .eval_loss = best ? t->state.best_eval_loss : t->last_eval_loss};
+  return output_write(t->memory, t->run_dir, t->model, &t->prompt, t->setup.adapter, &card, t->device, output, e);
 }
 
 static void fill_result(const trainer *t, const char *output, bool stopped, vkift_train_result *r) {

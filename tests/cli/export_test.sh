@@ -85,6 +85,31 @@ expect 0 vkift export run --dtype bf16 --output-dir hf-bf16
 checks=$((checks + 1))
 grep -q '"torch_dtype": "bfloat16"\|"dtype": "bfloat16"' hf-bf16/config.json || fail "expected bfloat16 in config.json"
 
+# --- cards: of the run, and beside every export
+has run/adapter/README.md 'base_model: "base"'
+has run/adapter/README.md 'library_name: peft'
+has run/adapter/README.md '| examples | 12, of '
+has run/adapter/README.md '| method | lora, r 4, alpha 32 (rsLoRA), on q_proj, k_proj,'
+has run/adapter/README.md "| training loss, last step | $(tail -n 1 run/metrics.jsonl | sed 's/.*"loss": \([0-9.]*\).*/\1/' | xargs printf '%.4f') |"
+for format in hf:transformers peft:peft gguf:gguf gguf-adapter:gguf; do
+  has "as-${format%:*}/README.md" "library_name: ${format#*:}"
+  has "as-${format%:*}/README.md" '| data | data.jsonl |'
+done
+expect 0 vkift eval run --data data.jsonl --metric exact_match --max-new-tokens 4
+expect 0 vkift export run --format peft --output-dir scored
+has scored/README.md '| data | exact_match | '
+expect 0 vkift export --model "$base" --adapter scored --format gguf-adapter --output-dir later # what an export adds, the next does not keep
+checks=$((checks + 1))
+[ "$(grep -c '^## This form' later/README.md)" -eq 1 ] || fail "expected one form in later/README.md"
+expect 0 vkift train --model "$base" --data data.jsonl --method full --max-steps 1 --output-dir full
+has full/model/README.md 'library_name: transformers'
+expect 0 vkift export --model full/model --format gguf --output-dir full-gguf
+has full-gguf/README.md '| method | full |'
+cp -r "$base" foreign && printf -- '---\nlicense: mit\n---\n# Theirs\n' >foreign/README.md
+expect 0 vkift export --model foreign --output-dir foreign-hf
+checks=$((checks + 1))
+! grep -q "Theirs" foreign-hf/README.md || fail "expected no card of another's in ours"
+
 # --- Modelfiles
 has as-gguf/Modelfile "FROM ./model.gguf"
 has as-gguf/Modelfile 'PARAMETER stop "<|im_end|>"'
@@ -100,7 +125,7 @@ sed -i "s|\"base_model_name_or_path\": \"base\"|\"base_model_name_or_path\": \"/
 expect 0 vkift export --model "$base" --adapter placed --format peft --output-dir unplaced
 same "adapter_config.json" as-peft/adapter_config.json unplaced/adapter_config.json
 checks=$((checks + 1))
-! grep -rlF -e "$WORK" -e "$SOURCE_DIR" as-* of-* base-again || fail "expected no path of this machine in an export"
+! grep -rlF -e "$WORK" -e "$SOURCE_DIR" as-* of-* base-again run/adapter full/model scored || fail "expected no path of this machine in an export"
 
 # --- what is refused; nothing is left of it
 refused() { # STATUS MESSAGE OPTIONS…
