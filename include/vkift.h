@@ -600,11 +600,30 @@ vkift_status vkift_crossval(const vkift_crossval_options *options, const vkift_c
 
 // --- export ----------------------------------------------------------------------------------------------------------
 
+typedef enum vkift_export_format {
+  VKIFT_EXPORT_HF,          // a Hugging Face model directory, with the adapter merged into the weights
+  VKIFT_EXPORT_PEFT,        // the adapter by itself, for PEFT and vLLM
+  VKIFT_EXPORT_GGUF,        // model.gguf, merged, and a Modelfile: for llama.cpp and ollama
+  VKIFT_EXPORT_GGUF_ADAPTER // adapter.gguf, which llama.cpp loads beside the base (--lora), and a Modelfile
+} vkift_export_format;
+
+// AUTO: as the base model's file has its matrices (what it has quantized: hf f32, gguf f16); of adapters f32. Q8_0 and Q4_0 are
+// GGUF's only; the matrices that they cannot hold (rows that are no multiple of 32) stay F16.
+typedef enum vkift_export_type {
+  VKIFT_EXPORT_AUTO,
+  VKIFT_EXPORT_F32,
+  VKIFT_EXPORT_F16,
+  VKIFT_EXPORT_BF16,
+  VKIFT_EXPORT_Q8_0,
+  VKIFT_EXPORT_Q4_0
+} vkift_export_type;
+
 // Make with vkift_export_defaults().
 typedef struct vkift_export_options {
-  vkift_source source;    // weight_dtype: the type of the written weights; AUTO: as the base model's file has them
-  bool merge;             // add the adapter to the weights, and write a Hugging Face model directory
-  const char *output_dir; // required; never an existing directory with something in it
+  vkift_source source; // weight_dtype and device do not count: no device is used
+  vkift_export_format format;
+  vkift_export_type dtype; // of the written weights; AUTO is what peft takes
+  const char *output_dir;  // required; never an existing directory with something in it
 } vkift_export_options;
 
 vkift_export_options vkift_export_defaults(void);

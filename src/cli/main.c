@@ -23,7 +23,7 @@ static const command commands[] = {
     {"generate", generate_run, "complete a prompt, or chat"},
     {"eval", eval_run, "score a model on a data set"},
     {"crossval", crossval_run, "leave-one-cluster-out: tune on all clusters of tasks but one, score on that one"},
-    {"export", export_run, "write a model with its adapter merged"},
+    {"export", export_run, "write what was trained as other tools load it: Hugging Face, PEFT, GGUF"},
     {"report", report_run, "one page about a run: curves, data, memory, scores, predictions"},
     {"data", data_run, "show what a model would be trained on, or check a whole data set"},
     {"plan", plan_run, "memory, operations and time of a training run, before it runs"},

@@ -101,7 +101,7 @@ static void print_result(const vkift_train_result *r, int64_t made, bool own_dat
   printf("\nwritten: %s\n\nnext:\n  vkift generate %s --chat\n", r->output, r->run_dir);
   printf("  vkift eval %s%s\n", r->run_dir, own_data ? "" : " --data FILE");
   printf("  vkift report %s\n", r->run_dir);
-  printf("  vkift export --merge %s --output-dir DIR\n", r->run_dir);
+  printf("  vkift export %s --format hf|peft|gguf|gguf-adapter --output-dir DIR\n", r->run_dir);
 }
 
 // What was typed, for run.json.

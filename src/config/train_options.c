@@ -24,7 +24,7 @@ static const char *const init_names[] = {"pretrained", "random", NULL};
 static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
 static const char *const optim_names[] = {"adamw", "adamw_8bit", NULL};
 static const char *const tristate_names[] = {"auto", "on", "off", NULL};
-static const char *const template_names[] = {"alpaca", "chatml", NULL};
+const char *const template_names[] = {"alpaca", "chatml", NULL};
 
 #define AT(field) .offset = offsetof(vkift_train_options, field)
 #define RANGE(from, to) .least = (from), .most = (to)
@@ -233,7 +233,7 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
     ok = ERR(e, "%s and method full contradict each other: what trains is never quantized",
              o->quantize ? "quantize" : "a quantized weight_dtype");
   if (ok && o->adapter && o->method != VKIFT_LORA)
-    ok = ERR(e, "adapter needs method lora: to train the weights, merge it first with `vkift export --merge`");
+    ok = ERR(e, "adapter needs method lora: to train the weights, merge it first with `vkift export`");
   if (ok && o->augment.num_demonstrations && o->eval_split > 0)
     ok = ERR(
         e, "num_demonstrations and eval_split contradict each other: what is scored would be shown in training; give eval_data");

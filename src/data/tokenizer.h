@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "io/gguf.h"
+#include "io/gguf_write.h"
 
 typedef struct tokenizer tokenizer;
 
@@ -47,5 +47,15 @@ bool tokenizer_is_added(const tokenizer *t, int32_t id);
 // The source from which it was read, to be written beside adapters and exported models: tokenizer.json's bytes. For a
 // GGUF, an equivalent tokenizer.json is made.
 bool tokenizer_to_json(const tokenizer *t, text *out, err *e);
+
+// What a GGUF file says of special tokens; −1: nothing.
+typedef struct gguf_special_ids {
+  int32_t bos, eos, eom, pad; // eom: another token that ends an answer
+  bool without_bos;           // none is to be added, though the tokenizer would
+  bool begins_with_text; // prompts do, not with a control token: then a tokenizer's ▁ in front of a text is in front of theirs
+} gguf_special_ids;
+// tokenizer_to_gguf.c: the keys tokenizer.ggml.* for `n_ids` tokens, as many as the model has rows for. A tokenizer that GGUF, or
+// llama.cpp by it, would understand otherwise is refused, with what it is that has no place there.
+bool tokenizer_to_gguf(const tokenizer *t, uint32_t n_ids, const gguf_special_ids *ids, gguf_meta *out, err *e);
 
 #endif

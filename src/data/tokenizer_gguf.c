@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/tokenizer_parts.h"
+#include "data/tokenizer_gguf.h"
 
-// llama.cpp's token types (include/llama.h, llama_token_type).
-enum { TYPE_NORMAL = 1, TYPE_UNKNOWN, TYPE_CONTROL, TYPE_USER_DEFINED, TYPE_UNUSED, TYPE_BYTE };
 enum { TOKEN_BYTES = 4096 }; // of one token; the longest known have a few hundred
 
 #define METASPACE "\xE2\x96\x81" // ▁
@@ -32,11 +30,6 @@ typedef struct gguf_tokenizer {
 
 // ---- pre-tokenizers by their names in llama.cpp ----
 
-typedef struct named_pre {
-  const char *name, *json;
-  bool ignore_merges, add_bos, nfc;
-} named_pre;
-
 #define BYTE_LEVEL(use_regex) \
   "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":" use_regex "}"
 #define SEQUENCE(first, second) "{\"type\":\"Sequence\",\"pretokenizers\":[" first "," second "]}"
@@ -53,7 +46,7 @@ static const char pre_digits[] = SEQUENCE(DIGITS, BYTE_LEVEL("true"));
 static const char pre_llama3[] = SEQUENCE(SPLIT(WORDS("\\\\p{N}{1,3}")), BYTE_LEVEL("false"));
 static const char pre_qwen2[] = SEQUENCE(SPLIT(WORDS("\\\\p{N}")), BYTE_LEVEL("false"));
 
-static const named_pre known_pre[] = {
+static const gguf_pre known_pre[] = {
     {"default", pre_gpt2},
     {"gpt-2", pre_gpt2},
     {"phi-2", pre_gpt2},
@@ -69,7 +62,11 @@ static const named_pre known_pre[] = {
     {"deepseek-r1-qwen", pre_qwen2, .nfc = true},
 };
 
-static bool find_pre(const gguf_tokenizer *r, const named_pre **pre) {
+const gguf_pre *tokenizer_gguf_pre(size_t i) {
+  return i < sizeof known_pre / sizeof *known_pre ? &known_pre[i] : NULL;
+}
+
+static bool find_pre(const gguf_tokenizer *r, const gguf_pre **pre) {
   const char *name = "default";
   if (gguf_find(r->g, "tokenizer.ggml.pre")) TRY(gguf_get_string(r->memory, r->g, "tokenizer.ggml.pre", &name, r->e));
   for (size_t i = 0; i < sizeof known_pre / sizeof *known_pre; i++) {
@@ -328,7 +325,7 @@ static bool put_sentencepiece(gguf_tokenizer *r) {
   return put_model(r, true, false);
 }
 
-static bool put_byte_level(gguf_tokenizer *r, const named_pre *pre) {
+static bool put_byte_level(gguf_tokenizer *r, const gguf_pre *pre) {
   text_printf(r->out, "\"normalizer\":%s,\n\"pre_tokenizer\":%s,\n\"post_processor\":", pre->nfc ? "{\"type\":\"NFC\"}" : "null",
               pre->json);
   if (r->add_bos || r->add_eos) put_template(r);
@@ -339,7 +336,7 @@ static bool put_byte_level(gguf_tokenizer *r, const named_pre *pre) {
 
 static bool write_json(gguf_tokenizer *r) {
   const char *model;
-  const named_pre *pre = NULL;
+  const gguf_pre *pre = NULL;
   TRY(gguf_get_string(r->memory, r->g, "tokenizer.ggml.model", &model, r->e));
   bool sentencepiece = !strcmp(model, "llama");
   if (!sentencepiece && strcmp(model, "gpt2") != 0)

@@ -5,16 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "eval/loaded.h"
-#include "models/save.h"
 #include "models/trainable.h"
-
-typedef struct merging {
-  loaded loaded;
-  weights file; // the adapter's tensors
-  float scale;
-} merging;
 
 static const char *whole_name(const adapter *ad, const model_param *p) {
   for (uint32_t i = 0; ad && i < ad->n_whole; i++)
@@ -54,7 +45,7 @@ static void add_term(const merging *w, const model_param *p, float *out) {
   arena_free(scratch);
 }
 
-static bool merged_values(void *user, const model_param *p, float *out, err *e) {
+bool merge_values(void *user, const model_param *p, float *out, err *e) {
   (void)e; // the adapter was checked when it was opened
   const merging *w = user;
   const char *whole = whole_name(w->loaded.adapter, p);
@@ -78,39 +69,14 @@ static bool open_adapter(arena *a, merging *w, const char *path, err *e) {
   return adapter_open_weights(a, w->loaded.adapter, path, &w->file, e);
 }
 
-static bool write_beside(arena *a, merging *w, const char *dir, vkift_weight_type type, err *e) {
-  static const dtype types[] = {[VKIFT_WEIGHT_AUTO] = DTYPE_COUNT,
-                                [VKIFT_WEIGHT_F32] = DTYPE_F32,
-                                [VKIFT_WEIGHT_F16] = DTYPE_F16,
-                                [VKIFT_WEIGHT_BF16] = DTYPE_BF16};
-  if (type > VKIFT_WEIGHT_BF16) return ERR(e, "weight_dtype: expected auto, f32, f16 or bf16 for what is written");
-  const char *beside = arena_printf(a, "%s.tmp", dir);
-  if (file_exists(beside))
-    return ERR(e, "%s: expected nothing of that name, where the export is prepared: move or remove it", beside);
-  TRY(dir_make(beside, e));
-  if (save_model(w->loaded.model, &w->loaded.prompt, beside, types[type], merged_values, w, e) && dir_sync(beside, e) &&
-      dir_rename(beside, dir, e))
-    return true;
-  dir_remove(beside, NULL);
-  return false;
+bool merge_open(arena *a, const vkift_source *source, merging *w, err *e) {
+  const char *model_path;
+  return loaded_resolve(a, source, &w->loaded, &model_path, &w->adapter_path, e) &&
+         model_open(a, model_path, false, &w->loaded.model, e) && loaded_prompt(a, source, &w->loaded, e) &&
+         (!w->adapter_path || open_adapter(a, w, w->adapter_path, e));
 }
 
-bool merge_run(const vkift_export_options *o, err *e) {
-  if (!o->output_dir || !o->merge) {
-    e->usage = true;
-    return ERR(e, !o->output_dir ? "--output-dir is missing: where to write the model"
-                                 : "say what to export: --merge writes the model with its adapter merged");
-  }
-  if (!dir_is_empty(o->output_dir)) return ERR(e, "%s: expected a new or empty directory, found something in it", o->output_dir);
-  arena *a = arena_new("export");
-  merging w = {0};
-  const char *model_path, *adapter_path;
-  bool ok = loaded_resolve(a, &o->source, &w.loaded, &model_path, &adapter_path, e) &&
-            model_open(a, model_path, false, &w.loaded.model, e) && loaded_prompt(a, &o->source, &w.loaded, e) &&
-            (!adapter_path || open_adapter(a, &w, adapter_path, e)) &&
-            write_beside(a, &w, path_trim(a, o->output_dir), o->source.weight_dtype, e);
-  weights_close(&w.file);
-  loaded_close(&w.loaded);
-  arena_free(a);
-  return ok;
+void merge_close(merging *w) {
+  weights_close(&w->file);
+  loaded_close(&w->loaded);
 }

@@ -54,3 +54,11 @@ const char *gguf_tensor_type(uint32_t number, dtype *type) {
   }
   return number < sizeof tensor_types / sizeof *tensor_types ? tensor_types[number] : NULL;
 }
+
+uint32_t gguf_tensor_number(dtype type) {
+  const uint32_t n = sizeof tensor_types / sizeof *tensor_types;
+  dtype found;
+  for (uint32_t i = 0; i < n; i++)
+    if (gguf_tensor_type(i, &found) && found == type) return i;
+  REQUIRE(false, "GGUF has no type for %s", dtype_get(type)->name);
+}

@@ -14,5 +14,6 @@ uint64_t gguf_load(const uint8_t *p, uint32_t bytes);
 // A tensor type by its number in the file: "Q4_K"; NULL when it is none that was ever defined. *type is what vkift reads
 // it as, or DTYPE_COUNT.
 const char *gguf_tensor_type(uint32_t number, dtype *type);
+uint32_t gguf_tensor_number(dtype type); // the other way, of a type that GGUF has
 
 #endif

@@ -1,6 +1,7 @@
 #include "models/gemma.h"
 
 #include <math.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
@@ -56,4 +57,32 @@ void gemma_config_to_hf(const model_config *c, cJSON *out) {
   cJSON_AddNumberToObject(out, "query_pre_attn_scalar", c->query_scalar > 0 ? c->query_scalar : c->head_dim);
   config_put_cap("final_logit_softcapping", c->logits_cap, out);
   config_put_windows(c, out);
+}
+
+// 0: the layers without a window are not each so many.
+static uint32_t period_of(const model_config *c) {
+  model_config tried = *c;
+  for (uint32_t period = 1; period <= c->n_layers + 1; period++) {
+    config_set_period(&tried, period);
+    if (!memcmp(tried.full_layers, c->full_layers, c->n_layers * sizeof *c->full_layers)) return period;
+  }
+  return 0;
+}
+
+bool gemma_config_to_gguf(arena *a, const model *m, uint32_t period, uint32_t n_layers_27b, gguf_config *out, err *e) {
+  const model_config *c = &m->config;
+  const uint32_t divided = c->n_layers == n_layers_27b ? c->hidden_size / c->n_heads : c->head_dim, own = period_of(c);
+  if (c->query_scalar > 0 && c->query_scalar != divided)
+    return ERR(e, "%s: query_pre_attn_scalar: expected %u, which GGUF takes for granted, found %g: --format hf writes it",
+               m->path, divided, c->query_scalar);
+  if (!own)
+    return ERR(e,
+               "%s: layer_types: expected each n-th layer to see all, as GGUF has it, found other ones: --format hf writes them",
+               m->path);
+  TRY(gguf_config_common(a, m, c->max_positions, out, e));
+  if (own != period) gguf_put_u32(out->meta, gguf_config_key(a, m, "attention.sliding_window_pattern"), own);
+  gguf_put_u32(out->meta, gguf_config_key(a, m, "attention.sliding_window"), c->sliding_window);
+  if (c->logits_cap > 0) gguf_put_f32(out->meta, gguf_config_key(a, m, "final_logit_softcapping"), (float)c->logits_cap);
+  if (c->rope_local_theta > 0) gguf_put_f32(out->meta, gguf_config_key(a, m, "rope.freq_base_swa"), (float)c->rope_local_theta);
+  return true;
 }

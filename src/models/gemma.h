@@ -5,6 +5,7 @@
 
 #include "models/config_keys.h"
 #include "models/decoder.h"
+#include "models/save_gguf.h"
 
 // Each `period`-th layer has no window, where the file does not say otherwise. keys: the family's own beside those that both
 // have.
@@ -13,5 +14,7 @@ bool gemma_config_from_hf(const json *d, uint32_t period, const char *const *key
 // not say.
 bool gemma_config_from_gguf(arena *a, const gguf *g, uint32_t period, uint32_t n_layers_27b, model_config *c, err *e);
 void gemma_config_to_hf(const model_config *c, struct cJSON *out);
+// period: where the key is absent.
+bool gemma_config_to_gguf(arena *a, const model *m, uint32_t period, uint32_t n_layers_27b, gguf_config *out, err *e);
 
 #endif

@@ -32,6 +32,12 @@ static void config_to_hf(const model_config *c, cJSON *out) {
   config_put_cap("attn_logit_softcapping", c->attention_cap, out);
 }
 
+static bool config_to_gguf(arena *a, const model *m, gguf_config *out, err *e) {
+  gguf_put_f32(out->meta, gguf_config_key(a, m, "attn_logit_softcapping"), (float)m->config.attention_cap);
+  if (!(m->config.logits_cap > 0)) gguf_put_f32(out->meta, gguf_config_key(a, m, "final_logit_softcapping"), 0);
+  return gemma_config_to_gguf(a, m, PERIOD, LAYERS_27B, out, e);
+}
+
 static void list_params(arena *a, model *m) {
   decoder_list_params(a, m, &(decoder_layer){.four_norms = true, .norm_offset = true});
 }
@@ -46,6 +52,7 @@ const model_family gemma2_family = {
     .build = decoder_build,
     .hf_model_type = "gemma2",
     .config_to_hf = config_to_hf,
+    .config_to_gguf = config_to_gguf,
     .layers = "model.layers",
     .embedding = "model.embed_tokens.weight",
 };

@@ -49,6 +49,10 @@ static void config_to_hf(const model_config *c, cJSON *out) {
   cJSON_AddNumberToObject(out, "rope_local_base_freq", c->rope_local_theta);
 }
 
+static bool config_to_gguf(arena *a, const model *m, gguf_config *out, err *e) {
+  return gemma_config_to_gguf(a, m, PERIOD, LAYERS_27B, out, e);
+}
+
 static void list_params(arena *a, model *m) {
   decoder_list_params(a, m, &(decoder_layer){.qk_norm = true, .four_norms = true, .norm_offset = true});
 }
@@ -63,6 +67,7 @@ const model_family gemma3_family = {
     .build = decoder_build,
     .hf_model_type = "gemma3_text",
     .config_to_hf = config_to_hf,
+    .config_to_gguf = config_to_gguf,
     .layers = "model.layers",
     .embedding = "model.embed_tokens.weight",
 };

@@ -6,6 +6,7 @@
 
 #include "models/config_keys.h"
 #include "models/decoder.h"
+#include "models/save_gguf.h"
 
 // --- config ------------------------------------------------------------------------------------------------------------
 
@@ -31,6 +32,17 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
          config_gguf_is(a, g, "rope.dimension_count", head, e) && config_gguf_known(a, g, keys, e);
 }
 
+// Llama's GGUF has no sliding window. Within as many tokens as the window has it changes nothing, so that is the context.
+static bool config_to_gguf(arena *a, const model *m, gguf_config *out, err *e) {
+  const model_config *c = &m->config;
+  const uint32_t window = c->sliding_window, context = window && window < c->max_positions ? window : c->max_positions;
+  if (c->scaling != ROPE_LLAMA3) return gguf_config_common(a, m, context, out, e);
+  float *divisors = ARENA_ARRAY(a, float, c->head_dim / 2);
+  model_rope_divisors(c, divisors);
+  out->extra[out->n_extra++] = (gguf_extra){"rope_freqs.weight", divisors, c->head_dim / 2};
+  return gguf_config_common(a, m, context, out, e);
+}
+
 static void list_params(arena *a, model *m) {
   decoder_list_params(a, m, &(decoder_layer){.gguf_interleaved = true});
 }
@@ -44,6 +56,7 @@ const model_family llama_family = {
     .list_params = list_params,
     .build = decoder_build,
     .hf_model_type = "llama",
+    .config_to_gguf = config_to_gguf,
     .layers = "model.layers",
     .embedding = "model.embed_tokens.weight",
 };

@@ -309,13 +309,15 @@ static bool open_gguf(arena *a, model *m, const opening *o, err *e) {
   TRY(check_config(m->path, &m->config, e));
   if (!o->tokenizer) return list_params(a, m, o, e);
   TRY(tokenizer_from_gguf(a, &m->gguf, &m->tokenizer, e));
-  uint32_t bos = UINT32_MAX, eos = UINT32_MAX, eot = UINT32_MAX;
+  uint32_t bos = UINT32_MAX, eos = UINT32_MAX, eot = UINT32_MAX, eom = UINT32_MAX;
   TRY(gguf_get_u32_or(&m->gguf, "tokenizer.ggml.bos_token_id", &bos, e));
   TRY(gguf_get_u32_or(&m->gguf, "tokenizer.ggml.eos_token_id", &eos, e));
   TRY(gguf_get_u32_or(&m->gguf, "tokenizer.ggml.eot_token_id", &eot, e));
+  TRY(gguf_get_u32_or(&m->gguf, "tokenizer.ggml.eom_token_id", &eom, e));
   if (bos < m->config.vocab_size) m->config.bos_id = (int32_t)bos;
   if (eos < m->config.vocab_size) add_eos(&m->config, (int32_t)eos);
   if (eot < m->config.vocab_size) add_eos(&m->config, (int32_t)eot);
+  if (eom < m->config.vocab_size) add_eos(&m->config, (int32_t)eom);
   if (gguf_find(&m->gguf, "tokenizer.chat_template"))
     TRY(gguf_get_string(a, &m->gguf, "tokenizer.chat_template", &m->chat_template, e));
   set_token_texts(m);

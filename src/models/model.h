@@ -82,6 +82,7 @@ typedef struct model_param {
 } model_param;
 
 struct model_family;
+struct gguf_config;
 
 typedef struct model {
   const char *path; // as the user gave it
@@ -115,6 +116,8 @@ bool model_is_eos(const model *m, int32_t id);
 // One parameter's values [shape] as f32, rows in Hugging Face's order (from the file, or initialised from `seed`: norms 1, biases 0, the
 // rest normal with the config's initializer_range). `out` has as many floats as the parameter has elements.
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out);
+// From there to GGUF's form, in place: `width` numbers in each of the rows, a parameter's own or those of a low-rank B.
+void model_to_gguf(const model_param *p, float *rows, uint32_t width);
 
 // Values [shape] in the order in which Hugging Face's files have them: transposed where hf_transposed says so.
 void model_turn_for_hf(const model_param *p, float *values);
@@ -170,6 +173,9 @@ uint32_t model_rotary_dim(const model_config *c);
 // with a window. longest: of the sequences that they are for, which ROPE_LONG goes by (all of a run take the same factors).
 void model_rotary_tables(const model_config *c, bool local, uint32_t longest, uint32_t n, float *cos, float *sin);
 
+// Llama 3's scaling as GGUF has it: by what each of the head_dim / 2 frequencies is divided.
+void model_rope_divisors(const model_config *c, float *out);
+
 // The head's loss of states h for the ids of target rows (op_head_loss), as this model has it.
 tensor *model_head_loss(const model_forward *f, tensor *h, tensor *ids);
 
@@ -185,8 +191,10 @@ typedef struct model_family {
   tensor *(*build)(const model_forward *f);
   const char *hf_model_type;                                      // for a config.json that is made from GGUF metadata
   void (*config_to_hf)(const model_config *c, struct cJSON *out); // its keys; NULL: the common ones (models/config_keys.h)
-  const char *layers, *embedding;                                 // names: "model.layers", "model.embed_tokens.weight"
-  const char *prefix;                                             // of parameters' names, which files may lack; NULL: none
+  // Its keys and further tensors in GGUF; NULL: the common ones (models/save_gguf.h).
+  bool (*config_to_gguf)(arena *a, const model *m, struct gguf_config *out, err *e);
+  const char *layers, *embedding;         // names: "model.layers", "model.embed_tokens.weight"
+  const char *prefix;                     // of parameters' names, which files may lack; NULL: none
   bool (*is_no_weight)(const char *name); // a tensor that files of the family carry for nothing; NULL: there is none
 } model_family;
 

@@ -9,6 +9,7 @@
 
 #include "models/config_keys.h"
 #include "models/decoder.h"
+#include "models/save_gguf.h"
 
 // --- config.json -----------------------------------------------------------------------------------------------------------
 
@@ -144,6 +145,19 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   return gguf_factors(g, short_name, pairs, c->rope_short, e) && gguf_factors(g, long_name, pairs, c->rope_long, e);
 }
 
+static bool config_to_gguf(arena *a, const model *m, gguf_config *out, err *e) {
+  const model_config *c = &m->config;
+  const uint32_t pairs = model_rotary_dim(c) / 2;
+  if (c->sliding_window) gguf_put_u32(out->meta, gguf_config_key(a, m, "attention.sliding_window"), c->sliding_window);
+  gguf_put_u32(out->meta, gguf_config_key(a, m, "rope.scaling.original_context_length"), c->rope_original_positions);
+  if (c->scaling == ROPE_LONG) {
+    gguf_put_f32(out->meta, gguf_config_key(a, m, "rope.scaling.attn_factor"), (float)c->rope_attention_factor);
+    out->extra[out->n_extra++] = (gguf_extra){"rope_factors_long.weight", c->rope_long, pairs};
+    out->extra[out->n_extra++] = (gguf_extra){"rope_factors_short.weight", c->rope_short, pairs};
+  }
+  return gguf_config_common(a, m, c->max_positions, out, e);
+}
+
 static void list_params(arena *a, model *m) {
   decoder_list_params(a, m, &(decoder_layer){.fused = true});
 }
@@ -158,6 +172,7 @@ const model_family phi3_family = {
     .build = decoder_build,
     .hf_model_type = "phi3",
     .config_to_hf = config_to_hf,
+    .config_to_gguf = config_to_gguf,
     .layers = "model.layers",
     .embedding = "model.embed_tokens.weight",
     .is_no_weight = is_no_weight,

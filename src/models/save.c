@@ -24,8 +24,7 @@ static bool write_text(const char *dir, const char *name, const char *data, size
   return ok;
 }
 
-// The model's own JSON file as an object to change, or an empty one where it has none.
-static bool read_own(const model *m, const char *name, cJSON **out, err *e) {
+bool save_own_json(const model *m, const char *name, cJSON **out, err *e) {
   *out = NULL;
   arena *a = arena_new("path");
   const char *path = path_join(a, m->path, name);
@@ -57,7 +56,7 @@ static cJSON *token_map(const model *m, const prompt_style *prompt, cJSON *o) {
 
 static bool write_tokenizer_config(const model *m, const prompt_style *prompt, const char *jinja, const char *dir, err *e) {
   cJSON *o;
-  TRY(read_own(m, "tokenizer_config.json", &o, e));
+  TRY(save_own_json(m, "tokenizer_config.json", &o, e));
   token_map(m, prompt, o);
   set(o, "chat_template", cJSON_CreateString(jinja));
   if (!cJSON_GetObjectItemCaseSensitive(o, "tokenizer_class"))
@@ -78,12 +77,17 @@ bool save_tokenizer(const model *m, const prompt_style *prompt, const char *dir,
   cJSON *map = NULL;
   bool ok = tokenizer_to_json(m->tokenizer, &source, e) && write_text(dir, "tokenizer.json", source.data, source.length, e) &&
             write_tokenizer_config(m, prompt, jinja, dir, e) && write_text(dir, "chat_template.jinja", jinja, strlen(jinja), e) &&
-            read_own(m, "special_tokens_map.json", &map, e) &&
+            save_own_json(m, "special_tokens_map.json", &map, e) &&
             write_json(dir, "special_tokens_map.json", token_map(m, prompt, map), e);
   cJSON_Delete(map);
   text_free(&source);
   arena_free(a);
   return ok;
+}
+
+int32_t save_end_id(const model *m, const prompt_style *prompt) {
+  const int32_t end = tokenizer_id(m->tokenizer, prompt->end_of_turn);
+  return end >= 0 || !m->config.n_eos ? end : m->config.eos_ids[0];
 }
 
 dtype save_type(const model_param *p, dtype forced) {
@@ -95,7 +99,7 @@ dtype save_type(const model_param *p, dtype forced) {
 // The token that ends a turn first, then the model's other ends.
 static bool write_generation_config(const model *m, const prompt_style *prompt, const char *dir, err *e) {
   cJSON *o;
-  TRY(read_own(m, "generation_config.json", &o, e));
+  TRY(save_own_json(m, "generation_config.json", &o, e));
   cJSON *list = cJSON_CreateArray();
   const int32_t end = tokenizer_id(m->tokenizer, prompt->end_of_turn);
   if (end >= 0) cJSON_AddItemToArray(list, cJSON_CreateNumber(end));

@@ -9,6 +9,11 @@
 // tokenizer.json, tokenizer_config.json, special_tokens_map.json and chat_template.jinja into an existing directory.
 bool save_tokenizer(const model *m, const prompt_style *prompt, const char *dir, err *e);
 
+// The model's own JSON file as an object to change, or an empty one where it has none; the caller's to delete.
+bool save_own_json(const model *m, const char *name, struct cJSON **out, err *e);
+// The token that ends an answer: the prompt's end of a turn, else the model's first EOS; −1: none.
+int32_t save_end_id(const model *m, const prompt_style *prompt);
+
 // Gives a parameter's values [elements] as f32, as model_read_param does.
 typedef bool save_values(void *user, const model_param *p, float *out, err *e);
 

@@ -128,9 +128,9 @@ bool trainable_choose(model *m, const char *const *patterns, uint32_t n_patterns
   return true;
 }
 
-bool trainable_has_embedding(const char *const *patterns, size_t n) {
+bool trainable_has_embedding(const model *m, const char *const *patterns, size_t n) {
   size_t i = 0;
-  while (i < n && !names_param(patterns[i], embedding_name)) i++;
+  while (i < n && !names_param(patterns[i], model_embedding(m)->name)) i++;
   return i < n;
 }
 
@@ -165,9 +165,10 @@ static bool choose_module(model *m, const char *name, bool *embedding, bool *hea
   return found || *head || no_such_name(m, "modules_to_save", false, name, e);
 }
 
-bool trainable_saves_embedding(const char *const *names, size_t n) {
+bool trainable_saves_embedding(const model *m, const char *const *names, size_t n) {
+  const model_param *p = model_embedding(m);
   size_t i = 0;
-  while (i < n && !ends_in(embedding_name, strlen(embedding_name) - strlen(".weight"), names[i])) i++;
+  while (i < n && !ends_in(p->name, trainable_path_length(p), names[i])) i++;
   return i < n;
 }
 

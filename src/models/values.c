@@ -23,17 +23,19 @@ static void initialise(const model *m, const model_param *p, uint64_t seed, floa
 }
 
 // GGUF's Llama converter interleaves the rows of q and k for its rotary kernel: within a head of size d, row 2i + j of
-// the file is row i + j · d/2 of Hugging Face's half-split form (j = 0, 1).
-static void undo_interleave(const model *m, const model_param *p, void *rows, uint64_t row_bytes) {
-  if (!m->is_gguf || !p->gguf_rotary_heads) return;
+// the file is row i + j · d/2 of Hugging Face's half-split form (j = 0, 1). to_gguf: that way, else back.
+static void turn_rows(const model_param *p, void *rows, uint64_t row_bytes, bool to_gguf) {
+  if (!p->gguf_rotary_heads) return;
   const uint32_t head = p->shape[0] / p->gguf_rotary_heads;
   arena *a = arena_new("row order");
   char *copy = ARENA_ARRAY(a, char, head *row_bytes);
   for (uint32_t h = 0; h < p->gguf_rotary_heads; h++) {
     char *first = (char *)rows + h * head * row_bytes;
     memcpy(copy, first, (size_t)(head * row_bytes));
-    for (uint32_t i = 0; i < head; i++)
-      memcpy(first + (i / 2 + i % 2 * (head / 2)) * row_bytes, copy + i * row_bytes, (size_t)row_bytes);
+    for (uint32_t i = 0; i < head; i++) {
+      const uint32_t split = i / 2 + i % 2 * (head / 2), to = to_gguf ? i : split, from = to_gguf ? split : i;
+      memcpy(first + to * row_bytes, copy + from * row_bytes, (size_t)row_bytes);
+    }
   }
   arena_free(a);
 }
@@ -56,6 +58,11 @@ static void add(float *values, uint64_t n, float x) {
   for (uint64_t i = 0; i < n; i++) values[i] += x;
 }
 
+void model_to_gguf(const model_param *p, float *rows, uint32_t width) {
+  turn_rows(p, rows, width * sizeof *rows, true);
+  if (p->offset != 0) add(rows, (uint64_t)p->shape[0] * width, p->offset);
+}
+
 void model_read_param(const model *m, const model_param *p, uint64_t seed, float *out) {
   if (!p->source) {
     initialise(m, p, seed, out);
@@ -64,14 +71,14 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
   dtype_to_f32(p->source->type, p->source->data, out, elements_of(p));
   const uint64_t columns = p->n_dims > 1 ? p->shape[1] : 1;
   if (m->is_gguf && p->offset != 0) add(out, elements_of(p), -p->offset);
-  undo_interleave(m, p, out, columns * sizeof *out);
+  if (m->is_gguf) turn_rows(p, out, columns * sizeof *out, false);
   if (!m->is_gguf && p->hf_transposed) transpose(out, p->shape[0], p->shape[1]);
 }
 
 void model_read_blocks(const model *m, const model_param *p, void *out) {
   REQUIRE(p->source && dtype_is_quantized(p->source->type) && p->n_dims == 2, "%s has no blocks", p->name);
   memcpy(out, p->source->data, (size_t)p->source->bytes);
-  undo_interleave(m, p, out, dtype_bytes(p->source->type, p->shape[1]));
+  if (m->is_gguf) turn_rows(p, out, dtype_bytes(p->source->type, p->shape[1]), false);
 }
 
 bool model_has_window(const model_config *c, uint32_t layer) {
@@ -103,6 +110,11 @@ static double frequency(const model_config *c, bool local, uint32_t longest, uin
   if (wave > low_wave) return f / c->rope_factor;
   const double smooth = (n / wave - c->rope_low_freq_factor) / (c->rope_high_freq_factor - c->rope_low_freq_factor);
   return (1 - smooth) * f / c->rope_factor + smooth * f;
+}
+
+void model_rope_divisors(const model_config *c, float *out) {
+  for (uint32_t i = 0; i < c->head_dim / 2; i++)
+    out[i] = (float)(pow(c->rope_theta, -2.0 * i / c->head_dim) / frequency(c, false, 0, i));
 }
 
 void model_rotary_tables(const model_config *c, bool local, uint32_t longest, uint32_t n, float *cos_table, float *sin_table) {

@@ -33,7 +33,7 @@ static bool check_whole(const char *from, const vkift_train_options *o, const ad
   for (uint32_t i = 0; i < c->n_whole; i++) text_printf(&names, "%s%s", i ? ", " : "", c->whole[i]);
   ERR(e,
       "modules_to_save: expected none, or those of the adapter %s that is gone on from (%.500s), found others; merge it "
-      "first (vkift export --merge), and train a new adapter on the result",
+      "first (vkift export), and train a new adapter on the result",
       from, names.length ? names.data : "none");
   text_free(&names);
   return false;

@@ -347,8 +347,9 @@ static bool warn_of_untrained(const trainer *t, err *e) {
   text warning = {0};
   const vkift_train_options *o = &t->options;
   const bool frozen = o->method == VKIFT_FREEZE, lora = o->method == VKIFT_LORA;
-  const bool trains = (!frozen && !lora) || (lora && o->adapter) || trainable_has_embedding(o->trainable.items, o->trainable.n) ||
-                      trainable_saves_embedding(o->modules_to_save.items, o->modules_to_save.n);
+  const bool trains = (!frozen && !lora) || (lora && o->adapter) ||
+                      trainable_has_embedding(t->model, o->trainable.items, o->trainable.n) ||
+                      trainable_saves_embedding(t->model, o->modules_to_save.items, o->modules_to_save.n);
   const bool ok = trains || prompt_untrained_describe(t->model, &t->prompt, frozen, &warning, e);
   if (ok && warning.length) note(t, arena_printf(t->memory, "warning: %s", warning.data));
   text_free(&warning);
@@ -570,7 +571,18 @@ static bool take_best(trainer *t, err *e) {
 }
 
 static bool write_output(trainer *t, const char **output, err *e) {
-  return take_best(t, e) && output_write(t->memory, t->run_dir, t->model, &t->prompt, t->setup.adapter, t->device, output, e);
+  TRY(take_best(t, e));
+  const bool best = t->options.load_best_model_at_end && t->state.best_step;
+  const card_run card = {.options = &t->options,
+                         .model = t->model,
+                         .prompt = &t->prompt,
+                         .adapter = t->setup.adapter,
+                         .corpus = &t->corpus,
+                         .steps = t->state.step,
+                         .best_step = best ? t->state.best_step : 0,
+                         .train_loss = t->state.last_loss,
+                         .eval_loss = best ? t->state.best_eval_loss : t->last_eval_loss};
+  return output_write(t->memory, t->run_dir, t->model, &t->prompt, t->setup.adapter, &card, t->device, output, e);
 }
 
 static void fill_result(const trainer *t, const char *output, bool stopped, vkift_train_result *r) {

@@ -125,8 +125,8 @@ expect 2 vkift eval --model m --data d --compare-base
 says "--compare-base needs a run or an --adapter"
 expect 2 vkift export --merge runs/x
 says "--output-dir is missing"
-expect 2 vkift export runs/x --output-dir o
-says "--merge is missing: it adds the adapter to the weights"
+expect 2 vkift export runs/x --format safetensors --output-dir o
+says "--format: expected one of hf, peft, gguf, gguf-adapter, found 'safetensors'"
 
 # Nothing was written by any of these.
 checks=$((checks + 1))
