@@ -44,7 +44,9 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   TRY(corpus_max_length(r->loaded.model, given, &r->max_length, e));
   dataset_options options =
       corpus_options(r->loaded.model, &r->loaded.prompt, &o->reading, o->objective, o->excess_length, r->max_length);
+  const vkift_strings labels = r->loaded.is_run ? r->loaded.run.labels : (vkift_strings){0};
   options.skip_bad_examples |= r->survey != NULL;
+  if (o->objective == VKIFT_CLASSIFY) TRY(corpus_labels(a, r->loaded.model, &labels, data, &options, &r->labels, e));
   options.sketches = r->survey;
   options.seed = (uint64_t)o->seed;
   if (r->survey) options.watch = &r->survey->eval_watch;
@@ -85,7 +87,7 @@ bool data_reading_open(arena *a, data_reading *r, err *e) {
 
 // --- examples ----------------------------------------------------------------------------------------------------------
 
-static bool split_text(arena *a, const tokenizer *t, const example *x, vkift_data_token *tokens, err *e) {
+static bool split_text(arena *a, const tokenizer *t, bool classify, const example *x, vkift_data_token *tokens, err *e) {
   token_text *texts = ARENA_ARRAY(a, token_text, x->n);
   TRY(token_texts(a, t, x->ids, x->n, texts, e));
   for (uint32_t i = 0; i < x->n; i++)
@@ -94,10 +96,12 @@ static bool split_text(arena *a, const tokenizer *t, const example *x, vkift_dat
                                    .control = tokenizer_is_special(t, x->ids[i]),
                                    .text = texts[i].data,
                                    .length = texts[i].length};
+  if (classify) tokens[x->n - 1].control = true, tokens[x->n - 1].text = x->answer, tokens[x->n - 1].length = strlen(x->answer);
   return true;
 }
 
-bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint64_t index, vkift_data_example *out, err *e) {
+bool data_reading_describe(arena *a, const tokenizer *t, bool classify, const example *x, uint64_t index, vkift_data_example *out,
+                           err *e) {
   vkift_data_token *tokens = ARENA_ARRAY(a, vkift_data_token, x->n);
   *out = (vkift_data_example){.index = (int64_t)index,
                               .file = x->origin->file,
@@ -110,13 +114,13 @@ bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint6
                               .tokens = tokens,
                               .n_targets = x->n_targets,
                               .prompt_tokens = x->prompt_n};
-  return split_text(a, t, x, tokens, e);
+  return split_text(a, t, classify, x, tokens, e);
 }
 
 static bool show_example(const data_reading *r, const vkift_data_events *events, uint64_t index, err *e) {
   arena *a = arena_new("example");
   vkift_data_example shown;
-  const bool ok = data_reading_describe(a, r->loaded.model->tokenizer, &r->data.items[index], index, &shown, e);
+  const bool ok = data_reading_describe(a, r->loaded.model->tokenizer, r->labels.n, &r->data.items[index], index, &shown, e);
   if (ok) events->example(events->user, &shown);
   arena_free(a);
   return ok;
@@ -208,6 +212,7 @@ static void tell_findings(const survey *s, const vkift_data_events *events) {
 // Tokens of the template that the model does not know yet are a finding of their own: it is no matter of the data.
 static bool tell_untrained(const data_reading *r, const vkift_data_events *events, err *e) {
   const vkift_train_options *run = &r->loaded.run;
+  if (r->labels.n) return true; // nothing puts a template around a text
   if (r->loaded.is_run && (run->method == VKIFT_FULL || run->modules_to_save.n)) return true; // it has trained them
   adapter_config config = {0};
   if (r->options.source.adapter) TRY(adapter_read_config(r->survey->memory, r->options.source.adapter, &config, e));
@@ -224,7 +229,7 @@ static bool tell_untrained(const data_reading *r, const vkift_data_events *event
 static bool report_on(data_reading *r, const vkift_data_events *events, vkift_data_report *report, err *e) {
   survey *s = r->survey;
   if (!s) return true;
-  TRY(survey_make(s, &r->data, &r->eval, r->loaded.model->tokenizer, r->options.objective == VKIFT_LM, e));
+  TRY(survey_make(s, &r->data, &r->eval, r->loaded.model->tokenizer, r->options.objective != VKIFT_SFT, e));
   fill_report(r, report);
   if (!events) return true;
   tell_groups(s->tasks, s->n_tasks, false, events->task, events->user);

@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "config/yaml.h"
 
-const char *const objective_names[] = {"sft", "lm", NULL};
-const char *const method_names[] = {"lora", "full", NULL};
+const char *const objective_names[] = {"sft", "lm", "classify", NULL};
+const char *const method_names[] = {"lora", "full", "head", NULL};
 const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "prompt-completion", "text",
                                          "tokens",     "sharegpt", "segments", "self-instruct",     "superni",
                                          "preference", "labelled", NULL};
@@ -58,9 +58,10 @@ const option train_option_table[] = {
 #undef GROUP
 #define GROUP .group = "Method"
     {"objective", OPTION_ENUM, AT(objective), GROUP, .names = objective_names,
-     .help = "sft: loss on answers only; lm: on every token"},
+     .help = "sft: loss on answers only; lm: on every token; classify: on a text's label, by a new head on its last token"},
     {"method", OPTION_ENUM, AT(method), GROUP, .names = method_names,
-     .help = "lora: small matrices beside frozen weights; full: all weights"},
+     .help = "lora: small matrices beside frozen weights; full: all weights; head: of a classifier the new head alone, by "
+             "default with learning rate 1e-3"},
     {"lora_r", OPTION_INTEGER, AT(lora_r), GROUP, RANGE(1, 4096), .help = "rank of the LoRA matrices"},
     {"lora_alpha", OPTION_NUMBER, AT(lora_alpha), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
      .help = "the update is scaled by alpha / r"},
@@ -71,10 +72,16 @@ const option train_option_table[] = {
      .help = "layers that get LoRA, with commas between: q_proj,v_proj; all-linear: the seven projections"},
     {"modules_to_save", OPTION_LIST, AT(modules_to_save), GROUP, .unset = "none", .value = "NAMES",
      .help = "trained whole beside the LoRA matrices: embed_tokens,lm_head, for control tokens that the model does not know"},
+    {"labels", OPTION_LIST, AT(labels), GROUP, .unset = "those of the training data, sorted", .value = "NAMES",
+     .help = "classify: the labels, in the order of the head's rows"},
+    {"class_weights", OPTION_LIST, AT(class_weights), GROUP, .unset = "none", .value = "balanced|NUMBERS",
+     .help = "classify: weights of the labels in the loss; balanced: examples / (labels x the label's examples)"},
 #undef GROUP
 #define GROUP .group = "Optimisation"
     {"learning_rate", OPTION_NUMBER, AT(learning_rate), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
      .unset = "2e-4 for lora, 2e-5 for full", .help = "peak of the schedule"},
+    {"head_learning_rate", OPTION_NUMBER, AT(head_learning_rate), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+     .unset = "learning_rate, for full ten times that", .help = "classify: of the head, with the same schedule"},
     {"lr_scheduler_type", OPTION_ENUM, AT(lr_scheduler_type), GROUP, .names = schedule_names,
      .help = "shape of the learning rate after the warm-up"},
     {"warmup_ratio", OPTION_NUMBER, AT(warmup_ratio), GROUP, RANGE(0, 1),
@@ -170,6 +177,29 @@ const option source_option_table[] = {
     {0},
 };
 
+// What a classifier has no use for, and what only it has.
+static bool check_classify(const vkift_train_options *o, err *e) {
+  const vkift_augment *w = &o->augment;
+  if (o->objective != VKIFT_CLASSIFY) {
+    const char *own = o->method == VKIFT_HEAD      ? "method head"
+                      : o->labels.n                ? "labels"
+                      : o->class_weights.n         ? "class_weights"
+                      : o->head_learning_rate != 0 ? "head_learning_rate"
+                                                   : NULL;
+    return !own || ERR(e, "%s needs objective classify: only a classifier has a head of its own", own);
+  }
+  if (w->num_demonstrations || w->persona_ratio > 0 || w->definition_ratio > 0 || w->length_constraint_ratio > 0)
+    return ERR(e,
+               "objective classify has no place for demonstrations, personas, definitions and length constraints: a text is "
+               "read as it stands");
+  if (o->chat_template) return ERR(e, "objective classify has no place for chat_template: a text is read as it stands");
+  if (o->excess_length == VKIFT_EXCESS_SPLIT)
+    return ERR(e, "objective classify and excess_length split contradict each other: a label is of a whole text");
+  if (o->method == VKIFT_HEAD && o->head_learning_rate != 0)
+    return ERR(e, "method head and head_learning_rate contradict each other: there is nothing but the head, give learning_rate");
+  return true;
+}
+
 static bool check(const vkift_train_options *o, bool need_data, err *e) {
   vkift_train_options defaults = vkift_train_defaults();
   bool ok = option_check(train_option_table, o, &defaults, e);
@@ -196,6 +226,7 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
             "off to compute layers again",
             o->checkpointing_layers ? "checkpointing_layers" : "checkpointing_group",
             o->checkpointing_layers && o->checkpointing_group ? "it and checkpointing_group" : "it");
+  if (ok) ok = check_classify(o, e);
   if (ok && o->modules_to_save.n && o->method != VKIFT_LORA)
     ok = ERR(e, "modules_to_save needs method lora: full trains everything");
   if (ok && (o->load_best_model_at_end || o->early_stopping_patience) && !o->eval_data && !(o->eval_split > 0))

@@ -107,7 +107,7 @@ static bool put_beginning(reader *r, draft *d, err *e) {
 // By its length. ROW_STOP: it could not be written.
 static row_outcome put_example(reader *r, const char *origin, data_format format, draft *d, err *e) {
   const dataset_options *o = r->options;
-  const uint32_t most = o->max_length;
+  const uint32_t most = o->max_length ? o->max_length + (o->labels != NULL) : 0; // a label takes nothing of its text's room
   count_targets(d, o->all_tokens);
   if (!d->x.n_targets) {
     ERR(e, "%s: the mask covers nothing: none of the example's tokens (%u) carries loss", origin, d->x.n);

@@ -56,7 +56,7 @@ static bool merged_values(void *user, const model_param *p, float *out, err *e) 
 
 static bool open_adapter(arena *a, merging *w, const char *path, err *e) {
   adapter_config c;
-  TRY(adapter_read_config(a, path, &c, e));
+  TRY(adapter_read_config(a, path, &c, e) && loaded_make_classifier(a, &w->loaded, path, &c, e));
   w->scale = (float)adapter_scale(&c);
   if (!adapter_choose_whole(w->loaded.model, &c, e) || !adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e))
     return err_prefix(e, "%s", path);

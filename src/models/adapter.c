@@ -38,8 +38,25 @@ static bool check_targets(const model *m, const adapter_config *c, err *e) {
 
 static const char *const whole_modules[] = {"embed_tokens", "lm_head"};
 
+// "classifier" is what some other classifiers call their head, and PEFT lists both.
+static bool choose_of_classifier(model *m, const adapter_config *c, err *e) {
+  model_head(m)->whole = true;
+  for (uint32_t i = 0; i < c->n_whole; i++) {
+    char quoted[QUOTE_BYTES];
+    if (!strcmp(c->whole[i], "embed_tokens")) model_find(m, "model.embed_tokens.weight")->whole = true;
+    else if (strcmp(c->whole[i], "score") && strcmp(c->whole[i], "classifier"))
+      return ERR(e, "modules_to_save: expected score and embed_tokens, which a classifier has, found %s",
+                 quote_string(c->whole[i], quoted));
+  }
+  return true;
+}
+
 bool adapter_choose_whole(model *m, const adapter_config *c, err *e) {
   bool chosen[2] = {false, false};
+  if (c->classifier != (m->labels.n > 0))
+    return ERR(e, "task_type: expected %s, found that of %s", m->labels.n ? "SEQ_CLS, an adapter of a classifier" : "CAUSAL_LM",
+               c->classifier ? "a classifier (SEQ_CLS)" : "a language model");
+  if (c->classifier) return choose_of_classifier(m, c, e);
   for (uint32_t i = 0; i < c->n_whole; i++) {
     char quoted[QUOTE_BYTES];
     int k = 0;
@@ -58,11 +75,12 @@ bool adapter_choose_whole(model *m, const adapter_config *c, err *e) {
 
 static void declare_whole(arena *a, model *m, adapter *ad) {
   model_param *both[] = {model_find(m, "model.embed_tokens.weight"), model_head(m)};
-  static const char *const names[] = {"base_model.model.model.embed_tokens.weight", "base_model.model.lm_head.weight"};
+  const char *const head = m->labels.n ? "score" : whole_modules[1];
+  const char *const names[] = {"base_model.model.model.embed_tokens.weight", arena_printf(a, "base_model.model.%s.weight", head)};
   const char **modules = ARENA_ARRAY(a, const char *, 2);
   for (int i = 0; i < 2; i++) {
     if (!both[i]->whole) continue;
-    modules[ad->n_whole] = whole_modules[i];
+    modules[ad->n_whole] = i ? head : whole_modules[0];
     ad->whole[ad->n_whole++] = (adapter_whole){names[i], both[i]};
   }
   ad->config.whole = modules;

@@ -12,8 +12,9 @@ typedef struct adapter_config {
   bool rslora;
   const char *const *targets; // modules, "q_proj"; n_targets 0: all seven projections
   uint32_t n_targets;
-  const char *const *whole; // modules_to_save: "embed_tokens", "lm_head"
+  const char *const *whole; // modules_to_save: "embed_tokens", "lm_head"; of a classifier "embed_tokens", and always "score"
   uint32_t n_whole;
+  bool classifier; // task_type SEQ_CLS
 } adapter_config;
 
 typedef struct adapter_entry {
@@ -37,7 +38,8 @@ typedef struct adapter {
   uint32_t n;
 } adapter;
 
-// Marks what the adapter has whole (modules_to_save), before load_declare. With a tied embedding both names must be there.
+// Marks what the adapter has whole (modules_to_save), before load_declare. With a tied embedding both names must be there. Of a
+// classifier the adapter must be one's too, and has its head.
 bool adapter_choose_whole(model *m, const adapter_config *config, err *e);
 // Declares A [r, in] and B [out, r] beside every targeted weight of the model and hooks them in (model_param.lora).
 // With `train` they are trained parameters there; else frozen ones, which adapter_allocate gives memory.

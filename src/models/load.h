@@ -8,7 +8,7 @@
 typedef enum load_type { LOAD_AUTO, LOAD_F32, LOAD_F16, LOAD_BF16 } load_type;
 
 // Declares the device tensors: with `train` (may be NULL) a parameter is registered there if `all` are, or an adapter has it
-// whole; else it is frozen and kept in `type` (AUTO: the file's 16-bit type, or f32; what an adapter has, always f32). No
+// whole, or it is a classifier's head; else it is frozen and kept in `type` (AUTO: the file's 16-bit type, or f32; what an adapter has, always f32). No
 // memory yet.
 void load_declare(arena *a, model *m, params *train, bool all, load_type type);
 // Gives the frozen parameters their memory.

@@ -7,7 +7,10 @@
 #include <cjson/cJSON.h>
 
 #include "base/file.h"
+#include "models/blocks.h"
+#include "models/classifier.h"
 
+static const char SCORE[] = "score.weight";
 enum { JSON_LIMIT = 1 << 20, TOKENIZER_CONFIG_LIMIT = 16 << 20 };
 
 static const model_family *const families[] = {
@@ -97,12 +100,27 @@ typedef struct opening {
   bool shape;              // a plan's: weights that are there count, others need not be
 } opening;
 
-static bool list_params(arena *a, model *m, const opening *o, err *e) {
-  m->family->list_params(a, m);
+// The output head of a language model is no part of it.
+static void list_score(arena *a, model *m) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < m->n_params; i++)
+    if (m->params[i].role != PARAM_HEAD) m->params[n++] = m->params[i];
+  m->n_params = n;
+  block_list_param(a, m, SCORE, SCORE, "score", PARAM_HEAD, m->labels.n, m->config.hidden_size);
+}
+
+static void count_parameters(model *m) {
+  m->n_parameters = 0;
   for (uint32_t i = 0; i < m->n_params; i++) {
     const model_param *p = &m->params[i];
     m->n_parameters += (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
   }
+}
+
+static bool list_params(arena *a, model *m, const opening *o, err *e) {
+  m->family->list_params(a, m);
+  if (m->labels.n) list_score(a, m);
+  count_parameters(m);
   return !(o->weights || (o->shape && (m->is_gguf || m->weights.n))) || find_sources(m, e);
 }
 
@@ -202,13 +220,18 @@ static bool read_tokenizer_files(arena *a, model *m, err *e) {
   return true;
 }
 
-static bool pick_family_hf(const json *d, model *m, err *e) {
+static bool pick_family_hf(arena *a, const json *d, model *m, err *e) {
   cJSON *list;
   TRY(json_array(d, d->root, "", "architectures", &list, e));
   const char *name = list->child && cJSON_IsString(list->child) ? list->child->valuestring : "none";
-  for (int i = 0; i < N_FAMILIES; i++)
+  const char *language_model[2]; // that a classifier is made of
+  const int n_names = classifier_bases(a, name, language_model);
+  for (int i = 0; i < N_FAMILIES; i++) {
     if (families[i]->matches_hf(name)) m->family = families[i];
-  if (m->family) return true;
+    for (int k = 0; k < n_names; k++)
+      if (families[i]->matches_hf(language_model[k])) m->family = families[i];
+  }
+  if (m->family) return !n_names || classifier_read_labels(a, d, &m->labels, &m->labels_are_numbers, e);
   return ERR(e, "%s: architectures: expected LlamaForCausalLM or MistralForCausalLM, found %s: that family is not supported yet",
              d->origin, name);
 }
@@ -228,7 +251,7 @@ static bool read_hf_config(arena *a, model *m, err *e) {
   const char *path = path_join(a, m->path, "config.json"), *generation = path_join(a, m->path, "generation_config.json");
   json d;
   TRY(json_read(path, JSON_LIMIT, &d, e));
-  bool ok = pick_family_hf(&d, m, e) && m->family->config_from_hf(&d, &m->config, e) && check_config(path, &m->config, e) &&
+  bool ok = pick_family_hf(a, &d, m, e) && m->family->config_from_hf(&d, &m->config, e) && check_config(path, &m->config, e) &&
             read_token_ids(&d, &m->config, e) && read_stored_type(&d, m, e);
   json_free(&d);
   if (!ok || !file_exists(generation)) return ok;
@@ -344,8 +367,18 @@ model_param *model_find(const model *m, const char *name) {
   return NULL;
 }
 
+void model_make_classifier(arena *a, model *m, const strings *labels) {
+  const bool is_one = m->labels.n > 0;
+  REQUIRE(!is_one || m->labels.n == labels->n, "a head of %u labels for %u", m->labels.n, labels->n);
+  m->labels = *labels;
+  m->labels_are_numbers = false;
+  if (is_one) return;
+  list_score(a, m);
+  count_parameters(m);
+}
+
 model_param *model_head(const model *m) {
-  model_param *head = model_find(m, "lm_head.weight");
+  model_param *head = model_find(m, m->labels.n ? SCORE : "lm_head.weight");
   return head ? head : model_find(m, "model.embed_tokens.weight");
 }
 

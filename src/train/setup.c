@@ -44,7 +44,8 @@ static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *
                         .targets = o->target_modules.items,
                         .n_targets = (uint32_t)o->target_modules.n,
                         .whole = o->modules_to_save.items,
-                        .n_whole = (uint32_t)o->modules_to_save.n};
+                        .n_whole = (uint32_t)o->modules_to_save.n,
+                        .classifier = s->model->labels.n > 0};
   const char *from = adapter_start(o);
   if (from) {
     TRY(adapter_read_config(a, from, c, e));
@@ -57,14 +58,14 @@ static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *
 }
 
 static bool declare(arena *a, setup *s, const gpu_plan *limits, const vkift_train_options *o, err *e) {
-  const bool full = o->method == VKIFT_FULL;
+  const bool full = o->method == VKIFT_FULL, lora = o->method == VKIFT_LORA;
   adapter_config c;
   for (uint32_t i = 0; i < s->model->n_params; i++) s->model->params[i].lora = NULL, s->model->params[i].whole = false;
-  TRY(full || choose_adapter(a, s, o, &c, e));
+  TRY(!lora || choose_adapter(a, s, o, &c, e));
   params_init(&s->params, a);
   s->params.moments_8bit = o->optim == VKIFT_ADAMW_8BIT;
   load_declare(a, s->model, &s->params, full, loaded_type(o->weight_dtype));
-  if (!full && !adapter_declare(a, s->model, &c, &s->params, &s->adapter, e))
+  if (lora && !adapter_declare(a, s->model, &c, &s->params, &s->adapter, e))
     return adapter_start(o) ? err_prefix(e, "%s", adapter_start(o)) : false;
   params_layout(&s->params, limits->max_chunk_bytes);
   return true;
