@@ -107,7 +107,7 @@ static bool put_beginning(reader *r, draft *d, err *e) {
 // By its length. ROW_STOP: it could not be written.
 static row_outcome put_example(reader *r, const char *origin, data_format format, draft *d, err *e) {
   const dataset_options *o = r->options;
-  const uint32_t most = o->max_length ? o->max_length + (o->labels != NULL) : 0; // a label takes nothing of its text's room
+  const uint32_t label = o->labels != NULL, most = o->max_length ? o->max_length + label : 0; // a label takes no text's room
   count_targets(d, o->all_tokens);
   if (!d->x.n_targets) {
     ERR(e, "%s: the mask covers nothing: none of the example's tokens (%u) carries loss", origin, d->x.n);
@@ -120,7 +120,9 @@ static row_outcome put_example(reader *r, const char *origin, data_format format
   switch (excess) {
     case EXCESS_TRUNCATE: return put_beginning(r, d, e) ? ROW_TAKEN : ROW_STOP;
     case EXCESS_SPLIT: return put_pieces(r, d, e) ? ROW_TAKEN : ROW_STOP;
-    case EXCESS_ERROR: ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most, d->x.n); return ROW_BAD;
+    case EXCESS_ERROR:
+      ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most - label, d->x.n - label);
+      return ROW_BAD;
     default: drop_long(r, &d->x, d->x.n); return ROW_TAKEN;
   }
 }

@@ -81,7 +81,8 @@ static row_outcome take_label(void *user, const formats_row *row, raw_example *r
     else high = middle;
   }
   if (f->n == LABELS_MOST)
-    return ERR(e, "%s: label: expected at most %d different ones, found another: are these labels?", origin, LABELS_MOST), ROW_STOP;
+    return ERR(e, "%s: label: expected at most %d different ones, found another: are these labels?", origin, LABELS_MOST),
+           ROW_STOP;
   memmove(f->items + low + 1, f->items + low, (f->n - low) * sizeof *f->items);
   f->items[low] = arena_strdup(f->memory, label);
   f->n++;

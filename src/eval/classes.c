@@ -134,7 +134,7 @@ vkift_classes classes_summarise(arena *a, const strings *labels, const task_scor
   const uint32_t k = labels->n;
   verdicts v = {ARENA_ARRAY(a, uint32_t, s->n), ARENA_ARRAY(a, uint32_t, s->n), s->n, k};
   const tally t = {ARENA_ARRAY(a, int64_t, k), ARENA_ARRAY(a, int64_t, k), ARENA_ARRAY(a, int64_t, k)};
-  int64_t *confusion = ARENA_ARRAY(a, int64_t, (uint64_t)k *k);
+  int64_t *confusion = ARENA_ARRAY(a, int64_t, (uint64_t)k * k);
   vkift_class_score *scores = ARENA_ARRAY(a, vkift_class_score, k);
   vkift_classes out = {.n_labels = k, .labels = scores, .confusion = confusion};
   REQUIRE(s->n && s->n <= UINT32_MAX, "%llu examples", (unsigned long long)s->n);

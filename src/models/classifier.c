@@ -51,8 +51,7 @@ static bool read_id2label(arena *a, const json *d, const cJSON *map, strings *la
     const unsigned long id = strtoul(x->string, &end, 10);
     if (x->string[0] < '0' || x->string[0] > '9' || *end || id >= (unsigned long)n || items[id])
       return ERR(e, "%s: id2label: expected each number from 0 to %d once, found \"%.40s\"", d->origin, n - 1, x->string);
-    if (!cJSON_IsString(x))
-      return ERR(e, "%s: id2label.%lu: expected a name, found %s", d->origin, id, json_describe(x, found));
+    if (!cJSON_IsString(x)) return ERR(e, "%s: id2label.%lu: expected a name, found %s", d->origin, id, json_describe(x, found));
     items[id] = arena_strdup(a, x->valuestring);
   }
   *labels = (strings){items, (uint32_t)n};
@@ -62,8 +61,7 @@ static bool read_id2label(arena *a, const json *d, const cJSON *map, strings *la
 static bool read_count(arena *a, const json *d, strings *labels, err *e) {
   uint32_t n = 2;
   TRY(json_u32_or(d, d->root, "", "num_labels", &n, e));
-  if (n < 2 || n > LABELS_MOST)
-    return ERR(e, "%s: num_labels: expected 2 to %d, found %u", d->origin, LABELS_MOST, n);
+  if (n < 2 || n > LABELS_MOST) return ERR(e, "%s: num_labels: expected 2 to %d, found %u", d->origin, LABELS_MOST, n);
   const char **items = ARENA_ARRAY(a, const char *, n);
   for (uint32_t i = 0; i < n; i++) items[i] = arena_printf(a, "LABEL_%u", i);
   *labels = (strings){items, n};

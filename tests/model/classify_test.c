@@ -126,6 +126,7 @@ static double weights_of(const fixture *f) {
 typedef struct seen_logits {
   const fixture *f;
   int n;
+  double worst;
 } seen_logits;
 
 static bool check_logits(void *user, const example *x, const float *losses, const float *logits, err *e) {
@@ -135,6 +136,7 @@ static bool check_logits(void *user, const example *x, const float *losses, cons
   (void)e;
   for (int k = 0; k < LABELS; k++) {
     expect("a logit", (double)logits[k], cJSON_GetArrayItem(want, k)->valuedouble, 1e-4);
+    seen->worst = fmax(seen->worst, fabs((double)logits[k] - cJSON_GetArrayItem(want, k)->valuedouble));
     sum += exp(cJSON_GetArrayItem(want, k)->valuedouble);
   }
   expect("a loss", (double)losses[0], log(sum) - cJSON_GetArrayItem(want, x->ids[x->n - 1])->valuedouble, 1e-4);
@@ -149,6 +151,7 @@ static void logits_of_each_text(void **state) {
   err e = {0};
   if (!score_dataset(f.s.score, f.s.batch, &f.corpus.train, check_logits, &seen, &total, &e)) fail_with(&e);
   assert_int_equal(seen.n, 6);
+  print_message("logits at most %.2g away\n", seen.worst);
   expect("the weighted mean", total.loss, cJSON_GetObjectItem(get(&f, "steps")->child, "loss")->valuedouble, 1e-5);
   close_all(&f);
 }
@@ -214,6 +217,7 @@ static void steps_with_a_rate_of_the_heads_own(void **state) {
   (void)state;
   fixture f = open_all(VKIFT_FULL);
   uint32_t n_rows, n = 0;
+  double worst = 0;
   err e = {0};
   const pack_row *rows = pack(&f, &n_rows);
   const struct step_hyper h = {.learning_rate = (float)get(&f, "learning_rate")->valuedouble,
@@ -230,11 +234,14 @@ static void steps_with_a_rate_of_the_heads_own(void **state) {
   cJSON_ArrayForEach(want, get(&f, "steps")) {
     if (!step_run(f.s.step, rows, n_rows, 0, &h, &e)) fail_with(&e);
     const struct step_state found = step_result(f.s.step);
-    const double loss = cJSON_GetObjectItem(want, "loss")->valuedouble, norm = cJSON_GetObjectItem(want, "grad_norm")->valuedouble;
+    const double loss = cJSON_GetObjectItem(want, "loss")->valuedouble,
+                 norm = cJSON_GetObjectItem(want, "grad_norm")->valuedouble;
     expect("a step's loss", (double)found.loss, loss, 1e-3 * loss);
     expect("a step's gradient norm", (double)found.grad_norm, norm, 1e-3 * norm);
+    worst = fmax(worst, fmax(fabs((double)found.loss - loss) / loss, fabs((double)found.grad_norm - norm) / norm));
     n++;
   }
+  print_message("%u steps; losses and gradient norms at most %.2g away\n", n, worst);
   assert_int_equal(n, 8);
   close_all(&f);
 }

@@ -1,7 +1,7 @@
 """`--objective classify` on SmolLM2-135M-Instruct: head only, LoRA and full training against transformers and PEFT in float32, ten steps
 of the same batches from the same head. tests/reference/run classify brings what this needs and calls it.
 
-classify.py --model GGUF --work DIR [--data FILE] [--vkift FILE] [--only head|weighted|lora|full]
+classify.py --model GGUF --work DIR [--data FILE] [--vkift FILE] [--batch N] [--only head|weighted|lora|full]
 
 FILE: T0 rows of paws_labeled_final_Meaning (prompt; completion Yes or No). Prints a Markdown table; exit status 1 when a bound is
 missed, or when transformers or PEFT say anything of what vkift wrote."""
@@ -27,7 +27,7 @@ from smollm2 import Table
 
 BOUND = 1e-3  # of a step's loss, relative
 TRAINED_BOUND = 1e-2  # of log-likelihoods after two trainings, absolute: see smollm2.py
-STEPS, BATCH, SCORED = 10, 8, 16
+STEPS, SCORED = 10, 8
 LABELS = ["No", "Yes"]
 END_MARKER = "<|endoftext|>"
 # What each run trains: vkift's method, the learning rates of head and base, weights of the labels.
@@ -39,11 +39,11 @@ RUNS = {
 }
 
 
-def load_rows(path: Path) -> list[dict]:
+def load_rows(path: Path, n: int) -> list[dict]:
   rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-  rows = [{"text": r["prompt"], "label": r["completion"].removesuffix(END_MARKER)} for r in rows[:STEPS * BATCH]]
-  if len(rows) < STEPS * BATCH or {r["label"] for r in rows} != set(LABELS):
-    raise ValueError(f"{path}: expected {STEPS * BATCH} rows answered {LABELS}")
+  rows = [{"text": r["prompt"], "label": r["completion"].removesuffix(END_MARKER)} for r in rows[:n]]
+  if len(rows) < n or {r["label"] for r in rows} != set(LABELS):
+    raise ValueError(f"{path}: expected {n} rows answered {LABELS}")
   return rows
 
 
@@ -87,7 +87,7 @@ def is_head(name: str) -> bool:
   return "score" in name.split(".")
 
 
-def train(model, encoded: list[tuple[list[int], int]], run: dict) -> list[dict]:
+def train(model, encoded: list[tuple[list[int], int]], run: dict, size: int) -> list[dict]:
   """As a Trainer with a compute_loss does: AdamW, the mean cross-entropy of a batch."""
   if run["method"] == "head":
     for name, p in model.named_parameters():
@@ -98,8 +98,8 @@ def train(model, encoded: list[tuple[list[int], int]], run: dict) -> list[dict]:
   optimizer = torch.optim.AdamW([g for g in groups if g["params"]], betas=(0.9, 0.999), eps=1e-8, weight_decay=0)
   cross_entropy = torch.nn.CrossEntropyLoss(weight=torch.tensor(run["weights"]) if run["weights"] else None)
   steps = []
-  for first in range(0, len(encoded), BATCH):
-    batch = encoded[first:first + BATCH]
+  for first in range(0, len(encoded), size):
+    batch = encoded[first:first + size]
     logits = torch.cat([model(input_ids=torch.tensor([ids])).logits for ids, _ in batch])
     loss = cross_entropy(logits, torch.tensor([label for _, label in batch]))
     loss.backward()
@@ -128,7 +128,7 @@ def vkift_train(o, run: dict, start: Path, adapter: Path | None, data: Path, dir
     rates += ["--head-learning-rate", run["head"]]
   vkift(o.vkift, "train", "--model", start, "--data", data, "--output-dir", directory, "--objective", "classify",
         "--method", run["method"], *rates, "--lr-scheduler-type", "constant", "--warmup-steps", 0, "--weight-decay", 0,
-        "--max-grad-norm", reference.MAX_GRAD_NORM, "--batch-size", BATCH, "--max-steps", STEPS, "--no-shuffle",
+        "--max-grad-norm", reference.MAX_GRAD_NORM, "--batch-size", o.batch, "--max-steps", STEPS, "--no-shuffle",
         *(["--adapter", adapter] if adapter else []),
         *(["--class-weights", ",".join(map(str, run["weights"]))] if run["weights"] else []))
   rows = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
@@ -149,10 +149,10 @@ def compare(table: Table, o, name: str, tokenizer, rows: list[dict], start: Path
     adapter = o.work / "classify-adapter"
     model = make_adapter(model, adapter)
   steps = vkift_train(o, run, start, adapter, data, directory)
-  expected = train(model, encoded, run)
+  expected = train(model, encoded, run, o.batch)
   for what in ("loss", "grad_norm"):
     relative = [abs(s[what] - x[what]) / x[what] for s, x in zip(steps, expected, strict=True)]
-    table.add_difference(f"{name}: {what} of {STEPS} steps of {BATCH}", relative, "relative", BOUND)
+    table.add_difference(f"{name}: {what} of {STEPS} steps of {o.batch}", relative, "relative", BOUND)
   scored = o.work / "classify-scored.jsonl"
   scored.write_text("".join(json.dumps(r) + "\n" for r in rows[:SCORED]), encoding="utf-8")
   found, own = vkift_likelihoods(o, directory, scored), likelihoods(model, encoded[:SCORED])
@@ -178,9 +178,10 @@ def main() -> int:
   a.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3]
                  / "shared/data/instruct/t0/paws_labeled_final_Meaning.jsonl")
   a.add_argument("--vkift", type=Path, default=Path(__file__).resolve().parents[2] / "build/release/vkift")
+  a.add_argument("--batch", type=int, default=8, help="examples of a step")
   a.add_argument("--only", choices=sorted(RUNS))
   o = a.parse_args()
-  rows, tokenizer, start = load_rows(o.data), inputs.load_tokenizer(o.model), o.work / "classify-start"
+  rows, tokenizer, start = load_rows(o.data, STEPS * o.batch), inputs.load_tokenizer(o.model), o.work / "classify-start"
   o.work.mkdir(parents=True, exist_ok=True)
   (o.work / "classify.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
   make_start(o.model, tokenizer, start)
