@@ -85,12 +85,13 @@ typedef struct vkift_source {
 
 // --- training --------------------------------------------------------------------------------------------------------
 
-// Loss on answers; loss on every token; direct preference optimisation: of two answers, the chosen one becomes likelier.
-typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM, VKIFT_DPO } vkift_objective;
+// Loss on answers; loss on every token; direct preference optimisation: of two answers, the chosen one becomes likelier; on a
+// text's label, by a new head on the state of its last token.
+typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM, VKIFT_DPO, VKIFT_CLASSIFY } vkift_objective;
 // Of objective DPO: log ratios of whole answers, or divided by their lengths in tokens. Names are TRL's.
 typedef enum vkift_loss_type { VKIFT_SIGMOID, VKIFT_SIGMOID_NORM } vkift_loss_type;
-// An adapter beside frozen weights; all weights; some weights, the rest frozen.
-typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL, VKIFT_FREEZE } vkift_method;
+// An adapter beside frozen weights; all weights; some weights, the rest frozen; the head of a classifier alone.
+typedef enum vkift_method { VKIFT_LORA, VKIFT_FULL, VKIFT_FREEZE, VKIFT_HEAD } vkift_method;
 typedef enum vkift_init { VKIFT_INIT_PRETRAINED, VKIFT_INIT_RANDOM } vkift_init;
 typedef enum vkift_schedule { VKIFT_COSINE, VKIFT_LINEAR, VKIFT_CONSTANT } vkift_schedule;
 typedef enum vkift_optim { VKIFT_ADAMW, VKIFT_ADAMW_8BIT } vkift_optim;                 // AdamW with moments in f32, or in 8 bits
@@ -109,7 +110,8 @@ typedef enum vkift_data_format {
   VKIFT_DATA_SELF_INSTRUCT,     // {"instruction", "instances": [{"input", "output"}]}
   VKIFT_DATA_SUPERNI,           // task files of Super-NaturalInstructions
   VKIFT_DATA_PREFERENCE,        // {"prompt"?, "chosen", "rejected"}: a pair for DPO; else the chosen answer is learned
-  VKIFT_DATA_LABELLED,          // {"text", "label", "label_names"?}: the label's name is the answer
+  VKIFT_DATA_LABELLED, // {"text", "text_pair"?, "label", "label_names"?} or {"sentence1", "sentence2", "label"}: the label's name
+                       // is the answer; a pair of texts is joined by a line feed
 } vkift_data_format;
 
 // What happens to an example of more than max_length tokens. DEFAULT: dropped and counted; `text` is split.
@@ -184,7 +186,7 @@ typedef struct vkift_train_options {
   double label_smoothing; // 0 ≤ share of pairs taken to be the wrong way round < 0.5
   vkift_loss_type loss_type;
   vkift_method method;
-  double learning_rate; // 0: 2e-4 for LoRA, 2e-5 for full training
+  double learning_rate; // 0: 2e-4 for LoRA, 2e-5 for full training, 1e-3 for a head alone
   vkift_schedule lr_scheduler_type;
   double warmup_ratio;        // 0.03 of all steps, rounded up
   int64_t warmup_steps;       // −1: by warmup_ratio
@@ -217,6 +219,11 @@ typedef struct vkift_train_options {
 
   // NEFTune: uniform noise in ±alpha / √(L·D) on the embeddings of training examples of L tokens; 0: none
   double neftune_noise_alpha;
+
+  // objective CLASSIFY
+  vkift_strings labels;        // in this order; empty: those of the training data, sorted; the run keeps them
+  vkift_strings class_weights; // of the losses: "balanced", or a number for each label in their order; empty: 1
+  double head_learning_rate;   // of the head, with the same schedule; 0: learning_rate, for full training ten times that
 
   // memory and device
   vkift_tristate gradient_checkpointing; // AUTO: the fastest form that fits
@@ -278,6 +285,7 @@ typedef struct vkift_eval_point {
   double loss; // mean over target tokens, or pairs
   int64_t examples, target_tokens;
   vkift_rewards rewards;
+  double accuracy; // of a classifier: the share of right labels, 0 to 1; NaN otherwise
 } vkift_eval_point;
 
 // Any of them may be NULL. `user` is handed through.
@@ -472,6 +480,7 @@ typedef struct vkift_eval_options {
   const char *predictions;
   // Score the answers of such a file by `metric` instead of a model's: `source` and `data` stay empty.
   const char *score;
+  vkift_strings labels; // of an adapter of a classifier that does not name them itself, in the order of its head
 } vkift_eval_options;
 
 vkift_eval_options vkift_eval_defaults(void);
@@ -512,11 +521,27 @@ typedef struct vkift_task_score {
   int64_t base_limits_met;     // … of the base
 } vkift_task_score;
 
+// What a classifier did. Of labels in the order of its head; scores are 0 to 100, with 95 % intervals over resampled examples.
+typedef struct vkift_class_score {
+  const char *label;
+  int64_t examples, predicted;  // that have the label; that were given it
+  double precision, recall, f1; // 0 where nothing has the label, or nothing was given it
+} vkift_class_score;
+
+typedef struct vkift_classes {
+  size_t n_labels;
+  const vkift_class_score *labels; // [n_labels]
+  const int64_t *confusion;        // [n_labels, n_labels]: row, the right label; column, the given one
+  double accuracy, accuracy_low, accuracy_high;
+  double macro_f1, macro_f1_low, macro_f1_high; // mean f1 of the labels that occur, right or given
+} vkift_classes;
+
 typedef struct vkift_eval_events {
   void *user;
   void (*example)(void *user, const vkift_scored *scored); // has every token scored, not only the targets
   // After the last example: of each metric its clusters, each followed by its tasks, then all.
   void (*score)(void *user, const vkift_task_score *score);
+  void (*classes)(void *user, const vkift_classes *classes); // of a classifier, behind the scores
   void (*progress)(void *user, int64_t done, int64_t examples);
   void (*note)(void *user, const char *message);
   bool (*should_stop)(void *user); // true ends with VKIFT_FAILED

@@ -9,8 +9,9 @@ struct step_hyper {
   float beta1, beta2;       // of AdamW
   float ln_beta1, ln_beta2; // their natural logarithms, taken in f64 by the host
   float epsilon, weight_decay;
-  float max_grad_norm;   // 0: no clipping
-  float inverse_targets; // 1 / the sum of the weights of all target tokens of the step
+  float max_grad_norm;      // 0: no clipping
+  float inverse_targets;    // 1 / the sum of the weights of all target tokens of the step
+  float head_learning_rate; // of a classifier's head, whose optimizer gets it as learning_rate
 };
 
 // Written by the device; `applied` is part of a checkpoint, the rest is read by the host after a step.

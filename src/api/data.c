@@ -45,7 +45,9 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   TRY(corpus_max_length(r->loaded.model, given, &r->max_length, e));
   dataset_options options =
       corpus_options(r->loaded.model, &r->loaded.prompt, &o->reading, o->objective, o->excess_length, r->max_length);
+  const vkift_strings labels = r->loaded.is_run ? r->loaded.run.labels : (vkift_strings){0};
   options.skip_bad_examples |= r->survey != NULL;
+  if (o->objective == VKIFT_CLASSIFY) TRY(corpus_labels(a, r->loaded.model, &labels, data, &options, &r->labels, e));
   options.sketches = r->survey;
   options.seed = (uint64_t)o->seed;
   if (r->survey) options.watch = &r->survey->eval_watch;
@@ -86,7 +88,7 @@ bool data_reading_open(arena *a, data_reading *r, err *e) {
 
 // --- examples ----------------------------------------------------------------------------------------------------------
 
-static bool split_text(arena *a, const tokenizer *t, const example *x, vkift_data_token *tokens, err *e) {
+static bool split_text(arena *a, const tokenizer *t, bool classify, const example *x, vkift_data_token *tokens, err *e) {
   token_text *texts = ARENA_ARRAY(a, token_text, x->n);
   TRY(token_texts(a, t, x->ids, x->n, texts, e));
   for (uint32_t i = 0; i < x->n; i++)
@@ -95,10 +97,12 @@ static bool split_text(arena *a, const tokenizer *t, const example *x, vkift_dat
                                    .control = tokenizer_is_special(t, x->ids[i]),
                                    .text = texts[i].data,
                                    .length = texts[i].length};
+  if (classify) tokens[x->n - 1].control = true, tokens[x->n - 1].text = x->answer, tokens[x->n - 1].length = strlen(x->answer);
   return true;
 }
 
-bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint64_t index, vkift_data_example *out, err *e) {
+bool data_reading_describe(arena *a, const tokenizer *t, bool classify, const example *x, uint64_t index, vkift_data_example *out,
+                           err *e) {
   vkift_data_token *tokens = ARENA_ARRAY(a, vkift_data_token, x->n);
   *out = (vkift_data_example){.index = (int64_t)index,
                               .file = x->origin->file,
@@ -112,13 +116,13 @@ bool data_reading_describe(arena *a, const tokenizer *t, const example *x, uint6
                               .n_targets = x->n_targets,
                               .prompt_tokens = x->prompt_n,
                               .second = x->second};
-  return split_text(a, t, x, tokens, e);
+  return split_text(a, t, classify, x, tokens, e);
 }
 
 static bool show_example(const data_reading *r, const vkift_data_events *events, uint64_t index, err *e) {
   arena *a = arena_new("example");
   vkift_data_example shown;
-  const bool ok = data_reading_describe(a, r->loaded.model->tokenizer, &r->data.items[index], index, &shown, e);
+  const bool ok = data_reading_describe(a, r->loaded.model->tokenizer, r->labels.n, &r->data.items[index], index, &shown, e);
   if (ok) events->example(events->user, &shown);
   arena_free(a);
   return ok;
@@ -211,6 +215,7 @@ static void tell_findings(const survey *s, const vkift_data_events *events) {
 static bool tell_untrained(const data_reading *r, const vkift_data_events *events, err *e) {
   const vkift_train_options *run = &r->loaded.run;
   const bool frozen = run->method == VKIFT_FREEZE;
+  if (r->labels.n) return true; // nothing puts a template around a text
   if (r->loaded.is_run && ((!frozen && run->method != VKIFT_LORA) ||
                            trainable_has_embedding(r->loaded.model, run->trainable.items, run->trainable.n) ||
                            trainable_saves_embedding(r->loaded.model, run->modules_to_save.items, run->modules_to_save.n)))
@@ -230,7 +235,7 @@ static bool tell_untrained(const data_reading *r, const vkift_data_events *event
 static bool report_on(data_reading *r, const vkift_data_events *events, vkift_data_report *report, err *e) {
   survey *s = r->survey;
   if (!s) return true;
-  TRY(survey_make(s, &r->data, &r->eval, r->loaded.model->tokenizer, r->options.objective == VKIFT_LM, e));
+  TRY(survey_make(s, &r->data, &r->eval, r->loaded.model->tokenizer, r->options.objective != VKIFT_SFT, e));
   fill_report(r, report);
   if (!events) return true;
   tell_groups(s->tasks, s->n_tasks, false, events->task, events->user);

@@ -22,7 +22,8 @@ static bool open_corpus(arena *a, packing *p, err *e) {
   const vkift_train_options *o = p->options;
   TRY(train_options_check(o, e));
   TRY(model_open(a, o->model, true, &p->model, e));
-  TRY(prompt_choose(a, p->model, o->chat_template, &p->prompt, e));
+  TRY(loaded_check_kind(o->model, p->model, o->objective == VKIFT_CLASSIFY, e));
+  TRY(prompt_choose(a, p->model, loaded_template(o->objective == VKIFT_CLASSIFY, o->chat_template), &p->prompt, e));
   TRY(prompt_fix_date(a, &p->prompt, o->chat_template_date, e));
   TRY(corpus_read(a, p->model, &p->prompt, o, NULL, &p->corpus, e));
   const uint32_t longest = p->corpus.longest;
@@ -55,7 +56,7 @@ static bool show_row(const packing *p, const pack_row *row, uint64_t epoch, vkif
   for (uint32_t i = 0; ok && i < row->n; i++) {
     const example *one = row->examples[i];
     examples[i].begin = at;
-    ok = data_reading_describe(a, p->model->tokenizer, one, one->index, &examples[i].example, e);
+    ok = data_reading_describe(a, p->model->tokenizer, p->corpus.labels.n, one, one->index, &examples[i].example, e);
     at += one->n;
   }
   shown->capacity = p->limits.tokens;

@@ -60,7 +60,8 @@ vkift_status vkift_generator_open(const vkift_source *source, vkift_generator **
   arena *a = arena_new("generator source");
   vkift_generator *g = ARENA_NEW(a, vkift_generator);
   g->memory = a;
-  const bool ok = loaded_open(a, source, &g->loaded, &e);
+  const bool ok = loaded_open(a, source, &g->loaded, &e) &&
+                  loaded_check_kind(source->run ? source->run : source->model, g->loaded.model, false, &e);
   if (ok) *out = g;
   else vkift_generator_close(g);
   return status_from(ok, &e, error);

@@ -23,7 +23,7 @@ static const option data_table[] = {
 #define AT(field) .offset = offsetof(vkift_data_options, field), .group = "Data"
     {"data", OPTION_DATA, AT(data), .unset = "the run's", .help = "as for vkift train; may be repeated"},
     {"objective", OPTION_ENUM, AT(objective), .names = objective_names,
-     .help = "sft: loss on answers only; lm: on every token; dpo: pairs of answers"},
+     .help = "sft: loss on answers only; lm: on every token; dpo: pairs of answers; classify: on a text's label"},
 #define READING(field) AT(reading.field)
 #include "config/reading.def"
 #define AUGMENT(field) AT(augment.field)

@@ -40,7 +40,10 @@ static const option eval_table[] = {
     {"rouge_tokenizer", OPTION_PATH, AT(rouge_tokenizer), .unset = "the model's own",
      .help =
          "whose tokens rouge_l_tokens counts, the form for references that are not in Latin script; Tk-Instruct counts GPT-2's"},
-    {"objective", OPTION_ENUM, AT(objective), .names = objective_names, .help = "sft: score answers only; lm: every token"},
+    {"objective", OPTION_ENUM, AT(objective), .names = objective_names,
+     .help = "sft: score answers only; lm: every token; a classifier is scored by its labels in any case"},
+    {"labels", OPTION_LIST, AT(labels), .unset = "those kept with the classifier", .value = "NAMES",
+     .help = "of a classifier that names none itself, in the order of its head's rows"},
 #define READING(field) AT(reading.field)
 #include "config/reading.def"
     {"seed", OPTION_INTEGER, AT(seed), .least = 0, .most = 9e18, .help = "draws the phrasings of a template pack"},
@@ -79,6 +82,7 @@ typedef struct scoring {
   arena *memory;
   vkift_task_score *rows;
   uint64_t n, capacity;
+  vkift_classes classes; // of a classifier; n_labels 0: none
   vkift_eval_result result;
 } scoring;
 
@@ -122,6 +126,19 @@ static void on_score(void *user, const vkift_task_score *score) {
   for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) *strings[i] = arena_strdup(s->memory, *strings[i]);
 }
 
+static void on_classes(void *user, const vkift_classes *classes) {
+  scoring *s = user;
+  const size_t n = classes->n_labels;
+  vkift_class_score *labels = ARENA_ARRAY(s->memory, vkift_class_score, n);
+  int64_t *confusion = ARENA_ARRAY(s->memory, int64_t, n * n);
+  memcpy(labels, classes->labels, n * sizeof *labels);
+  memcpy(confusion, classes->confusion, n * n * sizeof *confusion);
+  for (size_t i = 0; i < n; i++) labels[i].label = arena_strdup(s->memory, labels[i].label);
+  s->classes = *classes;
+  s->classes.labels = labels;
+  s->classes.confusion = confusion;
+}
+
 static void on_progress(void *user, int64_t done, int64_t examples) {
   (void)user;
   log_progress(done == examples, "scored %s of %s examples", show_count(done).text, show_count(examples).text);
@@ -136,6 +153,7 @@ static bool score(const vkift_eval_options *o, scoring *s, err *e) {
   const vkift_eval_events events = {.user = s,
                                     .example = s->own->per_token ? on_example : NULL, // has every token scored
                                     .score = on_score,
+                                    .classes = on_classes,
                                     .progress = on_progress,
                                     .note = on_note,
                                     .should_stop = interrupted};
@@ -200,6 +218,37 @@ static void put_level(text *out, const scoring *s, vkift_score_level level, cons
   text_putc(out, ']');
 }
 
+// {"accuracy", "macro_f1" with their intervals, "labels": [{"label", "n", "predicted", "precision", "recall", "f1"}], "confusion":
+// [[given label by given label] of each right label]}
+static void put_classes(text *out, const vkift_classes *c) {
+  text_puts(out, ", \"classes\": {\"accuracy\": ");
+  json_line_put_number(out, c->accuracy, 12);
+  put_number(out, "accuracy_low", c->accuracy_low);
+  put_number(out, "accuracy_high", c->accuracy_high);
+  put_number(out, "macro_f1", c->macro_f1);
+  put_number(out, "macro_f1_low", c->macro_f1_low);
+  put_number(out, "macro_f1_high", c->macro_f1_high);
+  text_puts(out, ", \"labels\": [");
+  for (size_t i = 0; i < c->n_labels; i++) {
+    const vkift_class_score *x = &c->labels[i];
+    text_puts(out, i ? ", {\"label\": " : "{\"label\": ");
+    json_put_string(out, x->label);
+    text_printf(out, ", \"n\": %lld, \"predicted\": %lld", (long long)x->examples, (long long)x->predicted);
+    put_number(out, "precision", x->precision);
+    put_number(out, "recall", x->recall);
+    put_number(out, "f1", x->f1);
+    text_putc(out, '}');
+  }
+  text_puts(out, "], \"confusion\": [");
+  for (size_t i = 0; i < c->n_labels; i++) {
+    text_puts(out, i ? ", [" : "[");
+    for (size_t k = 0; k < c->n_labels; k++)
+      text_printf(out, "%s%lld", k ? ", " : "", (long long)c->confusion[i * c->n_labels + k]);
+    text_putc(out, ']');
+  }
+  text_puts(out, "]}");
+}
+
 static void print_json(const scoring *s, const vkift_eval_options *o) {
   text out = {0};
   text_putc(&out, '{');
@@ -218,6 +267,7 @@ static void print_json(const scoring *s, const vkift_eval_options *o) {
     put_level(&out, s, VKIFT_SCORE_CLUSTER, "clusters", o->compare_base);
     put_level(&out, s, VKIFT_SCORE_ALL, "overall", o->compare_base);
     put_level(&out, s, VKIFT_SCORE_TASK, "task_scores", o->compare_base);
+    if (s->classes.n_labels) put_classes(&out, &s->classes);
     if (*s->result.predictions) {
       text_puts(&out, ", \"predictions\": ");
       json_put_string(&out, s->result.predictions);
@@ -294,11 +344,44 @@ static void print_scores(const scoring *s, bool compared) {
   if (*s->result.rouge_tokenizer) printf("\nrouge_l_tokens: tokens of %s\n", s->result.rouge_tokenizer);
 }
 
+// Of the right label in the row, how many were given the label of the column.
+static void print_confusion(const vkift_classes *c, int width) {
+  int column = 6;
+  for (size_t k = 0; k < c->n_labels; k++)
+    if (width_of(c->labels[k].label) > column) column = width_of(c->labels[k].label);
+  printf("\n%-*s  given:", width, "right");
+  for (size_t k = 0; k < c->n_labels; k++) printf("  %*s%s", column - width_of(c->labels[k].label), "", c->labels[k].label);
+  putchar('\n');
+  for (size_t i = 0; i < c->n_labels; i++) {
+    printf("%s%*s        ", c->labels[i].label, width - width_of(c->labels[i].label), "");
+    for (size_t k = 0; k < c->n_labels; k++) printf("  %*s", column, show_count(c->confusion[i * c->n_labels + k]).text);
+    putchar('\n');
+  }
+}
+
+// Of many labels the confusions fill no screen: --json has them.
+static void print_classes(const vkift_classes *c) {
+  enum { MOST_COLUMNS = 12 };
+  int width = 5;
+  for (size_t i = 0; i < c->n_labels; i++)
+    if (width_of(c->labels[i].label) > width) width = width_of(c->labels[i].label);
+  printf("\naccuracy %.1f (95 %% interval %.1f to %.1f)  macro F1 %.1f (%.1f to %.1f)\n", c->accuracy, c->accuracy_low,
+         c->accuracy_high, c->macro_f1, c->macro_f1_low, c->macro_f1_high);
+  printf("\n%-*s  examples  predicted  precision  recall     F1\n", width, "label");
+  for (size_t i = 0; i < c->n_labels; i++) {
+    const vkift_class_score *x = &c->labels[i];
+    printf("%s%*s  %8s  %9s  %9.1f  %6.1f  %5.1f\n", x->label, width - width_of(x->label), "", show_count(x->examples).text,
+           show_count(x->predicted).text, x->precision, x->recall, x->f1);
+  }
+  if (c->n_labels <= MOST_COLUMNS) print_confusion(c, width);
+}
+
 static void print_tables(const scoring *s, const vkift_eval_options *o) {
   const vkift_eval_result *r = &s->result;
   if (o->compare_base) print_loss("before: ", r->base_loss, r->base_perplexity, r->base_seconds, r);
   if (!o->score) print_loss(o->compare_base ? "after:  " : "", r->loss, r->perplexity, r->seconds, r);
   if (s->n) print_scores(s, o->compare_base);
+  if (s->classes.n_labels) print_classes(&s->classes);
   if (*r->predictions) printf("answers: %s\n", r->predictions);
 }
 
@@ -318,8 +401,6 @@ static bool check(const vkift_eval_options *o, const eval_flags *own, err *e) {
     fault = "--per-token and --compare-base contradict each other: score one model at a time";
   else if (o->compare_base && !o->source.run && !o->source.adapter)
     fault = "--compare-base needs a run or an --adapter: what else is there to compare";
-  else if (o->predictions && !o->score && o->metric == VKIFT_METRIC_NONE)
-    fault = "--predictions keeps scored answers: give --metric with it";
   if (!fault) return true;
   e->usage = true;
   return ERR(e, "%s", fault);

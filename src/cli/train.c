@@ -49,6 +49,7 @@ static void on_evaluation(void *user, const vkift_eval_point *p) {
   (void)user;
   char accuracy[64] = "";
   if (p->rewards.given) snprintf(accuracy, sizeof accuracy, ", %.1f %% of the pairs right", 100 * p->rewards.accuracy);
+  else if (!isnan(p->accuracy)) snprintf(accuracy, sizeof accuracy, ", accuracy %.1f %%", 100 * p->accuracy);
   log_note("step %lld: evaluation loss %.4f%s (%s examples, %s target tokens)", (long long)p->step, p->loss, accuracy,
            show_count(p->examples).text, show_count(p->target_tokens).text);
 }
@@ -85,8 +86,9 @@ static void print_json(const vkift_train_result *r, double seconds) {
   text_free(&out);
 }
 
-// made: the steps of this call; a resumed run has older ones. own_data: the run has evaluation data.
-static void print_result(const vkift_train_result *r, int64_t made, bool own_data, double seconds) {
+// made: the steps of this call; a resumed run has older ones.
+static void print_result(const vkift_train_result *r, int64_t made, const vkift_train_options *o, double seconds) {
+  const bool own_data = o->eval_data || o->eval_split > 0, writes_text = o->objective != VKIFT_CLASSIFY;
   if (!made && !r->stopped) printf("nothing left to train after step %s", show_count(r->steps).text);
   else
     printf("%s %s of %s steps in %s", r->stopped ? "stopped after" : "trained", show_count(r->steps).text,
@@ -98,7 +100,8 @@ static void print_result(const vkift_train_result *r, int64_t made, bool own_dat
     printf("\n\ngo on:\n  vkift train --resume %s\n", r->run_dir);
     return;
   }
-  printf("\nwritten: %s\n\nnext:\n  vkift generate %s --chat\n", r->output, r->run_dir);
+  printf("\nwritten: %s\n\nnext:\n", r->output);
+  if (writes_text) printf("  vkift generate %s --chat\n", r->run_dir);
   printf("  vkift eval %s%s\n", r->run_dir, own_data ? "" : " --data FILE");
   printf("  vkift report %s\n", r->run_dir);
   printf("  vkift export %s --format hf|peft|gguf|gguf-adapter --output-dir DIR\n", r->run_dir);
@@ -150,7 +153,7 @@ bool train_run(int argc, char **argv, err *e) {
     ok = ok && library_ok(vkift_train(&o, &events, &result, &error), &error, e);
     if (ok && result.stopped) log_note("stopped by a signal; the checkpoint of step %lld is kept", (long long)result.steps);
     if (ok && own.json) print_json(&result, clock_seconds() - start);
-    else if (ok) print_result(&result, made, o.eval_data || o.eval_split > 0, clock_seconds() - start);
+    else if (ok) print_result(&result, made, &o, clock_seconds() - start);
   }
   arena_free(a);
   return ok;

@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "config/yaml.h"
 
-const char *const objective_names[] = {"sft", "lm", "dpo", NULL};
-const char *const method_names[] = {"lora", "full", "freeze", NULL};
+const char *const objective_names[] = {"sft", "lm", "dpo", "classify", NULL};
+const char *const method_names[] = {"lora", "full", "freeze", "head", NULL};
 const char *const data_format_names[] = {"auto",       "alpaca",   "messages", "prompt-completion", "text",
                                          "tokens",     "sharegpt", "segments", "self-instruct",     "superni",
                                          "preference", "labelled", NULL};
@@ -62,7 +62,8 @@ const option train_option_table[] = {
 #undef GROUP
 #define GROUP .group = "Method"
     {"objective", OPTION_ENUM, AT(objective), GROUP, .names = objective_names,
-     .help = "sft: loss on answers only; lm: on every token; dpo: of two answers to a prompt, the chosen one becomes likelier"},
+     .help = "sft: loss on answers only; lm: on every token; dpo: of two answers to a prompt, the chosen one becomes likelier; "
+             "classify: on a text's label, by a new head on its last token"},
     {"beta", OPTION_NUMBER, AT(beta), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
      .help = "of dpo: how much a log ratio to the reference model weighs; smaller strays further from it"},
     {"label_smoothing", OPTION_NUMBER, AT(label_smoothing), GROUP, RANGE(0, 0.5), .rules = OPTION_BELOW_MOST, .value = "SHARE",
@@ -71,7 +72,7 @@ const option train_option_table[] = {
      .help = "of dpo: sigmoid: log ratios of whole answers; sigmoid_norm: divided by their lengths in tokens"},
     {"method", OPTION_ENUM, AT(method), GROUP, .names = method_names,
      .help = "lora: small matrices beside frozen weights; full: all weights; freeze: those that --trainable and "
-             "--trainable-layers name, the rest frozen"},
+             "--trainable-layers name, the rest frozen; head: of a classifier the new head alone"},
     {"trainable", OPTION_LIST, AT(trainable), GROUP, .unset = "none", .value = "NAMES",
      .help = "with freeze: parameters (model.norm.weight) or modules (model.layers.29, q_proj) that train; * stands for any "
              "characters, ? for one"},
@@ -92,10 +93,16 @@ const option train_option_table[] = {
              "that the model does not know; norm"},
     {"neftune_noise_alpha", OPTION_NUMBER, AT(neftune_noise_alpha), GROUP, RANGE(0, INFINITY),
      .help = "NEFTune: uniform noise on the embeddings in training, within alpha / sqrt(tokens of the example times width)"},
+    {"labels", OPTION_LIST, AT(labels), GROUP, .unset = "those of the training data, sorted", .value = "NAMES",
+     .help = "classify: the labels, in the order of the head's rows"},
+    {"class_weights", OPTION_LIST, AT(class_weights), GROUP, .unset = "none", .value = "balanced|NUMBERS",
+     .help = "classify: weights of the labels in the loss; balanced: examples / (labels x the label's examples)"},
 #undef GROUP
 #define GROUP .group = "Optimisation"
     {"learning_rate", OPTION_NUMBER, AT(learning_rate), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
-     .unset = "2e-4 for lora, 2e-5 for all else", .help = "peak of the schedule"},
+     .unset = "2e-4 for lora, 1e-3 for head, 2e-5 for all else", .help = "peak of the schedule"},
+    {"head_learning_rate", OPTION_NUMBER, AT(head_learning_rate), GROUP, RANGE(0, INFINITY), .rules = OPTION_ABOVE_LEAST,
+     .unset = "learning_rate, for full and freeze ten times that", .help = "classify: of the head, with the same schedule"},
     {"lr_scheduler_type", OPTION_ENUM, AT(lr_scheduler_type), GROUP, .names = schedule_names,
      .help = "shape of the learning rate after the warm-up"},
     {"warmup_ratio", OPTION_NUMBER, AT(warmup_ratio), GROUP, RANGE(0, 1),
@@ -214,6 +221,29 @@ static bool check_pairs(const vkift_train_options *o, const vkift_train_options 
   return true;
 }
 
+// What a classifier has no use for, and what only it has.
+static bool check_classify(const vkift_train_options *o, err *e) {
+  const vkift_augment *w = &o->augment;
+  if (o->objective != VKIFT_CLASSIFY) {
+    const char *own = o->method == VKIFT_HEAD      ? "method head"
+                      : o->labels.n                ? "labels"
+                      : o->class_weights.n         ? "class_weights"
+                      : o->head_learning_rate != 0 ? "head_learning_rate"
+                                                   : NULL;
+    return !own || ERR(e, "%s needs objective classify: only a classifier has a head of its own", own);
+  }
+  if (w->num_demonstrations || w->persona_ratio > 0 || w->definition_ratio > 0 || w->length_constraint_ratio > 0)
+    return ERR(e,
+               "objective classify has no place for demonstrations, personas, definitions and length constraints: a text is "
+               "read as it stands");
+  if (o->chat_template) return ERR(e, "objective classify has no place for chat_template: a text is read as it stands");
+  if (o->excess_length == VKIFT_EXCESS_SPLIT)
+    return ERR(e, "objective classify and excess_length split contradict each other: a label is of a whole text");
+  if (o->method == VKIFT_HEAD && o->head_learning_rate != 0)
+    return ERR(e, "method head and head_learning_rate contradict each other: there is nothing but the head, give learning_rate");
+  return true;
+}
+
 static bool check(const vkift_train_options *o, bool need_data, err *e) {
   vkift_train_options defaults = vkift_train_defaults();
   bool ok = option_check(train_option_table, o, &defaults, e);
@@ -244,6 +274,7 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
             "off to compute layers again",
             o->checkpointing_layers ? "checkpointing_layers" : "checkpointing_group",
             o->checkpointing_layers && o->checkpointing_group ? "it and checkpointing_group" : "it");
+  if (ok) ok = check_classify(o, e);
   if (ok && o->modules_to_save.n && o->method != VKIFT_LORA)
     ok = ERR(e, "modules_to_save needs method lora: full trains everything%s",
              o->method == VKIFT_FREEZE ? ", and freeze what trainable names" : "");

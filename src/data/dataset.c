@@ -118,7 +118,7 @@ static bool has_targets(const example *x, uint32_t from, uint32_t to) {
 // By its length. ROW_STOP: it could not be written.
 static row_outcome put_example(reader *r, const char *origin, data_format format, draft *d, err *e) {
   const dataset_options *o = r->options;
-  const uint32_t most = o->max_length;
+  const uint32_t label = o->labels != NULL, most = o->max_length ? o->max_length + label : 0; // a label takes no text's room
   count_targets(d, o->all_tokens);
   const uint32_t n = length_of(&d->x);
   if (!d->x.n_targets || (d->x.second && !(has_targets(&d->x, 0, d->x.second) && has_targets(&d->x, d->x.second, d->x.n)))) {
@@ -133,7 +133,9 @@ static row_outcome put_example(reader *r, const char *origin, data_format format
   switch (excess) {
     case EXCESS_TRUNCATE: return put_beginning(r, d, e) ? ROW_TAKEN : ROW_STOP;
     case EXCESS_SPLIT: return put_pieces(r, d, e) ? ROW_TAKEN : ROW_STOP;
-    case EXCESS_ERROR: ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most, n); return ROW_BAD;
+    case EXCESS_ERROR:
+      ERR(e, "%s: expected at most %u tokens (--max-length), found %u", origin, most - label, n - label);
+      return ROW_BAD;
     default: drop_long(r, &d->x, n); return ROW_TAKEN;
   }
 }

@@ -110,6 +110,7 @@ typedef struct dataset_options {
   bool skip_bad_examples;           // a bad line is counted instead of ending the run
   bool all_tokens;                  // objective lm: every token carries loss
   bool pairs;                       // objective dpo: of preference rows both answers, each with the prompt, as one example
+  const strings *labels;            // objective classify: an example is its text and its label's number (labels.h); else NULL
   bool any_conversation;            // one that teaches nothing is fine too (no answer, no question): it is rendered, not learned
   const char *strip_suffix;         // a literal end marker that answers carry in their text, removed; NULL: none
   superni_encoding superni;         // how task files of Super-NaturalInstructions are put into words

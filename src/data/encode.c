@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "data/labels.h"
+
 static bool encode_conversation(arena *a, const dataset_options *o, const raw_example *raw, masked *m, err *e) {
   rendered conversation;
   bool ok = prompt_render(o->prompt, raw->messages, raw->n_messages, false, &conversation, e) &&
@@ -158,6 +160,7 @@ static bool encode_pair(arena *a, const dataset_options *o, const raw_example *r
 bool encode_example(arena *a, const dataset_options *o, const formats_row *row, const raw_example *raw, masked *m,
                     encode_losses *losses, err *e) {
   *losses = (encode_losses){0};
+  if (o->labels) return labels_encode(a, o, raw, m, &losses->input, e);
   switch (raw->format) {
     case DATA_TEXT: return mask_encode_text(a, o->tokenizer, raw->text, o->eos_id, m, e);
     case DATA_TOKENS:

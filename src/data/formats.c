@@ -28,6 +28,7 @@ static const shape shapes[] = {
     {"pre-tokenised", DATA_TOKENS, {"input_ids"}},
     {"segments", DATA_SEGMENTS, {"segments"}},
     {"labelled", DATA_LABELLED, {"text", "label"}},
+    {"labelled", DATA_LABELLED, {"sentence1", "sentence2"}},
     {"text", DATA_TEXT, {"text"}},
     {"template pack", DATA_PACK, {""}}, // said by the file, never by a row
 };
@@ -100,7 +101,8 @@ bool formats_detect(const json *row, data_format *format, err *e) {
   ERR(e,
       "%s: expected the fields of a known format (\"messages\"; \"conversations\"; \"instruction\" and \"output\"; \"prompt\" "
       "and "
-      "\"completion\"; \"text\"; \"text\" and \"label\"; \"segments\"; \"input_ids\"; \"chosen\" and \"rejected\"; "
+      "\"completion\"; \"text\"; \"text\" and \"label\"; \"sentence1\" and \"sentence2\"; \"segments\"; \"input_ids\"; "
+      "\"chosen\" and \"rejected\"; "
       "\"instruction\" and "
       "\"instances\"; \"Definition\" and \"Instances\"), found %s%s",
       row->origin, n ? keys.data : "no fields", n > 6 ? ", …" : "");
@@ -258,7 +260,7 @@ static bool read_one(arena *a, const formats_row *r, uint32_t i, raw_example *ou
     case DATA_SUPERNI: return formats_read_superni(a, r, i, out, e);
     case DATA_PACK: out->place = i + 1; return template_pack_render(a, o->pack, d, r->templates[i], out, e);
     case DATA_PREFERENCE: return formats_read_preference(a, d, o, out, e);
-    case DATA_LABELLED: return formats_read_labelled(a, d, out, e);
+    case DATA_LABELLED: return formats_read_labelled(a, d, o, out, e);
     case DATA_AUTO: break;
   }
   REQUIRE(false, "%s: a format that was not recognised", d->origin);

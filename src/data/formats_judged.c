@@ -126,18 +126,34 @@ bool formats_read_preference(arena *a, const json *d, const dataset_options *o, 
 
 // --- labelled ----------------------------------------------------------------------------------------------------------
 
-// A number is learned by its name: the digit itself would say nothing.
-bool formats_read_labelled(arena *a, const json *d, raw_example *out, err *e) {
+// One text, or two that are joined by a line feed: "text" and "text_pair", or as GLUE has them "sentence1" and "sentence2".
+static bool read_texts(arena *a, const json *d, const char **out, err *e) {
+  const bool glue = formats_field(d->root, "sentence1") && !formats_field(d->root, "text");
+  const char *first, *second = NULL;
+  TRY(json_string(d, d->root, "", glue ? "sentence1" : "text", &first, e));
+  if (glue) TRY(json_string(d, d->root, "", "sentence2", &second, e));
+  else TRY(json_string_or(d, d->root, "", "text_pair", &second, e));
+  *out = second ? arena_printf(a, "%s\n%s", first, second) : first;
+  return true;
+}
+
+static bool is_count(const cJSON *value) {
+  return value->valuedouble >= 0 && value->valuedouble <= INT32_MAX && value->valuedouble == floor(value->valuedouble);
+}
+
+// A number is learned by its name: the digit itself would say nothing. To a classifier any name is as good as another.
+bool formats_read_labelled(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e) {
   const cJSON *label = formats_field(d->root, "label");
   const char *name = NULL;
   strings names;
   out->messages = ARENA_ARRAY(a, message, 2);
   out->messages[0] = (message){.role = ROLE_USER};
-  TRY(json_string(d, d->root, "", "text", &out->messages[0].content, e));
+  TRY(read_texts(a, d, &out->messages[0].content, e));
   TRY(formats_strings(a, d, d->root, "", "label_names", &names, e));
   if (cJSON_IsString(label)) name = label->valuestring;
   else if (!cJSON_IsNumber(label))
     return formats_unexpected(d, "label", "a string, or a number with its name in \"label_names\"", label, e);
+  else if (!names.n && o->labels && is_count(label)) name = arena_printf(a, "%.0f", label->valuedouble);
   else if (!names.n)
     return formats_unexpected(d, "label", "a string, or \"label_names\" with what the number stands for", label, e);
   else if (label->valuedouble >= 0 && label->valuedouble < names.n && label->valuedouble == floor(label->valuedouble))

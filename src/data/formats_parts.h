@@ -25,7 +25,7 @@ bool formats_read_list(arena *a, const json *d, const char *key, bool trains, ra
 // formats_judged.c — what other objectives learn from: pairs of answers, labels.
 bool formats_same_message(const message *a, const message *b);
 bool formats_read_preference(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);
-bool formats_read_labelled(arena *a, const json *d, raw_example *out, err *e);
+bool formats_read_labelled(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);
 
 // formats_pairs.c — instruction and answer.
 bool formats_read_alpaca(arena *a, const json *d, const dataset_options *o, raw_example *out, err *e);

@@ -118,6 +118,7 @@ static void add_options(XXH3_state_t *h, const dataset_options *o) {
                               o->pack ? o->pack->hash : 0};
   add(h, numbers, sizeof numbers);
   add_string(h, o->strip_suffix);
+  for (uint32_t i = 0; o->labels && i < o->labels->n; i++) add_string(h, o->labels->items[i]);
 }
 
 // Notes are found by the names of files too.

@@ -89,7 +89,7 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void interval(double *values, double *low, double *high) {
+void bootstrap_interval(double *values, double *low, double *high) {
   const double last = BOOTSTRAP_SAMPLES - 1, outside = 0.025;
   double *const ends[] = {low, high};
   qsort(values, BOOTSTRAP_SAMPLES, sizeof *values, by_value);
@@ -102,10 +102,10 @@ static void interval(double *values, double *low, double *high) {
 
 static bootstrap_score score_of(samples *of, pair whole, bool paired) {
   bootstrap_score s = {.tuned = whole.tuned, .base = whole.base};
-  interval(of->tuned, &s.low, &s.high);
+  bootstrap_interval(of->tuned, &s.low, &s.high);
   if (!paired) return s;
   s.difference = whole.tuned - whole.base;
-  interval(of->difference, &s.low_difference, &s.high_difference);
+  bootstrap_interval(of->difference, &s.low_difference, &s.high_difference);
   return s;
 }
 

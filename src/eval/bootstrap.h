@@ -25,6 +25,9 @@ typedef struct bootstrap_score {
   double base, difference, low_difference, high_difference; // paired: both models on the same drawn instances. 0 without base
 } bootstrap_score;
 
+// The middle 95 % of BOOTSTRAP_SAMPLES values, which are sorted.
+void bootstrap_interval(double *values, double *low, double *high);
+
 // tasks: [n_tasks], clusters: [n_clusters]. The same data and seed give the same bits.
 void bootstrap_run(const bootstrap_data *d, uint64_t seed, bootstrap_score *tasks, bootstrap_score *clusters,
                    bootstrap_score *all);

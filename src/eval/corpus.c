@@ -6,7 +6,9 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "config/option.h"
+#include "data/labels.h"
 #include "data/task_notes.h"
+#include "io/quote.h"
 
 enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
 
@@ -191,6 +193,83 @@ bool corpus_max_length(const model *m, int64_t asked, uint32_t *out, err *e) {
   return true;
 }
 
+// --- labels ------------------------------------------------------------------------------------------------------------
+
+static bool same_labels(const strings *x, const vkift_strings *y) {
+  bool same = x->n == y->n;
+  for (uint32_t i = 0; same && i < x->n; i++) same = !strcmp(x->items[i], y->items[i]);
+  return same;
+}
+
+// The head that the model brings has a row for each label, by number alone where they have no names.
+static bool check_own_labels(const model *m, const strings *labels, err *e) {
+  if (!m->labels.n || labels->n == m->labels.n) return true;
+  text all = {0};
+  labels_list(labels, &all);
+  ERR(e, "%s: the head score.weight has %u labels, the data %u (%s)", m->path, m->labels.n, labels->n, all.data);
+  text_free(&all);
+  return false;
+}
+
+static bool check_given(const model *m, const vkift_strings *given, err *e) {
+  if (!given->n || same_labels(&m->labels, given)) return true;
+  text all = {0};
+  labels_list(&m->labels, &all);
+  ERR(e, "labels: expected those of the model %s in its order (%s), found others", m->path, all.data);
+  text_free(&all);
+  return false;
+}
+
+bool corpus_labels(arena *a, const model *m, const vkift_strings *given, const vkift_data_list *data, dataset_options *options,
+                   strings *labels, err *e) {
+  const bool named = m->labels.n && !m->labels_are_numbers;
+  const strings own = {given->items, (uint32_t)given->n};
+  *labels = (strings){0};
+  options->labels = labels;
+  if (given->n > LABELS_MOST) return ERR(e, "labels: expected at most %d, found %zu", LABELS_MOST, given->n);
+  if (named) {
+    TRY(check_given(m, given, e));
+    *labels = m->labels;
+  } else if (given->n) {
+    *labels = own;
+  } else {
+    for (size_t i = 0; i < data->n; i++) TRY(labels_find(a, data->items[i].path, "train", options, labels, e));
+  }
+  return check_own_labels(m, labels, e) && labels_check(given->n || !data->n ? "labels" : data->items[0].path, labels, e);
+}
+
+// A label of which nothing is learned cannot be asked for.
+static bool check_evaluated(const corpus *c, err *e) {
+  for (uint64_t i = 0; i < c->eval.n; i++) {
+    const example *x = &c->eval.items[i];
+    char name[QUOTE_BYTES];
+    if (!c->label_counts[x->ids[x->n - 1]])
+      return ERR(e, "%s:%u: label: expected one that a training example has, found %s", x->origin->file, x->line,
+                 quote_string(c->labels.items[x->ids[x->n - 1]], name));
+  }
+  return true;
+}
+
+// Class weights are weights of the examples' losses, in training and where it is evaluated.
+static bool weigh_labels(arena *a, const vkift_train_options *o, corpus *c, err *e) {
+  uint32_t n_present = 0;
+  double *by_label = ARENA_ARRAY(a, double, c->labels.n);
+  c->label_counts = ARENA_ARRAY(a, uint64_t, c->labels.n);
+  labels_count(&c->labels, &c->train, c->label_counts);
+  for (uint32_t i = 0; i < c->labels.n; i++) n_present += c->label_counts[i] > 0;
+  if (n_present < 2)
+    return ERR(e, "%s: expected training examples of at least two labels, found those of one", o->data.items[0].path);
+  TRY(check_evaluated(c, e));
+  TRY(labels_weigh(&c->labels, o->class_weights.items, o->class_weights.n, c->label_counts, by_label, e));
+  dataset *const sets[] = {&c->train, &c->eval};
+  for (int s = 0; s < 2; s++)
+    for (uint64_t i = 0; i < sets[s]->n; i++) {
+      example *x = &sets[s]->items[i];
+      x->weight *= (float)by_label[x->ids[x->n - 1]];
+    }
+  return true;
+}
+
 // Names of tasks that may be misspelt.
 static uint64_t count_unknown_notes(const task_notes *notes, const dataset *set) {
   arena *a = arena_new("notes of tasks");
@@ -265,6 +344,7 @@ bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, cons
   options.seed = (uint64_t)o->seed;
   options.progress_user = &own;
   options.choices = c->choices;
+  if (o->objective == VKIFT_CLASSIFY) TRY(corpus_labels(a, m, &o->labels, &o->data, &options, &c->labels, e));
   if (o->eval_data && !part) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, part, c, e));
   if (part) {
@@ -287,7 +367,7 @@ bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, cons
                o->data.items[0].path, (unsigned long long)c->leaked);
   if (!c->train.n) return ERR(e, "%s: expected examples to train on, found none that is left", o->data.items[0].path);
   if (!c->train.n_targets) return ERR(e, "%s: expected tokens that carry loss, found none", o->data.items[0].path);
-  return true;
+  return !c->labels.n || weigh_labels(a, o, c, e);
 }
 
 void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out) {
@@ -311,10 +391,21 @@ void corpus_describe_lost(const dataset *set, uint32_t max_length, text *out) {
   if (set->missing_tasks) text_printf(out, "; %llu listed tasks have no file", (unsigned long long)set->missing_tasks);
 }
 
+// Of each label its examples, in place of the targets, of which an example of a classifier has one.
+static void describe_labels(const corpus *c, text *out) {
+  enum { SHOWN = 8 };
+  char name[QUOTE_BYTES];
+  for (uint32_t i = 0; i < c->labels.n && i < SHOWN; i++)
+    text_printf(out, "%s%s %llu", i ? ", " : "; labels ", quote_string(c->labels.items[i], name),
+                (unsigned long long)c->label_counts[i]);
+  if (c->labels.n > SHOWN) text_printf(out, ", … (%u)", c->labels.n);
+}
+
 void corpus_describe(const corpus *c, text *out) {
   const dataset *t = &c->train;
-  text_printf(out, "%llu examples, %llu tokens, %llu of them targets", (unsigned long long)t->n, (unsigned long long)t->n_tokens,
-              (unsigned long long)t->n_targets);
+  text_printf(out, "%llu examples, %llu tokens", (unsigned long long)t->n, (unsigned long long)t->n_tokens);
+  if (c->labels.n) describe_labels(c, out);
+  else text_printf(out, ", %llu of them targets", (unsigned long long)t->n_targets);
   corpus_describe_lost(t, c->max_length, out);
   if (c->duplicates) text_printf(out, "; %llu exact duplicates left out", (unsigned long long)c->duplicates);
   if (c->beyond_limit) text_printf(out, "; %llu left out by --max-examples-per-task", (unsigned long long)c->beyond_limit);

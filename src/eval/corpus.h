@@ -16,6 +16,8 @@ typedef struct corpus {
   uint64_t duplicates, beyond_limit, leaked; // training examples that were left out
   near_duplicates near;                      // that are trained on
   uint64_t unknown_notes;                    // tasks of --task-notes of which there is no example
+  strings labels;                            // objective classify: by the numbers of the head's rows; else none
+  uint64_t *label_counts;                    // … [labels.n]: training examples that have each
 } corpus;
 
 // events (may be NULL): how far it is is said, and whether to stop is asked.
@@ -33,6 +35,11 @@ typedef struct corpus_part {
 } corpus_part;
 bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, const vkift_train_options *o,
                       const vkift_train_events *events, const corpus_part *part, corpus *c, err *e);
+
+// The labels of a classifier, into options->labels too: those of its model, those given, or where `data` names what is trained
+// on those found there.
+bool corpus_labels(arena *a, const model *m, const vkift_strings *given, const vkift_data_list *data, dataset_options *options,
+                   strings *labels, err *e);
 
 // Whether the weights leave something of each part of the data that `set` has examples of.
 bool corpus_check_weights(const dataset *set, const vkift_data_list *data, err *e);

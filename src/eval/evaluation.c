@@ -6,7 +6,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "data/labels.h"
 #include "data/tokenizer_file.h"
+#include "eval/classes.h"
 #include "eval/corpus.h"
 #include "eval/loaded.h"
 #include "eval/predictions.h"
@@ -18,6 +20,7 @@ enum { DEFAULT_CAPACITY = 1024 };
 // One model's side of it.
 typedef struct side {
   task_scores tasks;
+  strings labels; // of a classifier
   double loss, seconds;
 } side;
 
@@ -54,6 +57,7 @@ static bool usage(err *e, const char *what) {
 // Without --data, what the run itself evaluated on.
 static bool read_run_data(evaluation *v, err *e) {
   vkift_train_options *o = &v->loaded.run;
+  o->class_weights = (vkift_strings){0}; // of training alone
   corpus c = {.choices = v->options->metric != VKIFT_METRIC_NONE};
   if (!v->loaded.is_run || (!o->eval_data && o->eval_split == 0)) {
     e->usage = true;
@@ -88,8 +92,9 @@ static bool read_data(evaluation *v, err *e) {
     uint32_t most;
     TRY(corpus_max_length(m, o->max_length ? o->max_length : v->loaded.run.max_length, &most, e)); // 0 where there is no run
     dataset_options options = corpus_options(m, &v->loaded.prompt, &o->reading, o->objective, o->excess_length, most);
+    if (m->labels.n) options.labels = &m->labels, options.all_tokens = false;
     options.seed = (uint64_t)o->seed;
-    options.choices = o->metric != VKIFT_METRIC_NONE;
+    options.choices = o->metric != VKIFT_METRIC_NONE && !m->labels.n;
     TRY(dataset_read_split(v->memory, o->data, "test", &options, &v->data, e));
     note_lost(v, most);
   }
@@ -132,8 +137,9 @@ static void hand_over(evaluation *v, const example *x, const float *losses, doub
 }
 
 // `of_score` is the example as it was scored; its losses cover that one's targets.
-static bool one_example(void *user, const example *of_score, const float *losses, err *e) {
+static bool one_example(void *user, const example *of_score, const float *losses, const float *logits, err *e) {
   evaluation *v = user;
+  (void)logits;
   const example *x = &v->data.items[v->done];
   const bool every = of_score->target != x->target;
   double sum = 0;
@@ -151,13 +157,11 @@ static bool one_example(void *user, const example *of_score, const float *losses
   return true;
 }
 
-static bool run_scores(evaluation *v, err *e) {
+static bool run_scores(evaluation *v, uint64_t rows, err *e) {
   const dataset *set = v->events->example ? &v->scored : &v->data;
-  const int64_t asked = v->options->micro_batch_tokens;
   v->loss_sum = v->weights_sum = 0;
   v->done = 0;
-  TRY(score_examples(v->memory, v->loaded.model, v->loaded.device, asked ? (uint64_t)asked : DEFAULT_CAPACITY, set, one_example,
-                     v, e));
+  TRY(score_examples(v->memory, v->loaded.model, v->loaded.device, rows, set, one_example, v, e));
   v->now->loss = v->weights_sum > 0 ? v->loss_sum / v->weights_sum : NAN;
   return true;
 }
@@ -183,7 +187,7 @@ static bool place_predictions(evaluation *v, err *e) {
   const vkift_eval_options *o = v->options;
   err fault = {0};
   v->predictions = o->predictions;
-  if (o->metric == VKIFT_METRIC_NONE && !o->score) return true;
+  if (o->metric == VKIFT_METRIC_NONE && !o->score && !v->loaded.model) return true;
   if (o->predictions) {
     const char *dir = path_directory(v->memory, o->predictions);
     return file_is_dir(dir) || ERR(e, "%s: expected a file in a directory that is there, found no %s", o->predictions, dir);
@@ -215,16 +219,25 @@ static void report(const evaluation *v) {
   for (uint64_t i = 0; i < n; i++) v->events->score(v->events->user, &rows[i]);
 }
 
+static void report_classes(const evaluation *v) {
+  if (!v->events->classes || !v->tuned.labels.n) return;
+  const vkift_classes classes = classes_summarise(v->memory, &v->tuned.labels, &v->tuned.tasks, (uint64_t)v->options->seed);
+  v->events->classes(v->events->user, &classes);
+}
+
 // --- all of it ---------------------------------------------------------------------------------------------------------
 
 static bool score_model(evaluation *v, err *e) {
   kernel_on_compiling(v->loaded.device, say_compiling, v);
   v->nll = ARENA_ARRAY(v->memory, float, v->longest);
   v->target = ARENA_ARRAY(v->memory, bool, v->longest);
+  const uint64_t rows = v->options->micro_batch_tokens ? (uint64_t)v->options->micro_batch_tokens : DEFAULT_CAPACITY;
+  if (v->loaded.model->labels.n)
+    return classes_evaluate(v->memory, &v->loaded, &v->data, rows, v->events, &v->now->tasks, &v->now->loss, e);
   if (v->events->example) score_every_token(v);
   if (v->options->metric != VKIFT_METRIC_NONE)
     TRY(tasks_evaluate(v->memory, &v->loaded, &v->data, &v->tasks, v->events, &v->now->tasks, e));
-  return run_scores(v, e);
+  return run_scores(v, rows, e);
 }
 
 static vkift_source source_of(const evaluation *v, const side *of) {
@@ -233,12 +246,56 @@ static vkift_source source_of(const evaluation *v, const side *of) {
   return source;
 }
 
+// What a classifier began with has a head only where that was one too.
+static bool check_base_head(const evaluation *v, const loaded *probe, const char *model_path, const char *adapter_path, err *e) {
+  model *m;
+  if (!probe->is_run || probe->run.objective != VKIFT_CLASSIFY || adapter_path) return true;
+  TRY(model_open(v->memory, model_path, true, &m, e));
+  const bool is_one = m->labels.n > 0;
+  model_close(m);
+  return is_one || ERR(e, "%s: %s, which the run began with, has no head for labels: there is nothing to compare with",
+                       v->options->source.run, model_path);
+}
+
 // Whether there is a base to compare with, before anything is computed.
 static bool check_base(evaluation *v, err *e) {
   const vkift_source source = source_of(v, &v->base);
-  const char *unused[2];
+  const char *paths[2];
   loaded probe = {0};
-  return !v->options->compare_base || loaded_resolve(v->memory, &source, &probe, &unused[0], &unused[1], e);
+  if (!v->options->compare_base && !(v->options->source.run && v->options->source.base)) return true;
+  return loaded_resolve(v->memory, &source, &probe, &paths[0], &paths[1], e) && check_base_head(v, &probe, paths[0], paths[1], e);
+}
+
+// Names for the labels of a head that has numbers alone.
+static bool name_labels(evaluation *v, err *e) {
+  const vkift_strings *given = &v->options->labels;
+  model *m = v->loaded.model;
+  strings labels = {given->items, (uint32_t)given->n};
+  if (!m->labels_are_numbers || !given->n) return true;
+  if (given->n != m->labels.n)
+    return ERR(e, "labels: expected %u, as the head of %s has, found %zu", m->labels.n, m->path, given->n);
+  TRY(labels_check("labels", &labels, e));
+  model_make_classifier(v->memory, m, &labels);
+  return true;
+}
+
+// What goes with the kind of model that was loaded.
+static bool check_kind(evaluation *v, err *e) {
+  const vkift_eval_options *o = v->options;
+  const model *m = v->loaded.model;
+  if (!m->labels.n) {
+    if (o->objective == VKIFT_CLASSIFY)
+      return ERR(e, "%s: expected a classifier, found a model without a head for labels", m->path);
+    return o->metric != VKIFT_METRIC_NONE || !o->predictions ||
+           usage(e, "--predictions keeps scored answers: give --metric with it");
+  }
+  if (o->metric != VKIFT_METRIC_NONE && o->metric != VKIFT_METRIC_AUTO && o->metric != VKIFT_METRIC_ACCURACY) {
+    e->usage = true;
+    return ERR(e, "metric: expected accuracy (or none), which a classifier is scored by, found %s", metric_name(o->metric));
+  }
+  if (v->events->example)
+    return usage(e, "a classifier has a loss for its label, not for every token: --predictions keeps what it says");
+  return name_labels(v, e) && place_predictions(v, e);
 }
 
 static bool evaluate(evaluation *v, side *of, err *e) {
@@ -247,7 +304,9 @@ static bool evaluate(evaluation *v, side *of, err *e) {
   v->now = of;
   v->data = (dataset){0};
   v->longest = 0;
-  const bool ok = loaded_open(v->memory, &source, &v->loaded, e) && read_data(v, e) && score_model(v, e);
+  v->loaded.labels = (strings){v->options->labels.items, (uint32_t)v->options->labels.n};
+  const bool ok = loaded_open(v->memory, &source, &v->loaded, e) && check_kind(v, e) && read_data(v, e) && score_model(v, e);
+  if (ok) of->labels = v->loaded.model->labels; // in the memory of all of it
   loaded_close(&v->loaded);
   of->seconds = clock_seconds() - start;
   return ok && write_predictions(v, e);
@@ -312,6 +371,7 @@ bool evaluation_run(const vkift_eval_options *options, const vkift_eval_events *
   if (ok) ok = options->score ? score_file(v, e) : evaluate(v, &v->tuned, e);
   if (ok && options->compare_base) ok = evaluate(v, &v->base, e);
   if (ok) report(v);
+  if (ok) report_classes(v);
   if (ok && result) fill_result(v, result);
   tokenizer_file_close(&v->rouge_tokenizer);
   arena_free(a);

@@ -4,12 +4,30 @@
 
 #include "base/file.h"
 #include "config/train_options.h"
+#include "data/labels.h"
+#include "models/classifier.h"
 #include "models/dora.h"
 #include "models/prompt_choice.h"
 #include "models/trainable.h"
 
 load_type loaded_type(vkift_weight_type type, vkift_quantize quantize) {
   return (load_type)type + (quantize == VKIFT_NF4 ? LOAD_NF4 : 0);
+}
+
+bool loaded_check_kind(const char *name, const model *m, bool classify, err *e) {
+  if (classify || !m->labels.n) return true; // a language model may become a classifier
+  text all = {0};
+  labels_list(&m->labels, &all);
+  ERR(e,
+      "%s: this is a classifier with the labels %s: it says which label a text has, and writes none (vkift eval scores it, and "
+      "keeps what it says; objective classify trains it further)",
+      name, all.data);
+  text_free(&all);
+  return false;
+}
+
+const char *loaded_template(bool classify, const char *chat_template) {
+  return classify ? "alpaca" : chat_template;
 }
 
 bool loaded_is_end(const loaded *l, int32_t id) {
@@ -57,6 +75,8 @@ bool loaded_resolve(arena *a, const vkift_source *source, loaded *l, const char 
 }
 
 bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e) {
+  if (l->model->labels.n || (l->is_run && l->run.objective == VKIFT_CLASSIFY))
+    return prompt_choose(a, l->model, loaded_template(true, NULL), &l->prompt, e);
   const char *template = source->chat_template;
   const char *own = l->trained ? path_join(a, l->trained, "chat_template.jinja") : NULL;
   if (!template && own && file_exists(own)) template = own;
@@ -64,10 +84,26 @@ bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e) {
   return prompt_choose(a, l->model, template, &l->prompt, e);
 }
 
+// The labels of an adapter: those that stand beside it, else those given.
+bool loaded_make_classifier(arena *a, loaded *l, const char *dir, const adapter_config *c, err *e) {
+  strings labels;
+  if (!c->classifier) return true;
+  TRY(classifier_read_file(a, dir, &labels, e));
+  if (!labels.n && l->model->labels.n) labels = l->model->labels;
+  if (!labels.n) labels = l->labels;
+  if (!labels.n)
+    return ERR(e, "%s: this is an adapter of a classifier, and no labels.json is beside it: give its labels in order (--labels)",
+               dir);
+  if (l->model->labels.n && l->model->labels.n != labels.n)
+    return ERR(e, "%s: the adapter has %u labels, the head of %s %u", dir, labels.n, l->model->path, l->model->labels.n);
+  model_make_classifier(a, l->model, &labels);
+  return true;
+}
+
 static bool load_weights(arena *a, loaded *l, const char *from, load_type type, err *e) {
-  adapter_config c = {0};
-  TRY(!from || adapter_read_config(a, from, &c, e));
-  if (!trainable_choose_modules(l->model, c.whole, c.n_whole, e)) return err_prefix(e, "%s", from);
+  adapter_config c = {.classifier = l->model->labels.n > 0};
+  TRY(!from || (adapter_read_config(a, from, &c, e) && loaded_make_classifier(a, l, from, &c, e)));
+  if (!adapter_choose_whole(a, l->model, &c, e)) return err_prefix(e, "%s", from);
   TRY(load_check(l->model, type, true, e));
   load_declare(a, l->model, NULL, false, type);
   if (from && !adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", from);
@@ -78,7 +114,7 @@ static bool load_weights(arena *a, loaded *l, const char *from, load_type type, 
 }
 
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
-  *l = (loaded){0};
+  *l = (loaded){.labels = l->labels};
   const char *model_path, *adapter_path;
   TRY(loaded_resolve(a, source, l, &model_path, &adapter_path, e));
   TRY(model_open(a, model_path, false, &l->model, e));

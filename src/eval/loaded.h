@@ -16,6 +16,7 @@ typedef struct loaded {
   gpu_heap *heap, *staging;
   vkift_train_options run; // of a run directory: its config.yaml
   bool is_run;
+  strings labels;      // set by the caller, before it is opened: of an adapter of a classifier without a file of them; else none
   const char *trained; // directory of what was trained, with the template of its prompt: a run's result, an adapter; NULL: none
 } loaded;
 
@@ -28,8 +29,13 @@ bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e);
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e);
 void loaded_close(loaded *l);
 // Whether a token ends an answer: one of the model's ends, or the prompt's end of a turn.
+// Whether a model is what is asked for: a classifier, or a model that writes text. `name` begins the message.
+bool loaded_check_kind(const char *name, const model *m, bool classify, err *e);
+const char *loaded_template(bool classify, const char *chat_template); // a classifier reads texts as they stand: any will do
 bool loaded_is_end(const loaded *l, int32_t id);
 bool loaded_has_end(const loaded *l); // whether there is such a token; without one answers go on as long as they may
 load_type loaded_type(vkift_weight_type type, vkift_quantize quantize); // the weight types are numbered as load_type's
+// Of an adapter of a classifier, before its weights are declared: the model becomes one.
+bool loaded_make_classifier(arena *a, loaded *l, const char *dir, const adapter_config *c, err *e);
 
 #endif

@@ -61,10 +61,9 @@ bool merge_values(void *user, const model_param *p, float *out, err *e) {
 
 static bool open_adapter(arena *a, merging *w, const char *path, err *e) {
   adapter_config c;
-  TRY(adapter_read_config(a, path, &c, e));
+  TRY(adapter_read_config(a, path, &c, e) && loaded_make_classifier(a, &w->loaded, path, &c, e));
   w->scale = (float)adapter_scale(&c);
-  if (!trainable_choose_modules(w->loaded.model, c.whole, c.n_whole, e) ||
-      !adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e))
+  if (!adapter_choose_whole(a, w->loaded.model, &c, e) || !adapter_declare(a, w->loaded.model, &c, NULL, &w->loaded.adapter, e))
     return err_prefix(e, "%s", path);
   return adapter_open_weights(a, w->loaded.adapter, path, &w->file, e);
 }

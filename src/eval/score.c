@@ -10,6 +10,10 @@ score *score_new(arena *a, const model *m, const batch *b, const gpu_plan *limit
   tensor *h = op_gather_rows(s->graph, model_build(&f), b->target_rows, b->inverse);
   s->loss = model_head_loss(&f, h, b->target_ids);
   s->loss->keep = true;
+  if (m->labels.n) {
+    s->logits = op_linear(s->graph, h, model_head(m)->t, NULL);
+    s->logits->keep = true;
+  }
   graph_plan_within(s->graph, limits);
   return s;
 }
@@ -18,10 +22,12 @@ bool score_record(score *s, gpu_device *d, const graph_memory *activations, gpu_
   s->device = d;
   graph_bind_memory(s->graph, activations);
   TRY(heap_alloc(staging, tensor_bytes(s->loss), &s->staging, e));
+  if (s->logits) TRY(heap_alloc(staging, tensor_bytes(s->logits), &s->logits_staging, e));
   s->recording = recording_new(d, "eval");
   TRY(graph_record(s->graph, d, s->recording, e));
   recording_barrier(s->recording);
   recording_copy(s->recording, s->loss->memory, s->staging, tensor_bytes(s->loss));
+  if (s->logits) recording_copy(s->recording, s->logits->memory, s->logits_staging, tensor_bytes(s->logits));
   return recording_end(s->recording, e);
 }
 
@@ -67,12 +73,14 @@ bool score_dataset(score *s, batch *b, const dataset *set, score_each *each, voi
     }
     batch_put(b, 0, &row, 0);
     ok = score_run(s, 0, &losses, e);
+    const float *logits = s->logits ? gpu_map(s->logits_staging) : NULL;
     for (uint32_t i = 0; ok && i < row.n; i++) {
       const example *x = row.examples[i];
       for (uint32_t t = 0; t < x->n_targets; t++) sum += (double)x->weight * losses[t];
       weights_sum += (double)x->weight * x->n_targets;
-      if (each) ok = each(user, x, losses, e);
+      if (each) ok = each(user, x, losses, logits, e);
       losses += x->n_targets;
+      if (logits) logits += (uint64_t)x->n_targets * tensor_row_size(s->logits);
       total->n_targets += x->n_targets;
       total->n_tokens += x->n;
       dataset_passed(set, x, &passed);

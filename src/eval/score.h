@@ -7,9 +7,10 @@
 typedef struct score {
   const batch *batch;
   graph *graph;
-  tensor *loss; // f32 [T], kept: a loss for each target row
+  tensor *loss;   // f32 [T], kept: a loss for each target row
+  tensor *logits; // of a classifier, f32 [T, labels], kept: of each target row; else NULL
   gpu_recording *recording;
-  gpu_slice staging; // f32 [T]: the losses on the host
+  gpu_slice staging, logits_staging; // both on the host
   gpu_device *device;
 } score;
 
@@ -27,8 +28,9 @@ typedef struct score_total {
   uint64_t n_targets, n_examples, n_tokens;
 } score_total;
 // Examples are packed in their own order into rows of about the batch's capacity. `each` (may be NULL) gets each
-// example's losses [n_targets], in the data's order; returning false stops with an error.
-typedef bool score_each(void *user, const example *x, const float *losses, err *e);
+// example's losses [n_targets], in the data's order, and of a classifier the logits of its labels; returning false stops with an
+// error.
+typedef bool score_each(void *user, const example *x, const float *losses, const float *logits, err *e);
 bool score_dataset(score *s, batch *b, const dataset *set, score_each *each, void *user, score_total *total, err *e);
 
 // All of that at once: on rows of about `want` tokens, at least the longest example; each (may be NULL) as above.

@@ -58,6 +58,8 @@ typedef struct task_scores {
   uint32_t n_tasks;
 } task_scores;
 
+// The examples as items, which nothing has answered yet.
+task_scores tasks_items(arena *a, const dataset *set);
 // Keeps the first n examples of each task; 0: all.
 void tasks_limit(dataset *set, uint64_t n);
 // The metric of each task, with all that would stop its scoring: before anything is computed. items are given.

@@ -59,7 +59,7 @@ static bool decode(const evaluation *v, const int32_t *ids, uint32_t n, bool ski
   return ok;
 }
 
-static task_scores make_items(arena *a, const dataset *set) {
+task_scores tasks_items(arena *a, const dataset *set) {
   task_scores s = {.items = ARENA_ARRAY(a, task_item, set->n), .n = set->n};
   for (uint64_t i = 0; i < s.n; i++) {
     const example *x = &set->items[i];
@@ -168,8 +168,9 @@ static bool add_choices(evaluation *v, uint64_t i, uint64_t *capacity, uint64_t 
   return true;
 }
 
-static bool choice_scored(void *user, const example *x, const float *losses, err *e) {
+static bool choice_scored(void *user, const example *x, const float *losses, const float *logits, err *e) {
   evaluation *v = user;
+  (void)logits;
   double sum = 0;
   for (uint32_t i = 0; i < x->n_targets; i++) sum -= (double)losses[i];
   if (!isfinite(sum)) return ERR(e, "%s: the model's output is not finite: its weights are damaged", v->loaded->model->path);
@@ -192,7 +193,7 @@ bool tasks_check(const dataset *set, const tokenizer *own, const tasks_options *
   arena *a = arena_new("plan of an evaluation");
   tasks_options with = *o;
   if (!with.rouge_tokenizer) with.rouge_tokenizer = own;
-  task_scores s = make_items(a, set);
+  task_scores s = tasks_items(a, set);
   const bool ok = tasks_plan(a, &with, &s, e);
   arena_free(a);
   return ok;
@@ -202,7 +203,7 @@ bool tasks_evaluate(arena *a, const loaded *l, const dataset *set, const tasks_o
                     task_scores *out, err *e) {
   tasks_options own = *o;
   if (!own.rouge_tokenizer) own.rouge_tokenizer = l->model->tokenizer;
-  *out = make_items(a, set);
+  *out = tasks_items(a, set);
   evaluation v = {.memory = a, .loaded = l, .set = set, .options = &own, .events = events, .out = out};
   return tasks_plan(a, &own, out, e) && decode_prompts(&v, e) && answer_items(&v, e) && weigh_choices(&v, e) &&
          tasks_score(a, &own, out, e);

@@ -65,6 +65,21 @@ static bool check_transposed(const model *m, adapter_config *c, err *e) {
 
 // --- modules_to_save -----------------------------------------------------------------------------------------------------
 
+// Of a classifier the adapter has the head whole, whatever is listed: "classifier" is what some other classifiers call theirs, and
+// PEFT lists both.
+bool adapter_choose_whole(arena *a, model *m, const adapter_config *c, err *e) {
+  if (c->classifier != (m->labels.n > 0))
+    return ERR(e, "task_type: expected %s, found that of %s", m->labels.n ? "SEQ_CLS, an adapter of a classifier" : "CAUSAL_LM",
+               c->classifier ? "a classifier (SEQ_CLS)" : "a language model");
+  const char **names = ARENA_ARRAY(a, const char *, c->n_whole);
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < c->n_whole; i++)
+    if (!c->classifier || (strcmp(c->whole[i], "score") && strcmp(c->whole[i], "classifier"))) names[n++] = c->whole[i];
+  TRY(trainable_choose_modules(m, names, n, e));
+  if (c->classifier) model_head(m)->whole = true;
+  return true;
+}
+
 static void add_whole(arena *a, adapter *ad, const char *name, model_param *p) {
   ad->whole[ad->n_whole++] = (adapter_whole){arena_printf(a, "base_model.model.%s", name), p};
 }
@@ -72,18 +87,21 @@ static void add_whole(arena *a, adapter *ad, const char *name, model_param *p) {
 // Under PEFT's keys, a tied embedding under both of its names; and the list of names without those that it has twice.
 static void declare_whole(arena *a, model *m, adapter *ad) {
   const adapter_config given = ad->config;
-  const char **names = ARENA_ARRAY(a, const char *, given.n_whole);
+  const char **names = ARENA_ARRAY(a, const char *, given.n_whole + 1);
   ad->whole = ARENA_ARRAY(a, adapter_whole, m->n_params + 1);
   for (uint32_t i = 0; i < m->n_params; i++) {
     model_param *p = &m->params[i];
     if (!p->whole) continue;
     add_whole(a, ad, p->name, p);
-    if (p == model_embedding(m) && m->config.tie_embeddings) add_whole(a, ad, "lm_head.weight", p);
+    if (p == model_embedding(m) && p == model_head(m)) add_whole(a, ad, "lm_head.weight", p);
   }
   ad->config.whole = names;
   ad->config.n_whole = 0;
-  for (uint32_t i = 0; i < given.n_whole; i++)
-    if (!has_name(names, ad->config.n_whole, given.whole[i])) names[ad->config.n_whole++] = given.whole[i];
+  for (uint32_t i = 0; i < given.n_whole; i++) {
+    const bool other = given.classifier && !strcmp(given.whole[i], "classifier");
+    if (!other && !has_name(names, ad->config.n_whole, given.whole[i])) names[ad->config.n_whole++] = given.whole[i];
+  }
+  if (given.classifier && !has_name(names, ad->config.n_whole, "score")) names[ad->config.n_whole++] = "score";
 }
 
 // --- the adapter ---------------------------------------------------------------------------------------------------------

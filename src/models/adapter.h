@@ -13,8 +13,9 @@ typedef struct adapter_config {
   bool fan_in_fan_out;        // the base keeps its linear weights as [in, out]; A and B are as ever
   const char *const *targets; // modules, "q_proj", or ends of their paths; n_targets 0: all of the family's linear layers
   uint32_t n_targets;
-  const char *const *whole; // modules_to_save: "embed_tokens", "norm" (trainable_choose_modules)
+  const char *const *whole; // modules_to_save: "embed_tokens", "norm" (trainable_choose_modules); of a classifier always "score"
   uint32_t n_whole;
+  bool classifier; // task_type SEQ_CLS
 } adapter_config;
 
 typedef struct adapter_entry {
@@ -38,8 +39,11 @@ typedef struct adapter {
   uint32_t n;
 } adapter;
 
+// Marks what the adapter has whole (modules_to_save), before load_declare. Of a classifier the adapter must be one's too, and has
+// its head.
+bool adapter_choose_whole(arena *a, model *m, const adapter_config *config, err *e);
 // Declares A [r, in] and B [out, r], with DoRA also m [out], beside every targeted weight of the model and hooks them in
-// (model_param.lora). What it has whole (modules_to_save) was chosen by trainable_choose_modules, before load_declare.
+// (model_param.lora).
 // With `train` they are trained parameters there; else frozen ones, which adapter_allocate gives memory.
 bool adapter_declare(arena *a, model *m, const adapter_config *config, params *train, adapter **out, err *e);
 uint64_t adapter_elements(const adapter *ad);  // of all A, B and m

@@ -9,6 +9,7 @@
 #include "models/adapter.h"
 
 enum { CONFIG_LIMIT = 1 << 20 };
+static const char SEQ_CLS[] = "SEQ_CLS";
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
@@ -35,9 +36,12 @@ static bool refuse_what_we_lack(const json *d, err *e) {
     return ERR(e,
                "%s: init_lora_weights: expected an initialisation that leaves the base model as it is, found %s: not supported",
                d->origin, json_describe(init, found));
-  const char *bias = "none", *type = "";
+  const char *bias = "none", *type = "", *task = "CAUSAL_LM";
   TRY(json_string(d, d->root, "", "peft_type", &type, e));
   TRY(json_string_or(d, d->root, "", "bias", &bias, e));
+  TRY(json_string_or(d, d->root, "", "task_type", &task, e));
+  if (strcmp(task, "CAUSAL_LM") && strcmp(task, SEQ_CLS))
+    return ERR(e, "%s: task_type: expected CAUSAL_LM or SEQ_CLS, found \"%.60s\"", d->origin, task);
   if (strcmp(type, "LORA")) return ERR(e, "%s: peft_type: expected LORA, found %s", d->origin, type);
   if (strcmp(bias, "none")) return ERR(e, "%s: bias: expected none, found %s", d->origin, bias);
   return true;
@@ -82,6 +86,8 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *c, err *e) {
             json_bool_or(&d, d.root, "", "use_rslora", &c->rslora, e) && json_bool_or(&d, d.root, "", "use_dora", &c->dora, e) &&
             json_bool_or(&d, d.root, "", "fan_in_fan_out", &c->fan_in_fan_out, e) && read_targets(a, &d, c, e) &&
             read_whole(a, &d, c, e);
+  const cJSON *task = cJSON_GetObjectItemCaseSensitive(d.root, "task_type");
+  c->classifier = cJSON_IsString(task) && !strcmp(task->valuestring, SEQ_CLS);
   if (ok && (c->r < 1 || c->r > 4096)) ok = ERR(e, "%s: r: expected 1 to 4096, found %u", path, c->r);
   if (ok && !(c->alpha > 0 && isfinite((float)c->alpha)))
     ok = ERR(e, "%s: lora_alpha: expected a number above 0, found %g", path, c->alpha);
@@ -120,7 +126,7 @@ static bool write_config(const adapter *ad, const char *path, const char *base_n
   qsort(targets, c->n_targets, sizeof *targets, by_text);
   cJSON_AddItemToObject(o, "target_modules", cJSON_CreateStringArray(targets, (int)c->n_targets));
   free(targets);
-  cJSON_AddStringToObject(o, "task_type", "CAUSAL_LM");
+  cJSON_AddStringToObject(o, "task_type", c->classifier ? SEQ_CLS : "CAUSAL_LM");
   cJSON_AddBoolToObject(o, "use_dora", c->dora);
   cJSON_AddBoolToObject(o, "use_rslora", c->rslora);
   text out = {0};

@@ -42,8 +42,11 @@ bool load_check(const model *m, load_type type, bool loaded, err *e) {
 void load_declare(arena *a, model *m, params *train, bool all, load_type type) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     model_param *p = &m->params[i];
-    p->t = train && (all || p->whole) ? params_add(train, p->name, p->n_dims, p->shape)
-                                      : tensor_persistent(a, p->name, frozen_type(m, p, type), LIVE_ALL, p->n_dims, p->shape);
+    const bool is_score = m->labels.n && p == model_head(m);
+    p->t = train && (all || p->whole || is_score)
+               ? params_add(train, p->name, p->n_dims, p->shape)
+               : tensor_persistent(a, p->name, frozen_type(m, p, type), LIVE_ALL, p->n_dims, p->shape);
+    if (is_score && train) params_set_head(train, p->t);
   }
 }
 

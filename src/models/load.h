@@ -20,7 +20,8 @@ typedef enum load_type {
 // nothing is made by vkift but nf4, of 16 or 32 bits.
 bool load_check(const model *m, load_type type, bool loaded, err *e);
 // Declares the device tensors: with `train` (may be NULL) a parameter is registered there if `all` are, or an adapter has it
-// whole; else it is frozen and kept in `type` (what an adapter has, and what is no matrix in blocks, f32). No memory yet.
+// whole, or it is a classifier's head; else it is frozen and kept in `type` (what an adapter has, and what is no matrix in blocks,
+// f32). No memory yet.
 void load_declare(arena *a, model *m, params *train, bool all, load_type type);
 // Gives the frozen parameters their memory.
 bool load_allocate(model *m, gpu_heap *heap, err *e);

@@ -8,7 +8,10 @@
 
 #include "base/file.h"
 #include "io/quote.h"
+#include "models/blocks.h"
+#include "models/classifier.h"
 
+static const char SCORE[] = "score.weight";
 enum { JSON_LIMIT = 1 << 20, TOKENIZER_CONFIG_LIMIT = 16 << 20 };
 
 static const model_family *const families[] = {
@@ -123,13 +126,28 @@ typedef struct opening {
   bool shape;              // a plan's: weights that are there count, others need not be
 } opening;
 
-static bool list_params(arena *a, model *m, const opening *o, err *e) {
-  m->family->list_params(a, m);
+// The output head of a language model is no part of it.
+static void list_score(arena *a, model *m) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < m->n_params; i++)
+    if (m->params[i].role != PARAM_HEAD) m->params[n++] = m->params[i];
+  m->n_params = n;
+  block_list_param(a, m, SCORE, SCORE, "score", PARAM_HEAD, m->labels.n, m->config.hidden_size);
+}
+
+static void count_parameters(model *m) {
+  m->n_parameters = 0;
   for (uint32_t i = 0; i < m->n_params; i++) {
     model_param *p = &m->params[i];
     if (p->role == PARAM_BIAS && i && p[-1].role == PARAM_LINEAR) p[-1].bias = p;
     m->n_parameters += (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
   }
+}
+
+static bool list_params(arena *a, model *m, const opening *o, err *e) {
+  m->family->list_params(a, m);
+  if (m->labels.n) list_score(a, m);
+  count_parameters(m);
   return !(o->weights || (o->shape && (m->is_gguf || m->weights.n))) || find_sources(m, e);
 }
 
@@ -233,24 +251,37 @@ static const char *const *names_of(const model_family *f, bool is_gguf) {
   return is_gguf ? f->gguf_architectures : f->hf_architectures;
 }
 
+static bool has_architecture(const model_family *f, bool is_gguf, const char *name) {
+  const char *const *known = names_of(f, is_gguf);
+  while (*known && strcmp(*known, name)) known++;
+  return *known;
+}
+
 static bool pick_family(const char *file, const char *key, const char *name, model *m, err *e) {
   char all[512], quoted[QUOTE_BYTES];
   size_t used = 0;
-  for (int i = 0; i < N_FAMILIES; i++)
+  for (int i = 0; i < N_FAMILIES; i++) {
+    if (has_architecture(families[i], m->is_gguf, name)) m->family = families[i];
     for (const char *const *known = names_of(families[i], m->is_gguf); *known; known++) {
-      if (!strcmp(*known, name)) m->family = families[i];
       used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", *known);
       REQUIRE(used < sizeof all, "names of %d families", N_FAMILIES);
     }
+  }
   if (m->family) return true;
   return ERR(e, "%s: %s: expected one of %s, found %s: that family is not supported yet", file, key, all,
              quote_string(name, quoted));
 }
 
-static bool pick_family_hf(const json *d, model *m, err *e) {
+static bool pick_family_hf(arena *a, const json *d, model *m, err *e) {
   cJSON *list;
   TRY(json_array(d, d->root, "", "architectures", &list, e));
   const char *name = list->child && cJSON_IsString(list->child) ? list->child->valuestring : "none";
+  const char *language_model[2]; // that a classifier is made of
+  const int n_names = classifier_bases(a, name, language_model);
+  for (int i = 0; i < N_FAMILIES; i++)
+    for (int k = 0; k < n_names; k++)
+      if (has_architecture(families[i], false, language_model[k])) m->family = families[i];
+  if (m->family) return classifier_read_labels(a, d, &m->labels, &m->labels_are_numbers, e);
   return pick_family(d->origin, "architectures", name, m, e);
 }
 
@@ -269,7 +300,7 @@ static bool read_hf_config(arena *a, model *m, err *e) {
   const char *path = path_join(a, m->path, "config.json"), *generation = path_join(a, m->path, "generation_config.json");
   json d;
   TRY(json_read(path, JSON_LIMIT, &d, e));
-  bool ok = pick_family_hf(&d, m, e) && m->family->config_from_hf(&d, &m->config, e) && check_config(path, &m->config, e) &&
+  bool ok = pick_family_hf(a, &d, m, e) && m->family->config_from_hf(&d, &m->config, e) && check_config(path, &m->config, e) &&
             read_token_ids(&d, &m->config, e) && read_stored_type(&d, m, e);
   json_free(&d);
   if (!ok || !file_exists(generation)) return ok;
@@ -388,13 +419,24 @@ model_param *model_embedding(const model *m) {
   return model_find(m, m->family->embedding);
 }
 
+void model_make_classifier(arena *a, model *m, const strings *labels) {
+  const bool is_one = m->labels.n > 0;
+  REQUIRE(!is_one || m->labels.n == labels->n, "a head of %u labels for %u", m->labels.n, labels->n);
+  m->labels = *labels;
+  m->labels_are_numbers = false;
+  if (is_one) return;
+  list_score(a, m);
+  count_parameters(m);
+}
+
 model_param *model_head(const model *m) {
-  model_param *head = model_find(m, "lm_head.weight");
+  model_param *head = model_find(m, m->labels.n ? SCORE : "lm_head.weight");
   return head ? head : model_embedding(m);
 }
 
 tensor *model_head_loss(const model_forward *f, tensor *h, tensor *ids) {
-  return op_head_loss_capped(f->g, h, model_head(f->m)->t, ids, (float)f->m->config.logits_cap);
+  const float cap = f->m->labels.n ? 0 : (float)f->m->config.logits_cap; // which is that of a language model's head
+  return op_head_loss_capped(f->g, h, model_head(f->m)->t, ids, cap);
 }
 
 bool model_is_eos(const model *m, int32_t id) {

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "data/strings.h"
 #include "data/tokenizer.h"
 #include "graph/graph.h"
 #include "io/gguf.h"
@@ -99,6 +100,8 @@ typedef struct model {
   gguf gguf;       // where is_gguf
   weights weights; // of a Hugging Face directory
   uint64_t n_parameters;
+  strings labels;          // of a classifier, by the rows of its head score.weight; none: a language model
+  bool labels_are_numbers; // … their names say no more than that: LABEL_0
 } model;
 
 // Opens a model for reading: configuration, tokenizer, template, and each parameter's place in the files, with names,
@@ -109,6 +112,9 @@ bool model_open_shape(arena *a, const char *path, bool with_tokenizer, model **m
 void model_close(model *m); // unmaps the files; NULL is fine
 // A model of the given shapes alone, without files, tokenizer or template: to be initialised at random, for measuring.
 model *model_of_config(arena *a, const char *name, const struct model_family *family, const model_config *c);
+// Turns a language model into a classifier: the output head goes, a new score.weight [labels, hidden] comes, which is initialised as
+// model_init_value does. Of a model that is one already the labels take their names. Not yet declared on a device.
+void model_make_classifier(arena *a, model *m, const strings *labels);
 model_param *model_find(const model *m, const char *name);
 void model_shape_text(const uint32_t *shape, uint32_t n_dims, char out[MODEL_SHAPE_TEXT]); // "[3, 64]", for messages
 bool model_is_eos(const model *m, int32_t id);
@@ -160,7 +166,7 @@ typedef struct model_forward {
 
 // The states after the final norm: [N, hidden]. Each layer is a checkpointing segment.
 tensor *model_build(const model_forward *f);
-// The table of token embeddings, and the output head's weight (the embedding where tied).
+// The table of token embeddings, and the output head's weight (the embedding where tied; of a classifier score.weight).
 model_param *model_embedding(const model *m);
 model_param *model_head(const model *m);
 

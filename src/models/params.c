@@ -18,6 +18,10 @@ tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t 
   return t;
 }
 
+void params_set_head(params *p, const tensor *t) {
+  for (uint64_t i = 0; i < p->n; i++) p->items[i].head |= p->items[i].t == t;
+}
+
 enum { BLOCK_BYTES = GRAD_BLOCK * 4 };
 
 static params_region *open_region(params *p, uint32_t first, uint32_t blocks, uint64_t max_blocks, uint64_t *capacity) {
@@ -39,13 +43,13 @@ static bool has_8bit(const params *p, const trained *t) {
   return p->moments_8bit && tensor_elements(t->t) >= PARAMS_8BIT_LEAST;
 }
 
-// The tensors of one kind of moments, in regions of their own from `first` on.
-static void lay_out(params *p, bool moments_8bit, uint64_t max_blocks, uint64_t *capacity) {
+// The tensors of one kind of moments, of the head or not, in regions of their own from `first` on.
+static void lay_out(params *p, bool head, bool moments_8bit, uint64_t max_blocks, uint64_t *capacity) {
   const uint32_t first = p->n_regions;
   for (int decay = 1; decay >= 0; decay--)
     for (uint64_t i = 0; i < p->n; i++) {
       trained *t = &p->items[i];
-      if (t->decay != decay || has_8bit(p, t) != moments_8bit) continue;
+      if (t->head != head || t->decay != decay || has_8bit(p, t) != moments_8bit) continue;
       params_region *r = open_region(p, first, t->n_blocks, max_blocks, capacity);
       t->region = p->n_regions - 1;
       t->first_block = r->n_blocks;
@@ -57,6 +61,7 @@ static void lay_out(params *p, bool moments_8bit, uint64_t max_blocks, uint64_t 
   const uint32_t row = moments_8bit ? GRAD_BLOCK / 4 : GRAD_BLOCK;
   for (uint32_t i = first; i < p->n_regions; i++) {
     params_region *r = &p->regions[i];
+    r->head = head;
     r->weight = region_tensor(p, "weights", DTYPE_F32, r, GRAD_BLOCK);
     r->grad = region_tensor(p, "gradients", DTYPE_F32, r, GRAD_BLOCK);
     r->m = region_tensor(p, "first moments", moments, r, row);
@@ -95,8 +100,9 @@ void params_layout(params *p, uint64_t max_chunk_bytes) {
   if (p->n_regions) return;
   uint64_t capacity = 0;
   cut(p, max_chunk_bytes / BLOCK_BYTES * BLOCK_BYTES);
-  for (int moments_8bit = p->moments_8bit; moments_8bit >= 0; moments_8bit--)
-    lay_out(p, moments_8bit, max_chunk_bytes / BLOCK_BYTES, &capacity);
+  for (int head = 0; head < 2; head++)
+    for (int moments_8bit = p->moments_8bit; moments_8bit >= 0; moments_8bit--)
+      lay_out(p, head, moments_8bit, max_chunk_bytes / BLOCK_BYTES, &capacity);
 }
 
 void params_bytes(const params *p, uint64_t *weights, uint64_t *gradients, uint64_t *optimizer) {

@@ -14,6 +14,7 @@ typedef struct trained {
   const char *name;                       // under which it is saved and its norm is logged: Hugging Face's or PEFT's
   tensor *t;                              // the master weight: needs_grad, with a grad_sum
   bool decay;                             // a matrix: weight decay applies
+  bool head;                              // a classifier's, with a learning rate of its own
   uint32_t region, first_block, n_blocks; // first_block within the region
   uint32_t row, n_rows;                   // of t
 } trained;
@@ -23,6 +24,7 @@ typedef struct params_region {
   tensor *m, *v;                   // the same; or with moments of 8 bits i32 [n_blocks, GRAD_BLOCK / 4]
   tensor *scales;                  // of moments of 8 bits: [n_blocks, 8]; else NULL
   uint32_t n_blocks, decay_blocks; // the first decay_blocks take weight decay
+  bool head;                       // a classifier's head, and nothing else
 } params_region;
 
 enum { PARAMS_8BIT_LEAST = 4096 }; // smaller tensors have moments of f32 in any case
@@ -40,6 +42,8 @@ typedef struct params {
 void params_init(params *p, arena *a);
 // Registers a trained tensor: n_dims 1 [shape[0]] or 2. Norms and biases (n_dims 1) take no weight decay.
 tensor *params_add(params *p, const char *name, uint32_t n_dims, const uint32_t *shape);
+// Gives a registered tensor the head's learning rate, before the layout.
+void params_set_head(params *p, const tensor *t);
 // Lays the tensors out in regions, which get no memory yet. Once all tensors are there.
 void params_layout(params *p, uint64_t max_chunk_bytes);
 // Allocates the regions (zero-filled) and gives the tensors their memory. with_optimizer: also gradients and moments.

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "io/json.h"
+#include "models/classifier.h"
 
 static bool write_json(const char *dir, const char *name, const cJSON *o, err *e) {
   arena *a = arena_new("path");
@@ -48,9 +49,13 @@ static void set(cJSON *o, const char *key, cJSON *value) {
   else cJSON_AddItemToObject(o, key, value);
 }
 
+// A classifier has no turns to end. Batches of texts are padded, by the end of a text where there is no token for that.
 static cJSON *token_map(const model *m, const prompt_style *prompt, cJSON *o) {
+  const char *end = *prompt->end_of_turn && !m->labels.n ? prompt->end_of_turn : m->eos_text;
   if (*m->bos_text) set(o, "bos_token", cJSON_CreateString(m->bos_text));
-  set(o, "eos_token", cJSON_CreateString(*prompt->end_of_turn ? prompt->end_of_turn : m->eos_text));
+  if (*end || !m->labels.n) set(o, "eos_token", cJSON_CreateString(end));
+  const cJSON *pad = cJSON_GetObjectItemCaseSensitive(o, "pad_token");
+  if (m->labels.n && *end && (!pad || cJSON_IsNull(pad))) set(o, "pad_token", cJSON_CreateString(end));
   return o;
 }
 
@@ -58,7 +63,7 @@ static bool write_tokenizer_config(const model *m, const prompt_style *prompt, c
   cJSON *o;
   TRY(save_own_json(m, "tokenizer_config.json", &o, e));
   token_map(m, prompt, o);
-  set(o, "chat_template", cJSON_CreateString(jinja));
+  if (!m->labels.n) set(o, "chat_template", cJSON_CreateString(jinja));
   if (!cJSON_GetObjectItemCaseSensitive(o, "tokenizer_class"))
     set(o, "tokenizer_class", cJSON_CreateString("PreTrainedTokenizerFast"));
   if (!cJSON_GetObjectItemCaseSensitive(o, "model_max_length"))
@@ -76,7 +81,8 @@ bool save_tokenizer(const model *m, const prompt_style *prompt, const char *dir,
   text source = {0};
   cJSON *map = NULL;
   bool ok = tokenizer_to_json(m->tokenizer, &source, e) && write_text(dir, "tokenizer.json", source.data, source.length, e) &&
-            write_tokenizer_config(m, prompt, jinja, dir, e) && write_text(dir, "chat_template.jinja", jinja, strlen(jinja), e) &&
+            write_tokenizer_config(m, prompt, jinja, dir, e) &&
+            (m->labels.n || write_text(dir, "chat_template.jinja", jinja, strlen(jinja), e)) &&
             save_own_json(m, "special_tokens_map.json", &map, e) &&
             write_json(dir, "special_tokens_map.json", token_map(m, prompt, map), e);
   cJSON_Delete(map);
@@ -116,6 +122,13 @@ static const char *torch_type(dtype t) {
   return t == DTYPE_F16 ? "float16" : t == DTYPE_BF16 ? "bfloat16" : "float32";
 }
 
+// transformers finds the last token of a text in front of its padding, so it has to know what that is.
+static void put_classifier(const model *m, cJSON *o) {
+  const cJSON *pad = cJSON_GetObjectItemCaseSensitive(o, "pad_token_id");
+  classifier_put_config(o, &m->labels);
+  if (m->config.n_eos && (!pad || cJSON_IsNull(pad))) set(o, "pad_token_id", cJSON_CreateNumber(m->config.eos_ids[0]));
+}
+
 static bool write_config(const model *m, const prompt_style *prompt, dtype written, const char *dir, err *e) {
   arena *a = arena_new("config.json");
   const char *source;
@@ -124,7 +137,8 @@ static bool write_config(const model *m, const prompt_style *prompt, dtype writt
   if (ok) {
     json_keep_numbers(d.root, source);
     const int32_t end = tokenizer_id(m->tokenizer, prompt->end_of_turn);
-    if (end >= 0) set(d.root, "eos_token_id", cJSON_CreateNumber(end));
+    if (m->labels.n) put_classifier(m, d.root);
+    else if (end >= 0) set(d.root, "eos_token_id", cJSON_CreateNumber(end));
     const char *key = cJSON_GetObjectItemCaseSensitive(d.root, "dtype") ? "dtype" : "torch_dtype"; // transformers 5, 4
     set(d.root, key, cJSON_CreateString(torch_type(written)));
     ok = write_json(dir, "config.json", d.root, e);
@@ -169,5 +183,5 @@ static bool write_weights(const model *m, const char *dir, dtype forced, save_va
 bool save_model(const model *m, const prompt_style *prompt, const char *dir, dtype forced, save_values *values, void *user,
                 err *e) {
   return write_weights(m, dir, forced, values, user, e) && write_config(m, prompt, save_type(&m->params[0], forced), dir, e) &&
-         write_generation_config(m, prompt, dir, e) && save_tokenizer(m, prompt, dir, e);
+         (m->labels.n || write_generation_config(m, prompt, dir, e)) && save_tokenizer(m, prompt, dir, e);
 }

@@ -161,7 +161,7 @@ static bool choose_module(model *m, const char *name, bool *embedding, bool *hea
     found = p->whole = true;
     *embedding |= p == model_embedding(m);
   }
-  *head |= m->config.tie_embeddings && ends_in(head_module, strlen(head_module), name);
+  *head |= model_head(m) == model_embedding(m) && ends_in(head_module, strlen(head_module), name);
   return found || *head || no_such_name(m, "modules_to_save", false, name, e);
 }
 
@@ -179,7 +179,7 @@ bool trainable_choose_modules(model *m, const char *const *names, uint32_t n, er
     if (!*names[i]) return ERR(e, "modules_to_save: expected names of modules, found an empty one");
     TRY(choose_module(m, names[i], &embedding, &head, e));
   }
-  if (m->config.tie_embeddings && embedding != head)
+  if (model_head(m) == model_embedding(m) && embedding != head)
     return ERR(e, "modules_to_save: expected both %s and lm_head, since this model has one matrix for the two, found %s alone",
                model_embedding(m)->module, head ? "lm_head" : model_embedding(m)->module);
   return true;

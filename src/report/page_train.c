@@ -27,10 +27,13 @@ static void put_method(doc *d, const training *t) {
   if (o->method == VKIFT_LORA) {
     doc_say(d, o->use_dora ? "DoRA of rank " : "LoRA of rank ");
     doc_number(d, (double)o->lora_r, NUMBER_COUNT, 0, "config.yaml:lora_r");
+  } else if (o->method == VKIFT_HEAD) {
+    doc_say(d, "A new head on a frozen model");
   } else {
     const char *of_all = o->init == VKIFT_INIT_RANDOM ? "Training from random weights" : "Full finetuning";
     doc_say(d, o->method == VKIFT_FREEZE ? "Finetuning of some weights" : of_all);
   }
+  if (o->objective == VKIFT_CLASSIFY) doc_say(d, ", for a classifier");
   if (t->trained > 0) {
     doc_say(d, ": ");
     doc_number(d, t->trained, NUMBER_COUNT, 0, "run.json:/trained_parameters");

@@ -279,13 +279,15 @@ static void put_pieces(text *out, const tokenizer *t, const example *x, uint32_t
 }
 
 // Nothing of one with ids that are no tokens: data that come as ids may have those of rows which the tokenizer does not know.
-static bool put_sample(text *out, const char *before, const tokenizer *t, const example *x) {
+static bool put_sample(text *out, const char *before, const model *m, const example *x) {
+  const tokenizer *t = m->tokenizer;
   arena *a = arena_new("a sample");
   const bool cut = x->n > SAMPLE_HEAD + SAMPLE_TAIL;
   const uint32_t head = cut ? SAMPLE_HEAD : x->n, tail = cut ? SAMPLE_TAIL : 0;
   token_text *texts = ARENA_ARRAY(a, token_text, head + tail);
   const bool ok =
       token_texts(a, t, x->ids, head, texts, NULL) && token_texts(a, t, x->ids + (x->n - tail), tail, texts + head, NULL);
+  if (ok && m->labels.n) texts[head + tail - 1] = (token_text){x->answer, strlen(x->answer)}; // of a classifier the label
   if (ok) {
     text_printf(out, "%s{", before);
     put_string(out, "file", path_name(x->origin->file)); // the same wherever the data lie
@@ -307,16 +309,16 @@ static bool put_sample(text *out, const char *before, const tokenizer *t, const 
 }
 
 // The first example, and the first of another task that is a third longer, or the last.
-static void put_samples(text *out, const tokenizer *t, const dataset *d) {
+static void put_samples(text *out, const model *m, const dataset *d) {
   put_key(out, "samples");
   text_putc(out, '[');
-  const bool any = d->n && put_sample(out, "", t, &d->items[0]);
+  const bool any = d->n && put_sample(out, "", m, &d->items[0]);
   if (d->n > 1) {
     uint64_t other = 1;
     while (other + 1 < d->n &&
            (3 * d->items[other].n < 4 * d->items[0].n || !strcmp(d->items[other].origin->task, d->items[0].origin->task)))
       other++;
-    put_sample(out, any ? ", " : "", t, &d->items[other]);
+    put_sample(out, any ? ", " : "", m, &d->items[other]);
   }
   text_putc(out, ']');
 }
@@ -345,7 +347,7 @@ bool facts_write_data(const char *path, const corpus *c, const model *m, const p
   put_target_shares(&out, d);
   put_rows(a, &out, d, limits, o);
   put_tasks(a, &out, d);
-  put_samples(&out, m->tokenizer, d);
+  put_samples(&out, m, d);
   arena_free(a);
   return write_object(path, &out, e);
 }

@@ -1,6 +1,7 @@
 #include "train/metrics.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -107,5 +108,6 @@ bool metrics_eval(metrics *m, const vkift_eval_point *p, err *e) {
   put_number(&line, "eval_examples", (double)p->examples);
   put_number(&line, "eval_target_tokens", (double)p->target_tokens);
   put_rewards(&line, "eval_", &p->rewards);
+  if (!isnan(p->accuracy)) put_number(&line, "eval_accuracy", p->accuracy);
   return put_line(m, &line, e);
 }

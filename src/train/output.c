@@ -1,6 +1,7 @@
 #include "train/output.h"
 
 #include "base/file.h"
+#include "models/classifier.h"
 #include "models/load.h"
 #include "models/save.h"
 
@@ -29,6 +30,7 @@ bool output_write(arena *a, const char *run_dir, const model *m, const prompt_st
   TRY(dir_make(beside, e));
   if (ad) TRY(adapter_write(ad, beside, path_name(m->path), d, e) && save_tokenizer(m, prompt, beside, e));
   else TRY(save_model(m, prompt, beside, DTYPE_COUNT, values_of, &(trained_model){m, d}, e));
+  if (ad && m->labels.n) TRY(classifier_write_file(beside, &m->labels, e));
   TRY(card_write(card, beside, e) && dir_sync(beside, e));
   TRY(!file_exists(*output) || dir_rename(*output, old, e));
   TRY(dir_rename(beside, *output, e));

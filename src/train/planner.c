@@ -5,6 +5,7 @@
 
 #include "config/train_options.h"
 #include "data/loader.h"
+#include "eval/loaded.h"
 #include "models/prompt_choice.h"
 #include "ops/cost.h"
 #include "train/setup.h"
@@ -27,10 +28,23 @@ typedef struct planner {
 static bool open_data(planner *p, err *e) {
   const vkift_train_options *o = &p->options->train;
   prompt_style prompt;
-  TRY(prompt_choose(p->memory, p->model, o->chat_template, &prompt, e));
+  TRY(prompt_choose(p->memory, p->model, loaded_template(o->objective == VKIFT_CLASSIFY, o->chat_template), &prompt, e));
   const char *date = o->chat_template_date;
   TRY(prompt_fix_date(p->memory, &prompt, prompt_asks_date(&prompt) && !date ? prompt_today(p->memory) : date, e));
   TRY(corpus_read(p->memory, p->model, &prompt, o, NULL, &p->corpus, e));
+  return true;
+}
+
+// Without data, a classifier has the labels that the options name, or two.
+static bool open_head(planner *p, err *e) {
+  static const char *const two[] = {"0", "1"};
+  const vkift_strings *given = &p->options->train.labels;
+  const bool classify = p->options->train.objective == VKIFT_CLASSIFY;
+  strings labels = given->n ? (strings){given->items, (uint32_t)given->n} : (strings){two, 2};
+  TRY(loaded_check_kind(p->model->path, p->model, classify, e));
+  if (p->corpus.labels.n) labels = p->corpus.labels;
+  else if (p->model->labels.n) labels = p->model->labels;
+  if (classify) model_make_classifier(p->memory, p->model, &labels);
   return true;
 }
 
@@ -227,7 +241,7 @@ bool planner_run(const vkift_plan_options *options, void (*plan)(void *user, con
   setup s = {0};
   bool ok = train_options_check_plan(&options->train, e) &&
             model_open_shape(a, options->train.model, p->has_data, &p->model, e) && (!p->has_data || open_data(p, e)) &&
-            open_target(p, e) && plan_with(p, a, &options->train, &s, e);
+            open_head(p, e) && open_target(p, e) && plan_with(p, a, &options->train, &s, e);
   if (ok) fill_result(p, &s);
   if (ok && s.too_large) ok = find_ways(p, e);
   if (ok) plan(user, &p->result);

@@ -34,7 +34,8 @@ static answers answers_of(const example *x, const float *losses) {
 
 // --- the reference -----------------------------------------------------------------------------------------------------
 
-static bool take_one(void *user, const example *x, const float *losses, err *e) {
+static bool take_one(void *user, const example *x, const float *losses, const float *logits, err *e) {
+  (void)logits;
   (void)e;
   float *values = user;
   const answers of = answers_of(x, losses);
@@ -149,7 +150,8 @@ static double softplus(double x) {
   return fmax(x, 0) + log1p(exp(-fabs(x)));
 }
 
-static bool add_one(void *user, const example *x, const float *losses, err *e) {
+static bool add_one(void *user, const example *x, const float *losses, const float *logits, err *e) {
+  (void)logits;
   (void)e;
   sums *s = user;
   const answers of = answers_of(x, losses);

@@ -49,7 +49,8 @@ static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *
                         .targets = o->target_modules.items,
                         .n_targets = (uint32_t)o->target_modules.n,
                         .whole = o->modules_to_save.items,
-                        .n_whole = (uint32_t)o->modules_to_save.n};
+                        .n_whole = (uint32_t)o->modules_to_save.n,
+                        .classifier = s->model->labels.n > 0};
   const char *from = adapter_start(o);
   if (from) {
     TRY(adapter_read_config(a, from, c, e));
@@ -57,7 +58,7 @@ static bool choose_adapter(arena *a, const setup *s, const vkift_train_options *
     if (o->lora_dropout > 0) c->dropout = o->lora_dropout;
   }
   if (c->n_targets == 1 && !strcmp(c->targets[0], "all-linear")) c->n_targets = 0;
-  if (trainable_choose_modules(s->model, c->whole, c->n_whole, e)) return true;
+  if (adapter_choose_whole(a, s->model, c, e)) return true;
   return from ? err_prefix(e, "%s", from) : false;
 }
 

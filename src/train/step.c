@@ -30,9 +30,9 @@ static void build_micro(step *s, const model *m, const step_options *o) {
 
 static void build_optimizer(step *s, const params_region *r, uint32_t first, uint32_t n, bool decay) {
   if (!n) return;
-  if (r->scales)
-    op_adamw_8bit(s->update, r->weight, r->grad, r->m, r->v, r->scales, s->codes, first, n, decay, s->hyper, s->state);
-  else op_adamw(s->update, r->weight, r->grad, r->m, r->v, first, n, decay, s->hyper, s->state);
+  tensor *hyper = r->head ? s->head_hyper : s->hyper;
+  if (r->scales) op_adamw_8bit(s->update, r->weight, r->grad, r->m, r->v, r->scales, s->codes, first, n, decay, hyper, s->state);
+  else op_adamw(s->update, r->weight, r->grad, r->m, r->v, first, n, decay, hyper, s->state);
 }
 
 static void build_update(step *s, const model *m, arena *a) {
@@ -58,6 +58,8 @@ step *step_new(arena *a, const model *m, batch *b, params *p, const step_options
   s->params = p;
   s->timed = options->timed;
   s->hyper = scalars(a, "hyper");
+  for (uint32_t i = 0; i < p->n_regions; i++)
+    if (p->regions[i].head) s->head_hyper = scalars(a, "head_hyper");
   s->state = scalars(a, "state");
   s->squares = tensor_persistent(a, "squares", DTYPE_F32, LIVE_ALL, 1, &p->n_blocks);
   s->micro = graph_new(a, "micro", b->in.counts);
@@ -70,8 +72,9 @@ step *step_new(arena *a, const model *m, batch *b, params *p, const step_options
 }
 
 bool step_allocate(step *s, gpu_heap *heap, err *e) {
-  tensor *own[] = {s->hyper, s->state, s->squares};
-  for (int i = 0; i < 3; i++) TRY(heap_alloc(heap, tensor_bytes(own[i]), &own[i]->memory, e));
+  tensor *own[] = {s->hyper, s->head_hyper, s->state, s->squares};
+  for (int i = 0; i < 4; i++)
+    if (own[i]) TRY(heap_alloc(heap, tensor_bytes(own[i]), &own[i]->memory, e));
   return !s->codes || heap_alloc(heap, tensor_bytes(s->codes), &s->codes->memory, e);
 }
 
@@ -90,6 +93,7 @@ static gpu_recording *new_recording(const step *s, const char *name) {
 static bool record_update(step *s, err *e) {
   s->send_hyper = new_recording(s, "hyper");
   recording_copy(s->send_hyper, s->host_hyper, s->hyper->memory, sizeof(struct step_hyper));
+  if (s->head_hyper) recording_copy(s->send_hyper, s->host_head_hyper, s->head_hyper->memory, sizeof(struct step_hyper));
   TRY(recording_end(s->send_hyper, e));
   s->update_recording = new_recording(s, "update");
   TRY(graph_record(s->update, s->device, s->update_recording, e));
@@ -105,9 +109,10 @@ bool step_request(const step *s, gpu_device *d, err *e) {
 
 bool step_record(step *s, gpu_device *d, const graph_memory *activations, gpu_heap *staging, err *e) {
   s->device = d;
-  const tensor *own[] = {s->hyper, s->state, s->squares};
-  gpu_slice *host[] = {&s->host_hyper, &s->host_state, &s->host_squares};
-  for (int i = 0; i < 3; i++) TRY(heap_alloc(staging, tensor_bytes(own[i]), host[i], e));
+  const tensor *own[] = {s->hyper, s->head_hyper, s->state, s->squares};
+  gpu_slice *host[] = {&s->host_hyper, &s->host_head_hyper, &s->host_state, &s->host_squares};
+  for (int i = 0; i < 4; i++)
+    if (own[i]) TRY(heap_alloc(staging, tensor_bytes(own[i]), host[i], e));
   TRY(send_codes(s, d, e));
   graph_bind_memory(s->micro, activations);
   graph_bind_memory(s->update, activations);
@@ -149,7 +154,10 @@ static bool run_all(step *s, const pack_row *rows, uint32_t n_rows, uint64_t epo
 }
 
 bool step_run(step *s, const pack_row *rows, uint32_t n_rows, uint64_t epoch, const struct step_hyper *hyper, err *e) {
+  struct step_hyper of_head = *hyper;
+  of_head.learning_rate = hyper->head_learning_rate;
   memcpy(gpu_map(s->host_hyper), hyper, sizeof *hyper);
+  if (s->head_hyper) memcpy(gpu_map(s->host_head_hyper), &of_head, sizeof of_head);
   return run_all(s, rows, n_rows, epoch, true, e);
 }
 

@@ -22,9 +22,10 @@ typedef struct step {
   bool timed;
   graph *micro, *update;
   tensor *hyper, *state, *squares; // struct step_hyper, struct step_state, f32 [blocks]
+  tensor *head_hyper;              // struct step_hyper of a classifier's head, with its learning rate; NULL: there is none
   tensor *codes;                   // of adamw_8bit; NULL where nothing has moments of 8 bits
   gpu_recording *micro_recording, *send_hyper, *update_recording;
-  gpu_slice host_hyper, host_state, host_squares; // staging
+  gpu_slice host_hyper, host_head_hyper, host_state, host_squares; // staging
 } step;
 
 // Builds and plans both graphs. The parameters must be laid out (params_layout).

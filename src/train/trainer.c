@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "config/train_options.h"
 #include "data/prefetch.h"
+#include "eval/classes.h"
+#include "eval/loaded.h"
 #include "models/dora.h"
 #include "models/prompt_choice.h"
 #include "models/prompt_untrained.h"
@@ -136,7 +138,13 @@ static void fill_defaults(trainer *t) {
     o->target_modules = (vkift_strings){c->targets, c->n_targets};
     o->modules_to_save = (vkift_strings){c->whole, c->n_whole};
   }
-  if (o->learning_rate == 0) o->learning_rate = o->method == VKIFT_LORA ? 2e-4 : 2e-5;
+  static const double rates[] = {[VKIFT_LORA] = 2e-4, [VKIFT_FULL] = 2e-5, [VKIFT_FREEZE] = 2e-5, [VKIFT_HEAD] = 1e-3};
+  const bool all = o->method == VKIFT_FULL || o->method == VKIFT_FREEZE;
+  if (o->learning_rate == 0) o->learning_rate = rates[o->method];
+  // A new head is far from where it belongs, the rest is near.
+  if (o->objective == VKIFT_CLASSIFY && o->method != VKIFT_HEAD && o->head_learning_rate == 0)
+    o->head_learning_rate = o->learning_rate * (all ? 10 : 1);
+  if (t->corpus.labels.n) o->labels = (vkift_strings){t->corpus.labels.items, t->corpus.labels.n};
   o->max_length = t->corpus.max_length;
   o->micro_batch_tokens = t->setup.choice.capacity;
   const graph_recompute *again = &t->setup.choice.recompute;
@@ -322,6 +330,7 @@ static bool check_f32(const vkift_train_options *o, err *e) {
     const char *name;
     double value;
   } rows[] = {{"learning_rate", o->learning_rate},
+              {"head_learning_rate", o->head_learning_rate},
               {"weight_decay", o->weight_decay},
               {"adam_epsilon", o->adam_epsilon},
               {"max_grad_norm", o->max_grad_norm},
@@ -347,7 +356,7 @@ static bool warn_of_untrained(const trainer *t, err *e) {
   text warning = {0};
   const vkift_train_options *o = &t->options;
   const bool frozen = o->method == VKIFT_FREEZE, lora = o->method == VKIFT_LORA;
-  const bool trains = (!frozen && !lora) || (lora && o->adapter) ||
+  const bool trains = o->objective == VKIFT_CLASSIFY || (!frozen && !lora) || (lora && o->adapter) ||
                       trainable_has_embedding(t->model, o->trainable.items, o->trainable.n) ||
                       trainable_saves_embedding(t->model, o->modules_to_save.items, o->modules_to_save.n);
   const bool ok = trains || prompt_untrained_describe(t->model, &t->prompt, frozen, &warning, e);
@@ -363,11 +372,13 @@ static bool start(trainer *t, err *e) {
   TRY(open_run_dir(t, e));
   TRY(check_profile(t, e));
   TRY(model_open(t->memory, o->model, o->init == VKIFT_INIT_RANDOM, &t->model, e));
-  TRY(prompt_choose(t->memory, t->model, o->chat_template, &t->prompt, e));
+  TRY(loaded_check_kind(o->model, t->model, o->objective == VKIFT_CLASSIFY, e));
+  TRY(prompt_choose(t->memory, t->model, loaded_template(o->objective == VKIFT_CLASSIFY, o->chat_template), &t->prompt, e));
   if (prompt_asks_date(&t->prompt) && !o->chat_template_date) o->chat_template_date = prompt_today(t->memory);
   TRY(prompt_fix_date(t->memory, &t->prompt, o->chat_template_date, e));
   TRY(warn_of_untrained(t, e));
   TRY(t->source->read(t->source->user, t->memory, t->model, &t->prompt, o, t->events, &t->corpus, e));
+  if (t->corpus.labels.n) model_make_classifier(t->memory, t->model, &t->corpus.labels);
   TRY(device_open(t->memory, o->device, &t->device, e));
   kernel_on_compiling(t->device, say_compiling, t);
   choices_on_measuring(t->device, say_measuring, t);
@@ -401,7 +412,9 @@ static bool start(trainer *t, err *e) {
 
 static struct step_hyper hyper_of(const trainer *t, double targets) {
   const vkift_train_options *o = &t->options;
-  return (struct step_hyper){.learning_rate = (float)schedule_rate(&t->schedule, t->state.step),
+  const double rate = schedule_rate(&t->schedule, t->state.step), head = o->head_learning_rate;
+  return (struct step_hyper){.learning_rate = (float)rate,
+                             .head_learning_rate = (float)(head > 0 ? rate * (head / o->learning_rate) : rate),
                              .beta1 = (float)o->adam_beta1,
                              .beta2 = (float)o->adam_beta2,
                              .ln_beta1 = (float)log(o->adam_beta1),
@@ -503,20 +516,36 @@ static void remember_best(trainer *t, double loss) {
   s->best_eval_loss = loss;
 }
 
+// Of a classifier's examples, those whose own label has the largest logit, the first of equal ones.
+typedef struct right_ones {
+  uint32_t n_labels;
+  uint64_t n;
+} right_ones;
+
+static bool count_right(void *user, const example *x, const float *losses, const float *logits, err *e) {
+  right_ones *right = user;
+  (void)losses, (void)e;
+  right->n += classes_likeliest(logits, right->n_labels) == (uint32_t)x->ids[x->n - 1];
+  return true;
+}
+
 static bool evaluate(trainer *t, err *e) {
   if (!t->corpus.eval.n) return true;
   score_total total;
   vkift_rewards rewards = {0};
+  right_ones right = {.n_labels = t->model->labels.n};
   double loss = NAN;
   const dpo_options dpo = preference_options(&t->options);
   if (t->options.objective == VKIFT_DPO) TRY(preference_score(&t->pairs, &dpo, &t->corpus.eval, &loss, &rewards, &total, e));
-  else TRY(score_dataset(t->setup.score, t->setup.batch, &t->corpus.eval, NULL, NULL, &total, e));
+  else
+    TRY(score_dataset(t->setup.score, t->setup.batch, &t->corpus.eval, right.n_labels ? count_right : NULL, &right, &total, e));
   if (!rewards.given) loss = total.loss;
   const vkift_eval_point point = {.step = (int64_t)t->state.step,
                                   .loss = loss,
                                   .examples = (int64_t)total.n_examples,
                                   .target_tokens = (int64_t)total.n_targets,
-                                  .rewards = rewards};
+                                  .rewards = rewards,
+                                  .accuracy = right.n_labels ? (double)right.n / (double)total.n_examples : NAN};
   t->last_eval_loss = loss;
   remember_best(t, loss);
   if (t->events && t->events->evaluation) t->events->evaluation(t->events->user, &point);

@@ -27,9 +27,9 @@ says "--learning-rate: expected a number above 0, found 'fast'"
 expect 2 vkift train --eval-split 1
 says "--eval-split: expected a number from 0 and below 1, found '1'"
 expect 2 vkift train --method qlora
-says "--method: expected one of lora, full, freeze, found 'qlora'"
+says "--method: expected one of lora, full, freeze, head, found 'qlora'"
 expect 2 vkift train --objective rlhf
-says "--objective: expected one of sft, lm, dpo, found 'rlhf'"
+says "--objective: expected one of sft, lm, dpo, classify, found 'rlhf'"
 expect 2 vkift train --batch-size 0
 says "--batch-size: expected a whole number from 1"
 

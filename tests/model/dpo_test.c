@@ -71,7 +71,8 @@ static one_side open_side(arena *a, gpu_device *d, const char *dir, const corpus
   return x;
 }
 
-static bool sum_losses(void *user, const example *x, const float *losses, err *e) {
+static bool sum_losses(void *user, const example *x, const float *losses, const float *logits, err *e) {
+  (void)logits;
   (void)e;
   double *sums = user;
   for (uint32_t t = 0; t < x->n_targets; t++) sums[x->index] += losses[t];

@@ -120,8 +120,8 @@ static void bad_files_are_refused(void **state) {
   refuses("lora_dropout: 1\n", "expected a number from 0 and below 1, found '1'");
   refuses("packing: maybe\n", "packing: expected true or false, found 'maybe'");
   refuses("packing: 1\n", "expected true or false");
-  refuses("method: qlora\n", "expected one of lora, full, freeze, found 'qlora'");
-  refuses("method: [lora]\n", "expected one of lora, full, freeze, found a list");
+  refuses("method: qlora\n", "expected one of lora, full, freeze, head, found 'qlora'");
+  refuses("method: [lora]\n", "expected one of lora, full, freeze, head, found a list");
   refuses("method: {a: b}\n", "expected a value, found a mapping");
   refuses("data:\n  - [a]\n", "data: expected a value, found a list");
   refuses("data: {path: a, weight: 0}\n", ":1: data: weight: expected a number above 0, found '0'");
