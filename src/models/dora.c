@@ -17,7 +17,7 @@ void dora_append_norms(graph *g, const model *m) {
 }
 
 static bool compute(arena *a, const model *m, gpu_device *d, gpu_heap *heap, err *e) {
-  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   graph *g = graph_new(a, "norms", counts);
   dora_append_norms(g, m);
   graph_plan_within(g, device_plan(d));

@@ -45,7 +45,7 @@ static void declare(product *p, const gpu_plan *plan, const matmul *asked) {
   const uint32_t scratch = asked->scratch.t ? matmul_scratch_elements(m->rows, m->cols, m->depth) : 0;
   if (scratch) m->scratch = BIND(tensor_persistent(a, "scratch", DTYPE_F32, LIVE_ALL, 1, &scratch));
   p->n = matmul_variants(plan, m, p->variants);
-  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4});
+  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   for (uint32_t i = 0; i < p->n; i++) {
     p->graphs[i] = graph_new(a, "tuning", counts);
     matmul_node(p->graphs[i], m, &p->variants[i]);

@@ -62,7 +62,6 @@ static void refuses_what_would_change_the_result(void **state) {
       {"{\"peft_type\": \"LORA\", \"bias\": \"lora_only\"}", "bias: expected none, found lora_only"},
       {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, \"use_dora\": 1, \"target_modules\": [\"q_proj\"]}",
        "use_dora: expected"},
-      {"{\"peft_type\": \"LORA\", \"fan_in_fan_out\": true}", "fan_in_fan_out: expected false, found true"},
       {"{\"peft_type\": \"LORA\", \"lora_bias\": true}", "lora_bias: expected false, found true"},
       {"{\"peft_type\": \"LORA\", \"rank_pattern\": {\"q_proj\": 3}}", "rank_pattern: expected null or empty"},
       {"{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"q_proj\": 3}}", "alpha_pattern: expected null or empty"},

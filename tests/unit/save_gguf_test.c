@@ -375,6 +375,7 @@ static void whole_modules_have_to_be_merged(void **state) {
   err e = {0};
   const char *const whole[] = {"lm_head"};
   const adapter_config c = {.r = 3, .alpha = 12, .whole = whole, .n_whole = 1};
+  test_ok(adapter_choose_whole(a, m, &c, &e), &e);
   adapter *ad = NULL;
   weight one = {.name = "x", .file = "made"};
   const weights file = {.items = &one, .n = 1};
