@@ -201,7 +201,7 @@ static bool find_ways(planner *p, err *e) {
   }
   WAY(asked->gradient_checkpointing == VKIFT_OFF, "--gradient-checkpointing auto", gradient_checkpointing = VKIFT_AUTO)
   WAY(asked->optim == VKIFT_ADAMW, "--optim adamw_8bit", optim = VKIFT_ADAMW_8BIT)
-  WAY(asked->method == VKIFT_LORA && has_f32_weights(p, asked), "--weight-dtype bf16", weight_dtype = VKIFT_WEIGHT_BF16)
+  WAY(asked->method != VKIFT_FULL && has_f32_weights(p, asked), "--weight-dtype bf16", weight_dtype = VKIFT_WEIGHT_BF16)
   WAY(asked->method == VKIFT_LORA && asked->lora_r > 8, "--lora-r 8", lora_r = 8)
 #undef WAY
   if (ok) {

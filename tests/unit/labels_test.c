@@ -34,7 +34,8 @@ static void labels_are_found_and_sorted(void **state) {
       {"a.jsonl", "{\"text\":\"t\",\"label\":\"yes\"}\n{\"text\":\"u\",\"label\":\"no\"}\n{\"text\":\"v\",\"label\":\"yes\"}\n",
        "\"no\", \"yes\""},
       {"b.jsonl", "{\"text\":\"t\",\"label\":10}\n{\"text\":\"u\",\"label\":9}\n", "\"10\", \"9\""},
-      {"c.jsonl", "{\"text\":\"t\",\"label\":1,\"label_names\":[\"x\",\"y\"]}\n{\"text\":\"u\",\"label\":0,\"label_names\":[\"x\",\"y\"]}\n",
+      {"c.jsonl",
+       "{\"text\":\"t\",\"label\":1,\"label_names\":[\"x\",\"y\"]}\n{\"text\":\"u\",\"label\":0,\"label_names\":[\"x\",\"y\"]}\n",
        "\"x\", \"y\""},
       {"d.jsonl", "{\"prompt\":\"t\",\"completion\":\"B\"}\n{\"prompt\":\"u\",\"completion\":\"a\"}\n", "\"B\", \"a\""},
       {"e.tsv", "sentence1\tsentence2\tlabel\nt\tu\t1\nv\tw\t0\n", "\"0\", \"1\""},
@@ -164,7 +165,8 @@ static void free_texts_are_no_labels(void **state) {
   for (int i = 0; i <= LABELS_MOST; i++) text_printf(&data, "{\"text\":\"t\",\"label\":%d}\n", i);
   test_write(path, data.data, data.length);
   assert_false(labels_find(f.a, path, "train", &f.options, &labels, &e));
-  assert_non_null(strstr(e.message, "many.jsonl:4097: label: expected at most 4096 different ones, found another: are these labels?"));
+  assert_non_null(
+      strstr(e.message, "many.jsonl:4097: label: expected at most 4096 different ones, found another: are these labels?"));
   text_free(&data);
   data_fixture_end(&f);
 }
