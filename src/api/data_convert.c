@@ -141,6 +141,10 @@ static bool write_example(conversion *c, const example *x, err *e) {
 static bool write_tokens(arena *a, const vkift_data_options *o, conversion *c, err *e) {
   data_reading r = {.options = *o};
   bool ok = data_reading_open(a, &r, e) && no_pairs(r.options.objective, e);
+  if (ok && r.labels.n) {
+    e->usage = true;
+    ok = ERR(e, "objective classify: the examples of a classifier have no form of their own to be converted to");
+  }
   for (uint64_t i = 0; ok && i < r.data.n; i++) ok = write_example(c, &r.data.items[i], e);
   c->counts.skipped_bad = (int64_t)r.data.skipped_bad;
   c->counts.dropped_long = (int64_t)r.data.dropped_long;

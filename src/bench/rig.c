@@ -16,14 +16,12 @@ typedef struct rig_content {
 
 void rig_open(gpu_device *d, rig *r) {
   arena *a = arena_new("rig");
-  static const uint32_t four = 4;
   *r = (rig){.memory = a, .device = d, .heap = heap_new(d, "rig", GPU_MEMORY_DEVICE)};
-  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, &four);
+  tensor *counts = tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){LIVE_COUNTS});
   r->graph = graph_new(a, "rig", counts);
   r->contents = ARENA_NEW(a, rig_content);
-  const uint32_t all[] = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
-  uint32_t *copy = ARENA_ARRAY(a, uint32_t, 4);
-  memcpy(copy, all, sizeof all);
+  uint32_t *copy = ARENA_ARRAY(a, uint32_t, LIVE_COUNTS);
+  memset(copy, 0xFF, LIVE_COUNTS * sizeof *copy); // all rows
   *r->contents = (rig_content){.t = counts, .words = copy};
 }
 

@@ -9,6 +9,7 @@
 #include "data/labels.h"
 #include "data/task_notes.h"
 #include "io/quote.h"
+#include "models/classifier.h"
 
 enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
 
@@ -220,6 +221,22 @@ static bool check_given(const model *m, const vkift_strings *given, err *e) {
   return false;
 }
 
+// The rows of an adapter's head are those of the labels that stand beside it.
+static bool take_adapter_labels(arena *a, const vkift_train_options *o, vkift_strings *labels, err *e) {
+  strings own = {0};
+  TRY(!o->adapter || classifier_read_file(a, o->adapter, &own, e));
+  if (!own.n) return true;
+  if (labels->n && !same_labels(&own, labels)) {
+    text all = {0};
+    labels_list(&own, &all);
+    ERR(e, "labels: expected those of the adapter %s in its order (%s), found others", o->adapter, all.data);
+    text_free(&all);
+    return false;
+  }
+  *labels = (vkift_strings){own.items, own.n};
+  return true;
+}
+
 bool corpus_labels(arena *a, const model *m, const vkift_strings *given, const vkift_data_list *data, dataset_options *options,
                    strings *labels, err *e) {
   const bool named = m->labels.n && !m->labels_are_numbers;
@@ -344,7 +361,9 @@ bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, cons
   options.seed = (uint64_t)o->seed;
   options.progress_user = &own;
   options.choices = c->choices;
-  if (o->objective == VKIFT_CLASSIFY) TRY(corpus_labels(a, m, &o->labels, &o->data, &options, &c->labels, e));
+  vkift_strings labels = o->labels;
+  if (o->objective == VKIFT_CLASSIFY)
+    TRY(take_adapter_labels(a, o, &labels, e) && corpus_labels(a, m, &labels, &o->data, &options, &c->labels, e));
   if (o->eval_data && !part) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, part, c, e));
   if (part) {

@@ -92,9 +92,14 @@ says 'task_type: expected CAUSAL_LM, found that of a classifier (SEQ_CLS)'
 expect 0 vkift train --model model --data language.jsonl --max-steps 1 --output-dir language
 refused 1 'language/adapter: task_type: expected SEQ_CLS, an adapter of a classifier, found that of a language model' \
   --adapter language/adapter
+refused 1 'labels: expected those of the adapter tuned/adapter in its order ("ball", "fox", "sun"), found others' \
+  --adapter tuned/adapter --labels sun,fox,ball
 rows other.jsonl '{"text": "a", "label": "x"}' '{"text": "b", "label": "y"}'
-refused 1 'tensor base_model.model.score.weight: expected shape [2, 20] for this model, found [3, 20]' --adapter tuned/adapter \
-  --data other.jsonl
+refused 1 'other.jsonl:1: label: expected one of the labels "ball", "fox", "sun", found "x"' --adapter tuned/adapter --data other.jsonl
+cp -r tuned/adapter nameless && rm nameless/labels.json
+refused 1 'tensor base_model.model.score.weight: expected shape [2, 20] for this model, found [3, 20]' --adapter nameless --data other.jsonl
+expect 2 vkift data convert --model model --data data.jsonl --to tokens --objective classify --output converted.jsonl
+says 'objective classify: the examples of a classifier have no form of their own to be converted to'
 
 # --- evaluation
 expect 1 vkift eval tuned --data two.jsonl
