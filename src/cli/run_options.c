@@ -16,7 +16,8 @@ static bool check_run(arena *a, const run_options *r, const char *run, err *e) {
     return ERR(e, "--resume: which %s? Name its directory: --resume RUN", r->what);
   }
   if (!file_is_dir(run))
-    return ERR(e, "%s: expected the directory of a %s to resume, found %s", run, r->what, file_exists(run) ? "a file" : "nothing");
+    return ERR(e, "%s: expected the directory of a %s to resume, found %s", run, r->what,
+               file_exists(run) ? "a file" : "nothing");
   return !r->check || r->check(a, run, e);
 }
 

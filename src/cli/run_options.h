@@ -14,9 +14,9 @@ typedef struct run_options {
   size_t bytes;         // and their size
   const char *built_in; // the asset that is the config where neither --model nor --data is given
   // The rest is for commands that can resume: `train` lies within `options`.
-  vkift_train_options *train; // NULL: nothing can be resumed, and what is missing the library says
-  const char *what;           // is resumed: "run"
-  const char *data;           // what --data may be, where it is missing
+  vkift_train_options *train;                       // NULL: nothing can be resumed, and what is missing the library says
+  const char *what;                                 // is resumed: "run"
+  const char *data;                                 // what --data may be, where it is missing
   bool (*check)(arena *a, const char *run, err *e); // whether an existing directory can be resumed; NULL: nothing more
 } run_options;
 
