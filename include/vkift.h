@@ -903,6 +903,101 @@ typedef struct vkift_cluster_report {
 vkift_status vkift_data_cluster(const vkift_cluster_options *options, void (*cluster)(void *user, const vkift_cluster *cluster),
                                 void *user, vkift_cluster_report *report, vkift_error *error);
 
+// --- making data -----------------------------------------------------------------------------------------------------
+
+// A model writes new rows from annotation guidelines and seed examples, as Self-Instruct (Wang et al., 2023) does.
+//   INPUTS        new inputs of a guideline's own task with their answers: the instruction is its definition
+//   INSTRUCTIONS  new instructions of the guideline's kind, with input and answer
+//   BOTH          in turn, a group of attempts each
+typedef enum vkift_make_what { VKIFT_MAKE_BOTH, VKIFT_MAKE_INPUTS, VKIFT_MAKE_INSTRUCTIONS } vkift_make_what;
+
+// What became of an attempt: a row, or why it is none.
+typedef enum vkift_made {
+  VKIFT_MADE_ROW,
+  VKIFT_MADE_UNFINISHED,      // max_new_tokens came before an end
+  VKIFT_MADE_NOT_TEXT,        // bytes that are no UTF-8, or control characters
+  VKIFT_MADE_NO_FORM,         // no instruction, input or output could be made out
+  VKIFT_MADE_EMPTY,           // one of them is empty
+  VKIFT_MADE_TOO_SHORT,       // min_words
+  VKIFT_MADE_TOO_LONG,        // max_words
+  VKIFT_MADE_REPEATS_PROMPT,  // it has a part of the guideline, or of what the model was asked, in it
+  VKIFT_MADE_REPEATS_ITSELF,  // the same line, or the same words, again and again
+  VKIFT_MADE_ANSWER_IS_INPUT, // and in no example of the guideline it is
+  VKIFT_MADE_NOT_A_LABEL,     // the guideline's examples have few different answers, and this is none of them
+  VKIFT_MADE_NEAR_DUPLICATE,  // similarity
+  VKIFT_MADE_KINDS
+} vkift_made;
+
+// Make with vkift_make_defaults().
+typedef struct vkift_make_options {
+  vkift_source source;
+  // required: task files of Super-NaturalInstructions or Natural Instructions, of which the instances may be missing, or notes on
+  // tasks (NAME.yaml, as augment.task_notes)
+  vkift_strings guidelines;
+  // required: data in any form with an instruction and an answer. Those that are of a guideline's task serve it alone.
+  vkift_strings seeds;
+  vkift_reading reading; // of the seeds; num_pos_examples (2), num_neg_examples (1) and add_explanation: of a guideline's
+                         // examples, how many a prompt shows
+  const char *output;    // required: JSON Lines, written whole at the end
+  vkift_make_what write;
+  int64_t num_rows;     // 100
+  int64_t max_attempts; // 0: 20 for each row
+  int64_t num_seeds;    // 2 seeds that a prompt shows,
+  int64_t num_made;     // 1 row that was made before
+  double similarity;    // 0.7: ROUGE-L from which on a row is a near duplicate
+  int64_t min_words;    // 3, of a new instruction; of a new input, or as few as the shortest of the guideline's examples
+  int64_t max_words;    // 150, of instruction, input and output each
+  int64_t max_length;   // tokens of prompt and answer; 0: min(2048, the model's context)
+  // As of vkift_generate_options; temperature 0.8, top_p 0.95 and max_new_tokens 256 here. A group of batch_size attempts sees the
+  // rows of the groups before it.
+  int64_t max_new_tokens;
+  double temperature;
+  int64_t top_k;
+  double top_p, min_p, repetition_penalty;
+  vkift_strings stop;
+  int64_t seed;
+  int64_t batch_size;
+} vkift_make_options;
+
+vkift_make_options vkift_make_defaults(void);
+
+typedef struct vkift_make_attempt {
+  int64_t number; // 0-based
+  vkift_made verdict;
+  const char *guideline;                    // its task
+  const char *instruction, *input, *output; // as far as they could be made out, else ""
+  double similarity;                        // to the nearest of what exists, where it came to that; else 0
+  const char *nearest;                      // which that is; "" where nothing is alike
+  int64_t rows, attempts;                   // so far, with this one
+  bool from_journal;                        // an earlier call made it
+} vkift_make_attempt;
+
+typedef struct vkift_make_events {
+  void *user;
+  void (*attempt)(void *user, const vkift_make_attempt *attempt);
+  void (*note)(void *user, const char *message);
+  bool (*should_stop)(void *user); // asked after each token: true ends the call with VKIFT_OK and `stopped`
+} vkift_make_events;
+
+typedef struct vkift_make_result {
+  int64_t rows, attempts;
+  int64_t earlier_attempts;         // of them, made by earlier calls
+  int64_t counts[VKIFT_MADE_KINDS]; // of attempts, by what became of them
+  double seconds;
+  bool stopped;
+} vkift_make_result;
+
+const char *vkift_made_name(vkift_made kind); // "near_duplicate"
+
+// Every attempt is appended to the journal OUTPUT.journal when it is done, and at the end OUTPUT has the rows: {"instruction",
+// "input", "output", "task", "category"?, "things_to_avoid"?, "source", "made": {…}}, where `made` says guideline, model, seed,
+// number of the attempt, what its prompt showed ("from") and how near the nearest is. What was killed or stopped goes on when it is
+// called again with the same options, and gives the same rows; so does a call for more rows. An output without its journal, or the
+// journal of other options, is refused. events and result may be NULL. Where max_attempts come before num_rows, the output has
+// what there is.
+vkift_status vkift_data_make(const vkift_make_options *options, const vkift_make_events *events, vkift_make_result *result,
+                             vkift_error *error);
+
 // --- measuring -------------------------------------------------------------------------------------------------------
 
 // Make with vkift_bench_defaults().

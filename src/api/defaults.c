@@ -78,3 +78,21 @@ vkift_cluster_options vkift_cluster_defaults(void) {
 vkift_report_options vkift_report_defaults(void) {
   return (vkift_report_options){0};
 }
+
+vkift_make_options vkift_make_defaults(void) {
+  return (vkift_make_options){
+      .reading = {.num_pos_examples = 2, .num_neg_examples = 1},
+      .num_rows = 100,
+      .num_seeds = 2,
+      .num_made = 1,
+      .similarity = 0.7,
+      .min_words = 3,
+      .max_words = 150,
+      .max_new_tokens = 256,
+      .temperature = 0.8,
+      .top_p = 0.95,
+      .repetition_penalty = 1,
+      .seed = SEED,
+      .batch_size = 16,
+  };
+}

@@ -25,6 +25,17 @@ uint32_t rng_below(rng *r, uint32_t n); // uniform in [0, n), without bias; n > 
 double rng_uniform(rng *r);             // uniform in [0, 1), 53 bits
 double rng_normal(rng *r);              // mean 0, variance 1 (Box–Muller)
 
-enum { RNG_INIT = 1, RNG_SHUFFLE, RNG_SPLIT, RNG_SAMPLE, RNG_TEST, RNG_AUGMENT, RNG_TEMPLATE, RNG_BOOTSTRAP, RNG_CONTROL };
+enum {
+  RNG_INIT = 1,
+  RNG_SHUFFLE,
+  RNG_SPLIT,
+  RNG_SAMPLE,
+  RNG_TEST,
+  RNG_AUGMENT,
+  RNG_TEMPLATE,
+  RNG_BOOTSTRAP,
+  RNG_CONTROL,
+  RNG_MAKE
+};
 
 #endif

@@ -1,6 +1,6 @@
 // vkift data: what a model would be trained on. `show` (data_show.c) prints examples as the model gets them, with the loss in
 // colour; `check` (data_check.c) reads everything and reports. `convert` writes another form. `render` (data_render.c) shows
-// the text alone, `cluster` (data_cluster.c) groups of similar tasks.
+// the text alone, `cluster` (data_cluster.c) groups of similar tasks; `make` (data_make.c) has a model write rows.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,11 +120,11 @@ static bool convert(const vkift_data_options *o, const data_flags *own, err *e) 
 
 // `vkift data` without a verb: its help says what there is.
 static const command_help verbs_help = {
-    .usage = "vkift data show|check|render|convert|cluster [RUN | --model PATH] --data PATH [options]",
+    .usage = "vkift data show|check|render|convert|cluster|make [RUN | --model PATH] --data PATH [options]",
     .about =
         "What a model would be trained on. show prints examples as the model gets them, with the loss in colour; check reads "
         "the whole data set and reports; render prints conversations as a chat template writes them; convert writes data in "
-        "another form; cluster finds groups of similar tasks. Each has its own --help.",
+        "another form; cluster finds groups of similar tasks; make has a model write new rows. Each has its own --help.",
     .example = "vkift data check --model models/SmolLM2-135M --data alpaca.jsonl",
 };
 
@@ -142,7 +142,7 @@ static verb verb_of(int argc, char **argv) {
 static bool run_verb(verb v, const vkift_data_options *o, data_flags *own, err *e) {
   if (v == VERB_NONE) {
     e->usage = true;
-    return ERR(e, "vkift data: expected show, check, render, convert or cluster behind it");
+    return ERR(e, "vkift data: expected show, check, render, convert, cluster or make behind it");
   }
   TRY(check_source(o, v != VERB_CONVERT || own->to == VKIFT_CONVERT_TOKENS, e));
   return v == VERB_SHOW ? data_show(o, &own->show, e) : v == VERB_CHECK ? data_check(o, own->json, e) : convert(o, own, e);
@@ -151,6 +151,7 @@ static bool run_verb(verb v, const vkift_data_options *o, data_flags *own, err *
 bool data_run(int argc, char **argv, err *e) {
   if (argc > 0 && !strcmp(argv[0], "render")) return data_render_run(argc - 1, argv + 1, e);
   if (argc > 0 && !strcmp(argv[0], "cluster")) return data_cluster_run(argc - 1, argv + 1, e);
+  if (argc > 0 && !strcmp(argv[0], "make")) return data_make_run(argc - 1, argv + 1, e);
   const verb v = verb_of(argc, argv);
   const int behind = v != VERB_NONE;
   static const command_help *const helps[] = {&verbs_help, &show_help, &check_help, &convert_help};

@@ -8,6 +8,7 @@
 // These have options of their own; argv begins behind the verb.
 bool data_render_run(int argc, char **argv, err *e);
 bool data_cluster_run(int argc, char **argv, err *e);
+bool data_make_run(int argc, char **argv, err *e);
 // The options of `show` alone.
 typedef struct show_flags {
   int64_t index, count;

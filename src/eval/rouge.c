@@ -27,11 +27,11 @@ static char letter_of(uint32_t c) {
   return c == DOTTED_I ? 'i' : c == KELVIN ? 'k' : 0;
 }
 
-static void put_word(symbols *s, symbol_list *list, char *word, size_t n) {
-  if (n) symbols_put(s, list, word, n < STEMMED_FROM ? n : porter_stem(word, n));
+static void put_word(symbols *s, symbol_list *list, char *word, size_t n, bool stem) {
+  if (n) symbols_put(s, list, word, n < STEMMED_FROM || !stem ? n : porter_stem(word, n));
 }
 
-static symbol_list words_of(arena *a, symbols *s, const char *at) {
+symbol_list rouge_words(arena *a, symbols *s, const char *at, bool stem) {
   symbol_list list = {0};
   const char *end = at + strlen(at);
   char *word = ARENA_ARRAY(a, char, (uint64_t)(end - at) + 1); // the letters of all words, one behind the other
@@ -41,17 +41,17 @@ static symbol_list words_of(arena *a, symbols *s, const char *at) {
     const char letter = letter_of(c);
     if (letter) word[n++] = letter;
     if (letter && c != DOTTED_I) continue; // whose dot is a mark of its own
-    put_word(s, &list, word, n);
+    put_word(s, &list, word, n, stem);
     word += n, n = 0;
   }
-  put_word(s, &list, word, n);
+  put_word(s, &list, word, n, stem);
   return list;
 }
 
 double rouge_l(const char *prediction, const char *reference) {
   arena *a = arena_new("tokens for ROUGE");
   symbols *s = symbols_new(a);
-  const symbol_list p = words_of(a, s, prediction), r = words_of(a, s, reference);
+  const symbol_list p = rouge_words(a, s, prediction, true), r = rouge_words(a, s, reference, true);
   const double f1 = f1_of(a, &p, &r);
   arena_free(a);
   return f1;
