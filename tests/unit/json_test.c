@@ -215,28 +215,6 @@ static void getters_name_file_field_expected_and_found(void **state) {
   json_free(&doc);
 }
 
-// As they were written, but for what was put in since.
-static void numbers_may_be_kept_as_written(void **state) {
-  (void)state;
-  static const char source[] =
-      "{\n  \"cap 3.5 \\\" 7\": 30.0,\n  \"list\": [\n    1e3,\n    true,\n    {\n      \"n\": -0.50\n    },\n    7\n  ],\n"
-      "  \"text\": \"8.0\",\n  \"last\": 1E+2\n}\n";
-  json d = good(source);
-  text out = {0};
-  json_print(d.root, &out);
-  assert_null(strstr(out.data, "30.0"));
-  json_keep_numbers(d.root, source);
-  out.length = 0;
-  json_print(d.root, &out);
-  assert_string_equal(out.data, source);
-  cJSON_ReplaceItemInObjectCaseSensitive(d.root, "last", cJSON_CreateNumber(4));
-  out.length = 0;
-  json_print(d.root, &out);
-  assert_non_null(strstr(out.data, "\"last\": 4\n"));
-  text_free(&out);
-  json_free(&d);
-}
-
 static void a_vocabulary_of_300000_is_quick_and_its_duplicate_found(void **state) {
   (void)state;
   text t = {0};
@@ -361,7 +339,6 @@ int main(void) {
       cmocka_unit_test(nesting_has_a_limit),
       cmocka_unit_test(good_texts_are_read),
       cmocka_unit_test(getters_name_file_field_expected_and_found),
-      cmocka_unit_test(numbers_may_be_kept_as_written),
       cmocka_unit_test(a_vocabulary_of_300000_is_quick_and_its_duplicate_found),
       cmocka_unit_test(tokenizer_files_are_read_quickly),
       cmocka_unit_test(files_have_a_limit),
