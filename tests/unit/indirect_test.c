@@ -59,8 +59,9 @@ static void close_device(fixture *f) {
   arena_free(f->memory);
 }
 
+// width 0: one dimension.
 static tensor *input(fixture *f, const char *name, dtype type, tensor_live live, uint32_t rows, uint32_t width) {
-  tensor *t = tensor_persistent(f->memory, name, type, live, 2, (uint32_t[]){rows, width});
+  tensor *t = tensor_persistent(f->memory, name, type, live, width ? 2 : 1, (uint32_t[]){rows, width});
   const uint64_t n = tensor_elements(t);
   err e = {0};
   float *v = ARENA_ARRAY(f->memory, float, n);
@@ -142,7 +143,7 @@ static void build(fixture *f, tensor *kept[N_KEPT]) {
   tensor *a = input(f, "a", DTYPE_F32, LIVE_TOKENS, ROWS, WIDTH), *b = input(f, "b", DTYPE_F32, LIVE_TOKENS, ROWS, WIDTH);
   kept[0] = op_add(g, a, b);
   kept[1] = op_swiglu(g, kept[0], b);
-  kept[2] = op_rmsnorm(g, kept[1], input(f, "w", DTYPE_F32, LIVE_ALL, 1, WIDTH), 1e-5f);
+  kept[2] = op_rmsnorm(g, kept[1], input(f, "w", DTYPE_F32, LIVE_ALL, WIDTH, 0), 1e-5f);
   kept[3] = op_linear(g, kept[2], input(f, "inner", DTYPE_F32, LIVE_ALL, INNER, WIDTH), NULL);
   kept[4] = op_gather_rows(g, kept[3], input(f, "rows", DTYPE_I32, LIVE_TARGETS, TARGETS, 1), NULL);
   kept[5] = op_head_loss(g, kept[4], input(f, "head", DTYPE_F32, LIVE_ALL, VOCABULARY, INNER),

@@ -131,8 +131,8 @@ static void help_is_complete_and_narrow(void **state) {
   for (const option *row = train_option_table; row->name; row++)
     if (!strstr(out.data, row->help) && strlen(row->help) < 40) fail_msg("%s is not explained", row->name);
   assert_non_null(strstr(out.data,
-                         "  --learning-rate X           peak of the schedule [2e-4 for lora, 2e-5 for all\n" // broken
-                         "                              else]\n"));
+                         "  --learning-rate X           peak of the schedule [2e-4 for lora, 1e-3 for\n" // broken
+                         "                              head, 2e-5 for all else]\n"));
   assert_non_null(strstr(out.data, "  --[no-]packing"));
   assert_non_null(strstr(out.data, "the files [on]\n"));
   assert_non_null(strstr(out.data, "--lr-scheduler-type cosine|linear|constant\n"));
