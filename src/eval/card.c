@@ -68,8 +68,9 @@ static void put_method(const card_run *r, text *out) {
 
 // What is said in a row of its own, or is of this machine.
 static bool is_left_out(const option *o) {
-  static const char *const names[] = {"model",   "data",   "adapter", "objective", "method", "lora_r", "lora_alpha", "use_rslora", "target_modules",
-                                      "device",  "kernels", "tune",   "profile",   "seed",   "tensorboard"};
+  static const char *const names[] = {"model",   "data",       "adapter",    "objective",      "method",
+                                      "lora_r",  "lora_alpha", "use_rslora", "target_modules", "device",
+                                      "kernels", "tune",       "profile",    "seed",           "tensorboard"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (!strcmp(o->name, names[i])) return true;
   return o->rules & OPTION_NOT_RECORDED;
@@ -95,7 +96,8 @@ static void put_results(const card_run *r, text *out) {
   text_puts(out, "\n## Results\n\n| | |\n|---|---|\n");
   text_printf(out, "| steps | %llu |\n", (unsigned long long)r->steps);
   if (r->best_step)
-    text_printf(out, "| kept | the weights of step %llu, whose evaluation loss was the least |\n", (unsigned long long)r->best_step);
+    text_printf(out, "| kept | the weights of step %llu, whose evaluation loss was the least |\n",
+                (unsigned long long)r->best_step);
   if (isfinite(r->train_loss)) text_printf(out, "| training loss, last step | %.4f |\n", r->train_loss);
   if (isfinite(r->eval_loss))
     text_printf(out, "| evaluation loss, %llu examples | %.4f |\n", (unsigned long long)r->corpus->eval.n, r->eval_loss);
@@ -115,8 +117,7 @@ bool card_write(const card_run *r, const char *dir, err *e) {
               random ? ", its shape alone" : "");
   put_data(a, r, &out);
   put_method(r, &out);
-  text_printf(&out, "| prompt | %s |\n",
-              r->prompt->kind == PROMPT_ALPACA ? "Alpaca's" : "the chat template that comes with it");
+  text_printf(&out, "| prompt | %s |\n", r->prompt->kind == PROMPT_ALPACA ? "Alpaca's" : "the chat template that comes with it");
   put_options(r, &out);
   text_printf(&out, "| seed | %lld |\n", (long long)r->options->seed);
   put_results(r, &out);
@@ -149,8 +150,9 @@ static bool read_body(arena *a, const char *from, const char **body, err *e) {
 static void put_scores(const card_copy *c, text *out) {
   if (!c->n_scores) return;
   text_puts(out, scores_heading);
-  text_puts(out, "\nOf greedy answers, by `vkift eval`, with 95 % intervals.\n\n| data | metric | score | interval | examples |\n"
-                 "|---|---|--:|---|--:|\n");
+  text_puts(out,
+            "\nOf greedy answers, by `vkift eval`, with 95 % intervals.\n\n| data | metric | score | interval | examples |\n"
+            "|---|---|--:|---|--:|\n");
   for (uint64_t i = 0; i < c->n_scores; i++) {
     const card_score *s = &c->scores[i];
     text_puts(out, "| ");
