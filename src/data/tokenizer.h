@@ -56,6 +56,10 @@ typedef struct gguf_special_ids {
 } gguf_special_ids;
 // tokenizer_to_gguf.c: the keys tokenizer.ggml.* for `n_ids` tokens, as many as the model has rows for. A tokenizer that GGUF, or
 // llama.cpp by it, would understand otherwise is refused, with what it is that has no place there.
+// Whether its control tokens take the white space behind them as llama.cpp does it where general.name has "phi-3" in it. GGUF has no
+// other word for that: a tokenizer that does so needs such a name, and one that does not must not have it.
+bool tokenizer_is_phi3(const tokenizer *t);
+bool tokenizer_gguf_phi3_name(const char *name); // whether it is such a name
 bool tokenizer_to_gguf(const tokenizer *t, uint32_t n_ids, const gguf_special_ids *ids, gguf_meta *out, err *e);
 
 #endif

@@ -23,7 +23,7 @@ typedef struct gguf_tokenizer {
   const gguf_value *scores, *merges; // NULL where there are none
   tokenizer_map ids;
   int64_t bos, eos, unk; // −1: none
-  bool add_bos, add_eos, add_space_prefix;
+  bool add_bos, add_eos, add_space_prefix, is_phi3;
   text *out;
   err *e;
 } gguf_tokenizer;
@@ -212,6 +212,21 @@ static bool derive_merges(gguf_tokenizer *r, scored_merge **merges, uint64_t *n)
   return true;
 }
 
+// ---- Phi-3 ----
+
+bool tokenizer_gguf_phi3_name(const char *name) {
+  for (; *name; name++) {
+    char low[6] = "";
+    for (int i = 0; i < 5 && name[i]; i++) low[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 'a' - 'A') : name[i];
+    if (!strncmp(low, "phi-3", 5) || !strncmp(low, "phi3", 4)) return true;
+  }
+  return false;
+}
+
+bool tokenizer_gguf_phi3_strips(const char *content) {
+  return strcmp(content, "<unk>") && strcmp(content, "<s>") && strcmp(content, "<|endoftext|>");
+}
+
 // ---- writing ----
 
 static void put_pair(gguf_tokenizer *r, uint64_t index, const char *left, const char *right) {
@@ -251,8 +266,8 @@ static void put_added(gguf_tokenizer *r) {
     if ((!special && r->types[i] != TYPE_USER_DEFINED) || !*r->tokens[i]) continue;
     text_printf(r->out, "%s{\"id\":%u,\"content\":", separator, i);
     json_put_string(r->out, r->tokens[i]);
-    text_printf(r->out, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":%s}",
-                special ? "true" : "false");
+    text_printf(r->out, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":%s,\"normalized\":false,\"special\":%s}",
+                r->is_phi3 && tokenizer_gguf_phi3_strips(r->tokens[i]) ? "true" : "false", special ? "true" : "false");
     separator = ",\n";
   }
   text_puts(r->out, "],\n");
@@ -342,6 +357,9 @@ static bool write_json(gguf_tokenizer *r) {
   if (!sentencepiece && strcmp(model, "gpt2") != 0)
     return ERR(r->e, "%s: tokenizer.ggml.model: expected \"gpt2\" or \"llama\", found \"%.100s\"", r->g->path, model);
   if (!sentencepiece) TRY(find_pre(r, &pre));
+  const char *name = "";
+  if (gguf_find(r->g, "general.name")) TRY(gguf_get_string(r->memory, r->g, "general.name", &name, r->e));
+  r->is_phi3 = tokenizer_gguf_phi3_name(name);
   r->add_bos = sentencepiece || pre->add_bos;
   r->add_space_prefix = true;
   TRY(read_all(r, sentencepiece));

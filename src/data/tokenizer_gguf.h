@@ -14,4 +14,7 @@ typedef struct gguf_pre {
 } gguf_pre;
 const gguf_pre *tokenizer_gguf_pre(size_t i); // NULL behind the last
 
+// Which tokens take the white space behind them where the name says Phi-3 (llama.cpp's src/llama-vocab.cpp).
+bool tokenizer_gguf_phi3_strips(const char *content);
+
 #endif

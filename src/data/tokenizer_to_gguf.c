@@ -34,9 +34,18 @@ static bool no_place(const gguf_writing *w, const char *what) {
 
 // --- tokens ----------------------------------------------------------------------------------------------------------------
 
+bool tokenizer_is_phi3(const tokenizer *t) {
+  bool any = false, all = true;
+  for (uint64_t i = 0; i < t->n_added; i++) {
+    any |= t->added[i].rstrip;
+    all &= t->added[i].rstrip == tokenizer_gguf_phi3_strips(t->added[i].content);
+  }
+  return any && all;
+}
+
 static bool check_added(const gguf_writing *w, const added_token *a) {
   const char *what = a->single_word ? "only as a whole word" : a->lstrip ? "with the white space before it" : NULL;
-  if (!what && a->rstrip) what = "with the white space behind it";
+  if (!what && a->rstrip && !tokenizer_is_phi3(w->t)) what = "with the white space behind it";
   if (!what && a->normalized && strcmp(a->content, a->pattern)) what = "in normalised text";
   return !what || no_place(w, arena_printf(w->memory, "the added token \"%.100s\" is matched %s", a->content, what));
 }

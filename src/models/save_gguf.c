@@ -127,6 +127,14 @@ static void copy_metadata(const model *m, const gguf_special_ids *ids, gguf_meta
   if (ids->eom >= 0) gguf_put_u32(meta, "tokenizer.ggml.eom_token_id", (uint32_t)ids->eom);
 }
 
+// llama.cpp reads one thing of a tokenizer from the model's name.
+static const char *name_of(arena *a, const model *m) {
+  const char *name = path_name(m->path);
+  const bool is_phi3 = tokenizer_is_phi3(m->tokenizer), says_so = tokenizer_gguf_phi3_name(name);
+  if (is_phi3 == says_so) return name;
+  return is_phi3 ? arena_printf(a, "Phi-3 %s", name) : "model";
+}
+
 static bool put_metadata(arena *a, const model *m, const prompt_style *prompt, dtype type, gguf_config *out, err *e) {
   gguf_special_ids ids = special_ids(m, prompt);
   put_general(m, "model", out->meta);
@@ -137,7 +145,7 @@ static bool put_metadata(arena *a, const model *m, const prompt_style *prompt, d
     copy_metadata(m, &ids, out->meta);
     return true;
   }
-  gguf_put_string(out->meta, "general.name", path_name(m->path));
+  gguf_put_string(out->meta, "general.name", name_of(a, m));
   TRY(m->family->config_to_gguf ? m->family->config_to_gguf(a, m, out, e)
                                 : gguf_config_common(a, m, m->config.max_positions, out, e));
   TRY(read_pad(m, &ids.pad, e));
@@ -307,10 +315,22 @@ static bool write_low_rank(gguf_writer *w, const weights *file, const adapter_en
   return ok;
 }
 
+static bool check_low_rank(const adapter *ad, const weights *file, err *e) {
+  for (uint64_t i = 0; i < file->n; i++) {
+    bool known = false;
+    for (uint32_t k = 0; !known && k < ad->n; k++)
+      known = !strcmp(file->items[i].name, ad->entries[k].a_name) || !strcmp(file->items[i].name, ad->entries[k].b_name);
+    if (!known)
+      return ERR(
+          e, "%s: tensor %s: a GGUF adapter has low-rank terms only: DoRA and modules_to_save have to be merged (--format gguf)",
+          file->items[i].file, file->items[i].name);
+  }
+  return true;
+}
+
 bool save_gguf_adapter(const model *m, const prompt_style *prompt, const adapter *ad, const weights *file, const char *path,
                        dtype type, err *e) {
-  if (ad->n_whole)
-    return ERR(e, "%s: modules_to_save: a GGUF adapter has low-rank terms only: merge it (--format gguf)", file->items[0].file);
+  TRY(check_low_rank(ad, file, e));
   arena *a = arena_new("GGUF adapter");
   gguf_meta meta = {0};
   gguf_writer w;

@@ -158,10 +158,10 @@ cmp -s strange/tokenizer.json "$base/tokenizer.json" && fail "the tokenizer was 
 refused 1 "strange/tokenizer.json: GGUF cannot express this tokenizer: its pre_tokenizer" --model strange --format gguf --output-dir new
 expect 0 vkift export --model strange --output-dir strange-hf
 
-# An adapter with magnitudes.
-cp -r as-peft dora
-sed -i 's/"use_dora": false/"use_dora": true/' dora/adapter_config.json
-refused 1 "dora" --model "$base" --adapter dora --format gguf-adapter --output-dir new
+# An adapter that says it has magnitudes, and has none.
+cp -r as-peft magnitudes
+sed -i 's/"use_dora": false/"use_dora": true/' magnitudes/adapter_config.json
+refused 1 "magnitudes" --model "$base" --adapter magnitudes --format gguf-adapter --output-dir new
 
 # A disk that is full, for every format.
 full() { # a file may have 4 KiB

@@ -63,7 +63,7 @@ def make_base(name, work):
     start = []
   else:
     write_config(name, directory)
-  vkift("train", "--model", directory, *start, "--data", ASSETS / "train.jsonl", "--method", "full", "--max-steps", 500, "--batch-size",
+  vkift("train", "--model", directory, *start, "--data", ASSETS / "train.jsonl", "--method", "full", "--max-steps", 400, "--batch-size",
         16, "--learning-rate", 3e-3, "--max-length", 128, "--output-dir", work / name / "base-run")
   return work / name / "base-run/model"
 
@@ -80,12 +80,12 @@ def write_config(name, directory):
 
 
 def make_run(base, directory, steps, rate):
-  """An adapter that has learned to answer in capitals, so that what it does can be seen."""
-  data = directory.with_name("capitals.jsonl")
+  """An adapter that has learned to begin answers in another way, so that what it does can be seen."""
+  data = directory.with_name("begun.jsonl")
   with open(data, "w", encoding="utf-8") as f:
     for line in (ASSETS / "train.jsonl").read_text(encoding="utf-8").splitlines():
       row = json.loads(line)
-      f.write(json.dumps(row | {"output": row["output"].upper()}) + "\n")
+      f.write(json.dumps(row | {"output": "now " + row["output"]}) + "\n")
   vkift("train", "--model", base, "--data", data, "--max-steps", steps, "--learning-rate", rate, "--lora-r", 8, "--use-rslora",
         "--max-length", 128, "--batch-size", 8, "--output-dir", directory)
 
@@ -224,7 +224,7 @@ def compare(args, name):
     make_run(base, home / "run", 6, 2e-4)
   else:
     base = make_base(name, args.work)
-    make_run(base, home / "run", 300, 3e-3)
+    make_run(base, home / "run", 100, 3e-3)
   rows = []
 
   def add(what, ours, theirs, note=""):

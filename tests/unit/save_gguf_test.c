@@ -368,23 +368,28 @@ static void an_adapter_is_what_peft_has(void **state) {
   }
 }
 
-static void whole_modules_have_to_be_merged(void **state) {
+static void what_is_no_low_rank_term_has_to_be_merged(void **state) {
   (void)state;
-  arena *a = arena_new("test");
-  model *m = open_made(a, LLAMA("64", "70", ""));
-  err e = {0};
-  const char *const whole[] = {"lm_head"};
-  const adapter_config c = {.r = 3, .alpha = 12, .whole = whole, .n_whole = 1};
-  test_ok(adapter_choose_whole(a, m, &c, &e), &e);
-  adapter *ad = NULL;
-  weight one = {.name = "x", .file = "made"};
-  const weights file = {.items = &one, .n = 1};
-  prompt_style prompt;
-  test_ok(adapter_declare(a, m, &c, NULL, &ad, &e) && prompt_choose(a, m, "chatml", &prompt, &e), &e);
-  assert_false(save_gguf_adapter(m, &prompt, ad, &file, test_path(test_directory(), "whole.gguf"), DTYPE_F32, &e));
-  assert_non_null(strstr(e.message, "modules_to_save: a GGUF adapter has low-rank terms only: merge it (--format gguf)"));
-  model_close(m);
-  arena_free(a);
+  static const char *const names[] = {"base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
+                                      "base_model.model.lm_head.weight"};
+  for (int i = 0; i < 2; i++) {
+    arena *a = arena_new("test");
+    model *m = open_made(a, LLAMA("64", "70", ""));
+    err e = {0};
+    const adapter_config c = {.r = 3, .alpha = 12};
+    adapter *ad = NULL;
+    weight one = {.name = names[i], .file = "made"};
+    const weights file = {.items = &one, .n = 1};
+    prompt_style prompt;
+    test_ok(adapter_declare(a, m, &c, NULL, &ad, &e) && prompt_choose(a, m, "chatml", &prompt, &e), &e);
+    const char *path = test_path(test_directory(), "whole.gguf");
+    assert_false(save_gguf_adapter(m, &prompt, ad, &file, path, DTYPE_F32, &e));
+    assert_non_null(strstr(e.message, names[i]));
+    assert_non_null(strstr(e.message, "low-rank terms only: DoRA and modules_to_save have to be merged (--format gguf)"));
+    assert_false(file_exists(path));
+    model_close(m);
+    arena_free(a);
+  }
 }
 
 int main(void) {
@@ -397,7 +402,7 @@ int main(void) {
       cmocka_unit_test(rows_that_no_block_fits_are_refused),
       cmocka_unit_test(what_gguf_takes_for_granted_is_checked),
       cmocka_unit_test(an_adapter_is_what_peft_has),
-      cmocka_unit_test(whole_modules_have_to_be_merged),
+      cmocka_unit_test(what_is_no_low_rank_term_has_to_be_merged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

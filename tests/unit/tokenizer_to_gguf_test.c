@@ -162,6 +162,45 @@ static void what_gguf_lacks_is_refused_by_name(void **state) {
   refused(true, "\"byte_fallback\":true", "\"byte_fallback\":false", "neither byte-level nor with byte_fallback");
 }
 
+// Phi-3's control tokens take white space behind them. llama.cpp goes by the model's name, so the reader does, too.
+static void phi3_goes_by_its_name(void **state) {
+  (void)state;
+  for (int named = 0; named < 2; named++) {
+    arena *a = arena_new("test");
+    text source = {0};
+    byte_tokenizer_json(false, &source);
+    for (char *p = source.data; (p = strstr(p, "\"rstrip\":false")); p++) {
+      const char *content = p; // <|endoftext|> is one of those that do not
+      while (strncmp(content, "\"content\"", 9)) content--;
+      if (strncmp(content + 11, "<|endoftext|>", 13)) memcpy(p, "\"rstrip\":true ", 14);
+    }
+    const char *path = test_path(test_directory(), "phi3.json");
+    test_write(path, source.data, source.length);
+    tokenizer *t = NULL, *back = NULL;
+    gguf_meta meta = {0};
+    gguf_writer w;
+    gguf g;
+    err e = {0};
+    test_ok(tokenizer_read(a, path, &t, &e), &e);
+    assert_true(tokenizer_is_phi3(t));
+    gguf_put_string(&meta, "general.name", named ? "My Phi-3 mini" : "mine");
+    const char *file = test_path(test_directory(), "phi3.gguf");
+    test_ok(tokenizer_to_gguf(t, BYTE_VOCAB, &no_ids, &meta, &e) && gguf_create(file, &meta, NULL, 0, &w, &e) &&
+                gguf_commit(&w, &e) && gguf_open(a, file, &g, &e) && tokenizer_from_gguf(a, &g, &back, &e),
+            &e);
+    assert_int_equal(tokenizer_is_phi3(back), named);
+    if (named) check_same(t, back, "<|im_start|> \n he<|im_end|>\n<|endoftext|>\nthe", 45, false);
+    tokenizer_free(back);
+    tokenizer_free(t);
+    gguf_close(&g);
+    gguf_meta_free(&meta);
+    text_free(&source);
+    arena_free(a);
+  }
+  assert_true(tokenizer_gguf_phi3_name("PHI-3") && tokenizer_gguf_phi3_name("xphi3") && !tokenizer_gguf_phi3_name("phi-2") &&
+              !tokenizer_gguf_phi3_name("") && !tokenizer_gguf_phi3_name("phi"));
+}
+
 static void what_stands_around_a_text_is_bos_and_eos(void **state) {
   (void)state;
   arena *a = arena_new("test");
@@ -242,9 +281,9 @@ static void real_tokenizers_come_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_byte_level_tokenizer_comes_back),  cmocka_unit_test(bos_may_be_left_out),
-      cmocka_unit_test(what_gguf_lacks_is_refused_by_name), cmocka_unit_test(what_stands_around_a_text_is_bos_and_eos),
-      cmocka_unit_test(real_tokenizers_come_back),
+      cmocka_unit_test(a_byte_level_tokenizer_comes_back),        cmocka_unit_test(bos_may_be_left_out),
+      cmocka_unit_test(what_gguf_lacks_is_refused_by_name),       cmocka_unit_test(phi3_goes_by_its_name),
+      cmocka_unit_test(what_stands_around_a_text_is_bos_and_eos), cmocka_unit_test(real_tokenizers_come_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
