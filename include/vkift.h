@@ -157,7 +157,7 @@ typedef struct vkift_train_options {
   // how
   vkift_objective objective;
   vkift_method method;
-  double learning_rate; // 0: 2e-4 for LoRA, 2e-5 for full training
+  double learning_rate; // 0: 2e-4 for LoRA, 2e-5 for all else
   vkift_schedule lr_scheduler_type;
   double warmup_ratio;        // 0.03 of all steps, rounded up
   int64_t warmup_steps;       // −1: by warmup_ratio
@@ -519,7 +519,7 @@ typedef struct vkift_crossval_options {
   bool with_shuffled;        // also tune on answers shuffled within each task: what such a control gains is form alone
   bool with_seen;            // also tune with a share of what is held out: what the distance costs
   bool keep_near_duplicates, keep_same_source; // switch a rule against leaks off
-  bool keep_models;                            // keep model/ of every fold (method full); adapters are kept always
+  bool keep_models;                            // keep model/ of every fold (methods full, freeze); adapters are kept always
   int64_t eval_examples_per_task;              // 100
   vkift_metric
       metric; // of every task, not NONE; AUTO: as the clusters' file has it, else by each task's rows, category or choices

@@ -210,13 +210,13 @@ static void tell_findings(const survey *s, const vkift_data_events *events) {
 static bool tell_untrained(const data_reading *r, const vkift_data_events *events, err *e) {
   const vkift_train_options *run = &r->loaded.run;
   const bool frozen = run->method == VKIFT_FREEZE;
-  if (r->loaded.is_run &&
-      ((!frozen && run->method != VKIFT_LORA) || trainable_has_embedding(run->trainable.items, run->trainable.n) ||
-       trainable_saves_embedding(run->modules_to_save.items, run->modules_to_save.n)))
+  if (r->loaded.is_run && ((!frozen && run->method != VKIFT_LORA) ||
+                           trainable_has_embedding(r->loaded.model, run->trainable.items, run->trainable.n) ||
+                           trainable_saves_embedding(r->loaded.model, run->modules_to_save.items, run->modules_to_save.n)))
     return true; // it has trained them
   adapter_config config = {0};
   if (r->options.source.adapter) TRY(adapter_read_config(r->survey->memory, r->options.source.adapter, &config, e));
-  if (trainable_saves_embedding(config.whole, config.n_whole)) return true;
+  if (trainable_saves_embedding(r->loaded.model, config.whole, config.n_whole)) return true;
   text warning = {0};
   const bool ok = prompt_untrained_describe(r->loaded.model, &r->loaded.prompt, frozen, &warning, e);
   if (ok && warning.length && events->finding)

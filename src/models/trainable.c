@@ -9,11 +9,17 @@
 
 enum { MOST_NAMES = 12, NAME_BYTES = 160 }; // in a message; longer names are never near
 
-static const char embedding_name[] = "model.embed_tokens.weight", head_module[] = "lm_head";
+static const char head_module[] = "lm_head"; // of every family
 
 size_t trainable_path_length(const model_param *p) {
   const char *dot = strrchr(p->name, '.');
   return dot ? (size_t)(dot - p->name) : strlen(p->name);
+}
+
+static const model_param *embedding_of(const model *m) {
+  uint32_t i = 0;
+  while (m->params[i].role != PARAM_EMBEDDING) i++; // every family lists one
+  return &m->params[i];
 }
 
 // Whether the glob is all of name[0 … n). The last "*" alone is tried again at later places, so that time is at most quadratic.
@@ -98,9 +104,12 @@ static bool no_such_name(const model *m, const char *option, bool whole_names, c
 
 // --- patterns --------------------------------------------------------------------------------------------------------------
 
-// "model.layers.12.mlp…": 12.
+// "model.layers.12.mlp…": 12, the first part of the path that is a number.
 static bool layer_of(const model_param *p, uint32_t *layer) {
-  return sscanf(p->name, "model.layers.%u.", layer) == 1;
+  char after;
+  for (const char *dot = strchr(p->name, '.'); dot; dot = strchr(dot + 1, '.'))
+    if (dot[1] >= '0' && dot[1] <= '9' && sscanf(dot + 1, "%u%c", layer, &after) == 2 && after == '.') return true;
+  return false;
 }
 
 static void choose_layers(model *m, uint32_t n_layers) {
@@ -120,16 +129,16 @@ bool trainable_choose(model *m, const char *const *patterns, uint32_t n_patterns
       found = m->params[k].whole = true;
     }
     if (!found && m->config.tie_embeddings && names_param(patterns[i], "lm_head.weight"))
-      return ERR(e, "trainable: expected embed_tokens, which is the head too in this model, found \"lm_head\"");
+      return ERR(e, "trainable: expected %s, which is the head too in this model, found \"lm_head\"", embedding_of(m)->module);
     if (!found) return no_such_name(m, "trainable", true, patterns[i], e);
   }
   choose_layers(m, n_layers);
   return true;
 }
 
-bool trainable_has_embedding(const char *const *patterns, size_t n) {
+bool trainable_has_embedding(const model *m, const char *const *patterns, size_t n) {
   size_t i = 0;
-  while (i < n && !names_param(patterns[i], embedding_name)) i++;
+  while (i < n && !names_param(patterns[i], embedding_of(m)->name)) i++;
   return i < n;
 }
 
@@ -158,15 +167,16 @@ static bool choose_module(model *m, const char *name, bool *embedding, bool *hea
                  quote_string(name, quoted));
     if (!ends_in(p->name, trainable_path_length(p), name)) continue;
     found = p->whole = true;
-    *embedding |= !strcmp(p->name, embedding_name);
+    *embedding |= p->role == PARAM_EMBEDDING;
   }
   *head |= m->config.tie_embeddings && ends_in(head_module, strlen(head_module), name);
   return found || *head || no_such_name(m, "modules_to_save", false, name, e);
 }
 
-bool trainable_saves_embedding(const char *const *names, size_t n) {
+bool trainable_saves_embedding(const model *m, const char *const *names, size_t n) {
+  const model_param *p = embedding_of(m);
   size_t i = 0;
-  while (i < n && !ends_in(embedding_name, strlen(embedding_name) - strlen(".weight"), names[i])) i++;
+  while (i < n && !ends_in(p->name, trainable_path_length(p), names[i])) i++;
   return i < n;
 }
 
@@ -178,8 +188,7 @@ bool trainable_choose_modules(model *m, const char *const *names, uint32_t n, er
     TRY(choose_module(m, names[i], &embedding, &head, e));
   }
   if (m->config.tie_embeddings && embedding != head)
-    return ERR(
-        e, "modules_to_save: expected both embed_tokens and lm_head, since this model has one matrix for the two, found %s alone",
-        head ? "lm_head" : "embed_tokens");
+    return ERR(e, "modules_to_save: expected both %s and lm_head, since this model has one matrix for the two, found %s alone",
+               embedding_of(m)->module, head ? head_module : embedding_of(m)->module);
   return true;
 }

@@ -15,8 +15,8 @@ bool trainable_choose(model *m, const char *const *patterns, uint32_t n_patterns
 bool trainable_choose_modules(model *m, const char *const *names, uint32_t n, err *e);
 
 // Whether the embedding is among what these patterns, or modules to save, name.
-bool trainable_has_embedding(const char *const *patterns, size_t n);
-bool trainable_saves_embedding(const char *const *names, size_t n);
+bool trainable_has_embedding(const model *m, const char *const *patterns, size_t n);
+bool trainable_saves_embedding(const model *m, const char *const *names, size_t n);
 
 // The path of a parameter's module: "model.norm" of "model.norm.weight". Its length within the name.
 size_t trainable_path_length(const model_param *p);

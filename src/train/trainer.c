@@ -323,8 +323,9 @@ static bool warn_of_untrained(const trainer *t, err *e) {
   text warning = {0};
   const vkift_train_options *o = &t->options;
   const bool frozen = o->method == VKIFT_FREEZE, lora = o->method == VKIFT_LORA;
-  const bool trains = (!frozen && !lora) || (lora && o->adapter) || trainable_has_embedding(o->trainable.items, o->trainable.n) ||
-                      trainable_saves_embedding(o->modules_to_save.items, o->modules_to_save.n);
+  const bool trains = (!frozen && !lora) || (lora && o->adapter) ||
+                      trainable_has_embedding(t->model, o->trainable.items, o->trainable.n) ||
+                      trainable_saves_embedding(t->model, o->modules_to_save.items, o->modules_to_save.n);
   const bool ok = trains || prompt_untrained_describe(t->model, &t->prompt, frozen, &warning, e);
   if (ok && warning.length) note(t, arena_printf(t->memory, "warning: %s", warning.data));
   text_free(&warning);

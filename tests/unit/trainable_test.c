@@ -156,11 +156,16 @@ static void modules_to_save_as_peft_reads_them(void **state) {
 
 static void knows_whether_tokens_are_trained(void **state) {
   (void)state;
-  assert_true(trainable_has_embedding(NAMES("norm", "embed_tokens"), 2) && trainable_has_embedding(NAMES("model.*"), 1));
-  assert_false(trainable_has_embedding(NAMES("lm_head", "model.layers.*"), 2) || trainable_has_embedding(NULL, 0));
-  assert_true(trainable_saves_embedding(NAMES("lm_head", "embed_tokens"), 2) && trainable_saves_embedding(NAMES("_tokens"), 1));
-  assert_false(trainable_saves_embedding(NAMES("norm", "lm_head"), 2) ||
-               trainable_saves_embedding(NAMES("embed_tokens.weight"), 1));
+  arena *a = arena_new("test");
+  model *m = open_tiny(a, false);
+  assert_true(trainable_has_embedding(m, NAMES("norm", "embed_tokens"), 2) && trainable_has_embedding(m, NAMES("model.*"), 1));
+  assert_false(trainable_has_embedding(m, NAMES("lm_head", "model.layers.*"), 2) || trainable_has_embedding(m, NULL, 0));
+  assert_true(trainable_saves_embedding(m, NAMES("lm_head", "embed_tokens"), 2) &&
+              trainable_saves_embedding(m, NAMES("_tokens"), 1));
+  assert_false(trainable_saves_embedding(m, NAMES("norm", "lm_head"), 2) ||
+               trainable_saves_embedding(m, NAMES("embed_tokens.weight"), 1));
+  model_close(m);
+  arena_free(a);
 }
 
 int main(void) {
