@@ -581,7 +581,7 @@ typedef struct vkift_crossval_options {
   bool with_shuffled;        // also tune on answers shuffled within each task: what such a control gains is form alone
   bool with_seen;            // also tune with a share of what is held out: what the distance costs
   bool keep_near_duplicates, keep_same_source; // switch a rule against leaks off
-  bool keep_models;                            // keep model/ of every fold (method full); adapters are kept always
+  bool keep_models;                            // keep model/ of every fold (methods full, freeze); adapters are kept always
   int64_t eval_examples_per_task;              // 100
   vkift_metric
       metric; // of every task, not NONE; AUTO: as the clusters' file has it, else by each task's rows, category or choices

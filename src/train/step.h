@@ -1,5 +1,5 @@
 // One optimizer step on the device: the recordings `micro` (forward, backward, gradients added) and `update` (norm,
-// clipping, finite check, optimizer, clear), and what a step reports.
+// clipping, finite check, optimizer, clear; with DoRA the norms of what that made), and what a step reports.
 #ifndef TRAIN_STEP_H
 #define TRAIN_STEP_H
 

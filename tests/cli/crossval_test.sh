@@ -29,6 +29,16 @@ check same first killed
 [ ! -e first/folds/copy/tuned/checkpoints ] || fail "checkpoints of a judged arm are left"
 [ -e first/folds/copy/tuned/adapter/adapter_model.safetensors ] || fail "no adapter is left"
 
+# --- a method that writes a model instead of an adapter: it is judged, and kept where that is asked for
+for keep in "" --keep-models; do
+  # shellcheck disable=SC2086 # none or one
+  expect 0 vkift crossval "${options[@]}" --method freeze --trainable-layers 1 --folds order $keep --output-dir "frozen$keep"
+  check check "frozen$keep"
+  checks=$((checks + 1))
+  [ -e "frozen$keep/folds/order/tuned/model" ] && kept=--keep-models || kept=
+  [ "$kept" = "$keep" ] || fail "expected the model to be kept if, and only if, that is asked for"
+done
+
 # --- finished: nothing is done again, the table is shown
 before=$(find first -type f -not -name results.json -exec sha256sum {} + | sort)
 expect 0 vkift crossval --resume first

@@ -8,6 +8,7 @@ modules_to_save.py others RUN MODEL FULL         RUN/adapter has exactly PEFT's 
                                                  q_proj,v_proj; they are trained, with full training's first gradient norms
 modules_to_save.py others_merged RUN EXPORT      EXPORT has those of the adapter, bit for bit
 modules_to_save.py shorten ADAPTER               takes one number from the final norm
+modules_to_save.py other_vocabulary ADAPTER      takes the last row from the embedding
 modules_to_save.py norms RUN FULL                the first step's gradient norms of embedding and head are those of full training
 """
 import json
@@ -98,6 +99,14 @@ def shorten(adapter):
     tiny.write_safetensors(path, tensors, metadata)
 
 
+def other_vocabulary(adapter):
+    path = f"{adapter}/adapter_model.safetensors"
+    tensors, metadata = tiny.read_safetensors(path)
+    dtype, shape, data = tensors[PEFT + EMBEDDING]
+    tensors[PEFT + EMBEDDING] = dtype, [shape[0] - 1, shape[1]], data[:-4 * shape[1]]
+    tiny.write_safetensors(path, tensors, metadata)
+
+
 def norms(run, full):
     same_norms(run, full, (EMBEDDING, HEAD))
 
@@ -122,4 +131,5 @@ def flat(x):
 
 if __name__ == "__main__":
     {"tie": tie, "files": files, "merged": merged, "spoil": spoil, "norms": norms, "others": others,
-     "others_merged": others_merged, "shorten": shorten}[sys.argv[1]](*sys.argv[2:])
+     "others_merged": others_merged, "shorten": shorten,
+     "other_vocabulary": other_vocabulary}[sys.argv[1]](*sys.argv[2:])

@@ -75,6 +75,10 @@ cp -r others/adapter short && python3 "$here/modules_to_save.py" shorten short
 expect 1 vkift eval --model model --adapter short --data data.jsonl
 says 'tensor base_model.model.model.norm.weight: expected shape [20] for this model, found [19]'
 
+cp -r model-run/adapter vocabulary && python3 "$here/modules_to_save.py" other_vocabulary vocabulary
+expect 1 vkift train --model model --data data.jsonl --chat-template chatml --adapter vocabulary --output-dir x
+says 'tensor base_model.model.model.embed_tokens.weight: expected shape [263, 20] for this model, found [262, 20]'
+
 # --- what is refused
 expect 1 vkift train --model tied --data data.jsonl --chat-template chatml --modules-to-save embed_tokens --output-dir x
 says 'modules_to_save: expected both embed_tokens and lm_head, since this model has one matrix for the two, found embed_tokens alone'
