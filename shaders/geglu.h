@@ -1,3 +1,1 @@
-#include "swiglu.h"
-
-#define geglu_params swiglu_params // one host side for both (src/ops/swiglu.c)
+#include "swiglu.h" // the same parameters: all but the kernels is shared (src/ops/swiglu.c)

@@ -4,7 +4,7 @@
 #include "geglu.h"
 
 layout(local_size_x_id = 0) in;
-layout(push_constant) uniform PARAMS { geglu_params p; };
+layout(push_constant) uniform PARAMS { swiglu_params p; };
 layout(std430, binding = 0) readonly buffer GATE { float gate[]; };
 layout(std430, binding = 1) readonly buffer UP { float up[]; };
 layout(std430, binding = 2) readonly buffer DY { float dy[]; };

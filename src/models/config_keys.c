@@ -222,6 +222,11 @@ bool config_read_windows(const json *d, uint32_t period, model_config *c, err *e
   return true;
 }
 
+void config_put_cap(const char *key, double cap, cJSON *o) {
+  if (cap > 0) cJSON_AddNumberToObject(o, key, cap);
+  else cJSON_AddNullToObject(o, key);
+}
+
 void config_put_windows(const model_config *c, cJSON *o) {
   cJSON *types = cJSON_AddArrayToObject(o, "layer_types");
   for (uint32_t l = 0; l < c->n_layers; l++)

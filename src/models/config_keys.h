@@ -44,6 +44,7 @@ typedef struct config_number {
   double value;
 } config_number;
 void config_put_common(const model_config *c, struct cJSON *out);
+void config_put_cap(const char *key, double cap, struct cJSON *out); // null where there is none
 void config_put_windows(const model_config *c, struct cJSON *out);
 void config_put_numbers(const config_number *numbers, size_t n, struct cJSON *out);
 

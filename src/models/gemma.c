@@ -54,7 +54,6 @@ void gemma_config_to_hf(const model_config *c, cJSON *out) {
   cJSON_ReplaceItemInObjectCaseSensitive(out, "hidden_act", cJSON_CreateString("gelu_pytorch_tanh"));
   cJSON_AddStringToObject(out, "hidden_activation", "gelu_pytorch_tanh");
   cJSON_AddNumberToObject(out, "query_pre_attn_scalar", c->query_scalar > 0 ? c->query_scalar : c->head_dim);
-  if (c->logits_cap > 0) cJSON_AddNumberToObject(out, "final_logit_softcapping", c->logits_cap);
-  else cJSON_AddNullToObject(out, "final_logit_softcapping");
+  config_put_cap("final_logit_softcapping", c->logits_cap, out);
   config_put_windows(c, out);
 }

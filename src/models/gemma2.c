@@ -29,8 +29,7 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
 
 static void config_to_hf(const model_config *c, cJSON *out) {
   gemma_config_to_hf(c, out);
-  if (c->attention_cap > 0) cJSON_AddNumberToObject(out, "attn_logit_softcapping", c->attention_cap);
-  else cJSON_AddNullToObject(out, "attn_logit_softcapping");
+  config_put_cap("attn_logit_softcapping", c->attention_cap, out);
 }
 
 static void list_params(arena *a, model *m) {

@@ -108,8 +108,6 @@ static bool find_sources(model *m, err *e) {
     bool known = dot && !strcmp(dot, ".inv_freq"); // rotary tables that old exports carry
     known |= m->config.rope_divisors && !strcmp(name, "rope_freqs.weight");
     known |= m->family->is_no_weight && m->family->is_no_weight(name);
-    known |= m->config.scaling == ROPE_LONG &&
-             (!strcmp(name, "rope_factors_long.weight") || !strcmp(name, "rope_factors_short.weight"));
     known |= !m->is_gguf && m->config.tie_embeddings && !strcmp(name, "lm_head.weight");
     for (uint32_t k = 0; !known && k < m->n_params; k++) known = m->params[k].source == &w->items[i];
     if (!known)

@@ -108,6 +108,12 @@ static void config_to_hf(const model_config *c, cJSON *out) {
 
 // --- GGUF ------------------------------------------------------------------------------------------------------------------
 
+static const char short_name[] = "rope_factors_short.weight", long_name[] = "rope_factors_long.weight";
+
+static bool is_no_weight(const char *name) {
+  return !strcmp(name, short_name) || !strcmp(name, long_name);
+}
+
 static bool gguf_factors(const gguf *g, const char *name, uint32_t n, float *out, err *e) {
   const weight *w = weights_find(&g->weights, name);
   if (!w || w->type != DTYPE_F32 || w->n_dims != 1 || w->shape[0] != n)
@@ -128,15 +134,14 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   TRY(gguf_get_u32_or(g, config_gguf_key(a, g, "rope.dimension_count"), &c->rotary_dim, e));
   TRY(gguf_get_u32_or(g, config_gguf_key(a, g, "rope.scaling.original_context_length"), &c->rope_original_positions, e));
   TRY(gguf_get_f32_or(g, config_gguf_key(a, g, "rope.scaling.attn_factor"), &factor, e));
-  if (!weights_find(&g->weights, "rope_factors_long.weight")) return true;
+  if (!weights_find(&g->weights, long_name) && !weights_find(&g->weights, short_name)) return true;
   const uint32_t head = c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
   const uint32_t pairs = (c->rotary_dim ? c->rotary_dim : head) / 2;
   if (pairs > MODEL_MAX_PAIRS)
     return ERR(e, "%s: phi3.rope.dimension_count: expected at most %d, found %u", g->path, MODEL_MAX_HEAD, c->rotary_dim);
   c->scaling = ROPE_LONG;
   c->rope_attention_factor = factor;
-  return gguf_factors(g, "rope_factors_short.weight", pairs, c->rope_short, e) &&
-         gguf_factors(g, "rope_factors_long.weight", pairs, c->rope_long, e);
+  return gguf_factors(g, short_name, pairs, c->rope_short, e) && gguf_factors(g, long_name, pairs, c->rope_long, e);
 }
 
 static void list_params(arena *a, model *m) {
@@ -155,4 +160,5 @@ const model_family phi3_family = {
     .config_to_hf = config_to_hf,
     .layers = "model.layers",
     .embedding = "model.embed_tokens.weight",
+    .is_no_weight = is_no_weight,
 };

@@ -5,26 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "models/model.h"
-#include "support/byte_tokenizer.h"
-
-// Opens a model without weights by its config.json. NULL, with the message in `e`, where it is refused.
-static model *open_config(arena *a, const char *fields, err *e) {
-  static bool written;
-  const char *dir = test_path(test_directory(), "model");
-  if (!written) {
-    text tokens = {0};
-    assert_true(dir_make(dir, NULL));
-    byte_tokenizer_json(false, &tokens);
-    test_write(test_path(dir, "tokenizer.json"), tokens.data, tokens.length);
-    text_free(&tokens);
-    written = true;
-  }
-  test_write(test_path(dir, "config.json"), fields, strlen(fields));
-  model *m = NULL;
-  return model_open(a, dir, true, &m, e) ? m : NULL;
-}
+#include "support/config_model.h"
 
 #define SIZES(vocabulary, hidden, intermediate, layers, heads)                                        \
   "\"vocab_size\": " vocabulary ", \"hidden_size\": " hidden ", \"intermediate_size\": " intermediate \
@@ -36,7 +17,7 @@ static model *open_config(arena *a, const char *fields, err *e) {
 static void with(const char *config, void (*check)(const model *m)) {
   arena *a = arena_new("configuration");
   err e = {0};
-  model *m = open_config(a, config, &e);
+  model *m = config_model(a, config, &e);
   if (!m) fail_msg("%s: %s", config, e.message);
   check(m);
   model_close(m);
@@ -108,9 +89,7 @@ static void defaults_and_given_values(void **state) {
 
 static void bounds(void **state) {
   (void)state;
-  static const struct {
-    const char *config, *wanted; // NULL: taken
-  } rows[] = {
+  static const config_case rows[] = {
       {LLAMA SIZES("262", "48", "100", "2", "6") "}", NULL},
       {LLAMA SIZES("261", "48", "100", "2", "6") "}", "the tokenizer has ids up to 261, the model's vocabulary only 261"},
       {LLAMA SIZES("1048576", "48", "100", "2", "6") "}", NULL},
@@ -151,16 +130,7 @@ static void bounds(void **state) {
       {LLAMA USUAL, "config.json: column "},
       {"[]", "config.json"},
   };
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    arena *a = arena_new("configuration");
-    err e = {0};
-    model *m = open_config(a, rows[i].config, &e);
-    if (m && rows[i].wanted) fail_msg("%s: expected to be refused: %s", rows[i].config, rows[i].wanted);
-    if (!m && (!rows[i].wanted || !strstr(e.message, rows[i].wanted)))
-      fail_msg("%s: expected %s, found %s", rows[i].config, rows[i].wanted ? rows[i].wanted : "to be taken", e.message);
-    model_close(m);
-    arena_free(a);
-  }
+  config_model_cases(rows, sizeof rows / sizeof *rows);
 }
 
 // --- families ----------------------------------------------------------------------------------------------------------

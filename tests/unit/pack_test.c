@@ -113,6 +113,12 @@ static void every_example_stands_in_one_row(void **state) {
       uint32_t window = seed % 3 == 0 ? 0 : seed % 3 == 1 ? 1 : 11;
       pack_fill(&rows[r], &limits, window, 5, &out);
       check_tokens(&rows[r], &limits, window, &out);
+      // Of a model with a window in some layers: both.
+      out.window_ranges = ARENA_ARRAY(a, int32_t, 4 * limits.tokens);
+      pack_fill(&rows[r], &limits, window, 5, &out);
+      check_tokens(&rows[r], &limits, 0, &out);
+      out.key_ranges = out.window_ranges;
+      check_tokens(&rows[r], &limits, window, &out);
       check_embedding_index(&out, limits.tokens);
     }
     for (uint32_t i = 0; i < n; i++) {

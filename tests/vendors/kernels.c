@@ -90,9 +90,9 @@ static bool request_inference(arena *a, gpu_device *d, const model_config *confi
          request_pass(a, d, m, "decode of one", 1, e);
 }
 
-// Forward and backward, with heads of sizes that these models do not have.
-static bool request_attention(arena *a, gpu_device *d, uint32_t head_dim, uint32_t sharing, err *e) {
-  const attention_shape shape = {.n_heads = 2 * sharing, .n_kv_heads = 2, .head_dim = head_dim, .scale = 1};
+// Forward and backward, with heads of sizes that these models do not have, and with capped scores.
+static bool request_attention(arena *a, gpu_device *d, uint32_t head_dim, uint32_t sharing, float cap, err *e) {
+  const attention_shape shape = {.n_heads = 2 * sharing, .n_kv_heads = 2, .head_dim = head_dim, .scale = 1, .cap = cap};
   const uint32_t of_q[] = {TOKENS, shape.n_heads * head_dim}, of_k[] = {TOKENS, 2 * head_dim};
   tensor *in[3], *ranges = tensor_persistent(a, "ranges", DTYPE_I32, LIVE_TOKENS, 2, (uint32_t[]){TOKENS, 4});
   for (int i = 0; i < 3; i++) {
@@ -102,6 +102,21 @@ static bool request_attention(arena *a, gpu_device *d, uint32_t head_dim, uint32
   graph *g = graph_new(a, "attention", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
   tensor *o = op_attention(g, in[0], in[1], in[2], ranges, &shape);
   graph_backward(g, o, tensor_persistent(a, "upstream", DTYPE_F32, LIVE_TOKENS, 2, of_q), (graph_recompute){0});
+  return graph_request(g, d, e);
+}
+
+// What the decoders of other families have beside Llama's.
+static bool request_others(arena *a, gpu_device *d, err *e) {
+  enum { WIDTH = 256, IDS = 512 };
+  const uint32_t whole[] = {TOKENS, 2 * WIDTH}, part[] = {TOKENS, WIDTH}, matrix[] = {IDS, WIDTH}, rows = TOKENS;
+  graph *g = graph_new(a, "others", tensor_persistent(a, "counts", DTYPE_I32, LIVE_ALL, 1, (uint32_t[]){4}));
+  tensor *x = tensor_persistent(a, "input", DTYPE_F32, LIVE_TARGETS, 2, whole), *parts[2];
+  x->needs_grad = true;
+  op_split(g, x, 2, (uint32_t[]){part[1], part[1]}, parts);
+  tensor *ids = tensor_persistent(a, "ids", DTYPE_I32, LIVE_TARGETS, 1, &rows);
+  tensor *head = tensor_persistent(a, "head", DTYPE_F32, LIVE_ALL, 2, matrix);
+  tensor *loss = op_head_loss_capped(g, op_geglu(g, parts[0], parts[1]), head, ids, 30);
+  graph_backward(g, loss, tensor_persistent(a, "upstream", DTYPE_F32, LIVE_TARGETS, 1, &rows), (graph_recompute){0});
   return graph_request(g, d, e);
 }
 
@@ -118,8 +133,8 @@ static bool request_graphs(arena *a, gpu_device *d, err *e) {
   }
   static const uint32_t head_dims[] = {8, 32, 33, 80, 96, 128, 256};
   for (size_t i = 0; i < sizeof head_dims / sizeof *head_dims; i++)
-    TRY(request_attention(a, d, head_dims[i], 1 + (uint32_t)i % 4, e));
-  return true;
+    for (int capped = 0; capped < 2; capped++) TRY(request_attention(a, d, head_dims[i], 1 + (uint32_t)i % 4, capped * 50.0f, e));
+  return request_others(a, d, e);
 }
 
 // --- products ------------------------------------------------------------------------------------------------------------
