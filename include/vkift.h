@@ -126,7 +126,11 @@ typedef enum vkift_excess {
 // How data is read: the same for all that read it. Made by the …_defaults() of the struct that holds it.
 typedef struct vkift_reading {
   vkift_data_format data_format;
-  vkift_train_on train_on;  // of conversations: which assistant turns carry loss
+  vkift_train_on train_on; // of conversations: which assistant turns carry loss
+  // Rows of text: those of a file that follow each other, with an EOS between them, become one text that is cut into examples of
+  // max_length tokens each, but for the last. A token then sees what stands before it in its example, of other texts too.
+  // AUTO: with objective LM, but where a model is scored.
+  vkift_tristate join_documents;
   bool skip_bad_examples;   // count and skip a bad line of data instead of failing
   const char *strip_suffix; // a literal end marker that answers carry in their text ("<|endoftext|>"), removed; NULL: none
   int64_t num_pos_examples; // Super-NaturalInstructions: 2 right demonstrations in an instruction,
@@ -282,7 +286,8 @@ typedef struct vkift_step {
 
 typedef struct vkift_eval_point {
   int64_t step;
-  double loss; // mean over target tokens, or pairs
+  double loss;       // mean over target tokens, or pairs
+  double perplexity; // e to the loss; 0 with objective DPO, whose loss is of pairs
   int64_t examples, target_tokens;
   vkift_rewards rewards;
   double accuracy; // of a classifier: the share of right labels, 0 to 1; NaN otherwise

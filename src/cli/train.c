@@ -47,10 +47,11 @@ static void on_step(void *user, const vkift_step *s) {
 
 static void on_evaluation(void *user, const vkift_eval_point *p) {
   (void)user;
-  char accuracy[64] = "";
-  if (p->rewards.given) snprintf(accuracy, sizeof accuracy, ", %.1f %% of the pairs right", 100 * p->rewards.accuracy);
-  else if (!isnan(p->accuracy)) snprintf(accuracy, sizeof accuracy, ", accuracy %.1f %%", 100 * p->accuracy);
-  log_note("step %lld: evaluation loss %.4f%s (%s examples, %s target tokens)", (long long)p->step, p->loss, accuracy,
+  char more[64];
+  if (p->rewards.given) snprintf(more, sizeof more, ", %.1f %% of the pairs right", 100 * p->rewards.accuracy);
+  else if (!isnan(p->accuracy)) snprintf(more, sizeof more, ", accuracy %.1f %%", 100 * p->accuracy);
+  else snprintf(more, sizeof more, ", perplexity %.4g", p->perplexity);
+  log_note("step %lld: evaluation loss %.4f%s (%s examples, %s target tokens)", (long long)p->step, p->loss, more,
            show_count(p->examples).text, show_count(p->target_tokens).text);
 }
 

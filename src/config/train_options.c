@@ -23,7 +23,7 @@ static const char *const loss_type_names[] = {"sigmoid", "sigmoid_norm", NULL};
 static const char *const init_names[] = {"pretrained", "random", NULL};
 static const char *const schedule_names[] = {"cosine", "linear", "constant", NULL};
 static const char *const optim_names[] = {"adamw", "adamw_8bit", NULL};
-static const char *const tristate_names[] = {"auto", "on", "off", NULL};
+const char *const tristate_names[] = {"auto", "on", "off", NULL};
 const char *const template_names[] = {"alpaca", "chatml", NULL};
 
 #define AT(field) .offset = offsetof(vkift_train_options, field)
@@ -255,6 +255,10 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
   if (ok && !o->model) ok = ERR(e, "no model is given: model names a Hugging Face directory or a GGUF file");
   if (ok && need_data && !o->data.n) ok = ERR(e, "no data is given: data names a file or a directory with train.jsonl");
   if (ok) ok = check_pairs(o, &defaults, e);
+  if (ok && o->reading.join_documents == VKIFT_ON && o->excess_length != VKIFT_EXCESS_DEFAULT &&
+      o->excess_length != VKIFT_EXCESS_SPLIT)
+    ok = ERR(e, "join_documents and excess_length %s contradict each other: joined texts are cut, so that none is too long",
+             excess_names[o->excess_length]);
   if (ok && o->init == VKIFT_INIT_RANDOM && o->method != VKIFT_FULL)
     ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)

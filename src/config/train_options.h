@@ -10,9 +10,11 @@ extern const option source_option_table[]; // of vkift_source
 
 // What values of enums are called, NULL at the end.
 extern const char *const objective_names[],
-    *const method_names[], *const data_format_names[],
-                               *const excess_names[], *const train_on_names[], *const weight_type_names[],
-                                                                                   *const metric_names[], *const template_names[];
+    *const method_names[], *const data_format_names[], *const excess_names[], *const train_on_names[],
+                                                                                  *const weight_type_names[],
+                                                                                      *const metric_names[],
+                                                                                          *const template_names[],
+                                                                                              *const tristate_names[];
 
 // Ranges, and options that contradict each other. A failure is wrong usage.
 bool train_options_check(const vkift_train_options *options, err *e);

@@ -17,6 +17,15 @@
 #include "data/minhash.h"
 #include "data/token_cache.h"
 
+// Texts that follow each other, joined: what has not become an example yet. It belongs to the first text that stands in it.
+typedef struct joined {
+  arena *memory; // NULL: nothing is there
+  int32_t *ids;  // [n], less than max_length of them
+  uint32_t n, line;
+  float weight;
+  example_origin origin;
+} joined;
+
 typedef struct reader {
   const dataset_options *options;
   tokenised_writer out;
@@ -25,6 +34,7 @@ typedef struct reader {
   const char *name;       // … and what messages call it
   const augment *augment; // of its examples; NULL: they stay as they are
   bool may_be_empty;      // it is one of several, and another may have the examples
+  joined joined;          // texts on their way to examples
 } reader;
 
 // --- one example -------------------------------------------------------------------------------------------------------
@@ -48,6 +58,68 @@ static bool put(reader *r, draft *d, err *e) {
   d->x.hash = dataset_hash_example(&d->x);
   return tokenised_put(&r->out, &d->x, r->file, e);
 }
+
+// --- texts that are joined ---------------------------------------------------------------------------------------------
+
+static bool put_joined(reader *r, err *e) {
+  joined *j = &r->joined;
+  bool ok = true;
+  if (j->n > 1) { // of one token nothing is predicted
+    uint8_t *target = ARENA_ARRAY(j->memory, uint8_t, j->n);
+    memset(target, 1, j->n);
+    draft d = {.x = {.ids = j->ids, .n = j->n, .weight = j->weight, .line = j->line, .origin = &j->origin, .answer = ""},
+               .target = target};
+    count_targets(&d, false);
+    ok = put(r, &d, e);
+  }
+  arena_free(j->memory);
+  *j = (joined){0};
+  return ok;
+}
+
+static bool same_or_none(const char *a, const char *b) {
+  return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool goes_on(const joined *j, const example *x) {
+  return j->weight == x->weight && same_or_none(j->origin.task, x->origin->task) &&
+         same_or_none(j->origin.cluster, x->origin->cluster) && same_or_none(j->origin.source, x->origin->source);
+}
+
+static const char *keep(arena *a, const char *s) {
+  return s ? arena_strdup(a, s) : NULL;
+}
+
+static void begin_joined(reader *r, const example *x) {
+  joined *j = &r->joined;
+  const example_origin *o = x->origin;
+  j->memory = arena_new("joined texts");
+  j->ids = ARENA_ARRAY(j->memory, int32_t, r->options->max_length);
+  j->line = x->line;
+  j->weight = x->weight;
+  j->origin = (example_origin){.task = keep(j->memory, o->task),
+                               .cluster = keep(j->memory, o->cluster),
+                               .source = keep(j->memory, o->source),
+                               .category = keep(j->memory, o->category),
+                               .metric = keep(j->memory, o->metric)};
+}
+
+// Texts of other tasks or weights do not share an example.
+static bool join(reader *r, const example *x, err *e) {
+  joined *j = &r->joined;
+  if (j->memory && !goes_on(j, x)) TRY(put_joined(r, e));
+  for (uint32_t at = 0; at < x->n;) {
+    if (!j->memory) begin_joined(r, x);
+    const uint32_t room = r->options->max_length - j->n, left = x->n - at, n = left < room ? left : room;
+    memcpy(j->ids + j->n, x->ids + at, n * sizeof *x->ids);
+    j->n += n;
+    at += n;
+    if (j->n == r->options->max_length) TRY(put_joined(r, e));
+  }
+  return true;
+}
+
+// --- lengths -----------------------------------------------------------------------------------------------------------
 
 // What becomes of an example that is too long: `n` is what it had.
 static void tell_excess(const reader *r, const example *x, uint32_t n, excess_length happened) {
@@ -126,6 +198,7 @@ static row_outcome put_example(reader *r, const char *origin, data_format format
     return ROW_BAD;
   }
   if (r->out.n >= UINT32_MAX - 1) return ERR(e, "%s: more examples than can be counted", origin), ROW_STOP;
+  if (o->join && most && format == DATA_TEXT) return join(r, &d->x, e) ? ROW_TAKEN : ROW_STOP;
   excess_length excess = o->excess;
   if (excess == EXCESS_DEFAULT) excess = format == DATA_TEXT ? EXCESS_SPLIT : EXCESS_DROP;
   if (!most || n <= most) return put(r, d, e) ? ROW_TAKEN : ROW_STOP;
@@ -246,6 +319,13 @@ static uint64_t bytes_of_all(const dataset_files *files) {
   return bytes;
 }
 
+// Where reading ended early; always false.
+static bool end_joined(reader *r) {
+  arena_free(r->joined.memory);
+  r->joined = (joined){0};
+  return false;
+}
+
 static bool read_files(reader *r, const dataset_files *files, err *e) {
   rows_reading rows = {.options = r->options, .on = take_example, .user = r, .total_bytes = bytes_of_all(files)};
   for (uint64_t i = 0; i < files->n; i++) {
@@ -256,7 +336,7 @@ static bool read_files(reader *r, const dataset_files *files, err *e) {
     r->augment = g;
     const bool ok = rows_read(&rows, files->paths[i], e);
     augment_free(g);
-    if (!ok) return false;
+    if (!ok || !put_joined(r, e)) return end_joined(r);
     TRY(check_file(r, &rows, files->paths[i], n, dropped, bad, e));
     rows.done_bytes += bytes_of(files->paths[i]);
   }
@@ -392,8 +472,10 @@ bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t 
   files[0] = arena_strdup(a, name);
   augment *g = augment_rows_open(&rows, name, data, size);
   r.augment = g;
-  bool ok = tokenised_begin(NULL, (tokenised_key){0}, &r.out, e) && rows_read_memory(&rows, name, data, size, e) &&
-            check_file(&r, &rows, name, 0, 0, 0, e);
+  bool ok =
+      tokenised_begin(NULL, (tokenised_key){0}, &r.out, e) && rows_read_memory(&rows, name, data, size, e) && put_joined(&r, e);
+  if (!ok) end_joined(&r);
+  ok = ok && check_file(&r, &rows, name, 0, 0, 0, e);
   augment_free(g);
   r.counts.skipped_bad = rows.n_bad;
   ok = ok && tokenised_end(&r.out, &r.counts, e);

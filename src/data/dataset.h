@@ -109,6 +109,7 @@ typedef struct dataset_options {
   bool train_on_last;               // conversations: only the last assistant turn carries loss
   bool skip_bad_examples;           // a bad line is counted instead of ending the run
   bool all_tokens;                  // objective lm: every token carries loss
+  bool join;                        // `text` examples of a file are joined and cut into examples of max_length
   bool pairs;                       // objective dpo: of preference rows both answers, each with the prompt, as one example
   const strings *labels;            // objective classify: an example is its text and its label's number (labels.h); else NULL
   bool any_conversation;            // one that teaches nothing is fine too (no answer, no question): it is rendered, not learned

@@ -106,6 +106,7 @@ static void add_options(XXH3_state_t *h, const dataset_options *o) {
                               o->skip_bad_examples,
                               o->all_tokens,
                               o->pairs,
+                              o->join,
                               o->any_conversation,
                               o->superni.n_pos,
                               o->superni.n_neg,

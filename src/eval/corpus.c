@@ -59,6 +59,8 @@ dataset_options corpus_options(const model *m, const prompt_style *prompt, const
   options.max_length = max_length;
   options.excess = excess_of(excess);
   options.all_tokens = objective == VKIFT_LM;
+  const bool cuts = excess == VKIFT_EXCESS_DEFAULT || excess == VKIFT_EXCESS_SPLIT;
+  options.join = reading->join_documents == VKIFT_ON || (reading->join_documents == VKIFT_AUTO && objective == VKIFT_LM && cuts);
   options.pairs = objective == VKIFT_DPO;
   if (options.pairs && options.format == DATA_AUTO) options.format = DATA_PREFERENCE; // what lacks an answer is named
   options.cache = true;

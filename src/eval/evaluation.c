@@ -93,6 +93,7 @@ static bool read_data(evaluation *v, err *e) {
     TRY(corpus_max_length(m, o->max_length ? o->max_length : v->loaded.run.max_length, &most, e)); // 0 where there is no run
     dataset_options options = corpus_options(m, &v->loaded.prompt, &o->reading, o->objective, o->excess_length, most);
     if (m->labels.n) options.labels = &m->labels, options.all_tokens = false;
+    options.join = o->reading.join_documents == VKIFT_ON; // each text is scored by itself
     options.seed = (uint64_t)o->seed;
     options.choices = o->metric != VKIFT_METRIC_NONE && !m->labels.n;
     TRY(dataset_read_split(v->memory, o->data, "test", &options, &v->data, e));

@@ -105,6 +105,7 @@ bool metrics_eval(metrics *m, const vkift_eval_point *p, err *e) {
   text line = {0};
   text_printf(&line, "{\"step\": %lld", (long long)p->step);
   put_number(&line, "eval_loss", p->loss);
+  if (!p->rewards.given) put_number(&line, "eval_perplexity", p->perplexity);
   put_number(&line, "eval_examples", (double)p->examples);
   put_number(&line, "eval_target_tokens", (double)p->target_tokens);
   put_rewards(&line, "eval_", &p->rewards);

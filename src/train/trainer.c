@@ -542,6 +542,7 @@ static bool evaluate(trainer *t, err *e) {
   if (!rewards.given) loss = total.loss;
   const vkift_eval_point point = {.step = (int64_t)t->state.step,
                                   .loss = loss,
+                                  .perplexity = rewards.given ? 0 : exp(loss),
                                   .examples = (int64_t)total.n_examples,
                                   .target_tokens = (int64_t)total.n_targets,
                                   .rewards = rewards,

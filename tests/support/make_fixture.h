@@ -7,9 +7,9 @@
 
 // A guideline up to its instances, with two labels.
 #define LABELLED                                                                                                        \
-  "{\"Definition\": [\" Say whether it floats. \"], \"Things to Avoid\": \"-\", \"Emphasis & Caution\": \"Be sure.\", "  \
-  "\"Categories\": [\"Physics\"], \"Positive Examples\": [{\"input\": \"a cork in water\", \"output\": \"yes\"}, "       \
-  "{\"input\": \"a stone in water\", \"output\": \"no\"}], \"Negative Examples\": [{\"input\": \"a brick in a pond\", "  \
+  "{\"Definition\": [\" Say whether it floats. \"], \"Things to Avoid\": \"-\", \"Emphasis & Caution\": \"Be sure.\", " \
+  "\"Categories\": [\"Physics\"], \"Positive Examples\": [{\"input\": \"a cork in water\", \"output\": \"yes\"}, "      \
+  "{\"input\": \"a stone in water\", \"output\": \"no\"}], \"Negative Examples\": [{\"input\": \"a brick in a pond\", " \
   "\"output\": \"yes\", \"explanation\": \"it sinks\"}], "
 
 // Written to the test's directory; the path lives until the next call.

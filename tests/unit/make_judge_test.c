@@ -59,7 +59,13 @@ static void what_is_written_is_taken_apart(void **state) {
   }
   assert_true(make_parse_is_none("None") && make_parse_is_none("<noinput>") && make_parse_is_none("N/A"));
   assert_false(make_parse_is_none("nonesuch") || make_parse_is_none(""));
-  assert_string_equal(make_parse_clean(a, "a\xFF" "b\0c", 5), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD" "c");
+  assert_string_equal(make_parse_clean(a,
+                                       "a\xFF"
+                                       "b\0c",
+                                       5),
+                      "a\xEF\xBF\xBD"
+                      "b\xEF\xBF\xBD"
+                      "c");
   assert_string_equal(make_parse_clean(a, "\xE4\xBD", 2), "\xEF\xBF\xBD\xEF\xBF\xBD");
   arena_free(a);
 }
@@ -118,8 +124,9 @@ static void similarity_is_rouge_without_stems(void **state) {
 static void guidelines_say_what_examples_are_like(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  guidelines all = make_fixture_guidelines(a, make_fixture_file("floats.json", LABELLED "\"Instances\": [{\"input\": \"an old shoe in oil\", \"output\": "
-                                                                   "[\"no\"]}, {\"input\": \"ice\", \"output\": \"yes\"}]}"));
+  guidelines all = make_fixture_guidelines(
+      a, make_fixture_file("floats.json", LABELLED "\"Instances\": [{\"input\": \"an old shoe in oil\", \"output\": "
+                                                   "[\"no\"]}, {\"input\": \"ice\", \"output\": \"yes\"}]}"));
   assert_int_equal(all.n, 1);
   const guideline *g = &all.items[0];
   assert_string_equal(g->definition, "Say whether it floats.");
@@ -138,11 +145,13 @@ static void guidelines_say_what_examples_are_like(void **state) {
   g = make_fixture_guidelines(a, make_fixture_file("few.json", LABELLED "\"Instances\": []}")).items;
   assert_int_equal(g->labels.n, 0);
   assert_int_equal(g->least_words, 4);
-  g = make_fixture_guidelines(a, make_fixture_file("copy.json", "{\"Definition\": \"Copy it.\", \"Positive Examples\": [{\"input\": \"a b\", "
-                                           "\"output\": \"a b\"}]}"))
+  g = make_fixture_guidelines(a, make_fixture_file("copy.json",
+                                                   "{\"Definition\": \"Copy it.\", \"Positive Examples\": [{\"input\": \"a b\", "
+                                                   "\"output\": \"a b\"}]}"))
           .items;
   assert_true(g->copies);
-  all = make_fixture_guidelines(a, make_fixture_file("notes.yaml", "b: {definition: B}\na: {definition: A, things_to_avoid: X}\n"));
+  all =
+      make_fixture_guidelines(a, make_fixture_file("notes.yaml", "b: {definition: B}\na: {definition: A, things_to_avoid: X}\n"));
   assert_int_equal(all.n, 2);
   assert_string_equal(all.items[0].task, "a");
   assert_string_equal(all.items[0].avoid, "X");
@@ -187,9 +196,10 @@ static void bad_guidelines_are_named(void **state) {
 static void seeds_come_from_any_form(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  seeds s = make_fixture_seeds(a, "self.jsonl",
-                       "{\"instruction\": \"I\", \"instances\": [{\"input\": \"x\", \"output\": \"1\"}, {\"input\": \"\", "
-                       "\"output\": \"2\"}]}\n");
+  seeds s =
+      make_fixture_seeds(a, "self.jsonl",
+                         "{\"instruction\": \"I\", \"instances\": [{\"input\": \"x\", \"output\": \"1\"}, {\"input\": \"\", "
+                         "\"output\": \"2\"}]}\n");
   assert_int_equal(s.n, 2);
   assert_string_equal(s.items[0].instruction, "I");
   assert_string_equal(s.items[0].input, "x");
@@ -201,8 +211,8 @@ static void seeds_come_from_any_form(void **state) {
   assert_string_equal(s.items[0].task, "t");
   assert_string_equal(s.items[0].name, "alpaca.jsonl:2");
   s = make_fixture_seeds(a, "chat.jsonl",
-                 "{\"messages\": [{\"role\": \"system\", \"content\": \"S\"}, {\"role\": \"user\", \"content\": \"U\"}, "
-                 "{\"role\": \"assistant\", \"content\": \"A\"}]}");
+                         "{\"messages\": [{\"role\": \"system\", \"content\": \"S\"}, {\"role\": \"user\", \"content\": \"U\"}, "
+                         "{\"role\": \"assistant\", \"content\": \"A\"}]}");
   assert_string_equal(s.items[0].instruction, "U");
   assert_string_equal(s.items[0].output, "A");
   s = make_fixture_seeds(a, "task.json", LABELLED "\"Instances\": [{\"input\": \"x\", \"output\": [\"no\"]}]}");
@@ -246,11 +256,12 @@ static const struct {
 static void rows_are_judged(void **state) {
   (void)state;
   arena *a = arena_new("test");
-  const guidelines all =
-      make_fixture_guidelines(a, make_fixture_file("floats.json", LABELLED "\"Instances\": [{\"input\": \"an old shoe in oil\", \"output\": [\"no\"]}, "
-                                                      "{\"input\": \"ice in gin\", \"output\": \"yes\"}]}"));
-  const seeds from = make_fixture_seeds(a, "alpaca.jsonl", "{\"instruction\": \"Name a colour of the rainbow.\", \"input\": \"a very long "
-                                                   "seed\", \"output\": \"1\"}");
+  const guidelines all = make_fixture_guidelines(
+      a, make_fixture_file("floats.json", LABELLED "\"Instances\": [{\"input\": \"an old shoe in oil\", \"output\": [\"no\"]}, "
+                                                   "{\"input\": \"ice in gin\", \"output\": \"yes\"}]}"));
+  const seeds from = make_fixture_seeds(a, "alpaca.jsonl",
+                                        "{\"instruction\": \"Name a colour of the rainbow.\", \"input\": \"a very long "
+                                        "seed\", \"output\": \"1\"}");
   const make_rules rules = {.similarity = 0.7, .min_words = 3, .max_words = 12};
   make_judge *j = make_judge_new(a, &all, &from, &rules);
   for (size_t i = 0; i < sizeof judged_inputs / sizeof *judged_inputs; i++) {
@@ -280,7 +291,8 @@ static void rows_are_judged(void **state) {
   assert_int_equal(make_judge_fields(j, all.items, VKIFT_MAKE_INSTRUCTIONS, &f).verdict, VKIFT_MADE_ANSWER_IS_INPUT);
   // A task that copies does.
   const guidelines copies = make_fixture_guidelines(
-      a, make_fixture_file("copy.json", "{\"Definition\": \"Copy it.\", \"Positive Examples\": [{\"input\": \"a b\", \"output\": \"a b\"}]}"));
+      a, make_fixture_file("copy.json",
+                           "{\"Definition\": \"Copy it.\", \"Positive Examples\": [{\"input\": \"a b\", \"output\": \"a b\"}]}"));
   f = (make_fields){.input = "x y z", .output = "x y z"};
   assert_int_equal(make_judge_fields(j, copies.items, VKIFT_MAKE_INPUTS, &f).verdict, VKIFT_MADE_ROW);
   arena_free(a);
