@@ -2,7 +2,7 @@
 // The includer declares: layout(std430, binding = …) readonly buffer COUNTS { uint counts[]; };   (or int)
 const uint LIVE_ALL = 255;
 
-// An index of four at most: kernels by address may load it even where the condition is false.
+// An index below LIVE_COUNTS: kernels by address may load it even where the condition is false.
 uint live_rows(uint rows, uint live) {
-  return live == LIVE_ALL ? rows : min(rows, uint(counts[min(live, 3)]));
+  return live == LIVE_ALL ? rows : min(rows, uint(counts[min(live, 4)]));
 }
