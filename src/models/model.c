@@ -208,7 +208,21 @@ static bool read_chat_template(arena *a, const json *d, model *m, err *e) {
   return true;
 }
 
+// Older forms of a tokenizer, which transformers turns into the one that is read here.
+static bool refuse_other_tokenizers(arena *a, const char *dir, err *e) {
+  static const char *const others[] = {"tokenizer.model", "vocab.json", "vocab.txt"};
+  if (file_exists(path_join(a, dir, "tokenizer.json"))) return true;
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (file_exists(path_join(a, dir, others[i])))
+      return ERR(e,
+                 "%s: expected tokenizer.json, found only %s: transformers' AutoTokenizer.from_pretrained(…).save_pretrained(…) "
+                 "writes one",
+                 dir, others[i]);
+  return true;
+}
+
 static bool read_tokenizer_files(arena *a, model *m, err *e) {
+  TRY(refuse_other_tokenizers(a, m->path, e));
   TRY(tokenizer_read(a, path_join(a, m->path, "tokenizer.json"), &m->tokenizer, e));
   const char *config = path_join(a, m->path, "tokenizer_config.json");
   if (file_exists(config)) {

@@ -40,8 +40,8 @@ uint32_t record_sum_local(const recorder *r, uint32_t on_gpus) {
 
 tensor *partial_sum_tensor(graph *g, const char *name, uint64_t n_rows, const tensor *sum) {
   const uint64_t chunks = (n_rows + PARTIAL_SUM_ROWS - 1) / PARTIAL_SUM_ROWS;
-  REQUIRE(chunks && chunks <= 65535 && sum->n_dims == 1, "%s: %llu chunks", name, (unsigned long long)chunks);
-  return graph_tensor(g, name, DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){(uint32_t)chunks, tensor_rows(sum)});
+  REQUIRE(chunks && chunks <= 65535, "%s: %llu chunks", name, (unsigned long long)chunks);
+  return graph_tensor(g, name, DTYPE_F32, LIVE_ALL, 2, (uint32_t[]){(uint32_t)chunks, (uint32_t)tensor_elements(sum)});
 }
 
 void record_partial_sum(recorder *r, const tensor *partial, const tensor *sum) {

@@ -22,7 +22,7 @@ uint32_t rmsnorm_local_size(const recorder *r, uint32_t dim) {
 // in: x, w, rstd, dy, residual or NULL; out: dx
 static void rmsnorm_bwd_record(recorder *r, const node *n) {
   const tensor *x = n->in[0], *w = n->in[1];
-  const struct rmsnorm_params p = params_of(n, x, tensor_rows(w));
+  const struct rmsnorm_params p = params_of(n, x, (uint32_t)tensor_elements(w));
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type, n->in[4] != NULL};
   const bind binds[] = {BIND(x),        BIND(w), BIND(n->in[2]), BIND(n->in[3]), BIND(n->in[4]), BIND(record_counts(r)),
                         BIND(n->out[0])};
@@ -66,7 +66,7 @@ static void rmsnorm_grad(struct backward *b, const node *n) {
 
 static void rmsnorm_record(recorder *r, const node *n) {
   const tensor *x = n->in[0], *w = n->in[1];
-  const struct rmsnorm_params p = params_of(n, x, tensor_rows(w));
+  const struct rmsnorm_params p = params_of(n, x, (uint32_t)tensor_elements(w));
   const uint32_t spec[] = {rmsnorm_local_size(r, p.dim), w->type};
   const bind binds[] = {BIND(x), BIND(w), BIND(record_counts(r)), BIND(n->out[0]), BIND(n->out[1])};
   record_rows(r, "rmsnorm_fwd", spec, 2, binds, 5, &p, sizeof p, x, p.heads, 1);
@@ -80,8 +80,8 @@ void rmsnorm_append(graph *g, tensor *x, tensor *w, float eps, tensor *y, tensor
 }
 
 tensor *op_rmsnorm(graph *g, tensor *x, tensor *weight, float eps) {
-  const uint32_t dim = tensor_rows(weight), rstd[] = {tensor_rows(x), tensor_row_size(x) / dim};
-  REQUIRE(weight->n_dims == 1 && tensor_row_size(x) % dim == 0, "rmsnorm of %s with %s", x->name, weight->name);
+  const uint32_t dim = (uint32_t)tensor_elements(weight), rstd[] = {tensor_rows(x), tensor_row_size(x) / dim};
+  REQUIRE(tensor_row_size(x) % dim == 0, "rmsnorm of %s with %s", x->name, weight->name);
   tensor *y = graph_tensor_like(g, "rmsnorm", x);
   rmsnorm_append(g, x, weight, eps, y, graph_tensor(g, "rstd", DTYPE_F32, x->live, rstd[1] > 1 ? 2 : 1, rstd));
   return y;

@@ -107,13 +107,14 @@ whole = open(sys.argv[3], "rb").read()
 tensors, n = struct.unpack_from("<QQ", whole, 8)
 open("asks.gguf", "wb").write(whole[:16] + struct.pack("<Q", n + 2) + added + whole[24:])' "$1" "$2" "$stories/gguf/stories260K.f32.gguf"
     expect 1 vkift eval --model asks.gguf --data data.jsonl
-    says "asks.gguf: $1: expected"
-    says "found $3"
+    says "asks.gguf: ${4:-$1: expected}"
+    says "${3:+found $3}"
   }
   gguf_with llama.rope.scaling.type yarn '"yarn"'
   gguf_with llama.expert_count 4 4
   gguf_with llama.attention.value_length 4 4
   gguf_with llama.attention.sliding_window 4096 4096
+  gguf_with llama.residual_scale 3 '' '"llama.residual_scale": a setting that vkift does not know'
 else
   echo "without the part with a GGUF base: the shared test data is not there"
 fi

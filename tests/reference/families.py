@@ -17,6 +17,7 @@ import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 
+import family_golden
 import family_models
 import reference
 
@@ -248,6 +249,7 @@ def parse_args():
   p.add_argument("--work", type=Path, required=True, help="folder for the models and vkift's runs")
   p.add_argument("--data", type=Path, help="the shared data folder [$VKIFT_SHARED_DATA, else ../shared/data of the repository]")
   p.add_argument("--vkift", type=Path, default=REPOSITORY / "build/release/vkift", help="the command [%(default)s]")
+  p.add_argument("--golden", type=Path, metavar="FILE", help="only write the figures of tests/model/families_test.c")
   p.add_argument("--only", action="append", help="cases whose name begins so; may be repeated")
   args = p.parse_args()
   args.data = args.data or Path(os.environ.get("VKIFT_SHARED_DATA") or REPOSITORY.parent / "shared/data")
@@ -259,10 +261,12 @@ def parse_args():
 
 def main() -> int:
   args = parse_args()
+  cases = [c for c in family_models.CASES if not args.only or any(c.name.startswith(name) for name in args.only)]
+  if args.golden:
+    family_golden.write(cases, args.golden)
+    return 0
   texts, done = read_texts(args.data), []
-  for case in family_models.CASES:
-    if args.only and not any(case.name.startswith(name) for name in args.only):
-      continue
+  for case in cases:
     work = args.work / case.name
     model, tokenizer, directory, file = family_models.make(case, args.data, texts, work)
     side = Vkift(args.vkift.resolve(), work)

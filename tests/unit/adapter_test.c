@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "models/adapter.h"
 #include "models/load.h"
+#include "support/byte_tokenizer.h"
 #include "support/tiny_model.h"
 
 // As PEFT 0.15 writes it, with everything that it has.
@@ -60,7 +61,8 @@ static void refuses_what_would_change_the_result(void **state) {
       {"{\"r\": 4}", "peft_type"},
       {"{\"peft_type\": \"LORA\", \"bias\": \"lora_only\"}", "bias: expected none, found lora_only"},
       {"{\"peft_type\": \"LORA\", \"use_dora\": true}", "use_dora: expected false, found true"},
-      {"{\"peft_type\": \"LORA\", \"fan_in_fan_out\": true}", "fan_in_fan_out: expected false, found true"},
+      {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, \"fan_in_fan_out\": 1}",
+       "fan_in_fan_out: expected true or false, found the number 1"},
       {"{\"peft_type\": \"LORA\", \"lora_bias\": true}", "lora_bias: expected false, found true"},
       {"{\"peft_type\": \"LORA\", \"rank_pattern\": {\"q_proj\": 3}}", "rank_pattern: expected null or empty"},
       {"{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"q_proj\": 3}}", "alpha_pattern: expected null or empty"},
@@ -150,6 +152,59 @@ static void all_linear_is_seven_projections_a_layer(void **state) {
     assert_non_null(strstr(why.message, wrong[i]));
     model_close(other);
   }
+  adapter_config turned = {.r = 2, .alpha = 2, .fan_in_fan_out = true};
+  err why = {0};
+  assert_false(adapter_declare(a, m, &turned, NULL, &ad, &why));
+  assert_string_equal(why.message, "fan_in_fan_out: expected false, since this model's weights are not transposed, found true");
+  model_close(m);
+  arena_free(a);
+}
+
+// GPT-2 of 2 layers: Conv1D's weights, another embedding's name, modules of one name in two places.
+static void names_are_those_of_the_family(void **state) {
+  (void)state;
+  arena *a = arena_new("adapter");
+  static const char config[] =
+      "{\"architectures\": [\"GPT2LMHeadModel\"], \"vocab_size\": 263, \"n_embd\": 12, \"n_layer\": 2, \"n_head\": 3}";
+  const char *dir = test_path(test_directory(), "gpt2");
+  text tokens = {0};
+  model *m;
+  adapter *ad;
+  params p;
+  err e = {0};
+  test_ok(dir_make(dir, &e), &e);
+  byte_tokenizer_json(false, &tokens);
+  test_write(test_path(dir, "config.json"), config, strlen(config));
+  test_write(test_path(dir, "tokenizer.json"), tokens.data, tokens.length);
+  text_free(&tokens);
+  test_ok(model_open(a, dir, true, &m, &e), &e);
+  adapter_config c = {.r = 5, .alpha = 5};
+  test_ok(adapter_declare(a, m, &c, NULL, &ad, &e), &e);
+  assert_int_equal(ad->n, 8);
+  assert_int_equal(ad->config.n_targets, 3); // c_attn, c_proj, c_fc
+  assert_true(ad->config.fan_in_fan_out);
+  assert_string_equal(ad->entries[2].b_name, "base_model.model.transformer.h.0.mlp.c_fc.lora_B.weight");
+  assert_true(ad->entries[2].a->shape[1] == 12 && ad->entries[2].b->shape[0] == 48);             // as of an untransposed weight
+  c.targets = (const char *const[]){"attn.c_proj", "transformer.h.1.mlp.c_fc"}, c.n_targets = 2; // ends of paths, and a whole one
+  test_ok(adapter_declare(a, m, &c, NULL, &ad, &e), &e);
+  assert_int_equal(ad->n, 3);
+  c.targets = (const char *const[]){"ttn.c_proj"}, c.n_targets = 1;
+  assert_false(adapter_declare(a, m, &c, NULL, &ad, &e));
+  assert_string_equal(e.message,
+                      "target_modules: expected linear layers of the model (c_attn, c_proj, c_fc), found \"ttn.c_proj\"");
+  const adapter_config whole = {.whole = (const char *const[]){"lm_head", "wte"}, .n_whole = 2},
+                       wrong = {.whole = (const char *const[]){"embed_tokens"}, .n_whole = 1};
+  e = (err){0};
+  assert_false(adapter_choose_whole(m, &wrong, &e));
+  assert_string_equal(e.message, "modules_to_save: expected wte and lm_head, found \"embed_tokens\"");
+  test_ok(adapter_choose_whole(m, &whole, &e), &e);
+  assert_true(model_find(m, "transformer.wte.weight")->whole);
+  params_init(&p, a);
+  load_declare(a, m, &p, true, LOAD_AUTO);
+  for (uint64_t i = 0; i < p.n; i++) { // no weight decay of norms and biases
+    const char *name = p.items[i].name;
+    assert_int_equal(p.items[i].decay, !strstr(name, ".bias") && !strstr(name, "ln_"));
+  }
   model_close(m);
   arena_free(a);
 }
@@ -206,6 +261,7 @@ int main(void) {
       cmocka_unit_test(reads_what_peft_writes),
       cmocka_unit_test(refuses_what_would_change_the_result),
       cmocka_unit_test(adds_to_the_weights_that_it_names),
+      cmocka_unit_test(names_are_those_of_the_family),
       cmocka_unit_test(all_linear_is_seven_projections_a_layer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

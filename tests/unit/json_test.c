@@ -317,6 +317,23 @@ static void strings_are_written_as_they_are_read(void **state) {
   text_free(&t);
 }
 
+static void numbers_are_printed_as_they_were_read(void **state) {
+  (void)state;
+  static const char source[] = "{\"a 1\": 30.0, \"b\": [\"-7 \\\" 8\", -1e-06, 5, 1e400], \"c\": {\"d\": 0.50}, \"e\": null}";
+  json d;
+  err e = {0};
+  text out = {0};
+  assert_true(json_parse("numbers", source, strlen(source), &d, &e));
+  json_keep_numbers(d.root, source);
+  cJSON_AddNumberToObject(d.root, "f", 4);
+  json_print(d.root, &out);
+  assert_string_equal(out.data,
+                      "{\n  \"a 1\": 30.0,\n  \"b\": [\n    \"-7 \\\" 8\",\n    -1e-06,\n    5,\n    1e400\n  ],\n"
+                      "  \"c\": {\n    \"d\": 0.50\n  },\n  \"e\": null,\n  \"f\": 4\n}\n");
+  text_free(&out);
+  json_free(&d);
+}
+
 static void quotes_are_fit_for_a_terminal(void **state) {
   (void)state;
   char b[QUOTE_BYTES], small[16];
@@ -344,6 +361,7 @@ int main(void) {
       cmocka_unit_test(files_have_a_limit),
       cmocka_unit_test(members_are_walked_as_cjson_reads_them),
       cmocka_unit_test(strings_are_written_as_they_are_read),
+      cmocka_unit_test(numbers_are_printed_as_they_were_read),
       cmocka_unit_test(quotes_are_fit_for_a_terminal),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

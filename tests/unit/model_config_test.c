@@ -133,6 +133,116 @@ static void bounds(void **state) {
   config_model_cases(rows, sizeof rows / sizeof *rows);
 }
 
+// --- families ----------------------------------------------------------------------------------------------------------
+
+#define QWEN2 "{\"architectures\": [\"Qwen2ForCausalLM\"], \"model_type\": \"qwen2\", "
+#define QWEN3 "{\"architectures\": [\"Qwen3ForCausalLM\"], \"model_type\": \"qwen3\", "
+#define GPT2 "{\"architectures\": [\"GPT2LMHeadModel\"], \"vocab_size\": 300, \"n_embd\": 48, \"n_layer\": 2, \"n_head\": 6"
+
+static void check_qwen2(const model *m) {
+  assert_int_equal(m->config.max_positions, 32768);
+  assert_int_equal(m->n_params, 1 + 2 * 12 + 2);
+  const model_param *k = model_find(m, "model.layers.1.self_attn.k_proj.weight"),
+                    *o = model_find(m, "model.layers.1.self_attn.o_proj.weight");
+  assert_ptr_equal(k->bias, model_find(m, "model.layers.1.self_attn.k_proj.bias"));
+  assert_true(k->bias->n_dims == 1 && k->bias->shape[0] == 16 && k->bias->role == PARAM_BIAS);
+  assert_string_equal(k->bias->gguf_name, "blk.1.attn_k.bias");
+  assert_null(o->bias);
+}
+
+static void check_qwen3(const model *m) {
+  assert_int_equal(m->config.head_dim, 128); // whatever the width is
+  assert_int_equal(m->n_params, 1 + 2 * 11 + 2);
+  const model_param *norm = model_find(m, "model.layers.0.self_attn.q_norm.weight");
+  assert_true(norm->shape[0] == 128 && norm->role == PARAM_NORM);
+}
+
+static void check_gpt2(const model *m) {
+  const model_config *c = &m->config;
+  assert_int_equal(c->max_positions, 1024);
+  assert_int_equal(c->intermediate_size, 192);
+  assert_true(c->tie_embeddings && c->learned_positions && c->rms_norm_eps == 1e-5);
+  assert_int_equal(m->n_params, 2 + 2 * 12 + 2);
+  const model_param *fused = model_find(m, "transformer.h.1.attn.c_attn.weight");
+  assert_true(fused->shape[0] == 144 && fused->shape[1] == 48 && fused->hf_transposed && fused->bias);
+  assert_string_equal(model_embedding(m)->name, "transformer.wte.weight");
+  assert_ptr_equal(model_head(m), model_embedding(m));
+}
+
+static void check_gpt2_given(const model *m) {
+  assert_int_equal(m->config.max_positions, 70);
+  assert_int_equal(m->config.intermediate_size, 50);
+  assert_false(m->config.tie_embeddings);
+  assert_string_equal(model_head(m)->name, "lm_head.weight");
+}
+
+static void families_have_their_own_parameters(void **state) {
+  (void)state;
+  with(QWEN2 USUAL
+       ", \"num_key_value_heads\": 2, \"use_sliding_window\": false, \"sliding_window\": 32768, "
+       "\"max_window_layers\": 28, \"use_mrope\": false}",
+       check_qwen2);
+  with(QWEN3 USUAL ", \"attention_bias\": false, \"layer_types\": [\"full_attention\", \"full_attention\"]}", check_qwen3);
+  with(GPT2
+       ", \"n_ctx\": 1024, \"n_inner\": null, \"resid_pdrop\": 0.1, \"task_specific_params\": {\"text-generation\": "
+       "{\"do_sample\": true, \"max_length\": 50}}}",
+       check_gpt2);
+  with(GPT2
+       ", \"n_positions\": 70, \"n_inner\": 50, \"tie_word_embeddings\": false, \"activation_function\": "
+       "\"gelu_pytorch_tanh\"}",
+       check_gpt2_given);
+}
+
+static void other_tokenizers_are_refused_by_name(void **state) {
+  (void)state;
+  static const char config[] = QWEN2 USUAL "}", *const names[] = {"vocab.txt", "vocab.json", "tokenizer.model"};
+  const char *dir = test_path(test_directory(), "other");
+  arena *a = arena_new("configuration");
+  model *m;
+  err e = {0};
+  test_ok(dir_make(dir, &e), &e);
+  test_write(test_path(dir, "config.json"), config, strlen(config));
+  for (int i = 0; i < 3; i++) {
+    e = (err){0};
+    test_write(test_path(dir, names[i]), "", 0);
+    assert_false(model_open(a, dir, true, &m, &e));
+    assert_non_null(strstr(e.message, arena_printf(a, "expected tokenizer.json, found only %s", names[i])));
+  }
+  arena_free(a);
+}
+
+static void families_refuse_what_they_lack(void **state) {
+  (void)state;
+  static const char *const rows[][2] = {
+      {QWEN2 USUAL ", \"use_sliding_window\": true}", "use_sliding_window: expected none or false, found true"},
+      {QWEN2 USUAL ", \"hidden_act\": \"gelu\"}", "hidden_act: expected \"silu\", found a string \"gelu\""},
+      {QWEN2 USUAL ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4}}",
+       "expected default, linear or llama3, found \"yarn\""},
+      {QWEN2 USUAL ", \"quantization_config\": {\"bits\": 4}}", "quantization_config: expected none or false"},
+      {QWEN2 USUAL ", \"num_experts\": 8}", "\"num_experts\": found the number 8: a setting that vkift does not know"},
+      {QWEN3 USUAL ", \"attention_bias\": true}", "attention_bias: expected none or false, found true"},
+      {QWEN3 USUAL ", \"head_dim\": 300}", "head size: expected 1 to 256, found 300"},
+      {GPT2 ", \"activation_function\": \"gelu\"}", "activation_function: expected \"gelu_new\", found a string \"gelu\""},
+      {GPT2 ", \"scale_attn_weights\": false}", "scale_attn_weights: expected true, found false"},
+      {GPT2 ", \"scale_attn_by_inverse_layer_idx\": true}", "scale_attn_by_inverse_layer_idx: expected none or false"},
+      {GPT2 ", \"add_cross_attention\": true}", "add_cross_attention: expected none or false, found true"},
+      {GPT2 ", \"n_head\": 6}", "n_head"}, // twice
+      {GPT2 ", \"rotary_dim\": 8}", "\"rotary_dim\": found the number 8: a setting that vkift does not know"},
+      {GPT2 ", \"n_positions\": 0}", "number of positions: expected 1 to"},
+      {GPT2 ", \"layer_norm_epsilon\": \"small\"}", "layer_norm_epsilon: expected a finite number"},
+      {"{\"architectures\": [\"MambaForCausalLM\"]}", "expected one of LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, "},
+      {"{\"architectures\": [\"MambaForCausalLM\"]}", "found \"MambaForCausalLM\": that family is not supported yet"},
+      {"{\"architectures\": [7]}", "found \"none\""},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    arena *a = arena_new("configuration");
+    err e = {0};
+    if (open_config(a, rows[i][0], &e)) fail_msg("%s: expected to be refused: %s", rows[i][0], rows[i][1]);
+    if (!strstr(e.message, rows[i][1])) fail_msg("%s: expected %s, found %s", rows[i][0], rows[i][1], e.message);
+    arena_free(a);
+  }
+}
+
 // --- rotary tables -----------------------------------------------------------------------------------------------------
 
 // How fast a pair of elements turns, in radians a position.
@@ -200,9 +310,9 @@ static void rotary_tables(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults_and_given_values),
-      cmocka_unit_test(bounds),
-      cmocka_unit_test(rotary_tables),
+      cmocka_unit_test(defaults_and_given_values),          cmocka_unit_test(bounds),
+      cmocka_unit_test(families_have_their_own_parameters), cmocka_unit_test(other_tokenizers_are_refused_by_name),
+      cmocka_unit_test(families_refuse_what_they_lack),     cmocka_unit_test(rotary_tables),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
