@@ -142,7 +142,7 @@ static bool request_graphs(arena *a, gpu_device *d, err *e) {
   static const uint32_t head_dims[] = {8, 32, 33, 80, 96, 128, 256};
   for (size_t i = 0; i < sizeof head_dims / sizeof *head_dims; i++)
     for (int capped = 0; capped < 2; capped++)
-      TRY(request_attention(a, d, head_dims[i], 1 + (uint32_t)i % 4, (float)capped * 50, e));
+      TRY(request_attention(a, d, head_dims[i], 1 + (uint32_t)i % 4, capped ? 50.0f : 0.0f, e));
   return request_others(a, d, e);
 }
 
