@@ -30,6 +30,7 @@ void loaded_close(loaded *l);
 // Whether a token ends an answer: one of the model's ends, or the prompt's end of a turn.
 bool loaded_is_end(const loaded *l, int32_t id);
 bool loaded_has_end(const loaded *l); // whether there is such a token; without one answers go on as long as they may
-load_type loaded_type(vkift_weight_type type, vkift_quantize quantize); // the weight types are numbered as load_type's
+// quantized: the options that say whether linear weights become nf4; NULL: they do not. Weight types are numbered as load_type's.
+load_type loaded_type(vkift_weight_type type, const vkift_train_options *quantized);
 
 #endif
