@@ -235,6 +235,7 @@ typedef struct vkift_train_options {
   int64_t checkpointing_group;  // inputs of so many layers are computed again too; 0: by the plan; 1: never
   vkift_weight_type weight_dtype;
   vkift_quantize quantize;
+  bool double_quantization; // of NF4: its scales too, as bitsandbytes does it (4.13 bits a weight instead of 4.5)
   const char *device;
   // ON: kernels that this device has no measurements of are measured first (once: a file keeps them); AUTO: where the run is
   // long enough for that to pay; OFF: each product takes its default kernel. `kernels`: the choices of an earlier run, as its

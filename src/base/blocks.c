@@ -12,6 +12,10 @@
 //   Q6_K    256   128 of nibbles, 64 of upper bits, 16 s, d      d s (q - 32), s of 8 bits (signed) for each 16 elements
 //   NF4      64   a (f32), 32 of nibbles                         a table[q]
 //
+// NF4_DOUBLE goes by parts of 16,384 elements, the last one filled up: 8,192 bytes of nibbles, then for each of the 256 blocks of
+// 64 the code c of its a, a byte, then two f32 numbers, b and o: a = map[c] b + o. b is the largest |a - o| of the part, o the mean
+// of all a.
+//
 // In blocks of 32, low nibbles are elements 0-15 and high ones 16-31. NF4's low nibble is the element before that of the high
 // one, in each byte.
 #include "base/blocks.h"
@@ -19,6 +23,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
 static float half_at(const uint8_t *p) {
@@ -124,6 +129,86 @@ void blocks_from_f32_nf4(const float *in, uint8_t *block) {
     const int q = nearest_nf4(largest > 0 ? in[i] / largest : 0);
     block[4 + i / 2] = (uint8_t)(block[4 + i / 2] | q << (i % 2 * 4));
   }
+}
+
+// --- nf4, doubly quantized ---------------------------------------------------------------------------------------------------
+
+enum { DECADES = 7, BLOCK = 64, NIBBLES = 8192, CODES = 256, PART = NIBBLES + CODES + 8 };
+
+// The positive values below 1, ascending: 2^(i + more) of decade i. Returns how many.
+static uint32_t put_decades(uint32_t more, float *out) {
+  uint32_t n = 0;
+  for (int i = 0; i < DECADES; i++) {
+    const uint32_t intervals = 1u << ((uint32_t)i + more);
+    for (uint32_t k = 0; k < intervals; k++) out[n++] = (float)(pow(10, i - 6) * (0.1 + 0.9 * (k + 0.5) / intervals));
+  }
+  return n;
+}
+
+void blocks_dynamic_map(bool is_signed, float out[DYNAMIC_MAP]) {
+  float positive[DYNAMIC_MAP];
+  const uint32_t n = put_decades(is_signed ? 0 : 1, positive), below = is_signed ? n : 0;
+  for (uint32_t k = 0; k < below; k++) out[k] = -positive[n - 1 - k];
+  out[below] = 0;
+  memcpy(out + below + 1, positive, n * sizeof *out);
+  out[DYNAMIC_MAP - 1] = 1;
+  REQUIRE(below + n + 2 == DYNAMIC_MAP, "%u values in the map", below + n + 2);
+}
+
+static float scale_of(const float map[DYNAMIC_MAP], const uint8_t *part, uint32_t block) {
+  float b, o;
+  memcpy(&b, part + NIBBLES + CODES, 4);
+  memcpy(&o, part + NIBBLES + CODES + 4, 4);
+  const float product = map[part[NIBBLES + block]] * b; // rounded by itself, here and on the device
+  return product + o;
+}
+
+void blocks_to_f32_nf4_double(const uint8_t *p, float *out, uint64_t n) {
+  float map[DYNAMIC_MAP];
+  blocks_dynamic_map(true, map);
+  for (uint64_t k = 0; k < n / BLOCK; k++) {
+    const uint8_t *part = p + k / CODES * PART, *q = part + k % CODES * (BLOCK / 2);
+    const float a = scale_of(map, part, k % CODES);
+    for (int i = 0; i < BLOCK; i++) out[k * BLOCK + (uint64_t)i] = a * nf4[q[i / 2] >> (i % 2 * 4) & 15];
+  }
+}
+
+static uint8_t nearest_code(const float map[DYNAMIC_MAP], float x) {
+  int low = 0, high = DYNAMIC_MAP - 1;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    if (map[middle] <= x) low = middle;
+    else high = middle;
+  }
+  return (uint8_t)(map[high] - x < x - map[low] ? high : low);
+}
+
+// The scales a of a part's blocks, of which there are n.
+static void encode_scales(const float map[DYNAMIC_MAP], const float *a, uint64_t n, float o, uint8_t *part) {
+  float b = 0;
+  for (uint64_t k = 0; k < n; k++) b = fmaxf(b, fabsf(a[k] - o));
+  for (uint64_t k = 0; k < n; k++) part[NIBBLES + k] = nearest_code(map, b > 0 ? (a[k] - o) / b : 0);
+  memcpy(part + NIBBLES + CODES, &b, 4);
+  memcpy(part + NIBBLES + CODES + 4, &o, 4);
+}
+
+void blocks_from_f32_nf4_double(const float *in, uint8_t *p, uint64_t n) {
+  const uint64_t blocks = n / BLOCK;
+  arena *memory = arena_new("scales");
+  float map[DYNAMIC_MAP], *a = ARENA_ARRAY(memory, float, blocks);
+  uint8_t block[4 + BLOCK / 2];
+  double sum = 0;
+  blocks_dynamic_map(true, map);
+  memset(p, 0, (size_t)((blocks + CODES - 1) / CODES * PART));
+  for (uint64_t k = 0; k < blocks; k++) {
+    blocks_from_f32_nf4(in + k * BLOCK, block);
+    memcpy(&a[k], block, 4);
+    memcpy(p + k / CODES * PART + k % CODES * (BLOCK / 2), block + 4, BLOCK / 2);
+    sum += (double)a[k];
+  }
+  for (uint64_t k = 0; k < blocks; k += CODES)
+    encode_scales(map, a + k, blocks - k < CODES ? blocks - k : CODES, (float)(sum / (double)blocks), p + k / CODES * PART);
+  arena_free(memory);
 }
 
 void blocks_to_f32(dtype t, const uint8_t *p, float *out) {

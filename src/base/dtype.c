@@ -6,11 +6,13 @@
 #include "base/err.h"
 
 static const dtype_info infos[DTYPE_COUNT] = {
-    [DTYPE_F32] = {"f32", 1, 4},       [DTYPE_F16] = {"f16", 1, 2},       [DTYPE_BF16] = {"bf16", 1, 2},
-    [DTYPE_I32] = {"i32", 1, 4},       [DTYPE_Q8_0] = {"q8_0", 32, 34},   [DTYPE_Q4_0] = {"q4_0", 32, 18},
-    [DTYPE_Q4_1] = {"q4_1", 32, 20},   [DTYPE_Q5_0] = {"q5_0", 32, 22},   [DTYPE_Q5_1] = {"q5_1", 32, 24},
-    [DTYPE_Q4_K] = {"q4_k", 256, 144}, [DTYPE_Q5_K] = {"q5_k", 256, 176}, [DTYPE_Q6_K] = {"q6_k", 256, 210},
-    [DTYPE_NF4] = {"nf4", 64, 36},
+    [DTYPE_F32] = {"f32", 1, 4},       [DTYPE_F16] = {"f16", 1, 2},
+    [DTYPE_BF16] = {"bf16", 1, 2},     [DTYPE_I32] = {"i32", 1, 4},
+    [DTYPE_Q8_0] = {"q8_0", 32, 34},   [DTYPE_Q4_0] = {"q4_0", 32, 18},
+    [DTYPE_Q4_1] = {"q4_1", 32, 20},   [DTYPE_Q5_0] = {"q5_0", 32, 22},
+    [DTYPE_Q5_1] = {"q5_1", 32, 24},   [DTYPE_Q4_K] = {"q4_k", 256, 144},
+    [DTYPE_Q5_K] = {"q5_k", 256, 176}, [DTYPE_Q6_K] = {"q6_k", 256, 210},
+    [DTYPE_NF4] = {"nf4", 64, 36},     [DTYPE_NF4_DOUBLE] = {"nf4_double", 16384, 8456},
 };
 
 const dtype_info *dtype_get(dtype t) {
@@ -20,12 +22,16 @@ const dtype_info *dtype_get(dtype t) {
 
 uint64_t dtype_bytes(dtype t, uint64_t elements) {
   const dtype_info *i = dtype_get(t);
-  REQUIRE(elements % i->block_elements == 0, "%llu elements of %s", (unsigned long long)elements, i->name);
-  return elements / i->block_elements * i->block_bytes;
+  REQUIRE(elements % dtype_row_elements(t) == 0, "%llu elements of %s", (unsigned long long)elements, i->name);
+  return (elements + i->block_elements - 1) / i->block_elements * i->block_bytes;
 }
 
 bool dtype_is_quantized(dtype t) {
   return dtype_get(t)->block_elements > 1;
+}
+
+uint32_t dtype_row_elements(dtype t) {
+  return t == DTYPE_NF4_DOUBLE ? 64 : dtype_get(t)->block_elements;
 }
 
 float f16_to_f32(uint16_t h) {
@@ -84,7 +90,7 @@ static uint16_t half_at(const uint8_t *p) {
 void dtype_to_f32(dtype t, const void *in, float *out, uint64_t n) {
   const dtype_info *info = dtype_get(t);
   const uint8_t *p = in;
-  REQUIRE(n % info->block_elements == 0, "%llu elements of %s", (unsigned long long)n, info->name);
+  REQUIRE(n % dtype_row_elements(t) == 0, "%llu elements of %s", (unsigned long long)n, info->name);
   switch (t) {
     case DTYPE_F32: memcpy(out, in, (size_t)n * 4); return;
     case DTYPE_F16:
@@ -93,6 +99,7 @@ void dtype_to_f32(dtype t, const void *in, float *out, uint64_t n) {
     case DTYPE_BF16:
       for (uint64_t i = 0; i < n; i++) out[i] = bf16_to_f32(half_at(p + 2 * i));
       return;
+    case DTYPE_NF4_DOUBLE: blocks_to_f32_nf4_double(in, out, n); return;
     default:
       REQUIRE(info->block_elements > 1, "%s is no float type", info->name);
       for (uint64_t b = 0; b < n / info->block_elements; b++)
@@ -102,15 +109,16 @@ void dtype_to_f32(dtype t, const void *in, float *out, uint64_t n) {
 
 void dtype_from_f32(dtype t, const float *in, void *out, uint64_t n) {
   uint8_t *p = out;
-  REQUIRE(t == DTYPE_F32 || t == DTYPE_F16 || t == DTYPE_BF16 || t == DTYPE_NF4, "f32 to %s", dtype_get(t)->name);
-  if (t == DTYPE_F32) {
-    memcpy(out, in, (size_t)n * 4);
-    return;
-  }
-  if (t == DTYPE_NF4) {
-    REQUIRE(n % 64 == 0, "%llu elements of nf4", (unsigned long long)n);
-    for (uint64_t b = 0; b < n / 64; b++) blocks_from_f32_nf4(in + 64 * b, p + 36 * b);
-    return;
+  REQUIRE(n % dtype_row_elements(t) == 0, "%llu elements of %s", (unsigned long long)n, dtype_get(t)->name);
+  switch (t) {
+    case DTYPE_F32: memcpy(out, in, (size_t)n * 4); return;
+    case DTYPE_F16:
+    case DTYPE_BF16: break;
+    case DTYPE_NF4:
+      for (uint64_t b = 0; b < n / 64; b++) blocks_from_f32_nf4(in + 64 * b, p + 36 * b);
+      return;
+    case DTYPE_NF4_DOUBLE: blocks_from_f32_nf4_double(in, out, n); return;
+    default: REQUIRE(false, "f32 to %s", dtype_get(t)->name);
   }
   for (uint64_t i = 0; i < n; i++) {
     uint16_t h = t == DTYPE_F16 ? f32_to_f16(in[i]) : f32_to_bf16(in[i]);

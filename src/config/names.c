@@ -111,6 +111,7 @@ static const foreign_name foreign_names[] = {
     {"infer_dtype", "weight_dtype", LLAMA_FACTORY},
     {"load_in_4bit", "quantize", HF},
     {"bnb_4bit_quant_type", "quantize", HF},
+    {"bnb_4bit_use_double_quant", "double_quantization", HF},
     {"quantization_bit", "quantize", LLAMA_FACTORY},
     {"random_state", "seed", UNSLOTH},
     {"steps_per_report", "logging_steps", MLX_LM},

@@ -10,8 +10,9 @@
 #include "models/prompt_choice.h"
 #include "models/trainable.h"
 
-load_type loaded_type(vkift_weight_type type, vkift_quantize quantize) {
-  return (load_type)type + (quantize == VKIFT_NF4 ? LOAD_NF4 : 0);
+load_type loaded_type(vkift_weight_type type, const vkift_train_options *quantized) {
+  const bool nf4 = quantized && quantized->quantize == VKIFT_NF4;
+  return (load_type)type + (!nf4 ? 0 : quantized->double_quantization ? LOAD_NF4_DOUBLE : LOAD_NF4);
 }
 
 bool loaded_check_kind(const char *name, const model *m, bool classify, err *e) {
@@ -124,8 +125,7 @@ bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
   l->staging = heap_new(l->device, "host side of the model", GPU_MEMORY_STAGING);
   // A run is asked with the weights as it was trained on them.
   const bool as_run = l->is_run && source->weight_dtype == VKIFT_WEIGHT_AUTO;
-  const load_type type =
-      loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype, as_run ? l->run.quantize : VKIFT_NO_QUANTIZE);
+  const load_type type = loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype, as_run ? &l->run : NULL);
   return load_weights(a, l, adapter_path, type, e);
 }
 

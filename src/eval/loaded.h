@@ -34,7 +34,8 @@ bool loaded_check_kind(const char *name, const model *m, bool classify, err *e);
 const char *loaded_template(bool classify, const char *chat_template); // a classifier reads texts as they stand: any will do
 bool loaded_is_end(const loaded *l, int32_t id);
 bool loaded_has_end(const loaded *l); // whether there is such a token; without one answers go on as long as they may
-load_type loaded_type(vkift_weight_type type, vkift_quantize quantize); // the weight types are numbered as load_type's
+// quantized: the options that say whether linear weights become nf4; NULL: they do not. Weight types are numbered as load_type's.
+load_type loaded_type(vkift_weight_type type, const vkift_train_options *quantized);
 // Of an adapter of a classifier, before its weights are declared: the model becomes one.
 bool loaded_make_classifier(arena *a, loaded *l, const char *dir, const adapter_config *c, err *e);
 

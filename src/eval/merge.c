@@ -54,7 +54,7 @@ bool merge_values(void *user, const model_param *p, float *out, err *e) {
     dtype_to_f32(x->type, x->data, out, (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1));
     return true;
   }
-  load_read(w->loaded.model, p, loaded_type(VKIFT_WEIGHT_AUTO, w->loaded.run.quantize), out); // as it was trained beside
+  load_read(w->loaded.model, p, loaded_type(VKIFT_WEIGHT_AUTO, &w->loaded.run), out); // as it was trained beside
   if (p->lora) add_term(w, p, out);
   return true;
 }

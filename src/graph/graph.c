@@ -115,10 +115,12 @@ static uint64_t piece_bytes(const tensor *t, uint32_t i) {
 }
 
 uint32_t tensor_piece_rows(const tensor *t, uint64_t most_bytes) {
-  const uint64_t row = dtype_bytes(t->type, tensor_row_size(t));
-  uint32_t rows = TENSOR_LEAST_PIECE;
-  if (row * rows > most_bytes) return 0;
-  while (2 * (uint64_t)rows * row <= most_bytes) rows *= 2;
+  const uint64_t row = tensor_row_size(t);
+  uint32_t rows =
+      TENSOR_LEAST_PIECE; // of which those of NF4_DOUBLE are whole blocks where they have 128 elements, or 256 of them
+  while (rows * row % dtype_get(t->type)->block_elements) rows *= 2;
+  if (dtype_bytes(t->type, row * rows) > most_bytes) return 0;
+  while (dtype_bytes(t->type, 2 * (uint64_t)rows * row) <= most_bytes) rows *= 2;
   return rows;
 }
 
@@ -147,7 +149,7 @@ bool tensor_allocate(tensor *t, gpu_heap *heap, err *e) {
 
 bool tensor_upload(const tensor *t, gpu_device *d, const void *data, err *e) {
   if (!t->pieces) return gpu_upload(d, t->memory, data, dtype_bytes(t->type, tensor_elements(t)), e);
-  const uint64_t piece = dtype_bytes(t->type, tensor_row_size(t)) * t->piece_rows;
+  const uint64_t piece = dtype_bytes(t->type, (uint64_t)tensor_row_size(t) * t->piece_rows);
   for (uint32_t i = 0; i < n_pieces(t); i++)
     TRY(gpu_upload(d, t->pieces[i], (const char *)data + i * piece, piece_bytes(t, i), e));
   return true;
@@ -155,7 +157,7 @@ bool tensor_upload(const tensor *t, gpu_device *d, const void *data, err *e) {
 
 bool tensor_download(const tensor *t, gpu_device *d, void *data, err *e) {
   if (!t->pieces) return gpu_download(d, t->memory, data, tensor_bytes(t), e);
-  const uint64_t piece = dtype_bytes(t->type, tensor_row_size(t)) * t->piece_rows;
+  const uint64_t piece = dtype_bytes(t->type, (uint64_t)tensor_row_size(t) * t->piece_rows);
   for (uint32_t i = 0; i < n_pieces(t); i++) TRY(gpu_download(d, t->pieces[i], (char *)data + i * piece, piece_bytes(t, i), e));
   return true;
 }

@@ -62,6 +62,13 @@ static void barrier(recorder *r) {
   r->n_accesses = 0;
 }
 
+// Where a row begins. Rows bound apart begin with a block, of which some types have many rows.
+static uint64_t row_begin(const tensor *t, uint32_t row) {
+  const uint64_t elements = (uint64_t)row * tensor_row_size(t);
+  REQUIRE(elements % dtype_get(t->type)->block_elements == 0, "row %u of %s lies within a block", row, t->name);
+  return dtype_bytes(t->type, elements);
+}
+
 // Rows of one of a tensor's pieces.
 static gpu_slice piece_slice(const recorder *r, const bind *b) {
   const tensor *t = b->t;
@@ -69,8 +76,8 @@ static gpu_slice piece_slice(const recorder *r, const bind *b) {
   REQUIRE(b->n_rows && b->row + b->n_rows <= tensor_rows(t) && (b->row + b->n_rows - 1) / t->piece_rows == piece,
           "rows %u…%u of %s, which has pieces of %u, in node %s", b->row, b->row + b->n_rows, t->name, t->piece_rows,
           r->node->op->name);
-  const uint64_t row = dtype_bytes(t->type, tensor_row_size(t)), begin = (b->row - piece * t->piece_rows) * row;
-  return gpu_sub(t->pieces[piece], begin, (b->n_rows * row + 3) / 4 * 4);
+  const uint64_t row = tensor_row_size(t), begin = row_begin(t, b->row - piece * t->piece_rows);
+  return gpu_sub(t->pieces[piece], begin, (dtype_bytes(t->type, b->n_rows * row) + 3) / 4 * 4);
 }
 
 static gpu_slice bound_slice(const recorder *r, const bind *b) {
@@ -79,7 +86,7 @@ static gpu_slice bound_slice(const recorder *r, const bind *b) {
   REQUIRE(t->memory.buffer, "%s of node %s in graph %s has no memory", t->name, r->node->op->name, r->g->name);
   if (!b->n_rows) return t->memory;
   REQUIRE(b->row + b->n_rows <= tensor_rows(t), "rows %u…%u of %s", b->row, b->row + b->n_rows, t->name);
-  uint64_t begin = dtype_bytes(t->type, (uint64_t)b->row * tensor_row_size(t));
+  uint64_t begin = row_begin(t, b->row);
   uint64_t end = (dtype_bytes(t->type, (uint64_t)(b->row + b->n_rows) * tensor_row_size(t)) + 3) / 4 * 4;
   return gpu_sub(t->memory, begin, end - begin);
 }
@@ -189,15 +196,16 @@ void record_write(recorder *r, const tensor *t, const void *data, uint64_t bytes
 }
 
 uint32_t record_window_rows(const recorder *r, const tensor *t) {
-  const uint64_t limit = record_plan(r)->max_binding_bytes, row = dtype_bytes(t->type, tensor_row_size(t));
+  const uint64_t limit = record_plan(r)->max_binding_bytes, row = tensor_row_size(t);
   if (tensor_bytes(t) <= limit && !t->pieces) return tensor_rows(t);
-  uint64_t step = 1; // rows from one aligned offset to the next; at most 128, since a row has a whole number of elements
-  while (step * row % WINDOW_ALIGN) step *= 2;
-  uint64_t rows = limit / row / step * step;
+  // Rows from one aligned offset to the next; at most 128, since a row has a whole number of elements, but where a block has many.
+  uint64_t step = 1;
+  while (step * row % dtype_get(t->type)->block_elements || dtype_bytes(t->type, step * row) % WINDOW_ALIGN) step *= 2;
+  uint64_t rows = limit / dtype_bytes(t->type, step * row) * step;
   if (t->pieces) // powers of two both, so that no window spans two pieces
     while (rows & (rows - 1)) rows &= rows - 1;
   if (t->pieces && rows > t->piece_rows) rows = t->piece_rows;
-  REQUIRE(rows, "%llu rows of %s (%llu bytes each) do not fit into a binding of %llu bytes", (unsigned long long)step, t->name,
+  REQUIRE(rows, "%llu rows of %s (of %llu elements) do not fit into a binding of %llu bytes", (unsigned long long)step, t->name,
           (unsigned long long)row, (unsigned long long)limit);
   return (uint32_t)rows;
 }

@@ -4,12 +4,16 @@ static bool is_nf4(const model_param *p, load_type type) {
   return type >= LOAD_NF4 && p->role == PARAM_LINEAR && p->n_dims == 2;
 }
 
+static dtype nf4_type(load_type type) {
+  return type >= LOAD_NF4_DOUBLE ? DTYPE_NF4_DOUBLE : DTYPE_NF4;
+}
+
 // Trained tensors are f32 masters: 16-bit ones would lose updates of 2e-5.
 static dtype frozen_type(const model *m, const model_param *p, load_type type) {
   // A bias is a few numbers, of which op layernorm knows no other type; 1 + w would lose what is small in w.
-  const load_type rest = type >= LOAD_NF4 ? type - LOAD_NF4 : type;
+  const load_type rest = type % LOAD_NF4;
   if (p->whole || p->role == PARAM_BIAS || p->offset != 0) return DTYPE_F32;
-  if (is_nf4(p, type)) return DTYPE_NF4;
+  if (is_nf4(p, type)) return nf4_type(type);
   if (rest == LOAD_F16) return DTYPE_F16;
   if (rest == LOAD_BF16) return DTYPE_BF16;
   if (rest >= LOAD_Q8_0) return p->n_dims == 2 ? DTYPE_Q8_0 + (dtype)(rest - LOAD_Q8_0) : DTYPE_F32;
@@ -22,13 +26,14 @@ static bool check_param(const model *m, const model_param *p, load_type type, bo
   const dtype t = frozen_type(m, p, type), stored = p->source ? p->source->type : m->stored;
   const dtype_info *info = dtype_get(t);
   if (!dtype_is_quantized(t) || (t == stored && p->source)) return true;
-  if (p->shape[1] % info->block_elements)
+  if (p->shape[1] % dtype_row_elements(t))
     return ERR(e, "%s: tensor %s: expected rows in blocks of %u elements, as %s has, found the shape [%u, %u]", m->path, p->name,
-               info->block_elements, info->name, p->shape[0], p->shape[1]);
-  if (t == DTYPE_NF4 && dtype_is_quantized(stored))
+               dtype_row_elements(t), info->name, p->shape[0], p->shape[1]);
+  const bool made = t == DTYPE_NF4 || t == DTYPE_NF4_DOUBLE;
+  if (made && dtype_is_quantized(stored))
     return ERR(e, "%s: tensor %s: expected 16 or 32 bits, of which nf4 is made, found %s, which may stay as it is", m->path,
                p->name, dtype_get(stored)->name);
-  if (loaded && t != DTYPE_NF4)
+  if (loaded && !made)
     return ERR(e, "%s: tensor %s: expected %s, as weight_dtype says, found %s: auto keeps each tensor as the file has it",
                m->path, p->name, info->name, dtype_get(stored)->name);
   return true;
@@ -109,9 +114,9 @@ void load_read(const model *m, const model_param *p, load_type type, float *out)
   if (!is_nf4(p, type)) return;
   arena *a = arena_new("rounded weight");
   const uint64_t n = (uint64_t)p->shape[0] * p->shape[1];
-  void *stored = arena_alloc(a, dtype_bytes(DTYPE_NF4, n));
-  dtype_from_f32(DTYPE_NF4, out, stored, n);
-  dtype_to_f32(DTYPE_NF4, stored, out, n);
+  void *stored = arena_alloc(a, dtype_bytes(nf4_type(type), n));
+  dtype_from_f32(nf4_type(type), out, stored, n);
+  dtype_to_f32(nf4_type(type), stored, out, n);
   arena_free(a);
 }
 

@@ -5,7 +5,8 @@
 #include "models/model.h"
 #include "models/params.h"
 
-// How frozen weights are kept. LOAD_NF4 is added to one of the others: linear weights become nf4, the rest is as the other says.
+// How frozen weights are kept. LOAD_NF4 or LOAD_NF4_DOUBLE is added to one of the others:
+// linear weights become nf4, the rest is as the other says.
 typedef enum load_type {
   LOAD_AUTO, // the file's 16-bit or quantized type, or f32
   LOAD_F32,
@@ -13,7 +14,8 @@ typedef enum load_type {
   LOAD_BF16,
   LOAD_Q8_0, // matrices are of this quantized type, in the order of base/dtype.h
   LOAD_Q6_K = LOAD_Q8_0 + DTYPE_Q6_K - DTYPE_Q8_0,
-  LOAD_NF4 = 32
+  LOAD_NF4 = 32,
+  LOAD_NF4_DOUBLE = 64
 } load_type;
 
 // Whether a model can be kept so: a quantized type has whole blocks in each row. With `loaded`, also whether its file gives it:

@@ -2,9 +2,7 @@
 // Each part of 256 elements has the largest |m| and the largest v as f32; an element is the code, a byte, of the nearest
 // value of a map times that. The step itself is in f32 and takes the moments before they are encoded again.
 //
-// The dynamic map has 7 decades, i = 0 … 6: decade i is [0.1, 1] · 10^(i − 6) cut into 2^i equal intervals (signed: 127 for
-// either sign) or 2^(i + 1) (unsigned: 254), whose middles are the values; 0 and 1 are values too. So small moments keep
-// their order of magnitude and large ones 1 % of precision. Codes number the values in ascending order.
+// By the dynamic map (base/blocks.h) small moments keep their order of magnitude and large ones 1 % of precision.
 //
 // Unlike bitsandbytes', no v that is not 0 becomes 0: else m / sqrt(v), in a step in which such an element has a small
 // gradient, would be as large as 1 / epsilon.
@@ -12,40 +10,20 @@
 // weight, grad [blocks, 1024]; m, v i32 [blocks, 256], four codes a word; scales [blocks, 8]: 4 of m, 4 of v a block.
 #include "adamw_8bit.h"
 
-#include <math.h>
-
+#include "base/blocks.h"
 #include "lib/step.h"
 #include "ops/op.h"
 
-enum { MAP = 256, DECADES = 7, PARTS = 4, SCALE_ROWS = 8 }; // parts of a block; rows of scales that begin at aligned offsets
+enum { PARTS = 4, SCALE_ROWS = 8 }; // parts of a block; rows of scales that begin at aligned offsets
 
 typedef struct adamw_8bit_options {
   uint32_t first_block, n_blocks;
   bool decay;
 } adamw_8bit_options;
 
-// The positive values below 1, ascending: 2^(i + more) of decade i. Returns how many.
-static uint32_t put_decades(uint32_t more, float *out) {
-  uint32_t n = 0;
-  for (int i = 0; i < DECADES; i++) {
-    const uint32_t intervals = 1u << ((uint32_t)i + more);
-    for (uint32_t k = 0; k < intervals; k++) out[n++] = (float)(pow(10, i - 6) * (0.1 + 0.9 * (k + 0.5) / intervals));
-  }
-  return n;
-}
-
 void adamw_8bit_codes(float codes[ADAMW_8BIT_CODES]) {
-  float positive[MAP];
-  const uint32_t half = put_decades(0, positive);
-  for (uint32_t k = 0; k < half; k++) {
-    codes[k] = -positive[half - 1 - k];
-    codes[half + 1 + k] = positive[k];
-  }
-  codes[half] = 0;
-  codes[MAP] = 0;
-  const uint32_t n = put_decades(1, codes + MAP + 1);
-  REQUIRE(2 * half + 2 == MAP && n + 2 == MAP, "%u and %u values in the maps", half, n);
-  codes[MAP - 1] = codes[2 * MAP - 1] = 1;
+  blocks_dynamic_map(true, codes);
+  blocks_dynamic_map(false, codes + DYNAMIC_MAP);
 }
 
 static uint32_t round_down(uint32_t rows) {

@@ -71,7 +71,7 @@ static bool declare(arena *a, setup *s, const gpu_plan *limits, const vkift_trai
     TRY(trainable_choose(s->model, o->trainable.items, (uint32_t)o->trainable.n, (uint32_t)o->trainable_layers, e));
   params_init(&s->params, a);
   s->params.moments_8bit = o->optim == VKIFT_ADAMW_8BIT;
-  const load_type type = loaded_type(o->weight_dtype, o->quantize);
+  const load_type type = loaded_type(o->weight_dtype, o);
   TRY(full || load_check(s->model, type, false, e));
   load_declare(a, s->model, &s->params, full, type);
   if (lora && !adapter_declare(a, s->model, &c, &s->params, &s->adapter, e))
@@ -319,7 +319,7 @@ bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_
                 setup *s, text *note, err *e) {
   const setup_target target = setup_target_of(d);
   const setup_rows rows = setup_rows_of(c, o);
-  TRY(o->method == VKIFT_FULL || load_check(m, loaded_type(o->weight_dtype, o->quantize), true, e));
+  TRY(o->method == VKIFT_FULL || load_check(m, loaded_type(o->weight_dtype, o), true, e));
   TRY(setup_plan(a, m, &target, &rows, o, fixed, s, e));
   describe(s, note);
   s->device = d;

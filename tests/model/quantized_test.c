@@ -147,8 +147,23 @@ static vkift_train_options options_of(vkift_weight_type type, vkift_quantize qua
   return o;
 }
 
+// The model has what nf4 makes of its linear weights, in f32, as if its file had.
+static void round_linear(arena *a, model *m, load_type nf4) {
+  for (uint32_t i = 0; i < m->n_params; i++) {
+    model_param *p = &m->params[i];
+    if (p->role != PARAM_LINEAR) continue;
+    weight *w = ARENA_NEW(a, weight);
+    float *values = ARENA_ARRAY(a, float, (uint64_t)p->shape[0] * p->shape[1]);
+    load_read(m, p, nf4, values);
+    *w = *p->source;
+    w->data = (const uint8_t *)values;
+    p->source = w;
+    p->gguf_rotary_heads = 0; // rows are in Hugging Face's order
+  }
+}
+
 // B begins at zero, so that the first loss is the base's alone.
-static losses train(gpu_device *d, const char *path, const vkift_train_options *o) {
+static losses train(gpu_device *d, const char *path, const vkift_train_options *o, load_type nf4) {
   losses found;
   setup s;
   model *m;
@@ -161,6 +176,7 @@ static losses train(gpu_device *d, const char *path, const vkift_train_options *
   uint32_t n_rows;
   for (uint32_t i = 0; i < N_EXAMPLES; i++) list[i] = &c.train.items[i];
   if (!model_open_shape(a, path, false, &m, &e)) fail_with(&e);
+  if (nf4) round_linear(a, m, nf4);
   if (!setup_open(a, m, d, &c, o, &(setup_choice){.capacity = CAPACITY}, &s, &note, &e)) fail_with(&e);
   pack_examples(a, list, N_EXAMPLES, &s.batch->limits, true, &rows, &n_rows);
   const struct step_hyper h = {.learning_rate = (float)o->learning_rate,
@@ -231,51 +247,31 @@ static void blocks_of_a_file(void **state) {
     const char *path = write_model(info->name, types[i], types[i], 30 + i);
     const vkift_train_options as_it_is = options_of(VKIFT_WEIGHT_AUTO, VKIFT_NO_QUANTIZE);
     const vkift_train_options decoded = options_of(VKIFT_WEIGHT_F32, VKIFT_NO_QUANTIZE);
-    const losses kept = train(f.device, path, &as_it_is), wide = train(f.device, path, &decoded);
+    const losses kept = train(f.device, path, &as_it_is, LOAD_AUTO), wide = train(f.device, path, &decoded, LOAD_AUTO);
     compare(info->name, &kept, &wide);
     takes(info->name, &kept, &wide, (double)info->block_bytes / info->block_elements);
   }
   close_device(&f);
 }
 
-// A file of nf4's own values in f32, which become what they were.
-static void round_to_nf4(const char *path) {
-  arena *a = arena_new("nf4 values");
-  model *m;
-  err e = {0};
-  if (!model_open_shape(a, path, false, &m, &e)) fail_with(&e);
-  text copy = {0};
-  char *bytes;
-  size_t length;
-  if (!file_read(a, path, 64 << 20, &bytes, &length, &e)) fail_with(&e);
-  text_put(&copy, bytes, length);
-  for (uint32_t i = 0; i < m->n_params; i++) {
-    const model_param *p = &m->params[i];
-    if (p->role != PARAM_LINEAR) continue;
-    const uint64_t n = (uint64_t)p->shape[0] * p->shape[1];
-    float *values = (float *)(void *)(copy.data + (p->source->data - (const uint8_t *)m->gguf.weights.maps[0].data));
-    uint8_t *stored = arena_alloc(a, dtype_bytes(DTYPE_NF4, n));
-    dtype_from_f32(DTYPE_NF4, values, stored, n);
-    dtype_to_f32(DTYPE_NF4, stored, values, n);
-  }
-  model_close(m);
-  test_write(path, copy.data, copy.length);
-  text_free(&copy);
-  arena_free(a);
-}
-
 static void nf4_made_at_load(void **state) {
   (void)state;
   fixture f = open_device();
   const char *path = write_model("f32", DTYPE_F32, DTYPE_F32, 50);
-  const vkift_train_options made_at_load = options_of(VKIFT_WEIGHT_AUTO, VKIFT_NF4);
   const vkift_train_options decoded = options_of(VKIFT_WEIGHT_F32, VKIFT_NO_QUANTIZE);
-  round_to_nf4(path);
-  const losses kept = train(f.device, path, &made_at_load), wide = train(f.device, path, &decoded);
-  compare("nf4", &kept, &wide);
   const double linear = LAYERS * HIDDEN * (2 * HEADS * HEAD + 2 * KV_HEADS * HEAD + 3 * MLP);
-  const double less = (double)wide.frozen_bytes - (double)kept.frozen_bytes;
-  if (!(fabs(less - linear * (4 - 36 / 64.0)) < 1000)) fail_msg("%g bytes less", less);
+  static const struct {
+    load_type type;
+    double bytes_of_element;
+  } forms[] = {{LOAD_NF4, 36 / 64.0}, {LOAD_NF4_DOUBLE, 8456 / 16384.0}};
+  for (int i = 0; i < 2; i++) {
+    vkift_train_options nf4 = options_of(VKIFT_WEIGHT_AUTO, VKIFT_NF4);
+    nf4.double_quantization = forms[i].type == LOAD_NF4_DOUBLE;
+    const losses kept = train(f.device, path, &nf4, LOAD_AUTO), wide = train(f.device, path, &decoded, forms[i].type);
+    compare(i ? "nf4, double quantization" : "nf4", &kept, &wide);
+    const double less = (double)wide.frozen_bytes - (double)kept.frozen_bytes;
+    if (!(fabs(less - linear * (4 - forms[i].bytes_of_element)) < 20000)) fail_msg("%g bytes less", less); // parts are filled up
+  }
   close_device(&f);
 }
 
@@ -286,7 +282,7 @@ static void refuse(const char *path, const vkift_train_options *o, bool is_loade
   model *m;
   err e = {0};
   if (!model_open_shape(a, path, false, &m, &e)) fail_with(&e);
-  assert_false(load_check(m, loaded_type(o->weight_dtype, o->quantize), is_loaded, &e));
+  assert_false(load_check(m, loaded_type(o->weight_dtype, o), is_loaded, &e));
   if (!strstr(e.message, complaint)) fail_msg("expected \"%s\", found \"%s\"", complaint, e.message);
   model_close(m);
   arena_free(a);

@@ -112,6 +112,7 @@ static const op_case cases[] = {
     BLOCKS(DTYPE_Q5_K, "q5_k", 256),
     BLOCKS(DTYPE_Q6_K, "q6_k", 256),
     BLOCKS(DTYPE_NF4, "nf4", 64),
+    {.name = "nf4_double table", .storage = DTYPE_NF4_DOUBLE, .run = run, .shape = &(shape){601, 128, 67, 67, DTYPE_NF4_DOUBLE}},
 };
 const op_suite embedding_suite = {
     .name = "embedding", .has_weight = true, .has_matrix = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};

@@ -131,6 +131,11 @@ static const op_case cases[] = {
     BLOCKS(DTYPE_Q5_K, "q5_k", 256),
     BLOCKS(DTYPE_Q6_K, "q6_k", 256),
     BLOCKS(DTYPE_NF4, "nf4", 64),
+    {.name = "frozen nf4_double",
+     .backward = true,
+     .storage = DTYPE_NF4_DOUBLE,
+     .run = run,
+     .shape = &(shape){7, 64, 1501, 7, DTYPE_NF4_DOUBLE}},
 };
 const op_suite head_loss_suite = {
     .name = "head_loss", .has_weight = true, .has_matrix = true, .cases = cases, .n_cases = sizeof cases / sizeof *cases};

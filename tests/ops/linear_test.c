@@ -528,6 +528,7 @@ static const op_case cases[] = {
     BLOCKS(DTYPE_Q5_K, "q5_k", 256),
     BLOCKS(DTYPE_Q6_K, "q6_k", 256),
     BLOCKS(DTYPE_NF4, "nf4", 64),
+    BLOCKS(DTYPE_NF4_DOUBLE, "nf4_double", 320),
     MORE_BLOCKS(DTYPE_Q8_0, "q8_0", 32),
 };
 const op_suite linear_suite = {

@@ -56,9 +56,9 @@ static void every_operation_is_covered(void **state) {
   (void)state;
   for (int i = 0; i < N_LISTED; i++) {
     const op_suite *s = listed[i].suite;
-    enum { N_TYPES = 12 };
-    static const dtype types[N_TYPES] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_1,
-                                         DTYPE_Q5_0, DTYPE_Q5_1, DTYPE_Q4_K, DTYPE_Q5_K, DTYPE_Q6_K, DTYPE_NF4};
+    enum { N_TYPES = 13 };
+    static const dtype types[N_TYPES] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_1,      DTYPE_Q5_0,
+                                         DTYPE_Q5_1, DTYPE_Q4_K, DTYPE_Q5_K, DTYPE_Q6_K, DTYPE_NF4,  DTYPE_NF4_DOUBLE};
     for (int k = 0; k < (s->has_matrix ? N_TYPES : s->has_weight ? 3 : 1); k++) {
       if (!find(s, false, types[k])) fail_msg("operation %s has no case with storage %s", s->name, dtype_get(types[k])->name);
       // What is quantized never trains: its table has no gradient, and nothing else of an embedding has one.

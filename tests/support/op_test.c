@@ -43,7 +43,7 @@ op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live li
 
 op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
                         double scale) {
-  if (dtype_is_quantized(type) && type != DTYPE_NF4) { // not of values: nothing here makes these types of them
+  if (dtype_is_quantized(type) && type < DTYPE_NF4) { // not of values: nothing here makes these types of them
     op_value value = value_new(t, name, type, live, n_dims, shape);
     uint8_t *stored = arena_alloc(t->memory, tensor_bytes(value.t));
     blocks_random(&t->random, type, tensor_elements(value.t), scale, stored);

@@ -103,6 +103,42 @@ static void nf4_of_zeros(void **state) {
   for (int i = 0; i < 64; i++) assert_true(out[i] == 0);
 }
 
+// What it scales by is near to what nf4 does: within half a step of the map, whose steps are at most 1.4 % of the largest.
+static void nf4_double_scales_nearly_so(void **state) {
+  (void)state;
+  enum { N = 40000 / 64 * 64 };
+  rng r = rng_new(4, RNG_TEST);
+  float *in = malloc(3 * N * sizeof *in), *once = in + N, *twice = in + 2 * N;
+  uint8_t *stored = malloc(dtype_bytes(DTYPE_NF4, N));
+  assert_non_null(in);
+  assert_non_null(stored);
+  for (int i = 0; i < N; i++) in[i] = (float)(rng_normal(&r) * (0.01 + 0.02 * (i / 64 % 7)));
+  dtype_from_f32(DTYPE_NF4, in, stored, N);
+  dtype_to_f32(DTYPE_NF4, stored, once, N);
+  assert_int_equal(dtype_bytes(DTYPE_NF4_DOUBLE, N), 3 * 8456);
+  assert_true(dtype_bytes(DTYPE_NF4_DOUBLE, N) <= dtype_bytes(DTYPE_NF4, N) + 8456);
+  uint8_t *twofold = malloc(dtype_bytes(DTYPE_NF4_DOUBLE, N));
+  assert_non_null(twofold);
+  dtype_from_f32(DTYPE_NF4_DOUBLE, in, twofold, N);
+  dtype_to_f32(DTYPE_NF4_DOUBLE, twofold, twice, N);
+  float smallest = INFINITY, largest = 0; // of what blocks scale by
+  for (int b = 0; b < N; b += 64) {
+    float most = 0;
+    for (int i = b; i < b + 64; i++) most = fmaxf(most, fabsf(in[i]));
+    smallest = fminf(smallest, most), largest = fmaxf(largest, most);
+  }
+  bool same = true;
+  for (int i = 0; i < N; i++) {
+    if (!(fabsf(once[i] - twice[i]) <= 0.008f * (largest - smallest)))
+      fail_msg("element %d: expected about %g, found %g", i, (double)once[i], (double)twice[i]);
+    same &= once[i] == twice[i];
+  }
+  assert_false(same);
+  free(in);
+  free(stored);
+  free(twofold);
+}
+
 static void sizes(void **state) {
   (void)state;
   assert_int_equal(dtype_bytes(DTYPE_Q4_K, 512), 288);
@@ -118,6 +154,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(values_are_the_package_s),
       cmocka_unit_test(nf4_takes_the_nearest),
       cmocka_unit_test(nf4_of_zeros),
+      cmocka_unit_test(nf4_double_scales_nearly_so),
       cmocka_unit_test(sizes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

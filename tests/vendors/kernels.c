@@ -138,7 +138,7 @@ static bool request_graphs(arena *a, gpu_device *d, err *e) {
     for (int t = 0; t < 3; t++) TRY(request_inference(a, d, &shapes[s], types[t], e));
   }
   for (int t = LOAD_Q8_0; t <= LOAD_Q6_K; t++) TRY(request_quantized(a, d, (load_type)t, e));
-  TRY(request_quantized(a, d, LOAD_NF4 + LOAD_BF16, e));
+  TRY(request_quantized(a, d, LOAD_NF4 + LOAD_BF16, e) && request_quantized(a, d, LOAD_NF4_DOUBLE + LOAD_BF16, e));
   static const uint32_t head_dims[] = {8, 32, 33, 80, 96, 128, 256};
   for (size_t i = 0; i < sizeof head_dims / sizeof *head_dims; i++)
     for (int capped = 0; capped < 2; capped++)
@@ -223,9 +223,9 @@ static bool print_product(arena *a, gpu_device *d, printing *p, matmul m, dtype 
 static bool print_products(arena *a, gpu_device *d, printing *p, bool defaults_only, err *e) {
   static const uint32_t sizes[][2] = {{2048, 8192}, {576, 1536}, {1536, 576}, {576, 192}, {576, 16}, {16, 576}};
   static const uint32_t rows[] = {TOKENS, SLOTS, 1};
-  enum { N_WIDE = 3, N_TYPES = 12 };
-  static const dtype types[N_TYPES] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_1,
-                                       DTYPE_Q5_0, DTYPE_Q5_1, DTYPE_Q4_K, DTYPE_Q5_K, DTYPE_Q6_K, DTYPE_NF4};
+  enum { N_WIDE = 3, N_TYPES = 13 };
+  static const dtype types[N_TYPES] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_1,      DTYPE_Q5_0,
+                                       DTYPE_Q5_1, DTYPE_Q4_K, DTYPE_Q5_K, DTYPE_Q6_K, DTYPE_NF4,  DTYPE_NF4_DOUBLE};
   for (int t = 0; t < (defaults_only ? N_WIDE : N_TYPES); t++)
     for (int s = 0; s < (t >= N_WIDE ? 1 : defaults_only ? 2 : 6); s++)
       for (int r = 0; r < (defaults_only ? 1 : 3); r++) {

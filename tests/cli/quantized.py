@@ -1,0 +1,36 @@
+"""quantized.py model DIR          a model as tiny.py's whose rows are whole blocks of nf4
+quantized.py nf4 DIR OUT        the same model with what nf4 makes of its linear weights, in f32, by the definition"""
+import shutil
+import sys
+
+import tiny
+
+TABLE = [-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+         -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+         0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1]
+
+
+def model(directory):
+    tiny.CONFIG.update(hidden_size=64, intermediate_size=128, head_dim=32)
+    tiny.model(directory)
+
+
+def rounded(values):
+    for i in range(0, len(values), 64):
+        block = values[i:i + 64]
+        largest = max(map(abs, block))
+        for x in block:
+            yield largest * min(TABLE, key=lambda entry: abs(x - largest * entry))
+
+
+def nf4(directory, out):
+    shutil.copytree(directory, out)
+    tensors, metadata = tiny.read_safetensors(f"{out}/model.safetensors")
+    for name, (_, shape, values) in tensors.items():
+        if "_proj" in name:
+            tensors[name] = tiny.f32(shape, list(rounded(tiny.floats(values))))
+    tiny.write_safetensors(f"{out}/model.safetensors", tensors, metadata)
+
+
+if __name__ == "__main__":
+    {"model": model, "nf4": nf4}[sys.argv[1]](*sys.argv[2:])
