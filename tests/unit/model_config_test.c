@@ -237,7 +237,7 @@ static void families_refuse_what_they_lack(void **state) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     arena *a = arena_new("configuration");
     err e = {0};
-    if (open_config(a, rows[i][0], &e)) fail_msg("%s: expected to be refused: %s", rows[i][0], rows[i][1]);
+    if (config_model(a, rows[i][0], &e)) fail_msg("%s: expected to be refused: %s", rows[i][0], rows[i][1]);
     if (!strstr(e.message, rows[i][1])) fail_msg("%s: expected %s, found %s", rows[i][0], rows[i][1], e.message);
     arena_free(a);
   }
