@@ -179,8 +179,7 @@ static void check_inference(arena *a, model *m, const cJSON *golden, example *x)
   const float *logits;
   err e = {0};
   load_declare(a, m, NULL, false, LOAD_AUTO);
-  test_ok(load_allocate(m, heap, &e) && load_upload(m, device, 0, &e) &&
-              generator_new(a, m, device, heap, staging, &o, &g, &e),
+  test_ok(load_allocate(m, heap, &e) && load_upload(m, device, 0, &e) && generator_new(a, m, device, heap, staging, &o, &g, &e),
           &e);
   test_ok(generator_feed(g, &(feed){0, 0, x->n, x->ids}, 1, &logits, &e), &e);
   compare_logits("one piece", golden, logits);
