@@ -13,13 +13,14 @@ enum { CARD_LIMIT = 1 << 20 };
 static const char file_name[] = "README.md", front_end[] = "\n---\n", form_heading[] = "\n## This form\n",
                   scores_heading[] = "\n## Scores\n";
 
-static void put_front(card_kind kind, const char *base, text *out) {
+static void put_front(card_kind kind, bool classifier, const char *base, text *out) {
   static const char *const libraries[] = {
       [CARD_ADAPTER] = "peft", [CARD_MODEL] = "transformers", [CARD_GGUF] = "gguf", [CARD_GGUF_ADAPTER] = "gguf"};
   const bool low_rank = kind == CARD_ADAPTER || kind == CARD_GGUF_ADAPTER;
   text_puts(out, "---\nbase_model: ");
   json_put_string(out, base);
-  text_printf(out, "\nlibrary_name: %s\npipeline_tag: text-generation\ntags:\n- vkift\n", libraries[kind]);
+  text_printf(out, "\nlibrary_name: %s\npipeline_tag: text-%s\ntags:\n- vkift\n", libraries[kind],
+              classifier ? "classification" : "generation");
   if (low_rank) text_puts(out, "- lora\n");
   text_puts(out, "---\n");
 }
@@ -66,11 +67,13 @@ static void put_method(const card_run *r, text *out) {
   text_puts(out, " |\n");
 }
 
-// What is said in a row of its own, or is of this machine.
+// What is said in a row of its own, or is of this machine, or decides what is kept of the run and not what it trains.
 static bool is_left_out(const option *o) {
-  static const char *const names[] = {"model",   "data",       "adapter",    "objective",      "method",
-                                      "lora_r",  "lora_alpha", "use_rslora", "target_modules", "device",
-                                      "kernels", "tune",       "profile",    "seed",           "tensorboard"};
+  static const char *const names[] = {
+      "model",           "data",       "adapter",        "objective",     "method",     "lora_r",
+      "lora_alpha",      "use_rslora", "target_modules", "device",        "kernels",    "tune",
+      "profile",         "seed",       "tensorboard",    "logging_steps", "save_steps", "save_total_limit",
+      "log_tensor_norms"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (!strcmp(o->name, names[i])) return true;
   return o->rules & OPTION_NOT_RECORDED;
@@ -108,7 +111,7 @@ bool card_write(const card_run *r, const char *dir, err *e) {
   const char *base = path_name(r->model->path);
   const bool random = r->options->init == VKIFT_INIT_RANDOM;
   text out = {0};
-  put_front(r->adapter ? CARD_ADAPTER : CARD_MODEL, base, &out);
+  put_front(r->adapter ? CARD_ADAPTER : CARD_MODEL, r->model->labels.n > 0, base, &out);
   text_printf(&out, "\n# %s, %s\n\n%s with vkift %s.\n\n## Training\n\n| | |\n|---|---|\n| base model | ", base,
               random ? "trained from random weights" : "finetuned",
               r->adapter ? "A LoRA adapter for it, trained" : "A whole model, trained", vkift_version());
@@ -167,7 +170,7 @@ bool card_export(const card_copy *c, const char *dir, err *e) {
   text out = {0};
   bool ok = !c->from || read_body(a, c->from, &body, e);
   if (ok) {
-    put_front(c->kind, c->base, &out);
+    put_front(c->kind, c->is_classifier, c->base, &out);
     if (body) text_puts(&out, body);
     else text_printf(&out, "\n# %s\n", c->base);
     put_scores(c, &out);

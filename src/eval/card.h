@@ -31,6 +31,7 @@ typedef struct card_score {
 // The card that lies in `from` (NULL: none does), with the front matter of another form of the same, and what was scored since.
 typedef struct card_copy {
   card_kind kind;
+  bool is_classifier;
   const char *base; // the base model's name
   const char *from; // a directory
   const char *form; // what is exported, as a sentence

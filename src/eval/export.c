@@ -162,6 +162,7 @@ static bool write_card(exporting *x, err *e) {
   const loaded *l = &x->merging.loaded;
   const char *base = l->is_run ? l->run.model : l->model->path;
   const card_copy copy = {.kind = kinds[x->options->format],
+                          .is_classifier = l->model->labels.n > 0,
                           .base = path_name(path_trim(x->memory, base)),
                           .from = l->trained          ? l->trained
                                   : l->model->is_gguf ? NULL

@@ -29,10 +29,11 @@ void best_forget_lost(trainer *t) {
   if (!t->options.load_best_model_at_end || !s->best_step || s->best_step == s->step) return;
   err why = {0};
   if (checkpoint_verify(checkpoint_path(t->memory, t->checkpoints, s->best_step), &why)) return;
-  trainer_note(t, arena_printf(t->memory,
-                       "the weights of step %llu, whose evaluation loss was the least, cannot be used (%.1300s): the least "
-                       "evaluation loss is looked for anew from step %llu on",
-                       (unsigned long long)s->best_step, why.message, (unsigned long long)s->step));
+  trainer_note(t,
+               arena_printf(t->memory,
+                            "the weights of step %llu, whose evaluation loss was the least, cannot be used (%.1300s): the least "
+                            "evaluation loss is looked for anew from step %llu on",
+                            (unsigned long long)s->best_step, why.message, (unsigned long long)s->step));
   forget_best(t);
 }
 
@@ -83,7 +84,7 @@ bool best_evaluate(trainer *t, err *e) {
                                   .target_tokens = (int64_t)total.n_targets,
                                   .rewards = rewards,
                                   .accuracy = right.n_labels ? (double)right.n / (double)total.n_examples : NAN};
-  t->last_eval_loss = loss;
+  t->state.last_eval_loss = loss;
   remember_best(t, loss);
   if (t->events && t->events->evaluation) t->events->evaluation(t->events->user, &point);
   return metrics_eval(&t->metrics, &point, e) && tensorboard_evaluation(t->board, &point, e);
@@ -97,14 +98,14 @@ bool best_take(trainer *t, err *e) {
   const char *best = checkpoint_path(t->memory, t->checkpoints, s->best_step);
   err why = {0};
   if (!checkpoint_verify(best, &why)) {
-    trainer_note(t,
-         arena_printf(t->memory,
-                      "warning: the weights of step %llu, whose evaluation loss was the least, cannot be used (%.1300s): those "
-                      "of the last step %llu are kept",
-                      (unsigned long long)s->best_step, why.message, (unsigned long long)s->step));
+    trainer_note(
+        t, arena_printf(t->memory,
+                        "warning: the weights of step %llu, whose evaluation loss was the least, cannot be used (%.1300s): those "
+                        "of the last step %llu are kept",
+                        (unsigned long long)s->best_step, why.message, (unsigned long long)s->step));
     return true;
   }
   trainer_note(t, arena_printf(t->memory, "the weights of step %llu are kept: its evaluation loss was the least, %.4f",
-                       (unsigned long long)s->best_step, s->best_eval_loss));
+                               (unsigned long long)s->best_step, s->best_eval_loss));
   return checkpoint_load(best, &t->setup.params, t->device, e);
 }

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,7 @@ static bool write_counters(const char *path, const checkpoint_state *s, err *e) 
   add_word(o, "base_hash", s->base_hash);
   cJSON_AddStringToObject(o, "device", s->device);
   add_bits(o, "last_loss_bits", s->last_loss);
+  if (!isnan(s->last_eval_loss)) add_bits(o, "last_eval_loss_bits", s->last_eval_loss);
   if (s->best_step) {
     cJSON_AddNumberToObject(o, "best_step", (double)s->best_step);
     add_bits(o, "best_eval_loss_bits", s->best_eval_loss);
@@ -204,6 +206,8 @@ static bool has(const json *d, const char *key) {
 
 // Of the evaluations and of the best one, where there was one. Older checkpoints of this version lack some of it.
 static bool read_best(const json *d, checkpoint_state *s, err *e) {
+  s->last_eval_loss = NAN;
+  if (has(d, "last_eval_loss_bits")) TRY(read_bits(d, "last_eval_loss_bits", &s->last_eval_loss, e));
   if (has(d, "eval_hash")) TRY(read_word(d, "eval_hash", &s->eval_hash, e));
   if (has(d, "evals_without_gain")) TRY(json_u32(d, d->root, "", "evals_without_gain", &s->evals_without_gain, e));
   if (!has(d, "best_step")) return true;

@@ -20,6 +20,7 @@ typedef struct checkpoint_state {
   uint32_t capacity;                            // tokens of a packed row: another would group sums otherwise
   uint32_t recomputed_layers, recomputed_group; // gradient checkpointing (graph_recompute)
   double last_loss;
+  double last_eval_loss;       // of the newest evaluation; NaN: none yet
   uint64_t best_step;          // of the evaluation with the least loss; 0: none yet
   double best_eval_loss;       // … its loss
   uint32_t evals_without_gain; // evaluations since then, or since the first where none is the best

@@ -64,9 +64,9 @@ static void say_compiling(void *user, uint32_t n_kernels) {
 
 static void say_measuring(void *user, uint32_t n_products) {
   const trainer *t = user;
-  trainer_note(t,
-       arena_printf(t->memory, "measuring which kernels are the fastest for %u matrix products (once for this device and driver)",
-                    n_products));
+  trainer_note(t, arena_printf(t->memory,
+                               "measuring which kernels are the fastest for %u matrix products (once for this device and driver)",
+                               n_products));
 }
 
 // What was left open, and what an adapter brought: config.yaml says what the run was made with.
@@ -148,8 +148,9 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
     return ERR(e, "%s: the base model %s is not the one that the run began with", *path, t->model->path);
   const char *device = device_text(t);
   if (strcmp(t->state.device, device))
-    trainer_note(t, arena_printf(t->memory, "the run began on another device or with other paths (%s); now %s: its bits may differ",
-                         t->state.device, device));
+    trainer_note(t,
+                 arena_printf(t->memory, "the run began on another device or with other paths (%s); now %s: its bits may differ",
+                              t->state.device, device));
   t->state.device = device;
   if (t->corpus.longest > t->state.capacity)
     return ERR(e, "%s: rows of %u tokens, but an example has %u", *path, t->state.capacity, t->corpus.longest);
@@ -178,7 +179,7 @@ static bool prepare_pairs(trainer *t, bool resumed, err *e) {
   TRY(resumed ? preference_restore(&t->pairs, &taken, e) : preference_take(&t->pairs, e));
   if (taken)
     trainer_note(t, resumed ? "the reference's log-likelihoods of the evaluation pairs are taken"
-                    : "the reference's log-likelihoods are taken");
+                            : "the reference's log-likelihoods are taken");
   return resumed || setup_take_adapter(&t->setup, &t->options, e);
 }
 
@@ -209,6 +210,7 @@ static bool begin(trainer *t, err *e) {
                                 .recomputed_layers = t->setup.choice.recompute.segments,
                                 .recomputed_group = t->setup.choice.recompute.group,
                                 .last_loss = NAN,
+                                .last_eval_loss = NAN,
                                 .eval_hash = best_eval_hash(t),
                                 .base_hash = model_fingerprint(t->model),
                                 .device = device_text(t)};
@@ -280,7 +282,8 @@ bool start_run(trainer *t, err *e) {
   say_device(t);
   const char *cache = t->corpus.train.cache_written;
   if (cache)
-    trainer_note(t, arena_printf(t->memory, "the tokens are kept in %s for other runs on these data (VKIFT_DATA_CACHE=off: not)", cache));
+    trainer_note(
+        t, arena_printf(t->memory, "the tokens are kept in %s for other runs on these data (VKIFT_DATA_CACHE=off: not)", cache));
   const char *fault = t->corpus.train.cache_fault;
   if (fault) trainer_note(t, arena_printf(t->memory, "warning: the tokens could not be kept, and are held in memory: %s", fault));
   text line = {0};

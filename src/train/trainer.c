@@ -169,7 +169,7 @@ static bool write_output(trainer *t, const char **output, err *e) {
                          .steps = t->state.step,
                          .best_step = best ? t->state.best_step : 0,
                          .train_loss = t->state.last_loss,
-                         .eval_loss = best ? t->state.best_eval_loss : t->last_eval_loss};
+                         .eval_loss = best ? t->state.best_eval_loss : t->state.last_eval_loss};
   return output_write(t->memory, t->run_dir, t->model, &t->prompt, t->setup.adapter, &card, t->device, output, e);
 }
 
@@ -179,7 +179,7 @@ static void fill_result(const trainer *t, const char *output, bool stopped, vkif
                             .total_steps = (int64_t)t->total_steps,
                             .bad_steps = (int64_t)t->state.bad_steps,
                             .last_loss = t->state.last_loss,
-                            .last_eval_loss = t->last_eval_loss,
+                            .last_eval_loss = t->state.last_eval_loss,
                             .best_step = (int64_t)t->state.best_step,
                             .best_eval_loss = t->state.best_step ? t->state.best_eval_loss : NAN,
                             .stopped = stopped};
@@ -201,7 +201,7 @@ bool trainer_run_on(const corpus_source *source, const vkift_train_options *opti
                     vkift_train_result *result, err *e) {
   arena *a = arena_new("training run");
   trainer *t = ARENA_NEW(a, trainer);
-  *t = (trainer){.memory = a, .options = *options, .events = events, .source = source, .last_eval_loss = NAN};
+  *t = (trainer){.memory = a, .options = *options, .events = events, .source = source};
   const char *output = "";
   bool stopped = false;
   bool ok = start_run(t, e) && loop(t, &stopped, e);

@@ -34,7 +34,6 @@ typedef struct trainer {
   profile *profile;   // NULL: none is asked for
   double started;     // clock when the first step of this process began
   uint64_t first_step;
-  double last_eval_loss;
   uint64_t saved_step;
 } trainer;
 
@@ -47,11 +46,11 @@ bool trainer_save_checkpoint(trainer *t, err *e);
 bool start_run(trainer *t, err *e);
 
 // best.c — evaluations, and the checkpoint whose loss was the least.
-bool best_evaluate(trainer *t, err *e);          // scores the evaluation data, where there are any
-bool best_ended_early(const trainer *t);         // the loss has not fallen for as long as the user wants to wait
-bool best_take(trainer *t, err *e);              // at the end: its weights, where the run keeps the best
-uint64_t best_eval_hash(const trainer *t);       // of the evaluation data; 0: none
-void best_forget_other(trainer *t);              // resumed: losses on other data cannot be compared
-void best_forget_lost(trainer *t);               // resumed: its checkpoint is not there any more
+bool best_evaluate(trainer *t, err *e);    // scores the evaluation data, where there are any
+bool best_ended_early(const trainer *t);   // the loss has not fallen for as long as the user wants to wait
+bool best_take(trainer *t, err *e);        // at the end: its weights, where the run keeps the best
+uint64_t best_eval_hash(const trainer *t); // of the evaluation data; 0: none
+void best_forget_other(trainer *t);        // resumed: losses on other data cannot be compared
+void best_forget_lost(trainer *t);         // resumed: its checkpoint is not there any more
 
 #endif

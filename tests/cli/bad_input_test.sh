@@ -43,7 +43,7 @@ config num_attention_heads 3 'bad/model.safetensors: tensor model.layers.0.self_
 config num_key_value_heads 3 'multiple' '2 and 3'
 config num_key_value_heads 0 'number of key-value heads: expected 1'
 config head_dim 5 'even number' '5'
-config architectures '["GPT2LMHeadModel"]' 'architectures: expected' 'GPT2LMHeadModel' 'not supported'
+config architectures '["MambaForCausalLM"]' 'architectures: expected' 'MambaForCausalLM' 'not supported'
 config architectures '"LlamaForCausalLM"' 'architectures'
 config architectures '[]' 'architectures'
 config attention_bias true 'attention_bias: expected' 'found true'
@@ -209,7 +209,7 @@ t, m = tiny.read_safetensors("bad/adapter_model.safetensors"); exec(sys.argv[1])
 key=base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight
 adapter 'found no adapter_config.json' rm bad/adapter_config.json
 adapter 'adapter_model.safetensors' rm bad/adapter_model.safetensors
-adapter 'use_dora: expected false, found true' adapter_config use_dora true
+adapter 'lora_magnitude_vector: expected by the adapter' adapter_config use_dora true
 adapter 'r: expected 1 to 4096, found 0' adapter_config r 0
 adapter 'rank_pattern' adapter_config rank_pattern '{"q_proj": 4}'
 adapter 'modules_to_save' adapter_config modules_to_save '["score"]'

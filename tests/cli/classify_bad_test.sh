@@ -55,7 +55,7 @@ refused 2 'objective classify and excess_length split contradict each other' --e
 refused 2 'objective classify has no place for demonstrations' --num-demonstrations 1
 refused 2 'objective classify has no place for chat_template' --chat-template chatml
 refused 2 'modules_to_save needs method lora' --method head --modules-to-save embed_tokens
-refused 1 'modules_to_save: expected score and embed_tokens, which a classifier has, found "lm_head"' --modules-to-save lm_head
+refused 1 'found "lm_head", which names nothing' --modules-to-save lm_head
 for option in '--method head' '--labels a,b' '--class-weights balanced' '--head-learning-rate 1'; do
   # shellcheck disable=SC2086 # an option and its value
   refused 2 'needs objective classify: only a classifier has a head of its own' --objective sft $option

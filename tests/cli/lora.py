@@ -48,7 +48,7 @@ def files(run, modules, r, alpha, rslora):
     with open(f"{run}/adapter/adapter_config.json", encoding="utf-8") as f:
         text = f.read()
     same("layout of adapter_config.json", text.strip(), json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False))
-    others = ["chat_template.jinja", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"]
+    others = ["README.md", "chat_template.jinja", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"]
     same("files", sorted(os.listdir(f"{run}/adapter")), sorted(others + ["adapter_config.json", "adapter_model.safetensors"]))
 
 
