@@ -120,7 +120,9 @@ bool card_write(const card_run *r, const char *dir, err *e) {
               random ? ", its shape alone" : "");
   put_data(a, r, &out);
   put_method(r, &out);
-  text_printf(&out, "| prompt | %s |\n", r->prompt->kind == PROMPT_ALPACA ? "Alpaca's" : "the chat template that comes with it");
+  if (!r->model->labels.n)
+    text_printf(&out, "| prompt | %s |\n",
+                r->prompt->kind == PROMPT_ALPACA ? "Alpaca's" : "the chat template that comes with it");
   put_options(r, &out);
   text_printf(&out, "| seed | %lld |\n", (long long)r->options->seed);
   put_results(r, &out);
