@@ -155,20 +155,33 @@ void blocks_dynamic_map(bool is_signed, float out[DYNAMIC_MAP]) {
   REQUIRE(below + n + 2 == DYNAMIC_MAP, "%u values in the map", below + n + 2);
 }
 
-static float scale_of(const float map[DYNAMIC_MAP], const uint8_t *part, uint32_t block) {
+// The signed map's value of a code, by its decade: two roundings, here and on the device, so at most the last bit beside the map's own.
+static float code_value(uint8_t code) {
+  static const float base[DECADES] = {5.49999982e-07f, 3.24999996e-06f, 2.12499999e-05f, 0.000156249997f,
+                                      0.00128125004f,  0.0114062503f,   0.107031249f};
+  static const float width[DECADES] = {8.99999975e-07f, 4.50000016e-06f, 2.25000003e-05f, 0.000112499998f,
+                                       0.000562499976f, 0.00281250011f,  0.0140624996f};
+  const uint32_t k = code < 127 ? 127u - code : code - 127u;
+  int decade = 0;
+  if (!k) return 0;
+  if (code == 255) return 1;
+  while (k >> (decade + 1)) decade++;
+  const float offset = (float)(k - (1u << decade)) * width[decade], value = base[decade] + offset;
+  return code < 127 ? -value : value;
+}
+
+static float scale_of(const uint8_t *part, uint32_t block) {
   float b, o;
   memcpy(&b, part + NIBBLES + CODES, 4);
   memcpy(&o, part + NIBBLES + CODES + 4, 4);
-  const float product = map[part[NIBBLES + block]] * b; // rounded by itself, here and on the device
+  const float product = code_value(part[NIBBLES + block]) * b; // rounded by itself, here and on the device
   return product + o;
 }
 
 void blocks_to_f32_nf4_double(const uint8_t *p, float *out, uint64_t n) {
-  float map[DYNAMIC_MAP];
-  blocks_dynamic_map(true, map);
   for (uint64_t k = 0; k < n / BLOCK; k++) {
     const uint8_t *part = p + k / CODES * PART, *q = part + k % CODES * (BLOCK / 2);
-    const float a = scale_of(map, part, k % CODES);
+    const float a = scale_of(part, k % CODES);
     for (int i = 0; i < BLOCK; i++) out[k * BLOCK + (uint64_t)i] = a * nf4[q[i / 2] >> (i % 2 * 4) & 15];
   }
 }
