@@ -116,14 +116,20 @@ vec4 of_q6_k(TAKES_WEIGHT uint block, uint q) {
   return scale * (unsigned_bytes(low | high << 4) - 32.0);
 }
 
+float by_bit(uint q, float even, float odd) {
+  return (q & 1) == 0 ? even : odd;
+}
+
+float by_bits(uint q, float a, float b, float c, float d) { // of the lowest two
+  return (q & 2) == 0 ? by_bit(q, a, b) : by_bit(q, c, d);
+}
+
 // Choices, not a table: an array that is indexed by what is read lies in memory on real GPUs.
 float nf4_value(uint q) {
-  if ((q & 8) == 0) {
-    if ((q & 4) == 0) return (q & 2) == 0 ? ((q & 1) == 0 ? -1.0 : -0.6961928009986877) : ((q & 1) == 0 ? -0.5250730514526367 : -0.39491748809814453);
-    return (q & 2) == 0 ? ((q & 1) == 0 ? -0.28444138169288635 : -0.18477343022823334) : ((q & 1) == 0 ? -0.09105003625154495 : 0.0);
-  }
-  if ((q & 4) == 0) return (q & 2) == 0 ? ((q & 1) == 0 ? 0.07958029955625534 : 0.16093020141124725) : ((q & 1) == 0 ? 0.24611230194568634 : 0.33791524171829224);
-  return (q & 2) == 0 ? ((q & 1) == 0 ? 0.44070982933044434 : 0.5626170039176941) : ((q & 1) == 0 ? 0.7229568362236023 : 1.0);
+  if ((q & 12) == 0) return by_bits(q, -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453);
+  if ((q & 12) == 4) return by_bits(q, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0);
+  if ((q & 12) == 8) return by_bits(q, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224);
+  return by_bits(q, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0);
 }
 
 vec4 nf4_of(uint word) {

@@ -155,7 +155,7 @@ void blocks_dynamic_map(bool is_signed, float out[DYNAMIC_MAP]) {
   REQUIRE(below + n + 2 == DYNAMIC_MAP, "%u values in the map", below + n + 2);
 }
 
-// The signed map's value of a code, by its decade: two roundings, here and on the device, so at most the last bit beside the map's own.
+// The signed map's value of a code, by its decade. Two roundings, here as on the device: at most the last bit beside the map's own.
 static float code_value(uint8_t code) {
   static const float base[DECADES] = {5.49999982e-07f, 3.24999996e-06f, 2.12499999e-05f, 0.000156249997f,
                                       0.00128125004f,  0.0114062503f,   0.107031249f};
