@@ -89,7 +89,7 @@ done
 # A stream that is closed is not taken for another file.
 checks=$((checks + 1)) last="closed streams" status=0
 vkift generate --model "$base" --max-new-tokens 4 --chat <&- >out 2>err || status=$?
-[ "$status" -eq 0 ] && [ ! -s out ] || fail "expected an empty conversation, found status $status: $(cat out err)"
+if [ "$status" -ne 0 ] || [ -s out ]; then fail "expected an empty conversation, found status $status: $(cat out err)"; fi
 status=0
 vkift generate --model "$base" --max-new-tokens 4 --prompt a >&- 2>err || status=$?
 [ "$status" -eq 1 ] || fail "expected exit status 1, found $status"
