@@ -238,11 +238,15 @@ static void takes(const char *what, const losses *kept, const losses *wide, doub
     fail_msg("%s: expected about %.0f bytes, found %llu", what, least, (unsigned long long)kept->frozen_bytes);
 }
 
+// The first types of this list on every lane; with the argument "all" (quantized_slow_test) each, which takes minutes on slow drivers.
+enum { N_TYPES = 8, N_ON_EACH_LANE = 3 };
+
 static void blocks_of_a_file(void **state) {
-  (void)state;
-  static const dtype types[] = {DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_1, DTYPE_Q5_0, DTYPE_Q5_1, DTYPE_Q4_K, DTYPE_Q5_K, DTYPE_Q6_K};
+  const size_t n = *(const size_t *)*state;
+  static const dtype types[N_TYPES] = {DTYPE_Q8_0, DTYPE_Q5_0, DTYPE_Q4_K, DTYPE_Q4_0,
+                                       DTYPE_Q4_1, DTYPE_Q5_1, DTYPE_Q5_K, DTYPE_Q6_K};
   fixture f = open_device();
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+  for (size_t i = 0; i < n; i++) {
     const dtype_info *info = dtype_get(types[i]);
     const char *path = write_model(info->name, types[i], types[i], 30 + i);
     const vkift_train_options as_it_is = options_of(VKIFT_WEIGHT_AUTO, VKIFT_NO_QUANTIZE);
@@ -302,9 +306,10 @@ static void what_does_not_fit_is_refused(void **state) {
          "model.embed_tokens.weight: expected rows in blocks of 256 elements, as q4_k has, found the shape [263, 44]");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  size_t n = argc > 1 && !strcmp(argv[1], "all") ? N_TYPES : N_ON_EACH_LANE;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(blocks_of_a_file),
+      cmocka_unit_test_prestate(blocks_of_a_file, &n),
       cmocka_unit_test(nf4_made_at_load),
       cmocka_unit_test(what_does_not_fit_is_refused),
   };
