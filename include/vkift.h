@@ -85,8 +85,8 @@ typedef struct vkift_source {
 
 // --- training --------------------------------------------------------------------------------------------------------
 
-// Loss on answers; loss on every token; direct preference optimisation: of two answers, the chosen one becomes likelier; on a
-// text's label, by a new head on the state of its last token.
+// Loss on answers; on every token; direct preference optimisation, by which the chosen one of two answers becomes likelier; loss on
+// a text's label, by a new head on the state of its last token.
 typedef enum vkift_objective { VKIFT_SFT, VKIFT_LM, VKIFT_DPO, VKIFT_CLASSIFY } vkift_objective;
 // Of objective DPO: log ratios of whole answers, or divided by their lengths in tokens. Names are TRL's.
 typedef enum vkift_loss_type { VKIFT_SIGMOID, VKIFT_SIGMOID_NORM } vkift_loss_type;

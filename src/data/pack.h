@@ -30,10 +30,9 @@ typedef struct pack_row {
 void pack_examples(arena *a, const example *const *examples, uint32_t n, const pack_limits *limits, bool packing, pack_row **rows,
                    uint32_t *n_rows);
 
-// The two sequences of a pair stand one after the other, and neither sees the other; positions are those within a sequence, but for
-// rng_keys, which tell the two apart.
 // Where a row is written: buffers of the caller with N tokens and T target rows of place. An example that stands at
-// [b, e) has its token o at row o:
+// [b, e) has its token o at row o. Of a pair the two sequences stand one after the other, neither sees the other, and b and e are
+// those of a sequence, but for rng_keys, which tell the two apart.
 typedef struct packed_row {
   int32_t *tokens;     // [N]
   int32_t *positions;  // [N]: o − b

@@ -28,10 +28,10 @@ bool loaded_prompt(arena *a, const vkift_source *source, loaded *l, err *e);
 // All of it: opens the device and uploads weights and adapter.
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e);
 void loaded_close(loaded *l);
-// Whether a token ends an answer: one of the model's ends, or the prompt's end of a turn.
 // Whether a model is what is asked for: a classifier, or a model that writes text. `name` begins the message.
 bool loaded_check_kind(const char *name, const model *m, bool classify, err *e);
 const char *loaded_template(bool classify, const char *chat_template); // a classifier reads texts as they stand: any will do
+// Whether a token ends an answer: one of the model's ends, or the prompt's end of a turn.
 bool loaded_is_end(const loaded *l, int32_t id);
 bool loaded_has_end(const loaded *l); // whether there is such a token; without one answers go on as long as they may
 // quantized: the options that say whether linear weights become nf4; NULL: they do not. Weight types are numbered as load_type's.

@@ -247,8 +247,8 @@ static bool check_f32(const vkift_train_options *o, err *e) {
   return true;
 }
 
-// LoRA by itself, and freeze where it is not named, train no rows of the embedding: a token that the model does not know would stay unknown. (What an adapter to
-// go on from has trained is not known yet.)
+// LoRA by itself, and freeze where it is not named, train no rows of the embedding: a token that the model does not know would
+// stay unknown. (What an adapter to go on from has trained is not known yet.)
 static bool warn_of_untrained(const trainer *t, err *e) {
   text warning = {0};
   const vkift_train_options *o = &t->options;

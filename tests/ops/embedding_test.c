@@ -103,15 +103,7 @@ static const op_case cases[] = {
      .backward = true,
      .run = run,
      .shape = &(shape){31, 33, 29, 29, DTYPE_BF16, true}},
-    BLOCKS(DTYPE_Q8_0, "q8_0", 32),
-    BLOCKS(DTYPE_Q4_0, "q4_0", 32),
-    BLOCKS(DTYPE_Q4_1, "q4_1", 32),
-    BLOCKS(DTYPE_Q5_0, "q5_0", 32),
-    BLOCKS(DTYPE_Q5_1, "q5_1", 32),
-    BLOCKS(DTYPE_Q4_K, "q4_k", 256),
-    BLOCKS(DTYPE_Q5_K, "q5_k", 256),
-    BLOCKS(DTYPE_Q6_K, "q6_k", 256),
-    BLOCKS(DTYPE_NF4, "nf4", 64),
+    OP_TEST_BLOCK_TYPES(BLOCKS),
     {.name = "nf4_double table", .storage = DTYPE_NF4_DOUBLE, .run = run, .shape = &(shape){601, 128, 67, 67, DTYPE_NF4_DOUBLE}},
 };
 const op_suite embedding_suite = {

@@ -93,4 +93,10 @@ void op_reference_check(op_test *t, const op_reference *r, double *const *in);
 void op_test_check(op_test *t, const op_reference *r, tensor *y, op_value *inputs, const uint64_t *in_live, uint64_t live_out,
                    double tolerance);
 
+// Cases of each type of weights in blocks, made by BLOCKS(type, name, elements of a block); nf4 with two levels is a matter of its own.
+#define OP_TEST_BLOCK_TYPES(BLOCKS)                                                                    \
+  BLOCKS(DTYPE_Q8_0, "q8_0", 32), BLOCKS(DTYPE_Q4_0, "q4_0", 32), BLOCKS(DTYPE_Q4_1, "q4_1", 32),      \
+      BLOCKS(DTYPE_Q5_0, "q5_0", 32), BLOCKS(DTYPE_Q5_1, "q5_1", 32), BLOCKS(DTYPE_Q4_K, "q4_k", 256), \
+      BLOCKS(DTYPE_Q5_K, "q5_k", 256), BLOCKS(DTYPE_Q6_K, "q6_k", 256), BLOCKS(DTYPE_NF4, "nf4", 64)
+
 #endif
