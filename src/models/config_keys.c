@@ -40,12 +40,9 @@ static const char *const read_by_all[] = {"architectures",
 
 // What transformers writes into every config and the forward does not read; settings of generation, which older versions kept
 // here; where a model comes from. Dropout in training is the trainer's business: --lora-dropout.
-static const char *const harmless[] = {"_name_or_path",
-                                       "transformers_version",
+static const char *const harmless[] = {"transformers_version",
                                        "auto_map",
                                        "attn_implementation",
-                                       "_attn_implementation",
-                                       "_attn_implementation_autoset",
                                        "use_cache",
                                        "cache_implementation",
                                        "pad_token_id",
@@ -91,6 +88,12 @@ static const char *const harmless[] = {"_name_or_path",
                                        "model_name",
                                        NULL};
 
+// Names that begin with an underscore are private to a library (_name_or_path, _attn_implementation, _model_name_or_path of a
+// GGUF that transformers has read): notes, never a part of the forward.
+static bool is_note(const char *key) {
+  return key[0] == '_' || among(key, harmless);
+}
+
 static bool is_off(const cJSON *v) {
   if (!v || cJSON_IsNull(v) || cJSON_IsFalse(v)) return true;
   if (cJSON_IsNumber(v)) return v->valuedouble == 0;
@@ -106,7 +109,7 @@ bool config_refuse(const json *d, const cJSON *value, const char *expected, err 
 bool config_keys_known(const json *d, const char *const *family_keys, err *e) {
   char found[64], quoted[QUOTE_BYTES];
   for (const cJSON *v = d->root->child; v; v = v->next)
-    if (!is_off(v) && !among(v->string, read_by_all) && !among(v->string, harmless) && !among(v->string, family_keys))
+    if (!is_off(v) && !among(v->string, read_by_all) && !is_note(v->string) && !among(v->string, family_keys))
       return ERR(e,
                  "%s: %s: found %s: a setting that vkift does not know, and that might change the result; where it does not, "
                  "take it out of the file",

@@ -80,7 +80,8 @@ static void defaults_and_given_values(void **state) {
   with(LLAMA USUAL
        ", \"num_key_value_heads\": 2, \"head_dim\": 10, \"max_position_embeddings\": 77, \"sliding_window\": 9, "
        "\"rms_norm_eps\": 1e-5, \"rope_theta\": 500000.0, \"tie_word_embeddings\": true, \"bos_token_id\": 259, "
-       "\"eos_token_id\": [261, 260, 261], \"attention_bias\": false, \"hidden_act\": \"silu\"}",
+       "\"eos_token_id\": [261, 260, 261], \"attention_bias\": false, \"hidden_act\": \"silu\", "
+       "\"_model_name_or_path\": \"org/name\"}",
        check_given);
   with(LLAMA USUAL "}", check_untied);
   with(MISTRAL USUAL ", \"sliding_window\": 4096}", check_window);
