@@ -659,7 +659,15 @@ typedef struct vkift_export_options {
 
 vkift_export_options vkift_export_defaults(void);
 
-vkift_status vkift_export(const vkift_export_options *options, vkift_error *error);
+// Any of them may be NULL.
+typedef struct vkift_export_events {
+  void *user;
+  void (*progress)(void *user, int64_t done, int64_t tensors); // of a merged model
+  bool (*should_stop)(void *user);                             // asked between tensors; true ends with VKIFT_FAILED
+} vkift_export_events;
+
+// events may be NULL. On failure nothing is left in output_dir.
+vkift_status vkift_export(const vkift_export_options *options, const vkift_export_events *events, vkift_error *error);
 
 // --- report ----------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/log.h"
+#include "base/show.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/source.h"
@@ -62,6 +64,11 @@ static bool check(const export_flags *f, err *e) {
   return ERR(e, "%s", fault);
 }
 
+static void on_progress(void *user, int64_t done, int64_t tensors) {
+  (void)user;
+  log_progress(done == tensors, "%s of %s tensors", show_count(done).text, show_count(tensors).text);
+}
+
 static void say_next(const vkift_export_options *o) {
   static const char *const next[] = {[VKIFT_EXPORT_HF] = "vkift generate --model %s --chat",
                                      [VKIFT_EXPORT_PEFT] = "vkift generate --model BASE --adapter %s --chat",
@@ -82,8 +89,10 @@ bool export_run(int argc, char **argv, err *e) {
     options_print_help(&help, sets, (const void *const[]){&defaults}, 1);
   } else if (ok) {
     o.options.source.run = f.positional;
+    const vkift_export_events events = {.progress = on_progress, .should_stop = interrupted};
     vkift_error error = {0};
-    ok = check(&o, e) && source_check(&o.options.source, e) && library_ok(vkift_export(&o.options, &error), &error, e);
+    interrupts_catch(false);
+    ok = check(&o, e) && source_check(&o.options.source, e) && library_ok(vkift_export(&o.options, &events, &error), &error, e);
     if (ok) say_next(&o.options);
   }
   arena_free(a);
