@@ -95,6 +95,8 @@ static void similarity_is_rouge_without_stems(void **state) {
   near(nearest_to("a cat sits", "a cats sit"), 2.0 / 6, "stems");
   near(nearest_to("a b c d", "e f g"), 0, "nothing");
   near(nearest_to("", "a"), 0, "no word");
+  near(nearest_to("\U0001F600 \U0001F602 !", "\U0001F600 \U0001F602 ?"), 4.0 / 6, "emoji");
+  near(nearest_to("\u00E9 ?", "\u00E9 ?"), 1, "Latin letters that rouge_score does not count");
   near(nearest_to("\u041a\u043e\u0442 \u0441\u0438\u0434\u0438\u0442 \u0434\u043e\u043c\u0430",
                   "\u043a\u043e\u0442 \u0441\u043f\u0438\u0442 \u0434\u043e\u043c\u0430!"),
        4.0 / 6, "Russian words");

@@ -244,6 +244,7 @@ static const struct {
     {"{\"seed\": 42}\n", ":1: expected a journal of vkift data make, found something else"},
     {"[]\n", ":1: expected a journal of vkift data make, found something else"},
     {"no JSON\n", ":1: "},
+    {"somebody's notes without a line's end", ": expected a journal of vkift data make, found something else"},
     {"{\"vkift_data_make\": 1, \"seed\": 42}\n{\"attempt\": 1, \"finish\": \"end\", \"from\": [], \"text\": \"\"}\n",
      ":2: attempt: expected 0, found 1"},
     {"{\"vkift_data_make\": 1, \"seed\": 42}\n{\"attempt\": 0, \"finish\": \"soon\", \"from\": [], \"text\": \"\"}\n",
