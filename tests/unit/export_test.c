@@ -108,9 +108,10 @@ static void what_is_no_number_is_refused(void **state) {
     float value;
     vkift_export_type type;
     const char *message;
-  } rows[] = {{NAN, VKIFT_EXPORT_AUTO, "mlp.up_proj.weight: element 2: expected a number that fits f32, found"},
-              {70000, VKIFT_EXPORT_F16, "mlp.up_proj.weight: element 2: expected a number that fits f16, found 70000 (--dtype bf16"},
-              {70000, VKIFT_EXPORT_BF16, NULL}};
+  } rows[] = {
+      {NAN, VKIFT_EXPORT_AUTO, "mlp.up_proj.weight: element 2: expected a number that fits f32, found"},
+      {70000, VKIFT_EXPORT_F16, "mlp.up_proj.weight: element 2: expected a number that fits f16, found 70000 (--dtype bf16"},
+      {70000, VKIFT_EXPORT_BF16, NULL}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     vkift_export_options o = vkift_export_defaults();
     vkift_error error = {0};
