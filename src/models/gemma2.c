@@ -36,11 +36,8 @@ static void config_to_hf(const model_config *c, cJSON *out) {
 static bool config_to_gguf(arena *a, const model *m, gguf_config *out, err *e) {
   const model_config *c = &m->config;
   if (!(c->attention_cap > 0 && c->logits_cap > 0))
-    return ERR(
-        e,
-        "%s: attn_logit_softcapping, final_logit_softcapping: expected both above 0, since a GGUF of gemma2 has both, found "
-        "%g and %g: --format hf writes it",
-        m->path, c->attention_cap, c->logits_cap);
+    return ERR(e, "%s: %s: expected a soft cap, which GGUF takes for granted in Gemma 2, found none: --format hf writes it",
+               m->path, c->attention_cap > 0 ? "final_logit_softcapping" : "attn_logit_softcapping");
   gguf_put_f32(out->meta, gguf_config_key(a, m, "attn_logit_softcapping"), (float)c->attention_cap);
   return gemma_config_to_gguf(a, m, PERIOD, LAYERS_27B, out, e);
 }

@@ -57,12 +57,6 @@ check model merged model but_projections
 check merged merged lora/adapter
 score merged.json --model merged
 check same lora.json merged.json
-expect 0 vkift export lora --format peft --output-dir alone
-cmp -s alone/labels.json lora/adapter/labels.json || fail "expected the labels beside an exported adapter"
-for format in gguf gguf-adapter; do
-  expect 1 vkift export lora --format $format --output-dir none
-  says "a classifier's head has no place in GGUF: --format hf writes the whole model, peft an adapter"
-done
 # As PEFT writes an adapter: the labels have to be given.
 cp -r lora/adapter peft && check peft peft
 score peft.json --model model --adapter peft --labels ball,fox,sun
