@@ -931,7 +931,7 @@ typedef enum vkift_made {
   VKIFT_MADE_UNFINISHED,      // max_new_tokens came before an end
   VKIFT_MADE_NOT_TEXT,        // bytes that are no UTF-8, or control characters
   VKIFT_MADE_NO_FORM,         // no instruction, input or output could be made out
-  VKIFT_MADE_EMPTY,           // one of them is empty
+  VKIFT_MADE_EMPTY,           // one of them is empty, or the output marks alone (".")
   VKIFT_MADE_TOO_SHORT,       // min_words
   VKIFT_MADE_TOO_LONG,        // max_words
   VKIFT_MADE_REPEATS_PROMPT,  // it has a part of the guideline, or of what the model was asked, in it

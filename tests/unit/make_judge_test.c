@@ -241,6 +241,7 @@ static const struct {
     {"a wooden spoon in soup", NULL, VKIFT_MADE_NO_FORM},
     {"", "yes", VKIFT_MADE_EMPTY},
     {"a wooden spoon in soup", "", VKIFT_MADE_EMPTY},
+    {"a wooden spoon in soup", "...", VKIFT_MADE_EMPTY},
     {"spoon soup", "yes", VKIFT_MADE_TOO_SHORT},
     {"one two three four five six seven eight nine ten eleven twelve thirteen", "yes", VKIFT_MADE_TOO_LONG},
     {"a spoon \xEF\xBF\xBD in soup", "yes", VKIFT_MADE_NOT_TEXT},
@@ -291,12 +292,20 @@ static void rows_are_judged(void **state) {
   assert_int_equal(make_judge_fields(j, all.items, VKIFT_MAKE_INSTRUCTIONS, &f).verdict, VKIFT_MADE_TOO_SHORT);
   f = (make_fields){.instruction = "Weigh it for me.", .output = "Weigh it for me."};
   assert_int_equal(make_judge_fields(j, all.items, VKIFT_MAKE_INSTRUCTIONS, &f).verdict, VKIFT_MADE_ANSWER_IS_INPUT);
-  // A task that copies does.
+  f = (make_fields){.instruction = "Tell how heavy this is.", .output = "."};
+  assert_int_equal(make_judge_fields(j, all.items, VKIFT_MAKE_INSTRUCTIONS, &f).verdict, VKIFT_MADE_EMPTY);
+  // A task that copies does; one whose answers are marks has them.
   const guidelines copies = make_fixture_guidelines(
       a, make_fixture_file("copy.json",
                            "{\"Definition\": \"Copy it.\", \"Positive Examples\": [{\"input\": \"a b\", \"output\": \"a b\"}]}"));
   f = (make_fields){.input = "x y z", .output = "x y z"};
   assert_int_equal(make_judge_fields(j, copies.items, VKIFT_MAKE_INPUTS, &f).verdict, VKIFT_MADE_ROW);
+  const guidelines marks = make_fixture_guidelines(
+      a,
+      make_fixture_file("marks.json",
+                        "{\"Definition\": \"End it.\", \"Positive Examples\": [{\"input\": \"go away\", \"output\": \"!\"}]}"));
+  f = (make_fields){.input = "is it you", .output = "!"};
+  assert_int_equal(make_judge_fields(j, marks.items, VKIFT_MAKE_INPUTS, &f).verdict, VKIFT_MADE_ROW);
   arena_free(a);
 }
 
