@@ -659,7 +659,15 @@ typedef struct vkift_export_options {
 
 vkift_export_options vkift_export_defaults(void);
 
-vkift_status vkift_export(const vkift_export_options *options, vkift_error *error);
+// Any of them may be NULL.
+typedef struct vkift_export_events {
+  void *user;
+  void (*progress)(void *user, int64_t done, int64_t tensors); // of a merged model
+  bool (*should_stop)(void *user);                             // asked between tensors; true ends with VKIFT_FAILED
+} vkift_export_events;
+
+// events may be NULL. On failure nothing is left in output_dir.
+vkift_status vkift_export(const vkift_export_options *options, const vkift_export_events *events, vkift_error *error);
 
 // --- report ----------------------------------------------------------------------------------------------------------
 
@@ -923,7 +931,7 @@ typedef enum vkift_made {
   VKIFT_MADE_UNFINISHED,      // max_new_tokens came before an end
   VKIFT_MADE_NOT_TEXT,        // bytes that are no UTF-8, or control characters
   VKIFT_MADE_NO_FORM,         // no instruction, input or output could be made out
-  VKIFT_MADE_EMPTY,           // one of them is empty
+  VKIFT_MADE_EMPTY,           // one of them is empty, or the output marks alone (".")
   VKIFT_MADE_TOO_SHORT,       // min_words
   VKIFT_MADE_TOO_LONG,        // max_words
   VKIFT_MADE_REPEATS_PROMPT,  // it has a part of the guideline, or of what the model was asked, in it

@@ -46,7 +46,7 @@ static bool check(arena *a, const vkift_make_options *o, err *e) {
   if (fault) return ERR(e, "%s", fault);
   TRY(option_check(make_option_table, o, &defaults, e) && check_stops(o, e));
   e->usage = false;
-  if (file_exists(o->output) && !file_exists(make_journal_path(a, o->output)))
+  if (file_exists(o->output) && !file_is_dir(o->output) && !file_exists(make_journal_path(a, o->output)))
     return ERR(e, "%s: expected a new file's name, or what vkift data make is writing (with %s beside it), found another file",
                o->output, make_journal_path(a, o->output));
   return file_may_be_written(a, o->output, e);

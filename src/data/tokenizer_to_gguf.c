@@ -233,8 +233,11 @@ static bool put_scores(gguf_writing *w) {
     seen[made] = 1;
     scores[made] = --place;
   }
-  for (uint32_t i = 0; i < w->n; i++)
+  // llama.cpp joins pieces to any token whose text they make: to a control token, or one that has no text, last of all.
+  for (uint32_t i = 0; i < w->n; i++) {
     if (w->types[i] == TYPE_NORMAL) TRY(check_pairs(w, (int32_t)i, &pairs));
+    else if (w->types[i] != TYPE_BYTE) scores[i] = place - 1;
+  }
   gguf_put_f32s(w->out, "tokenizer.ggml.scores", scores, w->n);
   return true;
 }
@@ -244,6 +247,7 @@ static bool put_sentencepiece(gguf_writing *w, const gguf_special_ids *ids) {
   const bpe *m = &w->t->model;
   TRY(read_spaces(w, ids, &prefix));
   if (m->unk < 0) return no_place(w, "it has no unk_token");
+  if (m->ignore_merges) return no_place(w, "byte fall-back with ignore_merges");
   gguf_put_string(w->out, "tokenizer.ggml.model", "llama");
   gguf_put_string(w->out, "tokenizer.ggml.pre", "default");
   gguf_put_bool(w->out, "tokenizer.ggml.add_space_prefix", prefix);

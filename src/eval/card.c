@@ -80,7 +80,7 @@ static bool is_left_out(const option *o) {
 }
 
 // Every other option whose value is not its default, as config.yaml has it; of a path the name.
-static void put_options(const card_run *r, text *out) {
+static void put_options(arena *a, const card_run *r, text *out) {
   const vkift_train_options defaults = vkift_train_defaults();
   bool any = false;
   for (const option *o = train_option_table; o->name; o++) {
@@ -88,7 +88,7 @@ static void put_options(const card_run *r, text *out) {
     text value = {0};
     option_format(o, r->options, &value);
     text_printf(out, any ? ", %s " : "| options | %s ", o->name);
-    if (value.length) put_cell(out, o->type == OPTION_PATH ? path_name(value.data) : value.data);
+    if (value.length) put_cell(out, o->type == OPTION_PATH ? path_name(path_trim(a, value.data)) : value.data);
     text_free(&value);
     any = true;
   }
@@ -123,7 +123,7 @@ bool card_write(const card_run *r, const char *dir, err *e) {
   if (!r->model->labels.n)
     text_printf(&out, "| prompt | %s |\n",
                 r->prompt->kind == PROMPT_ALPACA ? "Alpaca's" : "the chat template that comes with it");
-  put_options(r, &out);
+  put_options(a, r, &out);
   text_printf(&out, "| seed | %lld |\n", (long long)r->options->seed);
   put_results(r, &out);
   const bool ok = write(dir, &out, e);
@@ -135,21 +135,19 @@ bool card_write(const card_run *r, const char *dir, err *e) {
 // --- of an export ----------------------------------------------------------------------------------------------------------
 
 // A card of vkift's without its front matter, and without what an export had added to it. NULL: another's, whose front matter says more
-// than ours would, or none.
-static bool read_body(arena *a, const char *from, const char **body, err *e) {
+// than ours would (as what is too large to be ours), or none.
+static const char *read_body(arena *a, const char *from) {
   const char *path = path_join(a, from, file_name);
   char *source;
-  *body = NULL;
-  if (!file_exists(path)) return true;
-  TRY(file_read(a, path, CARD_LIMIT, &source, NULL, e));
+  err unread = {0};
+  if (!file_exists(path) || !file_read(a, path, CARD_LIMIT, &source, NULL, &unread)) return NULL;
   char *end = !strncmp(source, "---\n", 4) ? strstr(source + 3, front_end) : NULL, *tag = strstr(source, "\n- vkift\n");
-  if (!end || !tag || tag > end) return true;
+  if (!end || !tag || tag > end) return NULL;
   source = end + strlen(front_end);
   char *added[] = {strstr(source, scores_heading), strstr(source, form_heading)};
   for (int i = 0; i < 2; i++)
     if (added[i]) *added[i] = 0;
-  *body = source;
-  return true;
+  return source;
 }
 
 static void put_scores(const card_copy *c, text *out) {
@@ -168,17 +166,14 @@ static void put_scores(const card_copy *c, text *out) {
 
 bool card_export(const card_copy *c, const char *dir, err *e) {
   arena *a = arena_new("card");
-  const char *body = NULL;
+  const char *body = c->from ? read_body(a, c->from) : NULL;
   text out = {0};
-  bool ok = !c->from || read_body(a, c->from, &body, e);
-  if (ok) {
-    put_front(c->kind, c->is_classifier, c->base, &out);
-    if (body) text_puts(&out, body);
-    else text_printf(&out, "\n# %s\n", c->base);
-    put_scores(c, &out);
-    text_printf(&out, "%s\n%s\n", form_heading, c->form);
-    ok = write(dir, &out, e);
-  }
+  put_front(c->kind, c->is_classifier, c->base, &out);
+  if (body) text_puts(&out, body);
+  else text_printf(&out, "\n# %s\n", c->base);
+  put_scores(c, &out);
+  text_printf(&out, "%s\n%s\n", form_heading, c->form);
+  const bool ok = write(dir, &out, e);
   text_free(&out);
   arena_free(a);
   return ok;

@@ -1,9 +1,10 @@
 // Everything is written into DIR.tmp, which becomes DIR when it is whole.
 #include "eval/export.h"
 
-#include <string.h>
-
 #include <cjson/cJSON.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -12,13 +13,16 @@
 #include "eval/modelfile.h"
 #include "eval/predictions.h"
 #include "io/json.h"
+#include "models/classifier.h"
 #include "models/save.h"
 #include "models/save_gguf.h"
 
 typedef struct exporting {
   arena *memory;
   const vkift_export_options *options;
-  const char *dir; // that is written into
+  const vkift_export_events *events; // NULL: nobody wants to know
+  const char *dir;                   // that is written into
+  uint32_t n_done;                   // tensors of the model
   merging merging;
 } exporting;
 
@@ -30,11 +34,26 @@ static bool is_adapter_format(vkift_export_format f) {
   return f == VKIFT_EXPORT_PEFT || f == VKIFT_EXPORT_GGUF_ADAPTER;
 }
 
+// save_values: the next parameter, merged.
+static bool next_values(void *user, const model_param *p, float *out, err *e) {
+  exporting *x = user;
+  const vkift_export_events *v = x->events;
+  const model *m = x->merging.loaded.model;
+  const uint64_t n = (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1);
+  if (v && v->should_stop && v->should_stop(v->user))
+    return ERR(e, "stopped: nothing is left of the export to %s", x->options->output_dir);
+  TRY(merge_values(&x->merging, p, out, e));
+  if (x->options->format == VKIFT_EXPORT_HF)
+    TRY(save_check_values(m->path, p->name, save_type(p, types[x->options->dtype]), out, n, e));
+  if (v && v->progress) v->progress(v->user, ++x->n_done, m->n_params);
+  return true;
+}
+
 // --- Hugging Face and PEFT -------------------------------------------------------------------------------------------------
 
 static bool write_hf(exporting *x, err *e) {
   const loaded *l = &x->merging.loaded;
-  return save_model(l->model, &l->prompt, x->dir, types[x->options->dtype], merge_values, &x->merging, e);
+  return save_model(l->model, &l->prompt, x->dir, types[x->options->dtype], next_values, x, e);
 }
 
 static bool copy_file(exporting *x, const char *name, err *e) {
@@ -70,8 +89,9 @@ static bool write_adapter_config(exporting *x, err *e) {
 
 static bool write_peft(exporting *x, err *e) {
   const loaded *l = &x->merging.loaded;
+  const strings *labels = &l->model->labels;
   return copy_file(x, "adapter_model.safetensors", e) && write_adapter_config(x, e) &&
-         save_tokenizer(l->model, &l->prompt, x->dir, e);
+         (!labels->n || classifier_write_file(x->dir, labels, e)) && save_tokenizer(l->model, &l->prompt, x->dir, e);
 }
 
 // --- GGUF ------------------------------------------------------------------------------------------------------------------
@@ -88,8 +108,8 @@ static bool write_modelfile(exporting *x, const modelfile *f, err *e) {
 static bool write_gguf(exporting *x, err *e) {
   const loaded *l = &x->merging.loaded;
   save_gguf_result r;
-  TRY(save_gguf(l->model, &l->prompt, path_join(x->memory, x->dir, "model.gguf"), types[x->options->dtype], merge_values,
-                &x->merging, &r, e));
+  TRY(save_gguf(l->model, &l->prompt, path_join(x->memory, x->dir, "model.gguf"), types[x->options->dtype], next_values, x, &r,
+                e));
   if (r.n_f16) log_note("%u matrices stay F16, since their rows are no multiple of 32 (%s the first)", r.n_f16, r.first_f16);
   return write_modelfile(x, &(modelfile){.from = "model.gguf"}, e);
 }
@@ -102,11 +122,12 @@ static bool write_gguf_adapter(exporting *x, err *e) {
                         type == DTYPE_COUNT ? DTYPE_F32 : type, e));
   const char *base = path_name(m->path);
   modelfile f = {.from = m->is_gguf ? base : arena_printf(x->memory, "%s.gguf", base), .adapter = "adapter.gguf"};
-  f.note = m->is_gguf ? "FROM is the base model's file, to be put beside this one."
-                      : arena_printf(x->memory,
-                                     "FROM is the base model as GGUF, to be put beside this file; it is made by: vkift export "
-                                     "--model %s --format gguf --output-dir DIR",
-                                     base);
+  f.note = m->is_gguf
+               ? "FROM is the base model's file, to be put beside this one."
+               : arena_printf(x->memory,
+                              "FROM is the base model as GGUF: put the model.gguf beside this file, under that name, which "
+                              "is made by: vkift export --model %s --format gguf --output-dir DIR",
+                              base);
   return write_modelfile(x, &f, e);
 }
 
@@ -187,9 +208,20 @@ static bool check_options(const vkift_export_options *o, err *e) {
   return ERR(e, "%s", fault);
 }
 
-static bool check_adapter(const exporting *x, err *e) {
+static bool check_format(const exporting *x, err *e) {
+  const vkift_export_format f = x->options->format;
+  if (x->merging.loaded.model->labels.n && (f == VKIFT_EXPORT_GGUF || f == VKIFT_EXPORT_GGUF_ADAPTER))
+    return ERR(e, "%s: this is a classifier, whose head has no place in GGUF: --format hf and peft write it",
+               x->merging.loaded.model->path);
   if (x->merging.adapter_path || !is_adapter_format(x->options->format)) return true;
   return ERR(e, "%s: there is no adapter to write: --format hf and gguf write the whole model", x->merging.loaded.model->path);
+}
+
+// An empty directory gives way to the new one. Whether it can is seen before anything is written.
+static bool make_way(const char *dir, err *e) {
+  if (!rmdir(dir)) return true;
+  return ERR(e, "%s: expected a new directory, or an empty one that another can replace (not ., a link or a mount): %s", dir,
+             strerror(errno));
 }
 
 static bool write_beside(exporting *x, const char *dir, err *e) {
@@ -200,17 +232,21 @@ static bool write_beside(exporting *x, const char *dir, err *e) {
   x->dir = arena_printf(x->memory, "%s.tmp", dir);
   if (file_exists(x->dir))
     return ERR(e, "%s: expected nothing of that name, where the export is prepared: move or remove it", x->dir);
-  TRY(dir_make(x->dir, e));
-  if (writers[x->options->format](x, e) && write_card(x, e) && dir_sync(x->dir, e) && dir_rename(x->dir, dir, e)) return true;
+  const bool was_there = file_exists(dir);
+  if (was_there) TRY(make_way(dir, e));
+  if (dir_make(x->dir, e) && writers[x->options->format](x, e) && write_card(x, e) && dir_sync(x->dir, e) &&
+      dir_rename(x->dir, dir, e))
+    return true;
   dir_remove(x->dir, NULL);
+  if (was_there) dir_make(dir, &(err){0});
   return false;
 }
 
-bool export_write(const vkift_export_options *o, err *e) {
+bool export_write(const vkift_export_options *o, const vkift_export_events *events, err *e) {
   TRY(check_options(o, e));
   if (!dir_is_empty(o->output_dir)) return ERR(e, "%s: expected a new or empty directory, found something in it", o->output_dir);
-  exporting x = {.memory = arena_new("export"), .options = o};
-  const bool ok = merge_open(x.memory, &o->source, &x.merging, e) && check_adapter(&x, e) &&
+  exporting x = {.memory = arena_new("export"), .options = o, .events = events};
+  const bool ok = merge_open(x.memory, &o->source, &x.merging, e) && check_format(&x, e) &&
                   write_beside(&x, path_trim(x.memory, o->output_dir), e);
   merge_close(&x.merging);
   arena_free(x.memory);

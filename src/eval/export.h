@@ -5,6 +5,6 @@
 #include "base/err.h"
 #include "vkift.h"
 
-bool export_write(const vkift_export_options *options, err *e);
+bool export_write(const vkift_export_options *options, const vkift_export_events *events, err *e);
 
 #endif

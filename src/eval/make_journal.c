@@ -74,6 +74,12 @@ static bool read_line(arena *a, make_journal *j, const char *header, uint64_t nu
   return ok;
 }
 
+// A first line without an end, as a kill leaves it, and nothing else.
+static bool is_begun(const char *data, uint64_t size) {
+  static const char begin[] = "{\"vkift_data_make\": ";
+  return !memcmp(data, begin, size < sizeof begin - 1 ? (size_t)size : sizeof begin - 1);
+}
+
 // *whole: bytes of the lines that have an end; none where another command line wrote the first one alone.
 static bool read_all(arena *a, make_journal *j, const char *header, uint64_t *whole, err *e) {
   char *data;
@@ -83,6 +89,7 @@ static bool read_all(arena *a, make_journal *j, const char *header, uint64_t *wh
   const char *line = data, *const end = data + size;
   for (const char *next; (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
     TRY(read_line(a, j, header, ++number, line, (size_t)(next - line), &other, e));
+  if (!number && !is_begun(data, size)) return ERR(e, "%s: expected a journal of vkift data make, found something else", j->path);
   *whole = other.failed ? 0 : (uint64_t)(line - data);
   return true;
 }

@@ -177,6 +177,13 @@ static bool is_label(const guideline *g, make_fields *f) {
   return false;
 }
 
+// An answer of marks alone, where none of the guideline's is.
+static bool says_nothing(const guideline *g, const char *output) {
+  bool nothing = !without_marks(output);
+  for (uint32_t i = 0; i < g->n_positive; i++) nothing &= strcmp(g->positive[i].output, output) != 0;
+  return nothing;
+}
+
 // --- all of it -----------------------------------------------------------------------------------------------------------
 
 static bool is_same(const char *x, const char *y) {
@@ -197,7 +204,7 @@ static vkift_made judge_form(const make_judge *j, const guideline *g, vkift_make
   const char *const fields[] = {inputs ? NULL : f->instruction, f->input, f->output};
   for (int i = 0; i < 3; i++)
     if (fields[i] && !is_text(fields[i])) return VKIFT_MADE_NOT_TEXT;
-  if (!*f->output || (inputs ? !*f->input : !*f->instruction)) return VKIFT_MADE_EMPTY;
+  if (!*f->output || says_nothing(g, f->output) || (inputs ? !*f->input : !*f->instruction)) return VKIFT_MADE_EMPTY;
   if (is_short(j, g, what, f)) return VKIFT_MADE_TOO_SHORT;
   for (int i = 0; i < 3; i++)
     if (is_too_long(j, fields[i])) return VKIFT_MADE_TOO_LONG;

@@ -55,7 +55,11 @@ static void put_example(text *out, const char *input, const char *output) {
   text_printf(out, "Output: %s", output);
 }
 
-static void put_guideline(text *out, const guideline *g, const make_counts *counts, rng *r) {
+static void note_shown(building *b, const char *name) {
+  b->from[b->out->from.n++] = name;
+}
+
+static void put_guideline(building *b, text *out, const guideline *g, const make_counts *counts, rng *r) {
   text_printf(out, "%s\n\n", g->definition);
   if (g->caution) text_printf(out, "Important: %s\n\n", g->caution);
   if (g->avoid) text_printf(out, "Things to avoid: %s\n\n", g->avoid);
@@ -63,7 +67,9 @@ static void put_guideline(text *out, const guideline *g, const make_counts *coun
   for (uint32_t i = 0; i < g->labels.n; i++) text_printf(out, "%s%s", g->labels.items[i], i + 1 < g->labels.n ? "; " : ".\n\n");
   const uint32_t first = g->n_negative ? rng_below(r, g->n_negative) : 0;
   for (uint32_t i = 0; i < counts->negative && i < g->n_negative; i++) {
-    const superni_example *x = &g->negative[(first + i) % g->n_negative];
+    const uint32_t number = (first + i) % g->n_negative;
+    const superni_example *x = &g->negative[number];
+    note_shown(b, arena_printf(b->a, "%s: negative example %u", g->file, number + 1));
     text_puts(out, "A wrong example, not to be followed:\n");
     put_example(out, x->input, x->output);
     if (counts->explanations && x->explanation) text_printf(out, "\nWhy it is wrong: %s", x->explanation);
@@ -80,14 +86,14 @@ static void answer(building *b, const seed_example *x, bool with_instruction) {
   if (with_instruction) text_printf(&t, "Instruction: %s\n", x->instruction);
   put_example(&t, x->input, x->output);
   say(b, ROLE_ASSISTANT, kept(b->a, &t));
-  b->from[b->out->from.n++] = x->name;
+  note_shown(b, x->name);
 }
 
-static const char *ask_of(arena *a, const guideline *g, const make_counts *counts, const char *ask, rng *r) {
+static const char *ask_of(building *b, const guideline *g, const make_counts *counts, const char *ask, rng *r) {
   text t = {0};
-  put_guideline(&t, g, counts, r);
+  put_guideline(b, &t, g, counts, r);
   text_puts(&t, ask);
-  return kept(a, &t);
+  return kept(b->a, &t);
 }
 
 // --- conversations -----------------------------------------------------------------------------------------------------
@@ -97,7 +103,7 @@ static void build_inputs(building *b, const make_stock *stock, const make_counts
     say(b, ROLE_USER, arena_printf(b->a, "%s\n\n%s", given.items[i]->instruction, ask_example));
     answer(b, given.items[i], false);
   }
-  say(b, ROLE_USER, ask_of(b->a, stock->guideline, counts, ask_example, r));
+  say(b, ROLE_USER, ask_of(b, stock->guideline, counts, ask_example, r));
   for (uint32_t i = 0; i < shown.n; i++) {
     answer(b, shown.items[i], false);
     say(b, ROLE_USER, ask_another);
@@ -112,12 +118,12 @@ static void build_instructions(building *b, const make_stock *stock, const make_
     answer(b, shown.items[i], true);
   }
   text t = {0};
-  put_guideline(&t, stock->guideline, counts, r);
+  put_guideline(b, &t, stock->guideline, counts, r);
   for (uint32_t i = 0; i < positive.n; i++) {
     text_puts(&t, "A right example:\n");
     put_example(&t, positive.items[i]->input, positive.items[i]->output);
     text_puts(&t, "\n\n");
-    b->from[b->out->from.n++] = positive.items[i]->name;
+    note_shown(b, positive.items[i]->name);
   }
   text_puts(&t, ask_kind);
   say(b, ROLE_USER, kept(b->a, &t));
@@ -129,7 +135,9 @@ make_prompt make_prompt_build(arena *a, const make_stock *stock, vkift_make_what
   const drawn given = draw(a, &stock->seeds, counts->seeds, &r), positive = draw(a, &stock->positive, counts->positive, &r),
               made = draw(a, &stock->made, counts->made, &r);
   const uint64_t most = (uint64_t)given.n + positive.n + made.n;
-  building b = {.a = a, .out = &out, .from = ARENA_ARRAY(a, const char *, most)};
+  const uint32_t n_negative = stock->guideline->n_negative;
+  const uint64_t negative = counts->negative < n_negative ? counts->negative : n_negative;
+  building b = {.a = a, .out = &out, .from = ARENA_ARRAY(a, const char *, most + negative)};
   out.messages = ARENA_ARRAY(a, message, 2 * most + 1);
   if (what == VKIFT_MAKE_INPUTS) build_inputs(&b, stock, counts, given, join(a, positive, made, &r), &r);
   else build_instructions(&b, stock, counts, join(a, given, made, &r), positive, &r);

@@ -59,6 +59,7 @@ static entry entry_of(arena *a, symbols *s, const char *of, const char *name) {
   metric_count_letters(of, &latin, &other);
   entry x = {.name = name, .other_script = other > latin};
   x.tokens = x.other_script ? similar_pool_words(a, s, of) : rouge_words(a, s, of, false);
+  if (!x.tokens.n) x.tokens = symbols_of_words(s, arena_strdup(a, of), strlen(of));
   return x;
 }
 

@@ -2,7 +2,8 @@
 //
 // Similarity is ROUGE-L's F1 of tokens as Self-Instruct (Wang et al., 2023) compares instructions: rouge_score's without its
 // stemmer. Texts whose letters are mostly of other scripts than Latin, which have no such token, are compared by their words, and
-// where a script writes none (Chinese, Japanese, Korean) by characters. The two kinds are never alike.
+// where a script writes none (Chinese, Japanese, Korean) by characters. The two kinds are never alike. What has no word at all (emoji,
+// marks) is compared by what stands between its blanks.
 #ifndef EVAL_SIMILAR_POOL_H
 #define EVAL_SIMILAR_POOL_H
 

@@ -148,7 +148,8 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
 static bool config_to_gguf(arena *a, const model *m, gguf_config *out, err *e) {
   const model_config *c = &m->config;
   const uint32_t pairs = model_rotary_dim(c) / 2;
-  if (c->sliding_window) gguf_put_u32(out->meta, gguf_config_key(a, m, "attention.sliding_window"), c->sliding_window);
+  // 0, too: llama.cpp has asked for the key.
+  gguf_put_u32(out->meta, gguf_config_key(a, m, "attention.sliding_window"), c->sliding_window);
   gguf_put_u32(out->meta, gguf_config_key(a, m, "rope.scaling.original_context_length"), c->rope_original_positions);
   if (c->scaling == ROPE_LONG) {
     gguf_put_f32(out->meta, gguf_config_key(a, m, "rope.scaling.attn_factor"), (float)c->rope_attention_factor);

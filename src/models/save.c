@@ -1,5 +1,6 @@
 #include "models/save.h"
 
+#include <math.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -100,6 +101,15 @@ dtype save_type(const model_param *p, dtype forced) {
   if (forced != DTYPE_COUNT) return forced;
   const bool half = p->source && (p->source->type == DTYPE_F16 || p->source->type == DTYPE_BF16);
   return half ? p->source->type : DTYPE_F32;
+}
+
+bool save_check_values(const char *file, const char *name, dtype type, const float *x, uint64_t n, err *e) {
+  const bool half = type == DTYPE_F16;
+  for (uint64_t i = 0; i < n; i++)
+    if (!(fabsf(x[i]) < (half ? 65520 : INFINITY)))
+      return ERR(e, "%s: tensor %s: element %llu: expected a number that fits %s, found %g%s", file, name, (unsigned long long)i,
+                 dtype_get(type)->name, (double)x[i], half && isfinite(x[i]) ? " (--dtype bf16 holds it)" : "");
+  return true;
 }
 
 // The token that ends a turn first, then the model's other ends.

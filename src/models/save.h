@@ -20,6 +20,8 @@ typedef bool save_values(void *user, const model_param *p, float *out, err *e);
 // The type in which a parameter is written: `forced` (F32, F16, BF16), or with DTYPE_COUNT the file's own 16-bit type,
 // else F32.
 dtype save_type(const model_param *p, dtype forced);
+// All values are numbers that the type holds.
+bool save_check_values(const char *file, const char *name, dtype type, const float *x, uint64_t n, err *e);
 // config.json, generation_config.json and model.safetensors, and the tokenizer's files.
 bool save_model(const model *m, const prompt_style *prompt, const char *dir, dtype forced, save_values *values, void *user,
                 err *e);

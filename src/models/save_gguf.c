@@ -1,7 +1,6 @@
 // Metadata by the names of ggml's docs/gguf.md; which tensors stay as they are, as llama.cpp's converter and llama-quantize have it.
 #include "models/save_gguf.h"
 
-#include <math.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -145,6 +144,11 @@ static bool put_metadata(arena *a, const model *m, const prompt_style *prompt, d
     copy_metadata(m, &ids, out->meta);
     return true;
   }
+  if (ids.eos < 0)
+    return ERR(e,
+               "%s: eos_token_id: expected a token that ends an answer, found none, for which llama.cpp would take another one: "
+               "--format hf writes it",
+               m->path);
   gguf_put_string(out->meta, "general.name", name_of(a, m));
   TRY(m->family->config_to_gguf ? m->family->config_to_gguf(a, m, out, e)
                                 : gguf_config_common(a, m, m->config.max_positions, out, e));
@@ -227,19 +231,9 @@ static bool list_tensors(arena *a, const model *m, const gguf_config *c, save_gg
   return true;
 }
 
-static bool check_values(const char *file, const gguf_tensor *t, const float *x, uint64_t n, err *e) {
-  const bool half = t->type == DTYPE_F16;
-  for (uint64_t i = 0; i < n; i++)
-    if (!(fabsf(x[i]) < (half ? 65520 : INFINITY)))
-      return ERR(e, "%s: tensor %s: element %llu: expected a number that fits %s, found %g%s", file, t->name,
-                 (unsigned long long)i, dtype_get(t->type)->name, (double)x[i],
-                 half && isfinite(x[i]) ? " (--dtype bf16 holds it)" : "");
-  return true;
-}
-
 static bool write_values(gguf_writer *w, const char *file, const float *values, uint64_t n, err *e) {
   const gguf_tensor *t = &w->tensors[w->next];
-  TRY(check_values(file, t, values, n, e));
+  TRY(save_check_values(file, t->name, t->type, values, n, e));
   arena *a = arena_new("tensor on its way to a GGUF file");
   void *stored = arena_alloc(a, gguf_tensor_bytes(t));
   quantize(t->type, values, stored, n);

@@ -95,6 +95,8 @@ static void similarity_is_rouge_without_stems(void **state) {
   near(nearest_to("a cat sits", "a cats sit"), 2.0 / 6, "stems");
   near(nearest_to("a b c d", "e f g"), 0, "nothing");
   near(nearest_to("", "a"), 0, "no word");
+  near(nearest_to("\U0001F600 \U0001F602 !", "\U0001F600 \U0001F602 ?"), 4.0 / 6, "emoji");
+  near(nearest_to("\u00E9 ?", "\u00E9 ?"), 1, "Latin letters that rouge_score does not count");
   near(nearest_to("\u041a\u043e\u0442 \u0441\u0438\u0434\u0438\u0442 \u0434\u043e\u043c\u0430",
                   "\u043a\u043e\u0442 \u0441\u043f\u0438\u0442 \u0434\u043e\u043c\u0430!"),
        4.0 / 6, "Russian words");
@@ -239,6 +241,7 @@ static const struct {
     {"a wooden spoon in soup", NULL, VKIFT_MADE_NO_FORM},
     {"", "yes", VKIFT_MADE_EMPTY},
     {"a wooden spoon in soup", "", VKIFT_MADE_EMPTY},
+    {"a wooden spoon in soup", "...", VKIFT_MADE_EMPTY},
     {"spoon soup", "yes", VKIFT_MADE_TOO_SHORT},
     {"one two three four five six seven eight nine ten eleven twelve thirteen", "yes", VKIFT_MADE_TOO_LONG},
     {"a spoon \xEF\xBF\xBD in soup", "yes", VKIFT_MADE_NOT_TEXT},
@@ -289,12 +292,20 @@ static void rows_are_judged(void **state) {
   assert_int_equal(make_judge_fields(j, all.items, VKIFT_MAKE_INSTRUCTIONS, &f).verdict, VKIFT_MADE_TOO_SHORT);
   f = (make_fields){.instruction = "Weigh it for me.", .output = "Weigh it for me."};
   assert_int_equal(make_judge_fields(j, all.items, VKIFT_MAKE_INSTRUCTIONS, &f).verdict, VKIFT_MADE_ANSWER_IS_INPUT);
-  // A task that copies does.
+  f = (make_fields){.instruction = "Tell how heavy this is.", .output = "."};
+  assert_int_equal(make_judge_fields(j, all.items, VKIFT_MAKE_INSTRUCTIONS, &f).verdict, VKIFT_MADE_EMPTY);
+  // A task that copies does; one whose answers are marks has them.
   const guidelines copies = make_fixture_guidelines(
       a, make_fixture_file("copy.json",
                            "{\"Definition\": \"Copy it.\", \"Positive Examples\": [{\"input\": \"a b\", \"output\": \"a b\"}]}"));
   f = (make_fields){.input = "x y z", .output = "x y z"};
   assert_int_equal(make_judge_fields(j, copies.items, VKIFT_MAKE_INPUTS, &f).verdict, VKIFT_MADE_ROW);
+  const guidelines marks = make_fixture_guidelines(
+      a,
+      make_fixture_file("marks.json",
+                        "{\"Definition\": \"End it.\", \"Positive Examples\": [{\"input\": \"go away\", \"output\": \"!\"}]}"));
+  f = (make_fields){.input = "is it you", .output = "!"};
+  assert_int_equal(make_judge_fields(j, marks.items, VKIFT_MAKE_INPUTS, &f).verdict, VKIFT_MADE_ROW);
   arena_free(a);
 }
 

@@ -71,10 +71,11 @@ static run run_begin(void) {
   paths[0] = arena_strdup(
       r.a, make_fixture_file("floats.json", LABELLED "\"Instances\": [{\"input\": \"an old shoe in oil\", \"output\": "
                                                      "[\"no\"]}, {\"input\": \"ice in gin\", \"output\": \"yes\"}]}"));
-  paths[1] = arena_strdup(r.a, make_fixture_file("sinks.json",
-                                                 "{\"Definition\": \"Think of what sinks.\", \"Things to Avoid\": \"Lies.\", "
-                                                 "\"Positive Examples\": [{\"input\": \"where is it now\", \"output\": "
-                                                 "\"below\"}]}"));
+  paths[1] =
+      arena_strdup(r.a, make_fixture_file("sinks.json",
+                                          "{\"Definition\": \"Think of what sinks.\", \"Things to Avoid\": \"Lies.\", "
+                                          "\"Positive Examples\": [{\"input\": \"where is it now\", \"output\": "
+                                          "\"below\"}], \"Negative Examples\": [{\"input\": \"who\", \"output\": \"me\"}]}"));
   test_ok(guidelines_read(r.a, paths, 2, &r.all, &e), &e);
   r.from = make_fixture_seeds(r.a, "alpaca.jsonl",
                               "{\"instruction\": \"Greet somebody\", \"input\": \"Ann\", \"output\": \"Hello Ann\"}\n"
@@ -133,6 +134,8 @@ static void a_run_makes_rows(void **state) {
   assert_non_null(strstr(made, "\"things_to_avoid\": \"Lies.\""));
   assert_non_null(strstr(made, "\"from\": [\"alpaca.jsonl:"));
   assert_non_null(strstr(made, "\"attempt 0\"")); // a later prompt showed the first row
+  assert_non_null(strstr(made, "\"sinks.json: positive example 1\""));
+  assert_non_null(strstr(made, "\"sinks.json: negative example 1\""));
   // They are rows that can be seeds themselves.
   const seeds again = make_fixture_seeds(r.a, "again.jsonl", made);
   assert_int_equal(again.n, 9);
@@ -244,6 +247,7 @@ static const struct {
     {"{\"seed\": 42}\n", ":1: expected a journal of vkift data make, found something else"},
     {"[]\n", ":1: expected a journal of vkift data make, found something else"},
     {"no JSON\n", ":1: "},
+    {"somebody's notes without a line's end", ": expected a journal of vkift data make, found something else"},
     {"{\"vkift_data_make\": 1, \"seed\": 42}\n{\"attempt\": 1, \"finish\": \"end\", \"from\": [], \"text\": \"\"}\n",
      ":2: attempt: expected 0, found 1"},
     {"{\"vkift_data_make\": 1, \"seed\": 42}\n{\"attempt\": 0, \"finish\": \"soon\", \"from\": [], \"text\": \"\"}\n",

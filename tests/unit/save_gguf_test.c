@@ -173,8 +173,6 @@ static void every_family_is_read_back(void **state) {
       OTHER("Gemma2ForCausalLM", "gemma2",
             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"attn_logit_softcapping\": 40.0, "
             "\"final_logit_softcapping\": 20.0"),
-      OTHER("Gemma2ForCausalLM", "gemma2",
-            ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"final_logit_softcapping\": null"),
       OTHER("Gemma3ForCausalLM", "gemma3_text",
             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"sliding_window_pattern\": 2, "
             "\"rope_theta\": 20000.0, \"rope_local_base_freq\": 3000.0, \"rope_scaling\": {\"rope_type\": \"linear\", "
@@ -286,6 +284,12 @@ static void what_gguf_takes_for_granted_is_checked(void **state) {
              ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, "
              "\"layer_types\": [\"full_attention\", \"sliding_attention\"]"),
        "layer_types: expected each n-th layer to see all"},
+      {OTHER("Gemma2ForCausalLM", "gemma2",
+             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"final_logit_softcapping\": null"),
+       "final_logit_softcapping: expected a soft cap, which GGUF takes for granted in Gemma 2, found none"},
+      {OTHER("Gemma2ForCausalLM", "gemma2",
+             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"attn_logit_softcapping\": null"),
+       "attn_logit_softcapping: expected a soft cap"},
       {OTHER("Qwen2ForCausalLM", "qwen2",
              ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": "
              "4.0, "
@@ -302,6 +306,40 @@ static void what_gguf_takes_for_granted_is_checked(void **state) {
     model_close(m);
     arena_free(a);
   }
+}
+
+static void an_answer_has_to_end(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  model *m = open_made(a, LLAMA("64", "70", ""));
+  save_gguf_result r;
+  prompt_style prompt;
+  err e = {0};
+  m->config.n_eos = 0;
+  test_ok(prompt_choose(a, m, "alpaca", &prompt, &e), &e);
+  prompt.end_of_turn = "";
+  assert_false(save_gguf(m, &prompt, test_path(test_directory(), "endless.gguf"), DTYPE_F32, drawn_values, m, &r, &e));
+  assert_non_null(strstr(e.message, "eos_token_id: expected a token that ends an answer, found none"));
+  model_close(m);
+  arena_free(a);
+}
+
+// Older llama.cpp refuses a Phi-3 that does not say that it has no window.
+static void a_phi3_says_that_it_has_no_window(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  model *m = open_made(a, OTHER("Phi3ForCausalLM", "phi3", ", \"pad_token_id\": 0, \"sliding_window\": null"));
+  save_gguf_result r;
+  gguf g;
+  uint32_t window = 7;
+  err e = {0};
+  const char *path = test_path(test_directory(), "windowless.gguf");
+  test_ok(save(m, path, DTYPE_F32, drawn_values, &r, &e) && gguf_open(a, path, &g, &e), &e);
+  test_ok(gguf_get_u32(&g, "phi3.attention.sliding_window", &window, &e), &e);
+  assert_int_equal(window, 0);
+  gguf_close(&g);
+  model_close(m);
+  arena_free(a);
 }
 
 // ---- adapters ----
@@ -401,6 +439,8 @@ int main(void) {
       cmocka_unit_test(values_that_do_not_fit_are_refused),
       cmocka_unit_test(rows_that_no_block_fits_are_refused),
       cmocka_unit_test(what_gguf_takes_for_granted_is_checked),
+      cmocka_unit_test(an_answer_has_to_end),
+      cmocka_unit_test(a_phi3_says_that_it_has_no_window),
       cmocka_unit_test(an_adapter_is_what_peft_has),
       cmocka_unit_test(what_is_no_low_rank_term_has_to_be_merged),
   };

@@ -159,6 +159,7 @@ static void what_gguf_lacks_is_refused_by_name(void **state) {
   refused(true, "[\"ab\",\"c\"],[\"a\",\"bc\"]", "[\"ab\",\"c\"]", "\"a\" and \"bc\" are not merged, though \"abc\" is a token");
   refused(true, "[[\"a\",\"b\"],[\"b\",\"c\"],[\"ab\",\"c\"],[\"a\",\"bc\"]]",
           "[[\"a\",\"b\"],[\"ab\",\"c\"],[\"b\",\"c\"],[\"a\",\"bc\"]]", "the merges of \"abc\" do not stand together");
+  refused(true, "\"ignore_merges\":false", "\"ignore_merges\":true", "byte fall-back with ignore_merges");
   refused(true, "\"byte_fallback\":true", "\"byte_fallback\":false", "neither byte-level nor with byte_fallback");
 }
 
