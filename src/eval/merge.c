@@ -72,7 +72,7 @@ bool merge_open(arena *a, const vkift_source *source, merging *w, err *e) {
   const char *model_path;
   return loaded_resolve(a, source, &w->loaded, &model_path, &w->adapter_path, e) &&
          model_open(a, model_path, false, &w->loaded.model, e) && loaded_prompt(a, source, &w->loaded, e) &&
-         (!w->adapter_path || open_adapter(a, w, w->adapter_path, e));
+         (!w->adapter_path || open_adapter(a, w, w->adapter_path, e)) && loaded_mark_trained(&w->loaded, e);
 }
 
 void merge_close(merging *w) {
