@@ -36,6 +36,10 @@ void tokenizer_free(tokenizer *t);
 bool tokenizer_encode(const tokenizer *t, const char *text, uint64_t length, const uint8_t *content, bool add_special,
                       token_list *out, err *e);
 
+// How many rows a model needs for the tokenizer at the least. Added tokens that lie behind `n_rows` and in no vocabulary (Gemma 3's
+// <image_soft_token>) need none: from now on they are not there, and a text that has one is refused.
+uint32_t tokenizer_fit(tokenizer *t, uint32_t n_rows);
+
 // ids to text, as `tokenizers` decodes; skip_special leaves special tokens out. An id outside the vocabulary is an error.
 bool tokenizer_decode(const tokenizer *t, const int32_t *ids, uint64_t n, bool skip_special, text *out, err *e);
 
