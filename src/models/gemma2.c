@@ -32,9 +32,13 @@ static void config_to_hf(const model_config *c, cJSON *out) {
   config_put_cap("attn_logit_softcapping", c->attention_cap, out);
 }
 
+// llama.cpp divides by both caps, whatever they are.
 static bool config_to_gguf(arena *a, const model *m, gguf_config *out, err *e) {
-  gguf_put_f32(out->meta, gguf_config_key(a, m, "attn_logit_softcapping"), (float)m->config.attention_cap);
-  if (!(m->config.logits_cap > 0)) gguf_put_f32(out->meta, gguf_config_key(a, m, "final_logit_softcapping"), 0);
+  const model_config *c = &m->config;
+  if (!(c->attention_cap > 0 && c->logits_cap > 0))
+    return ERR(e, "%s: %s: expected a soft cap, which GGUF takes for granted in Gemma 2, found none: --format hf writes it",
+               m->path, c->attention_cap > 0 ? "final_logit_softcapping" : "attn_logit_softcapping");
+  gguf_put_f32(out->meta, gguf_config_key(a, m, "attn_logit_softcapping"), (float)c->attention_cap);
   return gemma_config_to_gguf(a, m, PERIOD, LAYERS_27B, out, e);
 }
 

@@ -173,8 +173,6 @@ static void every_family_is_read_back(void **state) {
       OTHER("Gemma2ForCausalLM", "gemma2",
             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"attn_logit_softcapping\": 40.0, "
             "\"final_logit_softcapping\": 20.0"),
-      OTHER("Gemma2ForCausalLM", "gemma2",
-            ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"final_logit_softcapping\": null"),
       OTHER("Gemma3ForCausalLM", "gemma3_text",
             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"sliding_window_pattern\": 2, "
             "\"rope_theta\": 20000.0, \"rope_local_base_freq\": 3000.0, \"rope_scaling\": {\"rope_type\": \"linear\", "
@@ -286,6 +284,12 @@ static void what_gguf_takes_for_granted_is_checked(void **state) {
              ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, "
              "\"layer_types\": [\"full_attention\", \"sliding_attention\"]"),
        "layer_types: expected each n-th layer to see all"},
+      {OTHER("Gemma2ForCausalLM", "gemma2",
+             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"final_logit_softcapping\": null"),
+       "final_logit_softcapping: expected a soft cap, which GGUF takes for granted in Gemma 2, found none"},
+      {OTHER("Gemma2ForCausalLM", "gemma2",
+             ", \"head_dim\": 32, \"query_pre_attn_scalar\": 32, \"sliding_window\": 24, \"attn_logit_softcapping\": null"),
+       "attn_logit_softcapping: expected a soft cap"},
       {OTHER("Qwen2ForCausalLM", "qwen2",
              ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": "
              "4.0, "
