@@ -72,6 +72,7 @@ static bool encode_word(void *context, const piece *word, err *e) {
     const bpe_symbol *s = &c->work.symbols[i];
     token put = {.id = s->id};
     piece_range(word, s->begin, s->end, &put.begin, &put.end);
+    put.last = put.end > put.begin ? put.end - 1 : put.begin;
     token_list_put(c->out, put);
   }
   return true;
@@ -100,7 +101,10 @@ static bool split_added(encoder *c, const added_matcher *m, const piece *p, bool
     if ((uint32_t)put.id >= c->t->n_ids)
       return ERR(e, "%s: the text has \"%.100s\", token %d, for which the model has no row", c->t->path, match.token->content,
                  (int)put.id);
-    if (match.begin < match.end) piece_range(p, match.begin, match.end, &put.begin, &put.end);
+    if (match.begin < match.end) {
+      piece_range(p, match.begin, match.end, &put.begin, &put.end);
+      put.last = piece_end(p, match.last) - 1;
+    }
     token_list_put(c->out, put);
   }
 }

@@ -13,6 +13,7 @@ typedef struct tokenizer tokenizer;
 typedef struct token {
   int32_t id;
   uint32_t begin, end; // the bytes of the input text that it stands for; [0, 0) for one that was added
+  uint32_t last;       // of them: before end, but where a control token takes the white space behind it, before that
 } token;
 
 // Grows as needed. Zero-initialise; token_list_free when done.
