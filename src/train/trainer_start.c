@@ -157,7 +157,7 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   if (t->state.capacity > batch_most_tokens(t->model, device_plan(t->device)))
     return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity,
                batch_most_tokens(t->model, device_plan(t->device)));
-  best_forget_other(t);
+  trainer_best_forget_other(t);
   *choice = (setup_choice){t->state.capacity, {t->state.recomputed_layers, t->state.recomputed_group}};
   return true;
 }
@@ -189,7 +189,7 @@ static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
   TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
-  best_forget_lost(t);
+  trainer_best_forget_lost(t);
   // Flags may have changed it, --max-steps to go on for longer. A run that has ended stays as it is.
   if (!trainer_is_over(t)) TRY(write_config(t, e));
   t->saved_step = t->state.step;
@@ -211,7 +211,7 @@ static bool begin(trainer *t, err *e) {
                                 .recomputed_group = t->setup.choice.recompute.group,
                                 .last_loss = NAN,
                                 .last_eval_loss = NAN,
-                                .eval_hash = best_eval_hash(t),
+                                .eval_hash = trainer_best_eval_hash(t),
                                 .base_hash = model_fingerprint(t->model),
                                 .device = device_text(t)};
   TRY(step_set_applied(t->setup.step, 0, e));
@@ -262,7 +262,7 @@ static bool warn_of_untrained(const trainer *t, err *e) {
   return ok;
 }
 
-bool start_run(trainer *t, err *e) {
+bool trainer_start(trainer *t, err *e) {
   vkift_train_options *o = &t->options;
   TRY(train_options_check(o, e));
   TRY(check_f32(o, e));

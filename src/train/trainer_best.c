@@ -4,7 +4,7 @@
 #include "eval/classes.h"
 #include "train/trainer_parts.h"
 
-uint64_t best_eval_hash(const trainer *t) {
+uint64_t trainer_best_eval_hash(const trainer *t) {
   return t->corpus.eval.n ? dataset_hash(&t->corpus.eval) : 0;
 }
 
@@ -14,8 +14,8 @@ static void forget_best(trainer *t) {
 }
 
 // Losses on other data cannot be compared: what was the best of those, and for how long, begins anew.
-void best_forget_other(trainer *t) {
-  const uint64_t now = best_eval_hash(t), before = t->state.eval_hash;
+void trainer_best_forget_other(trainer *t) {
+  const uint64_t now = trainer_best_eval_hash(t), before = t->state.eval_hash;
   if (!now) return; // nothing will be evaluated
   t->state.eval_hash = now;
   if (!before || before == now || (!t->state.best_step && !t->state.evals_without_gain)) return;
@@ -24,7 +24,7 @@ void best_forget_other(trainer *t) {
 }
 
 // The option may have been given only now, so that nothing has kept the checkpoint; or it was deleted or damaged since.
-void best_forget_lost(trainer *t) {
+void trainer_best_forget_lost(trainer *t) {
   const checkpoint_state *s = &t->state;
   if (!t->options.load_best_model_at_end || !s->best_step || s->best_step == s->step) return;
   err why = {0};
@@ -38,7 +38,7 @@ void best_forget_lost(trainer *t) {
 }
 
 // The evaluation loss has not fallen for as long as the user wants to wait.
-bool best_ended_early(const trainer *t) {
+bool trainer_best_ended_early(const trainer *t) {
   const int64_t patience = t->options.early_stopping_patience;
   return patience && t->state.evals_without_gain >= (uint64_t)patience;
 }
@@ -66,7 +66,7 @@ static bool count_right(void *user, const example *x, const float *losses, const
   return true;
 }
 
-bool best_evaluate(trainer *t, err *e) {
+bool trainer_best_evaluate(trainer *t, err *e) {
   if (!t->corpus.eval.n) return true;
   score_total total;
   vkift_rewards rewards = {0};
@@ -92,7 +92,7 @@ bool best_evaluate(trainer *t, err *e) {
 
 // With load_best_model_at_end, what is kept is the checkpoint whose evaluation loss was least. Where it was damaged or deleted
 // meanwhile, the weights of the last step are better than a run without a result.
-bool best_take(trainer *t, err *e) {
+bool trainer_best_take(trainer *t, err *e) {
   const checkpoint_state *s = &t->state;
   if (!t->options.load_best_model_at_end || !s->best_step || s->best_step == s->step) return true;
   const char *best = checkpoint_path(t->memory, t->checkpoints, s->best_step);
