@@ -26,6 +26,10 @@ bool trainer_is_over(const trainer *t) {
   return t->state.step >= t->total_steps || trainer_best_ended_early(t);
 }
 
+bool trainer_asked_to_stop(const trainer *t) {
+  return t->events && t->events->should_stop && t->events->should_stop(t->events->user);
+}
+
 bool trainer_save_checkpoint(trainer *t, err *e) {
   TRY(checkpoint_write(t->checkpoints, &t->state, &t->setup.params, t->device, e));
   t->saved_step = t->state.step;
@@ -131,14 +135,10 @@ static bool run_step(trainer *t, uint64_t number, err *e) {
 
 // --- the loop ------------------------------------------------------------------------------------------------------------
 
-static bool asked_to_stop(const trainer *t) {
-  return t->events && t->events->should_stop && t->events->should_stop(t->events->user);
-}
-
 static bool loop(trainer *t, bool *stopped, err *e) {
   t->started = clock_seconds();
   t->first_step = t->state.step;
-  *stopped = asked_to_stop(t);
+  *stopped = trainer_asked_to_stop(t);
   if (!trainer_is_over(t) && !*stopped)
     TRY(prefetch_new(t->loader, &t->setup.batch->limits, t->options.packing, t->total_steps - t->state.step, &t->prefetch, e));
   if (t->options.profile) t->profile = profile_new(t->memory, t->options.profile, t->device, t->total_steps - t->state.step);
@@ -148,7 +148,7 @@ static bool loop(trainer *t, bool *stopped, err *e) {
     if (last || t->state.step % t->eval_every == 0) TRY(trainer_best_evaluate(t, e));
     const bool is_best = t->options.load_best_model_at_end && t->state.best_step == t->state.step;
     if (last || is_best || t->state.step % t->save_every == 0) TRY(trainer_save_checkpoint(t, e));
-    *stopped = !trainer_is_over(t) && asked_to_stop(t);
+    *stopped = !trainer_is_over(t) && trainer_asked_to_stop(t);
   }
   if (trainer_best_ended_early(t))
     trainer_note(t, arena_printf(t->memory, "step %llu: the evaluation loss has not fallen in %u evaluations: training ends here",

@@ -1,11 +1,18 @@
 // Evaluations while training, and the checkpoint whose evaluation loss was the least: when it is forgotten, and that it is kept.
 #include <math.h>
+#include <xxhash.h>
 
 #include "eval/classes.h"
 #include "train/trainer_parts.h"
 
+// Of pairs of answers, what makes a loss of them belongs to it.
 uint64_t trainer_best_eval_hash(const trainer *t) {
-  return t->corpus.eval.n ? dataset_hash(&t->corpus.eval) : 0;
+  if (!t->corpus.eval.n) return 0;
+  const uint64_t hash = dataset_hash(&t->corpus.eval);
+  if (t->options.objective != VKIFT_DPO) return hash;
+  const dpo_options o = preference_options(&t->options);
+  const float of_loss[] = {o.beta, o.label_smoothing, o.normalised ? 1 : 0};
+  return XXH3_64bits_withSeed(of_loss, sizeof of_loss, hash);
 }
 
 static void forget_best(trainer *t) {
@@ -19,7 +26,7 @@ void trainer_best_forget_other(trainer *t) {
   if (!now) return; // nothing will be evaluated
   t->state.eval_hash = now;
   if (!before || before == now || (!t->state.best_step && !t->state.evals_without_gain)) return;
-  trainer_note(t, "the evaluation data are not those of before: the least evaluation loss is looked for anew");
+  trainer_note(t, "the evaluation data or their loss are not those of before: the least evaluation loss is looked for anew");
   forget_best(t);
 }
 

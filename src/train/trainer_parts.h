@@ -40,6 +40,7 @@ typedef struct trainer {
 // trainer.c
 void trainer_note(const trainer *t, const char *line);
 bool trainer_is_over(const trainer *t);
+bool trainer_asked_to_stop(const trainer *t); // by the caller's event
 bool trainer_save_checkpoint(trainer *t, err *e);
 
 // trainer_start.c — from options to a run whose next step can be made: checks, directory, model, data, device, memory, checkpoint.
