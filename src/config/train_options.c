@@ -261,6 +261,9 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
       o->excess_length != VKIFT_EXCESS_SPLIT)
     ok = ERR(e, "join_documents and excess_length %s contradict each other: joined texts are cut, so that none is too long",
              excess_names[o->excess_length]);
+  if (ok && o->reading.join_documents == VKIFT_ON && o->objective != VKIFT_SFT && o->objective != VKIFT_LM)
+    ok =
+        ERR(e, "join_documents needs objective lm or sft: %s reads no texts that could be joined", objective_names[o->objective]);
   if (ok && o->init == VKIFT_INIT_RANDOM && o->method != VKIFT_FULL)
     ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)

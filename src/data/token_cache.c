@@ -107,6 +107,7 @@ static void add_options(XXH3_state_t *h, const dataset_options *o) {
                               o->all_tokens,
                               o->pairs,
                               o->join,
+                              o->drop_texts,
                               o->any_conversation,
                               o->superni.n_pos,
                               o->superni.n_neg,

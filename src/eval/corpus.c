@@ -309,17 +309,16 @@ static bool read_training(arena *a, const vkift_train_options *o, dataset_option
   options.max_instances = (uint32_t)o->max_examples_per_task;
   options.sketches = true;
   TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
-  if (!o->allow_leakage && o->augment.num_demonstrations) {
-    options.asked = mixture_hash_prompts(a, &c->eval);
-    options.n_asked = c->eval.n;
-  }
+  if (!o->allow_leakage && (o->augment.num_demonstrations || options.join))
+    options.asked = mixture_hash_asked(a, &c->eval, options.eos_id, &options.n_asked);
+  options.drop_texts = options.join && o->drop_duplicates;
   for (size_t i = 0; i < o->data.n; i++) {
     const uint64_t first = c->train.n;
     TRY(dataset_read_split(a, o->data.items[i].path, "train", &options, &c->train, e));
     for (uint64_t k = first; k < c->train.n; k++) c->train.items[k].part = (uint32_t)i;
   }
   if (options.augment.notes) c->unknown_notes = count_unknown_notes(options.augment.notes, &c->train);
-  if (o->drop_duplicates) c->duplicates = mixture_drop_duplicates(&c->train);
+  if (o->drop_duplicates) c->duplicates = c->train.repeated_texts + mixture_drop_duplicates(&c->train);
   if (o->max_examples_per_task && !is_part)
     c->beyond_limit = mixture_limit_tasks(&c->train, (uint64_t)o->max_examples_per_task, (uint64_t)o->seed);
   return true;
@@ -377,7 +376,7 @@ bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, cons
     look_for_valid(a, o, c);
   }
   if (o->eval_split > 0 && !part) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
-  if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
+  if (!o->allow_leakage) c->leaked = c->train.asked_texts + mixture_drop_leaked(&c->train, &c->eval);
   if (part && part->change) part->change(part->user, a, c);
   c->near = mixture_near_duplicates(&c->train);
   const uint64_t n = c->train.n;

@@ -109,7 +109,7 @@ static void build(arena *a, setup *s, const setup_target *target, const setup_ro
   const uint32_t longest = rows->max_length > rows->longest ? rows->max_length : rows->longest;
   s->batch = batch_new(a, s->model, &limits, longest < limits.tokens ? longest : limits.tokens);
   s->batch->timed = options.timed;
-  s->batch->longest = rows->longest;
+  s->batch->longest = rows->sequence;
   s->step = step_new(a, s->model, s->batch, &s->params, &options, target->limits);
   s->score = score_new(a, s->model, s->batch, target->limits);
   s->activations = (graph_memory){0};
@@ -150,8 +150,24 @@ uint64_t setup_wanted_tokens(const corpus *c, const vkift_train_options *o) {
   return step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY;
 }
 
+// Of pairs, whose two answers do not see each other.
+static uint32_t longest_answer(const corpus *c) {
+  const dataset *const sets[] = {&c->train, &c->eval};
+  uint32_t most = 0;
+  for (int s = 0; s < 2; s++)
+    for (uint64_t i = 0; i < sets[s]->n; i++) {
+      const example *x = &sets[s]->items[i];
+      if (most < x->second) most = x->second;
+      if (most < x->n - x->second) most = x->n - x->second;
+    }
+  return most;
+}
+
 setup_rows setup_rows_of(const corpus *c, const vkift_train_options *o) {
-  return (setup_rows){.longest = c->longest, .max_length = c->max_length, .wanted = setup_wanted_tokens(c, o)};
+  return (setup_rows){.longest = c->longest,
+                      .sequence = o->objective == VKIFT_DPO ? longest_answer(c) : c->longest,
+                      .max_length = c->max_length,
+                      .wanted = setup_wanted_tokens(c, o)};
 }
 
 // As asked; else one row for a whole step where that is within DEFAULT_CAPACITY.
