@@ -103,6 +103,11 @@ bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e) {
   return true;
 }
 
+bool load_put(const model_param *p, gpu_device *d, float *values, err *e) {
+  for (uint64_t i = 0; p->offset != 0 && i < tensor_elements(p->t); i++) values[i] += p->offset;
+  return tensor_upload(p->t, d, values, e);
+}
+
 bool load_download(const model_param *p, gpu_device *d, float *out, err *e) {
   TRY(tensor_download(p->t, d, out, e));
   for (uint64_t i = 0; p->offset != 0 && i < tensor_elements(p->t); i++) out[i] -= p->offset;
