@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/source.h"
@@ -62,12 +63,20 @@ static bool check(const export_flags *f, err *e) {
   return ERR(e, "%s", fault);
 }
 
-static void say_next(const vkift_export_options *o) {
+// Its files have no template for turns.
+static bool is_classifier(arena *a, const vkift_export_options *o) {
+  return (o->format == VKIFT_EXPORT_HF || o->format == VKIFT_EXPORT_PEFT) &&
+         !file_exists(path_join(a, o->output_dir, "chat_template.jinja"));
+}
+
+static void say_next(arena *a, const vkift_export_options *o) {
   static const char *const next[] = {[VKIFT_EXPORT_HF] = "vkift generate --model %s --chat",
                                      [VKIFT_EXPORT_PEFT] = "vkift generate --model BASE --adapter %s --chat",
                                      [VKIFT_EXPORT_GGUF] = "vkift generate --model %s/model.gguf --chat",
                                      [VKIFT_EXPORT_GGUF_ADAPTER] = "llama-cli -m BASE.gguf --lora %s/adapter.gguf"};
-  const char *line = next[o->format], *place = strstr(line, "%s");
+  static const char *const of_classifier[] = {[VKIFT_EXPORT_HF] = "vkift eval --model %s --data FILE",
+                                              [VKIFT_EXPORT_PEFT] = "vkift eval --model BASE --adapter %s --data FILE"};
+  const char *line = is_classifier(a, o) ? of_classifier[o->format] : next[o->format], *place = strstr(line, "%s");
   printf("written: %s\n\nnext:\n  %.*s%s%s\n", o->output_dir, (int)(place - line), line, o->output_dir, place + 2);
 }
 
@@ -84,7 +93,7 @@ bool export_run(int argc, char **argv, err *e) {
     o.options.source.run = f.positional;
     vkift_error error = {0};
     ok = check(&o, e) && source_check(&o.options.source, e) && library_ok(vkift_export(&o.options, &error), &error, e);
-    if (ok) say_next(&o.options);
+    if (ok) say_next(a, &o.options);
   }
   arena_free(a);
   return ok;

@@ -12,6 +12,7 @@
 #include "eval/modelfile.h"
 #include "eval/predictions.h"
 #include "io/json.h"
+#include "models/classifier.h"
 #include "models/save.h"
 #include "models/save_gguf.h"
 
@@ -70,8 +71,9 @@ static bool write_adapter_config(exporting *x, err *e) {
 
 static bool write_peft(exporting *x, err *e) {
   const loaded *l = &x->merging.loaded;
+  const strings *labels = &l->model->labels;
   return copy_file(x, "adapter_model.safetensors", e) && write_adapter_config(x, e) &&
-         save_tokenizer(l->model, &l->prompt, x->dir, e);
+         (!labels->n || classifier_write_file(x->dir, labels, e)) && save_tokenizer(l->model, &l->prompt, x->dir, e);
 }
 
 // --- GGUF ------------------------------------------------------------------------------------------------------------------
@@ -187,7 +189,11 @@ static bool check_options(const vkift_export_options *o, err *e) {
   return ERR(e, "%s", fault);
 }
 
-static bool check_adapter(const exporting *x, err *e) {
+static bool check_format(const exporting *x, err *e) {
+  const vkift_export_format f = x->options->format;
+  if (x->merging.loaded.model->labels.n && (f == VKIFT_EXPORT_GGUF || f == VKIFT_EXPORT_GGUF_ADAPTER))
+    return ERR(e, "%s: this is a classifier, whose head has no place in GGUF: --format hf and peft write it",
+               x->merging.loaded.model->path);
   if (x->merging.adapter_path || !is_adapter_format(x->options->format)) return true;
   return ERR(e, "%s: there is no adapter to write: --format hf and gguf write the whole model", x->merging.loaded.model->path);
 }
@@ -210,7 +216,7 @@ bool export_write(const vkift_export_options *o, err *e) {
   TRY(check_options(o, e));
   if (!dir_is_empty(o->output_dir)) return ERR(e, "%s: expected a new or empty directory, found something in it", o->output_dir);
   exporting x = {.memory = arena_new("export"), .options = o};
-  const bool ok = merge_open(x.memory, &o->source, &x.merging, e) && check_adapter(&x, e) &&
+  const bool ok = merge_open(x.memory, &o->source, &x.merging, e) && check_format(&x, e) &&
                   write_beside(&x, path_trim(x.memory, o->output_dir), e);
   merge_close(&x.merging);
   arena_free(x.memory);
