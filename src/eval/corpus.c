@@ -9,6 +9,7 @@
 #include "data/labels.h"
 #include "data/task_notes.h"
 #include "io/quote.h"
+#include "models/adapter.h"
 #include "models/classifier.h"
 
 enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
@@ -223,11 +224,17 @@ static bool check_given(const model *m, const vkift_strings *given, err *e) {
   return false;
 }
 
-// The rows of an adapter's head are those of the labels that stand beside it.
-static bool take_adapter_labels(arena *a, const vkift_train_options *o, vkift_strings *labels, err *e) {
+// The rows of an adapter's head are those of the labels that stand beside it. `named`: the model says whose they are.
+static bool take_adapter_labels(arena *a, const vkift_train_options *o, bool named, vkift_strings *labels, err *e) {
   strings own = {0};
+  adapter_config c = {0};
   TRY(!o->adapter || classifier_read_file(a, o->adapter, &own, e));
-  if (!own.n) return true;
+  if (!own.n && (!o->adapter || labels->n || named)) return true;
+  if (!own.n) {
+    TRY(adapter_read_config(a, o->adapter, &c, e));
+    return !c.classifier ||
+           ERR(e, "%s: no labels.json is beside this adapter of a classifier: give its labels in order (--labels)", o->adapter);
+  }
   if (labels->n && !same_labels(&own, labels)) {
     text all = {0};
     labels_list(&own, &all);
@@ -364,7 +371,8 @@ bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, cons
   options.choices = c->choices;
   vkift_strings labels = o->labels;
   if (o->objective == VKIFT_CLASSIFY)
-    TRY(take_adapter_labels(a, o, &labels, e) && corpus_labels(a, m, &labels, &o->data, &options, &c->labels, e));
+    TRY(take_adapter_labels(a, o, m->labels.n && !m->labels_are_numbers, &labels, e) &&
+        corpus_labels(a, m, &labels, &o->data, &options, &c->labels, e));
   if (o->eval_data && !part) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, part, c, e));
   if (part) {

@@ -18,7 +18,8 @@ static dtype frozen_type(const model *m, const model_param *p, load_type type) {
   if (is_nf4(p, type)) return nf4_type(type);
   if (rest == LOAD_F16) return DTYPE_F16;
   if (rest == LOAD_BF16) return DTYPE_BF16;
-  if (rest >= LOAD_Q8_0) return p->n_dims == 2 ? DTYPE_Q8_0 + (dtype)(rest - LOAD_Q8_0) : DTYPE_F32;
+  const bool of_labels = m->labels.n && p->role == PARAM_HEAD; // a few rows, in no file of blocks
+  if (rest >= LOAD_Q8_0) return p->n_dims == 2 && !of_labels ? DTYPE_Q8_0 + (dtype)(rest - LOAD_Q8_0) : DTYPE_F32;
   const dtype stored = p->source ? p->source->type : m->stored;
   const bool kept = stored == DTYPE_F16 || stored == DTYPE_BF16 || (dtype_is_quantized(stored) && p->n_dims == 2);
   return rest == LOAD_AUTO && kept ? stored : DTYPE_F32;
@@ -113,6 +114,11 @@ bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e) {
     if (!ok) return err_prefix(e, "%s: tensor %s", m->path, p->name);
   }
   return true;
+}
+
+bool load_put(const model_param *p, gpu_device *d, float *values, err *e) {
+  for (uint64_t i = 0; p->offset != 0 && i < tensor_elements(p->t); i++) values[i] += p->offset;
+  return tensor_upload(p->t, d, values, e);
 }
 
 bool load_download(const model_param *p, gpu_device *d, float *out, err *e) {

@@ -86,8 +86,8 @@ void model_shape_text(const uint32_t *shape, uint32_t n, char out[MODEL_SHAPE_TE
 
 static bool find_source(const model *m, const weights *w, model_param *p, err *e) {
   const char *name = m->is_gguf ? p->gguf_name : p->name, *prefix = m->family->prefix;
-  const bool transposed = !m->is_gguf && p->hf_transposed;
-  const uint32_t shape[] = {p->shape[transposed], p->shape[!transposed]};
+  uint32_t shape[] = {p->shape[0], p->shape[1]};
+  if (!m->is_gguf) model_hf_shape(p, shape);
   p->source = weights_find(w, name);
   if (!p->source && !m->is_gguf && prefix && !strncmp(name, prefix, strlen(prefix)))
     p->source = weights_find(w, name + strlen(prefix));

@@ -106,7 +106,8 @@ static void build(arena *a, setup *s, const setup_target *target, const setup_ro
                                 .neftune_alpha = (float)o->neftune_noise_alpha,
                                 .seed = (uint64_t)o->seed,
                                 .dpo = is_dpo ? &dpo : NULL};
-  const uint32_t longest = rows->max_length > rows->longest ? rows->max_length : rows->longest;
+  const uint32_t of_text = rows->longest - (rows->longest && s->model->labels.n); // which a label adds nothing to
+  const uint32_t longest = rows->max_length > of_text ? rows->max_length : of_text;
   s->batch = batch_new(a, s->model, &limits, longest < limits.tokens ? longest : limits.tokens);
   s->batch->timed = options.timed;
   s->batch->longest = rows->sequence;
@@ -164,8 +165,9 @@ static uint32_t longest_answer(const corpus *c) {
 }
 
 setup_rows setup_rows_of(const corpus *c, const vkift_train_options *o) {
+  const bool has_label = o->objective == VKIFT_CLASSIFY && c->longest; // which is no token of the text
   return (setup_rows){.longest = c->longest,
-                      .sequence = o->objective == VKIFT_DPO ? longest_answer(c) : c->longest,
+                      .sequence = o->objective == VKIFT_DPO ? longest_answer(c) : c->longest - has_label,
                       .max_length = c->max_length,
                       .wanted = setup_wanted_tokens(c, o)};
 }
@@ -335,8 +337,8 @@ bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_
                 setup *s, text *note, err *e) {
   const setup_target target = setup_target_of(d);
   const setup_rows rows = setup_rows_of(c, o);
-  TRY(o->method == VKIFT_FULL || load_check(m, loaded_type(o->weight_dtype, o), true, e));
   TRY(setup_plan(a, m, &target, &rows, o, fixed, s, e));
+  TRY(o->method == VKIFT_FULL || load_check(m, loaded_type(o->weight_dtype, o), true, e)); // when it is known what trains
   describe(s, note);
   s->device = d;
   TRY(choose_kernels(a, s, c, o, e));
