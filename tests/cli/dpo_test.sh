@@ -141,6 +141,8 @@ says "text.jsonl:1: chosen: expected"
 python3 "$here/tiny.py" pairs long.jsonl 30 || exit 1
 expect 0 vkift train --model model --data long.jsonl --chat-template chatml --objective dpo --max-length 70 --max-steps 1 --output-dir short
 says "dropped: longer than 70 tokens"
+VKIFT_DEVICE_PROFILE=max_binding_bytes=32768 expect 1 vkift train --model model --data long.jsonl --chat-template chatml --objective dpo --output-dir no
+says "but a row holds 64 at this model's width on this device: use --max-length 32"
 checks=$((checks + 1))
 [ ! -e no ] || fail "a refused run left a directory"
 
