@@ -737,8 +737,8 @@ typedef struct vkift_data_group {
 //   fewer_demonstrations
 //   across_borders
 //   missing_tasks
-//   duplicates                                                     the earlier example
-//   leaked                                                         the example of the evaluation data
+//   duplicates                                                     the earlier example; of a text that is joined: none
+//   leaked                                                         the example of the evaluation data; likewise
 //   near_duplicates        estimated similarity                    the earlier example
 //   other_answers                                                  the earlier example with the same prompt
 //   no_end

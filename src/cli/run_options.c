@@ -37,7 +37,7 @@ bool run_options_read(arena *a, const flags *f, const run_options *r, err *e) {
   const char *run = r->train ? flags_value(f, "output_dir") : NULL;
   TRY(flags_store(a, f, e));
   if (named && *named) {
-    if (run && strcmp(named, run)) {
+    if (run && strcmp(path_trim(a, named), path_trim(a, run))) {
       e->usage = true;
       return ERR(e, "--resume RUN and --output-dir name different directories");
     }

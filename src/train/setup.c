@@ -175,8 +175,14 @@ setup_rows setup_rows_of(const corpus *c, const vkift_train_options *o) {
 // As asked; else one row for a whole step where that is within DEFAULT_CAPACITY.
 static bool first_capacity(const setup *s, const setup_target *target, const setup_rows *rows, const vkift_train_options *o,
                            uint32_t *out, err *e) {
-  if (!o->micro_batch_tokens) return batch_capacity(s->model, target->limits, rows->wanted, rows->longest, out, e);
   const uint32_t most = batch_most_tokens(s->model, target->limits);
+  if (o->objective == VKIFT_DPO && rows->longest > most)
+    return ERR(
+        e,
+        "a pair of answers has %u tokens, each with its prompt, but a row holds %u at this model's width on this device: use "
+        "--max-length %u",
+        rows->longest, most, most / 2);
+  if (!o->micro_batch_tokens) return batch_capacity(s->model, target->limits, rows->wanted, rows->longest, out, e);
   if (o->micro_batch_tokens < rows->longest)
     return ERR(e, "--micro-batch-tokens: expected at least %u (the longest example), found %lld", rows->longest,
                (long long)o->micro_batch_tokens);

@@ -182,7 +182,8 @@ static bool prepare_pairs(trainer *t, bool resumed, err *e) {
                           .note = note,
                           .stop = stop,
                           .user = t};
-  TRY(resumed ? preference_restore(&t->pairs, e) : preference_take(&t->pairs, e));
+  // Where the file is gone, it is taken again: the same bits on the same device.
+  TRY(resumed && file_exists(t->pairs.path) ? preference_restore(&t->pairs, e) : preference_take(&t->pairs, e));
   return resumed || setup_take_adapter(&t->setup, &t->options, e);
 }
 

@@ -67,7 +67,13 @@ cp -r whole milder && rm -r milder/checkpoints/step-6 milder/adapter
 expect 0 vkift train --resume milder --beta 0.2
 says "the evaluation data or their loss are not those of before"
 
-# --- a reference that is gone, damaged, or of another run
+# --- a reference that is gone: it is taken again, and nothing else is another
+cp -r whole gone && rm -r gone/reference.safetensors gone/checkpoints/step-[46] gone/adapter
+expect 0 vkift train --resume gone
+says "the reference's log-likelihoods of 12 pairs are taken"
+check runs.py same whole gone
+
+# --- a reference that is damaged, or of another run
 broken() { # WANTED COMMAND…
   local wanted=$1
   shift
@@ -78,7 +84,6 @@ broken() { # WANTED COMMAND…
   says "$wanted"
 }
 expect 0 vkift train --model model --data more.jsonl --chat-template chatml --objective dpo --max-steps 1 --output-dir others
-broken "broken/reference.safetensors" rm broken/reference.safetensors
 broken "it is damaged" python3 -c 'f = open("broken/reference.safetensors", "r+b"); f.seek(-3, 2); f.write(b"!")'
 broken "expected the reference log-likelihoods of this run's data and model, found those of others" cp others/reference.safetensors broken
 broken "broken/reference.safetensors" truncate -s 60 broken/reference.safetensors
@@ -141,6 +146,8 @@ says "text.jsonl:1: chosen: expected"
 python3 "$here/tiny.py" pairs long.jsonl 30 || exit 1
 expect 0 vkift train --model model --data long.jsonl --chat-template chatml --objective dpo --max-length 70 --max-steps 1 --output-dir short
 says "dropped: longer than 70 tokens"
+VKIFT_DEVICE_PROFILE=max_binding_bytes=32768 expect 1 vkift train --model model --data long.jsonl --chat-template chatml --objective dpo --output-dir no
+says "but a row holds 64 at this model's width on this device: use --max-length 32"
 checks=$((checks + 1))
 [ ! -e no ] || fail "a refused run left a directory"
 

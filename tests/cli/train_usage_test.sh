@@ -54,6 +54,8 @@ expect 1 vkift train --resume "$WORK/none"
 says "$WORK/none: expected the directory of a run to resume, found nothing"
 expect 2 vkift train --resume a --output-dir b
 says "name different directories"
+expect 1 vkift train --resume none/ --output-dir none
+says "none/: expected the directory of a run to resume, found nothing"
 printf 'model: m\ndata: d\n' >"$WORK/c.yaml"
 expect 2 vkift train --config "$WORK/c.yaml" --resume
 says "--resume: which run?"
