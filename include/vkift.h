@@ -1022,7 +1022,10 @@ typedef struct vkift_bench_options {
   double seconds;     // 0.3, for each figure: it is the median of the runs in that time, of three at least
   const char *filter; // only figures with this text in "name shape"; NULL: all
   bool tune;          // measure first which kernel suits each product, as training does, and take that; else the defaults
-  bool variants;      // also each matrix product by every kernel that the device may take, the default first
+  vkift_weight_type weight_dtype; // of the training step's frozen weights; AUTO: as in the model's file, BF16 without one
+  vkift_quantize quantize;        // NF4: its linear weights in 4 bits
+  bool double_quantization;       // with NF4: its scales, too
+  bool variants;                  // also each matrix product by every kernel that the device may take, the default first
   const char *report; // write the device, its known-answer checks and all figures to this file as one JSON object; NULL: nowhere
 } vkift_bench_options;
 

@@ -25,8 +25,8 @@ layout(set = 0, binding = WEIGHT_BINDING, std430) readonly buffer WEIGHT_LINES {
 
 // An f16 number. Not unpackHalf2x16, which may take subnormal numbers for 0: scales of small weights are such.
 float half_of(uint bits) {
-  const uint magnitude = bits & 0x7fffu;
-  const float normal = uintBitsToFloat((magnitude << 13) + (112u << 23)), below = float(magnitude) * 5.9604644775390625e-8;
+  const uint magnitude = bits & 0x7fffu, bias = magnitude < 0x7c00u ? 112u << 23 : 224u << 23; // infinity and NaN stay such
+  const float normal = uintBitsToFloat((magnitude << 13) + bias), below = float(magnitude) * 5.9604644775390625e-8;
   return uintBitsToFloat(floatBitsToUint(magnitude < 0x400u ? below : normal) | (bits & 0x8000u) << 16);
 }
 

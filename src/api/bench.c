@@ -30,6 +30,7 @@ static bool check(arena *a, const vkift_bench_options *o, err *e) {
   if (o->rows < 2 || o->rows > 65535) return ERR(e, "rows: expected 2 to 65535, found %lld", (long long)o->rows), usage(e);
   if (!(o->seconds >= 0 && o->seconds <= 3600)) return ERR(e, "seconds: expected 0 to 3600, found %g", o->seconds), usage(e);
   if (o->report && o->filter) return ERR(e, "report and filter contradict each other: a report has all figures"), usage(e);
+  if (o->double_quantization && !o->quantize) return ERR(e, "double_quantization needs quantize nf4"), usage(e);
   TRY(!o->report || file_may_be_written(a, o->report, e));
   return true;
 }

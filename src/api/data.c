@@ -54,10 +54,9 @@ static bool read_data(arena *a, data_reading *r, err *e) {
   if (o->eval_data) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &r->eval, e));
   if (r->survey) options.watch = &r->survey->watch;
   TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
-  if (options.augment.n_demonstrations) {
-    options.asked = mixture_hash_prompts(a, &r->eval);
-    options.n_asked = r->eval.n;
-  }
+  options.drop_texts = options.join && r->survey; // as a run does
+  if (options.augment.n_demonstrations || options.drop_texts)
+    options.asked = mixture_hash_asked(a, &r->eval, options.eos_id, &options.n_asked);
   for (size_t i = 0; i < data->n; i++) TRY(read_split(a, r, data->items[i].path, "train", &options, &r->data, e));
   return true;
 }

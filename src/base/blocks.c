@@ -120,13 +120,19 @@ static int nearest_nf4(float x) {
   return i;
 }
 
+// bitsandbytes does not divide by what it scales by but multiplies by this, which now and then rounds to the other neighbour.
+static float inverse_of(float scale) {
+  return 1 / fmaxf(scale, 1e-38f);
+}
+
 void blocks_from_f32_nf4(const float *in, uint8_t *block) {
   float largest = 0;
   for (int i = 0; i < 64; i++) largest = fmaxf(largest, fabsf(in[i]));
   memcpy(block, &largest, 4);
   memset(block + 4, 0, 32);
+  const float inverse = inverse_of(largest);
   for (int i = 0; i < 64; i++) {
-    const int q = nearest_nf4(largest > 0 ? in[i] / largest : 0);
+    const int q = nearest_nf4(in[i] * inverse);
     block[4 + i / 2] = (uint8_t)(block[4 + i / 2] | q << (i % 2 * 4));
   }
 }
@@ -135,12 +141,20 @@ void blocks_from_f32_nf4(const float *in, uint8_t *block) {
 
 enum { DECADES = 7, BLOCK = 64, NIBBLES = 8192, CODES = 256, PART = NIBBLES + CODES + 8 };
 
+// Where interval k of [0.1, 1] begins, rounded as bitsandbytes has it of torch.linspace: steps from the nearer end.
+static float interval_begin(uint32_t k, uint32_t intervals) {
+  const float step = (1 - 0.1f) / (float)intervals;
+  return (float)(k < (intervals + 1) / 2 ? 0.1f + (double)step * k : 1 - (double)step * (intervals - k));
+}
+
 // The positive values below 1, ascending: 2^(i + more) of decade i. Returns how many.
 static uint32_t put_decades(uint32_t more, float *out) {
   uint32_t n = 0;
   for (int i = 0; i < DECADES; i++) {
     const uint32_t intervals = 1u << ((uint32_t)i + more);
-    for (uint32_t k = 0; k < intervals; k++) out[n++] = (float)(pow(10, i - 6) * (0.1 + 0.9 * (k + 0.5) / intervals));
+    const float unit = (float)pow(10, i - 6);
+    for (uint32_t k = 0; k < intervals; k++)
+      out[n++] = unit * ((interval_begin(k, intervals) + interval_begin(k + 1, intervals)) / 2);
   }
   return n;
 }
@@ -186,6 +200,7 @@ void blocks_to_f32_nf4_double(const uint8_t *p, float *out, uint64_t n) {
   }
 }
 
+// As nearest_nf4, of the map.
 static uint8_t nearest_code(const float map[DYNAMIC_MAP], float x) {
   int low = 0, high = DYNAMIC_MAP - 1;
   while (high - low > 1) {
@@ -193,14 +208,15 @@ static uint8_t nearest_code(const float map[DYNAMIC_MAP], float x) {
     if (map[middle] <= x) low = middle;
     else high = middle;
   }
-  return (uint8_t)(map[high] - x < x - map[low] ? high : low);
+  return (uint8_t)(x > (map[low] + map[high]) / 2 ? high : low);
 }
 
 // The scales a of a part's blocks, of which there are n.
 static void encode_scales(const float map[DYNAMIC_MAP], const float *a, uint64_t n, float o, uint8_t *part) {
   float b = 0;
   for (uint64_t k = 0; k < n; k++) b = fmaxf(b, fabsf(a[k] - o));
-  for (uint64_t k = 0; k < n; k++) part[NIBBLES + k] = nearest_code(map, b > 0 ? (a[k] - o) / b : 0);
+  const float inverse = inverse_of(b);
+  for (uint64_t k = 0; k < n; k++) part[NIBBLES + k] = nearest_code(map, (a[k] - o) * inverse);
   memcpy(part + NIBBLES + CODES, &b, 4);
   memcpy(part + NIBBLES + CODES + 4, &o, 4);
 }

@@ -186,13 +186,13 @@ static bool measure_case(const bench *b, const kernel_case *k, err *e) {
 }
 
 static bool measure_linears(const bench *b, kernel_case k, err *e) {
-  static const dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
+  static const dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_NF4, DTYPE_BF16};
   uint32_t shapes[5][2];
   const uint32_t n = bench_linear_shapes(k.config, shapes);
   for (uint32_t s = 0; s < n; s++) {
-    for (int t = 0; t < 3; t++) {
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
       k.in = shapes[s][0], k.out = shapes[s][1], k.type = types[t], k.build = build_linear;
-      TRY(measure_case(b, &k, e));
+      if (k.in % dtype_row_elements(k.type) == 0) TRY(measure_case(b, &k, e));
     }
     k.build = build_lora; // with the last type
     TRY(measure_case(b, &k, e));

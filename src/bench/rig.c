@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/quantize.h"
 #include "base/rng.h"
 #include "ops/tune.h"
 
@@ -68,7 +69,8 @@ void rig_backward(rig *r, tensor *y, tensor *const *x, uint32_t n) {
 // --- memory ----------------------------------------------------------------------------------------------------------
 
 static bool fill_random(const rig *r, const tensor *t, const float *random, void *stored, err *e) {
-  dtype_from_f32(t->type, random, stored, RANDOM_ELEMENTS);
+  if (quantize_makes(t->type)) quantize(t->type, random, stored, RANDOM_ELEMENTS);
+  else dtype_from_f32(t->type, random, stored, RANDOM_ELEMENTS); // nf4
   const uint64_t bytes = dtype_bytes(t->type, tensor_elements(t)), piece = dtype_bytes(t->type, RANDOM_ELEMENTS);
   for (uint64_t done = 0; done < bytes; done += piece) {
     const uint64_t n = bytes - done < piece ? bytes - done : piece;

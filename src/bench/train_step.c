@@ -48,7 +48,10 @@ static vkift_train_options options_of(const bench *b, const model *m) {
   vkift_train_options o = vkift_train_defaults();
   o.lora_r = LORA_R;
   o.tune = b->options->tune ? VKIFT_ON : VKIFT_OFF;
-  if (!m->params[0].source) o.weight_dtype = VKIFT_WEIGHT_BF16; // no file says what they are
+  o.weight_dtype = b->options->weight_dtype;
+  if (!m->params[0].source && !o.weight_dtype) o.weight_dtype = VKIFT_WEIGHT_BF16; // no file says what they are
+  o.quantize = b->options->quantize;
+  o.double_quantization = b->options->double_quantization;
   return o;
 }
 
@@ -82,6 +85,12 @@ bool train_step_check(const bench *b, model *m, err *e) {
   return ok;
 }
 
+static const char *type_of_linears(const model *m) {
+  uint32_t i = 0;
+  while (i + 1 < m->n_params && m->params[i].role != PARAM_LINEAR) i++;
+  return dtype_get(m->params[i].t->type)->name;
+}
+
 static bool measure(const bench *b, arena *a, model *m, text *note, err *e) {
   const uint32_t tokens = (uint32_t)b->options->rows;
   const example *x = make_example(a, m, tokens);
@@ -94,11 +103,9 @@ static bool measure(const bench *b, arena *a, model *m, text *note, err *e) {
   measured took;
   const bool ok =
       setup_open(a, m, b->device, &c, &o, &(setup_choice){.capacity = tokens}, &s, note, e) && run_steps(b, &s, &row, &took, e);
-  const dtype type = m->params[0].t ? m->params[0].t->type : DTYPE_F32;
   if (ok) {
     const cost micro = cost_of(s.step->micro, tokens, x->n_targets), update = cost_of(s.step->update, tokens, x->n_targets);
-    bench_report(b, "train_step", shape, arena_printf(a, "%s weights", dtype_get(type)->name), micro.flops + update.flops, 0,
-                 &took);
+    bench_report(b, "train_step", shape, arena_printf(a, "%s weights", type_of_linears(m)), micro.flops + update.flops, 0, &took);
   }
   setup_close(&s);
   return ok;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "config/train_options.h"
 
 typedef struct bench_flags {
   vkift_bench_options o;
@@ -24,6 +25,11 @@ static const option bench_table[] = {
      .help = "also each matrix product by every kernel that the device may take, its default first"},
     {"seconds", OPTION_NUMBER, AT(o.seconds), .least = 0, .most = 3600,
      .help = "for each figure, which is the median of the runs in that time (three at least)"},
+    {"weight_dtype", OPTION_ENUM, AT(o.weight_dtype), .names = source_type_names,
+     .help = "of the training step's frozen weights; auto: as in the model's file, bf16 without one"},
+    {"quantize", OPTION_ENUM, AT(o.quantize), .names = quantize_names,
+     .help = "nf4: the training step's linear weights in 4 bits, as vkift train has them"},
+    {"double_quantization", OPTION_BOOL, AT(o.double_quantization), .help = "with nf4: its scales, too"},
     {"device", OPTION_TEXT, AT(o.device), .unset = "the best", .value = "DEVICE",
      .help = "an index that `vkift devices` prints, or part of a name"},
     {"report", OPTION_PATH, AT(o.report), .unset = "none", .value = "FILE",

@@ -345,35 +345,38 @@ static void print_scores(const scoring *s, bool compared) {
 }
 
 // Of the right label in the row, how many were given the label of the column.
-static void print_confusion(const vkift_classes *c, int width) {
+static void print_confusion(const vkift_classes *c, const char *const *names, int width) {
   int column = 6;
   for (size_t k = 0; k < c->n_labels; k++)
-    if (width_of(c->labels[k].label) > column) column = width_of(c->labels[k].label);
+    if (width_of(names[k]) > column) column = width_of(names[k]);
   printf("\n%-*s  given:", width, "right");
-  for (size_t k = 0; k < c->n_labels; k++) printf("  %*s%s", column - width_of(c->labels[k].label), "", c->labels[k].label);
+  for (size_t k = 0; k < c->n_labels; k++) printf("  %*s%s", column - width_of(names[k]), "", names[k]);
   putchar('\n');
   for (size_t i = 0; i < c->n_labels; i++) {
-    printf("%s%*s        ", c->labels[i].label, width - width_of(c->labels[i].label), "");
+    printf("%s%*s        ", names[i], width - width_of(names[i]), "");
     for (size_t k = 0; k < c->n_labels; k++) printf("  %*s", column, show_count(c->confusion[i * c->n_labels + k]).text);
     putchar('\n');
   }
 }
 
 // Of many labels the confusions fill no screen: --json has them.
-static void print_classes(const vkift_classes *c) {
+static void print_classes(arena *a, const vkift_classes *c) {
   enum { MOST_COLUMNS = 12 };
   int width = 5;
-  for (size_t i = 0; i < c->n_labels; i++)
-    if (width_of(c->labels[i].label) > width) width = width_of(c->labels[i].label);
+  const char **names = ARENA_ARRAY(a, const char *, c->n_labels);
+  for (size_t i = 0; i < c->n_labels; i++) {
+    names[i] = marked_name(a, c->labels[i].label);
+    if (width_of(names[i]) > width) width = width_of(names[i]);
+  }
   printf("\naccuracy %.1f (95 %% interval %.1f to %.1f)  macro F1 %.1f (%.1f to %.1f)\n", c->accuracy, c->accuracy_low,
          c->accuracy_high, c->macro_f1, c->macro_f1_low, c->macro_f1_high);
   printf("\n%-*s  examples  predicted  precision  recall     F1\n", width, "label");
   for (size_t i = 0; i < c->n_labels; i++) {
     const vkift_class_score *x = &c->labels[i];
-    printf("%s%*s  %8s  %9s  %9.1f  %6.1f  %5.1f\n", x->label, width - width_of(x->label), "", show_count(x->examples).text,
+    printf("%s%*s  %8s  %9s  %9.1f  %6.1f  %5.1f\n", names[i], width - width_of(names[i]), "", show_count(x->examples).text,
            show_count(x->predicted).text, x->precision, x->recall, x->f1);
   }
-  if (c->n_labels <= MOST_COLUMNS) print_confusion(c, width);
+  if (c->n_labels <= MOST_COLUMNS) print_confusion(c, names, width);
 }
 
 static void print_tables(const scoring *s, const vkift_eval_options *o) {
@@ -381,7 +384,7 @@ static void print_tables(const scoring *s, const vkift_eval_options *o) {
   if (o->compare_base) print_loss("before: ", r->base_loss, r->base_perplexity, r->base_seconds, r);
   if (!o->score) print_loss(o->compare_base ? "after:  " : "", r->loss, r->perplexity, r->seconds, r);
   if (s->n) print_scores(s, o->compare_base);
-  if (s->classes.n_labels) print_classes(&s->classes);
+  if (s->classes.n_labels) print_classes(s->memory, &s->classes);
   if (*r->predictions) printf("answers: %s\n", r->predictions);
 }
 

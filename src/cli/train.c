@@ -105,7 +105,7 @@ static void print_result(const vkift_train_result *r, int64_t made, const vkift_
   if (writes_text) printf("  vkift generate %s --chat\n", r->run_dir);
   printf("  vkift eval %s%s\n", r->run_dir, own_data ? "" : " --data FILE");
   printf("  vkift report %s\n", r->run_dir);
-  printf("  vkift export %s --format hf|peft|gguf|gguf-adapter --output-dir DIR\n", r->run_dir);
+  printf("  vkift export %s --format hf|peft%s --output-dir DIR\n", r->run_dir, writes_text ? "|gguf|gguf-adapter" : "");
 }
 
 // What was typed, for run.json.

@@ -15,8 +15,8 @@ const char *const excess_names[] = {"default", "drop", "truncate", "split", "err
 const char *const train_on_names[] = {"all", "last", NULL};
 const char *const weight_type_names[] = {"auto", "f32",  "f16",  "bf16", "q8_0", "q4_0", "q4_1",
                                          "q5_0", "q5_1", "q4_k", "q5_k", "q6_k", NULL};
-static const char *const source_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
-static const char *const quantize_names[] = {"none", "nf4", NULL};
+const char *const source_type_names[] = {"auto", "f32", "f16", "bf16", NULL};
+const char *const quantize_names[] = {"none", "nf4", NULL};
 const char *const metric_names[] = {"none",          "auto", "rouge_l", "rouge_l_tokens", "exact_match", "accuracy",
                                     "accuracy_norm", "f1",   "bleu",    "chrf",           NULL};
 static const char *const loss_type_names[] = {"sigmoid", "sigmoid_norm", NULL};
@@ -261,6 +261,9 @@ static bool check(const vkift_train_options *o, bool need_data, err *e) {
       o->excess_length != VKIFT_EXCESS_SPLIT)
     ok = ERR(e, "join_documents and excess_length %s contradict each other: joined texts are cut, so that none is too long",
              excess_names[o->excess_length]);
+  if (ok && o->reading.join_documents == VKIFT_ON && o->objective != VKIFT_SFT && o->objective != VKIFT_LM)
+    ok =
+        ERR(e, "join_documents needs objective lm or sft: %s reads no texts that could be joined", objective_names[o->objective]);
   if (ok && o->init == VKIFT_INIT_RANDOM && o->method != VKIFT_FULL)
     ok = ERR(e, "init random needs method full: there is nothing yet beside which an adapter could be trained");
   if (ok && o->init == VKIFT_INIT_RANDOM && o->adapter)

@@ -9,12 +9,17 @@ extern const option train_option_table[];  // of vkift_train_options
 extern const option source_option_table[]; // of vkift_source
 
 // What values of enums are called, NULL at the end.
-extern const char *const objective_names[],
-    *const method_names[], *const data_format_names[], *const excess_names[], *const train_on_names[],
-                                                                                  *const weight_type_names[],
-                                                                                      *const metric_names[],
-                                                                                          *const template_names[],
-                                                                                              *const tristate_names[];
+extern const char *const objective_names[];
+extern const char *const method_names[];
+extern const char *const data_format_names[];
+extern const char *const excess_names[];
+extern const char *const train_on_names[];
+extern const char *const weight_type_names[];
+extern const char *const source_type_names[]; // weight types that vkift makes of any model's weights
+extern const char *const quantize_names[];
+extern const char *const metric_names[];
+extern const char *const template_names[];
+extern const char *const tristate_names[];
 
 // Ranges, and options that contradict each other. A failure is wrong usage.
 bool train_options_check(const vkift_train_options *options, err *e);

@@ -142,7 +142,7 @@ static bool answer(arena *a, const crossval *v, uint32_t i, const fold *f, arm_k
   const vkift_train_events *train = &v->events->train;
   const vkift_eval_events events = {.user = train->user, .progress = v->events->answers, .should_stop = train->should_stop};
   const vkift_source source = source_of(v, run);
-  loaded l = {0};
+  loaded l = {.quantized = run ? NULL : &v->options.train}; // the base as the arms have it
   task_scores s;
   const dataset set = judged(a, v, f);
   const bool ok = choose_metric(v, i, &o.metric, e) && loaded_open(a, &source, &l, e) &&

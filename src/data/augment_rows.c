@@ -1,18 +1,11 @@
 #include "data/augment_rows.h"
 
-#include <stdlib.h>
-
 #include "data/encode.h"
 
 typedef struct offer {
   const dataset_options *options;
   augment *to;
 } offer;
-
-static int by_value(const void *a, const void *b) {
-  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-  return x < y ? -1 : x > y;
-}
 
 // What is asked in the evaluation is not shown with its answer.
 static bool is_asked(const dataset_options *o, const formats_row *row, const raw_example *raw) {
@@ -22,10 +15,7 @@ static bool is_asked(const dataset_options *o, const formats_row *row, const raw
   encode_losses losses;
   err unused = {0};
   bool asked = true; // what cannot be told is no demonstration either
-  if (encode_example(a, o, row, raw, &m, &losses, &unused)) {
-    const uint64_t hash = encode_hash_prompt(&m);
-    asked = bsearch(&hash, o->asked, (size_t)o->n_asked, sizeof hash, by_value);
-  }
+  if (encode_example(a, o, row, raw, &m, &losses, &unused)) asked = dataset_is_asked(o, encode_hash_prompt(&m));
   arena_free(a);
   return asked;
 }

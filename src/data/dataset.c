@@ -14,17 +14,9 @@
 #include "data/dataset_maps.h"
 #include "data/draw.h"
 #include "data/encode.h"
+#include "data/joined.h"
 #include "data/minhash.h"
 #include "data/token_cache.h"
-
-// Texts that follow each other, joined: what has not become an example yet. It belongs to the first text that stands in it.
-typedef struct joined {
-  arena *memory; // NULL: nothing is there
-  int32_t *ids;  // [n], less than max_length of them
-  uint32_t n, line;
-  float weight;
-  example_origin origin;
-} joined;
 
 typedef struct reader {
   const dataset_options *options;
@@ -61,62 +53,39 @@ static bool put(reader *r, draft *d, err *e) {
 
 // --- texts that are joined ---------------------------------------------------------------------------------------------
 
-static bool put_joined(reader *r, err *e) {
-  joined *j = &r->joined;
-  bool ok = true;
-  if (j->n > 1) { // of one token nothing is predicted
-    uint8_t *target = ARENA_ARRAY(j->memory, uint8_t, j->n);
-    memset(target, 1, j->n);
-    draft d = {.x = {.ids = j->ids, .n = j->n, .weight = j->weight, .line = j->line, .origin = &j->origin, .answer = ""},
-               .target = target};
-    count_targets(&d, false);
-    ok = put(r, &d, e);
-  }
-  arena_free(j->memory);
-  *j = (joined){0};
-  return ok;
+static bool put_joined(void *user, example *x, err *e) {
+  reader *r = user;
+  x->hash = dataset_hash_example(x);
+  return tokenised_put(&r->out, x, r->file, e);
 }
 
-static bool same_or_none(const char *a, const char *b) {
-  return a == b || (a && b && !strcmp(a, b));
+static bool end_joined(reader *r, err *e) {
+  return joined_end(&r->joined, put_joined, r, e);
 }
 
-static bool goes_on(const joined *j, const example *x) {
-  return j->weight == x->weight && same_or_none(j->origin.task, x->origin->task) &&
-         same_or_none(j->origin.cluster, x->origin->cluster) && same_or_none(j->origin.source, x->origin->source);
+static int by_value(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
 }
 
-static const char *keep(arena *a, const char *s) {
-  return s ? arena_strdup(a, s) : NULL;
+bool dataset_is_asked(const dataset_options *o, uint64_t hash) {
+  return o->n_asked && bsearch(&hash, o->asked, (size_t)o->n_asked, sizeof hash, by_value);
 }
 
-static void begin_joined(reader *r, const example *x) {
-  joined *j = &r->joined;
-  const example_origin *o = x->origin;
-  j->memory = arena_new("joined texts");
-  j->ids = ARENA_ARRAY(j->memory, int32_t, r->options->max_length);
-  j->line = x->line;
-  j->weight = x->weight;
-  j->origin = (example_origin){.task = keep(j->memory, o->task),
-                               .cluster = keep(j->memory, o->cluster),
-                               .source = keep(j->memory, o->source),
-                               .category = keep(j->memory, o->category),
-                               .metric = keep(j->memory, o->metric)};
-}
-
-// Texts of other tasks or weights do not share an example.
-static bool join(reader *r, const example *x, err *e) {
-  joined *j = &r->joined;
-  if (j->memory && !goes_on(j, x)) TRY(put_joined(r, e));
-  for (uint32_t at = 0; at < x->n;) {
-    if (!j->memory) begin_joined(r, x);
-    const uint32_t room = r->options->max_length - j->n, left = x->n - at, n = left < room ? left : room;
-    memcpy(j->ids + j->n, x->ids + at, n * sizeof *x->ids);
-    j->n += n;
-    at += n;
-    if (j->n == r->options->max_length) TRY(put_joined(r, e));
-  }
+// Behind this, nobody can tell where a text begins: what whole examples are left out for is looked for here.
+static bool is_left_out(reader *r, const example *x) {
+  const dataset_watch *w = r->options->watch;
+  const uint64_t hash = dataset_hash_text(x->ids, x->n, r->options->eos_id);
+  const bool again = r->options->drop_texts && joined_has_seen(&r->joined, hash);
+  if (!again && !dataset_is_asked(r->options, hash)) return false;
+  r->counts.repeated_texts += again;
+  r->counts.asked_texts += !again;
+  if (w && w->left_out) w->left_out(w->user, r->name, x->line, again);
   return true;
+}
+
+static bool join(reader *r, const example *x, err *e) {
+  return is_left_out(r, x) || joined_add(&r->joined, x, r->options->max_length, put_joined, r, e);
 }
 
 // --- lengths -----------------------------------------------------------------------------------------------------------
@@ -301,6 +270,9 @@ static bool check_file(reader *r, const rows_reading *rows, const char *name, ui
                        uint64_t bad_before, err *e) {
   const uint64_t dropped = r->counts.dropped_long - dropped_before, bad = rows->n_bad - bad_before;
   if (r->out.n > n_before || r->may_be_empty) return true;
+  if (r->counts.repeated_texts + r->counts.asked_texts)
+    return ERR(e, "%s: no text is left: %llu are in the evaluation data too (--allow-leakage keeps them), %llu are there already",
+               name, (unsigned long long)r->counts.asked_texts, (unsigned long long)r->counts.repeated_texts);
   if (!dropped)
     return ERR(e, "%s: none of its %llu examples can be used; the first fault: %s", name, (unsigned long long)bad,
                rows->first_bad.message);
@@ -319,29 +291,22 @@ static uint64_t bytes_of_all(const dataset_files *files) {
   return bytes;
 }
 
-// Where reading ended early; always false.
-static bool end_joined(reader *r) {
-  arena_free(r->joined.memory);
-  r->joined = (joined){0};
-  return false;
-}
-
 static bool read_files(reader *r, const dataset_files *files, err *e) {
   rows_reading rows = {.options = r->options, .on = take_example, .user = r, .total_bytes = bytes_of_all(files)};
-  for (uint64_t i = 0; i < files->n; i++) {
+  bool ok = true;
+  for (uint64_t i = 0; ok && i < files->n; i++) {
     const uint64_t n = r->out.n, dropped = r->counts.dropped_long, bad = rows.n_bad;
     r->file = (uint32_t)i;
     r->name = files->paths[i];
     augment *g = augment_rows_open(&rows, files->paths[i], NULL, 0);
     r->augment = g;
-    const bool ok = rows_read(&rows, files->paths[i], e);
+    ok = rows_read(&rows, files->paths[i], e) && end_joined(r, e) && check_file(r, &rows, files->paths[i], n, dropped, bad, e);
     augment_free(g);
-    if (!ok || !put_joined(r, e)) return end_joined(r);
-    TRY(check_file(r, &rows, files->paths[i], n, dropped, bad, e));
     rows.done_bytes += bytes_of(files->paths[i]);
   }
+  joined_free(&r->joined);
   r->counts.skipped_bad = rows.n_bad;
-  return true;
+  return ok;
 }
 
 static void add_counts(dataset *set, const tokenised_counts *counts) {
@@ -349,6 +314,8 @@ static void add_counts(dataset *set, const tokenised_counts *counts) {
   set->dropped_long += counts->dropped_long;
   set->truncated += counts->truncated;
   set->without_demonstrations += counts->without_demonstrations;
+  set->repeated_texts += counts->repeated_texts;
+  set->asked_texts += counts->asked_texts;
   set->augmented.demonstrations += counts->augmented.demonstrations;
   set->augmented.persona += counts->augmented.persona;
   set->augmented.definition += counts->augmented.definition;
@@ -473,8 +440,8 @@ bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t 
   augment *g = augment_rows_open(&rows, name, data, size);
   r.augment = g;
   bool ok =
-      tokenised_begin(NULL, (tokenised_key){0}, &r.out, e) && rows_read_memory(&rows, name, data, size, e) && put_joined(&r, e);
-  if (!ok) end_joined(&r);
+      tokenised_begin(NULL, (tokenised_key){0}, &r.out, e) && rows_read_memory(&rows, name, data, size, e) && end_joined(&r, e);
+  joined_free(&r.joined);
   ok = ok && check_file(&r, &rows, name, 0, 0, 0, e);
   augment_free(g);
   r.counts.skipped_bad = rows.n_bad;
@@ -497,8 +464,9 @@ bool dataset_read_split(arena *a, const char *path, const char *split, const dat
   TRY(read_list(a, &files, &of_split, set, e));
   set->missing_tasks += files.n_missing;
   return set->n > n_before ||
-         ERR(e, "%s: no example is left of its %llu files: all are bad or longer than %u tokens (--max-length)", path,
-             (unsigned long long)files.n, options->max_length);
+         ERR(e, "%s: no example is left of its %llu files: all are bad or longer than %u tokens (--max-length)%s", path,
+             (unsigned long long)files.n, options->max_length,
+             set->asked_texts ? ", or texts that are in the evaluation data too (--allow-leakage keeps them)" : "");
 }
 
 // --- whole sets --------------------------------------------------------------------------------------------------------
@@ -562,6 +530,12 @@ void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset 
 
 uint64_t dataset_hash_prompt(const int32_t *ids, uint32_t n) {
   return XXH3_64bits(ids, n * sizeof *ids);
+}
+
+uint64_t dataset_hash_text(const int32_t *ids, uint32_t n, int32_t eos) {
+  for (; n && *ids == eos; n--) ids++;
+  while (n && ids[n - 1] == eos) n--;
+  return dataset_hash_prompt(ids, n);
 }
 
 uint64_t dataset_hash_example(const example *x) {

@@ -56,10 +56,11 @@ typedef struct dataset {
   uint64_t skipped_bad, dropped_long, truncated; // counted, said by the caller; examples cut into pieces are not among them
   uint64_t without_demonstrations;               // examples that lack demonstrations, since they would not fit
   augment_counts augmented;
-  uint64_t missing_tasks;          // names in a list of tasks that have no file
-  const struct dataset_maps *maps; // files in which examples lie; NULL: they lie in memory
-  const char *cache_written;       // the last file that was added to the cache for it; NULL: none
-  const char *cache_fault;         // why it could not be kept there, and is in memory; NULL: nothing went wrong
+  uint64_t repeated_texts, asked_texts; // that were not joined: there already, and in what is evaluated on (`asked`)
+  uint64_t missing_tasks;               // names in a list of tasks that have no file
+  const struct dataset_maps *maps;      // files in which examples lie; NULL: they lie in memory
+  const char *cache_written;            // the last file that was added to the cache for it; NULL: none
+  const char *cache_fault;              // why it could not be kept there, and is in memory; NULL: nothing went wrong
 } dataset;
 
 typedef enum data_format {
@@ -96,6 +97,8 @@ typedef struct dataset_watch {
   void (*excess)(void *user, const char *file, const char *task, uint32_t line, uint32_t n, excess_length happened);
   // A token of the example stands across the border of a target: it counts by its last byte.
   void (*border)(void *user, const char *file, uint32_t line);
+  // A text is not joined: it is there already (`again`), or is evaluated on.
+  void (*left_out)(void *user, const char *file, uint32_t line, bool again);
 } dataset_watch;
 
 typedef struct dataset_options {
@@ -109,7 +112,8 @@ typedef struct dataset_options {
   bool train_on_last;               // conversations: only the last assistant turn carries loss
   bool skip_bad_examples;           // a bad line is counted instead of ending the run
   bool all_tokens;                  // objective lm: every token carries loss
-  bool join;                        // `text` examples of a file are joined and cut into examples of max_length
+  bool join;                        // `text` examples of a file are joined and cut into examples of max_length; not those `asked`
+  bool drop_texts;                  // … nor those that are there already
   bool pairs;                       // objective dpo: of preference rows both answers, each with the prompt, as one example
   const strings *labels;            // objective classify: an example is its text and its label's number (labels.h); else NULL
   bool any_conversation;            // one that teaches nothing is fine too (no answer, no question): it is rendered, not learned
@@ -120,7 +124,7 @@ typedef struct dataset_options {
   const struct template_pack *pack; // of a template pack's data; set by the reading itself, as the format is
   uint64_t seed;
   augmentation augment;  // drawn by `seed`
-  const uint64_t *asked; // [n_asked], sorted: hashes of prompts that are evaluated on, which demonstrate nothing
+  const uint64_t *asked; // [n_asked], sorted: hashes of prompts and texts that are evaluated on, which demonstrate nothing
   uint64_t n_asked;
   bool sketches; // fill example.sketch
   bool choices;  // fill example.as_answers
@@ -152,6 +156,9 @@ uint64_t dataset_hash(const dataset *set);
 // What hash an example of these tokens has, and its prompt (all of it, where it has none).
 uint64_t dataset_hash_example(const example *x);
 uint64_t dataset_hash_prompt(const int32_t *ids, uint32_t n);
+// Of a text, without the EOS behind it (and in front, where that is the BOS too).
+uint64_t dataset_hash_text(const int32_t *ids, uint32_t n, int32_t eos);
+bool dataset_is_asked(const dataset_options *o, uint64_t hash);
 
 // Who goes through the tokens of many examples says of each that it is done with it: what was read of mapped files is let go
 // from time to time, so that a pass over data of any size keeps little of them in memory. Zero-initialise `passed` for a pass.

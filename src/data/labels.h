@@ -15,7 +15,7 @@ bool labels_number(const strings *labels, const char *label, uint32_t *number, e
 // The example, cut to max_length tokens of text where that is longer and the options allow it (*cut).
 bool labels_encode(arena *a, const dataset_options *o, const raw_example *raw, masked *out, bool *cut, err *e);
 
-// Adds the labels of a split of the data at `path` to `labels`, in the order of strcmp.
+// Adds the labels of a split of the data at `path` to `labels`: numbers by their values, then names in the order of strcmp.
 bool labels_find(arena *a, const char *path, const char *split, const dataset_options *o, strings *labels, err *e);
 // At least two, at most LABELS_MOST, none of them empty or twice. `where` begins the message.
 bool labels_check(const char *where, const strings *labels, err *e);

@@ -23,9 +23,9 @@ static void to_arena(arena *a, const token_list *l, const char *target, uint64_t
   for (uint32_t i = 0; i < out->n; i++) {
     const token *t = &l->items[i];
     out->ids[i] = t->id;
-    out->target[i] = target ? !is_empty(t) && target[t->end - 1] : true;
+    out->target[i] = target ? !is_empty(t) && target[t->last] : true;
     out->prompt_n += t->end <= prompt_end;
-    out->has_border |= target && !is_empty(t) && target[t->begin] != target[t->end - 1];
+    out->has_border |= target && !is_empty(t) && target[t->begin] != target[t->last];
   }
 }
 

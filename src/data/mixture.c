@@ -147,14 +147,51 @@ static int by_value(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-uint64_t *mixture_hash_prompts(arena *a, const dataset *set) {
-  uint64_t *hashes = ARENA_ARRAY(a, uint64_t, set->n), passed = 0;
-  for (uint64_t i = 0; i < set->n; i++) {
-    hashes[i] = mixture_hash_prompt(&set->items[i]);
-    dataset_passed(set, &set->items[i], &passed);
+typedef struct hash_list {
+  arena *memory;
+  uint64_t *items, n, capacity;
+  XXH3_state_t *text; // the one at hand, where it has begun
+  bool has_begun;
+} hash_list;
+
+static void put_hash(hash_list *l, uint64_t hash) {
+  arena_grow(l->memory, (void **)&l->items, &l->capacity, l->n + 1, sizeof *l->items);
+  l->items[l->n++] = hash;
+}
+
+static void end_text(hash_list *l) {
+  if (l->has_begun) put_hash(l, XXH3_64bits_digest(l->text));
+  l->has_begun = false;
+}
+
+static void put_texts(hash_list *l, const example *x, int32_t eos) {
+  for (uint32_t from = 0, to; from < x->n; from = to + 1) {
+    for (to = from; to < x->n && x->ids[to] != eos;) to++;
+    if (to > from) {
+      if (!l->has_begun) XXH3_64bits_reset(l->text);
+      l->has_begun = true;
+      XXH3_64bits_update(l->text, x->ids + from, (to - from) * sizeof *x->ids);
+    }
+    if (to < x->n) end_text(l);
   }
-  if (set->n) qsort(hashes, (size_t)set->n, sizeof *hashes, by_value);
-  return hashes;
+}
+
+uint64_t *mixture_hash_asked(arena *a, const dataset *set, int32_t eos, uint64_t *n) {
+  hash_list l = {.memory = a, .text = XXH3_createState()};
+  REQUIRE(l.text, "out of host memory for a hash");
+  uint64_t passed = 0;
+  for (uint64_t i = 0; i < set->n; i++) {
+    const example *x = &set->items[i];
+    if (i && (x->prompt_n || eos < 0 || x->origin->file != x[-1].origin->file)) end_text(&l);
+    if (x->prompt_n || x->plain) put_hash(&l, mixture_hash_prompt(x));
+    else put_texts(&l, x, eos);
+    dataset_passed(set, x, &passed);
+  }
+  end_text(&l);
+  XXH3_freeState(l.text);
+  if (l.n) qsort(l.items, (size_t)l.n, sizeof *l.items, by_value);
+  *n = l.n;
+  return l.items;
 }
 
 near_duplicates mixture_leaked(const dataset *train, const dataset *eval) {

@@ -27,8 +27,9 @@ uint64_t mixture_drop_leaked(dataset *train, const dataset *eval);
 
 // Of its prompt (all tokens, where there is none), as it was before augmentations.
 uint64_t mixture_hash_prompt(const example *x);
-// The sorted hashes of its prompts, [set->n].
-uint64_t *mixture_hash_prompts(arena *a, const dataset *set);
+// The sorted hashes of its prompts and, where there is none, of its texts (dataset_hash_text), which may have been joined and cut:
+// an EOS ends each. *n: how many.
+uint64_t *mixture_hash_asked(arena *a, const dataset *set, int32_t eos, uint64_t *n);
 
 // Examples that have the prompt of an earlier one, but not its answer. Nothing is removed.
 near_duplicates mixture_other_answers(const dataset *set);

@@ -178,6 +178,15 @@ static void put_example(const example *x, const pack_limits *limits, uint32_t be
   put_sequence(x, first, x->n, begin + first, window, epoch, out);
 }
 
+// Nobody looks at a label's row, but what it holds is computed: a number beyond the vocabulary, or a place beyond the table of
+// positions, would leave anything there.
+static void hide_label(uint32_t begin, uint32_t end, packed_row *out) {
+  const uint32_t last = end - 1;
+  out->tokens[last] = out->tokens[last - 1];
+  out->positions[last] = out->positions[last - 1];
+  for (uint32_t o = begin; o < end; o++) out->lengths[o] = (int32_t)(last - begin);
+}
+
 static int by_value(const void *a, const void *b) {
   const uint64_t *p = a, *q = b;
   return (*p > *q) - (*p < *q);
@@ -209,8 +218,10 @@ void pack_fill(const pack_row *row, const pack_limits *limits, uint32_t window, 
   clear(limits, out);
   uint32_t begin = 0;
   for (uint32_t i = 0; i < row->n; i++) {
+    const uint32_t end = begin + row->examples[i]->n;
     put_example(row->examples[i], limits, begin, window, epoch, out);
-    begin += row->examples[i]->n;
+    if (limits->labels && end - begin > 1) hide_label(begin, end, out);
+    begin = end;
   }
   out->counts[0] = (int32_t)begin;
   out->counts[2] = put_index(out->tokens, begin, out->embed_ids, out->embed_starts, out->embed_positions);

@@ -16,6 +16,7 @@ typedef struct pack_limits {
   uint32_t tokens;  // N, the row's capacity
   uint32_t targets; // T, its capacity in target rows; 0: as many as there are tokens
   uint32_t pairs;   // P, its capacity in pairs of answers; 0: what pairs have besides tokens is not wanted
+  bool labels;      // the last id of each example is the number of a label (data/labels.h)
 } pack_limits;
 
 // The examples of one row in the order in which they stand there.
@@ -32,7 +33,8 @@ void pack_examples(arena *a, const example *const *examples, uint32_t n, const p
 
 // Where a row is written: buffers of the caller with N tokens and T target rows of place. An example that stands at
 // [b, e) has its token o at row o. Of a pair the two sequences stand one after the other, neither sees the other, and b and e are
-// those of a sequence, but for rng_keys, which tell the two apart.
+// those of a sequence, but for rng_keys, which tell the two apart. A label, which is no token, stands as its text's last token does, and
+// no length counts it.
 typedef struct packed_row {
   int32_t *tokens;     // [N]
   int32_t *positions;  // [N]: o − b

@@ -79,9 +79,16 @@ static void on_border(void *user, const char *file, uint32_t line) {
   if (!s->n_borders++) s->border_file = file_of(s, file)->name, s->border_line = line;
 }
 
+static void on_left_out(void *user, const char *file, uint32_t line, bool again) {
+  survey *s = user;
+  struct survey_texts *texts = again ? &s->again : &s->asked;
+  if (!texts->n++) texts->file = file_of(s, file)->name, texts->line = line;
+}
+
 void survey_begin(survey *s, arena *a) {
-  *s =
-      (survey){.memory = a, .watch = {s, on_file, on_bad, on_excess, on_border}, .eval_watch = {.user = s, .file = on_eval_file}};
+  *s = (survey){.memory = a,
+                .watch = {s, on_file, on_bad, on_excess, on_border, on_left_out},
+                .eval_watch = {.user = s, .file = on_eval_file}};
 }
 
 // --- counts ------------------------------------------------------------------------------------------------------------
@@ -212,6 +219,12 @@ static void add_alike(survey *s, const char *kind, near_duplicates found, bool w
   survey_finding *f = add(s, kind, found.n, found.first);
   put_place(s, &f->like, found.is_like->origin->file, found.is_like->line);
   if (with_similarity) f->detail = arena_printf(s->memory, "%.2f", found.similarity);
+}
+
+// The same, with texts that were found before they were joined: of those, the first one's place is known.
+static void add_same(survey *s, const char *kind, near_duplicates found, const struct survey_texts *texts) {
+  if (!texts->n) add_alike(s, kind, found, false);
+  else put_place(s, &add(s, kind, found.n + texts->n, NULL)->first, texts->file, texts->line);
 }
 
 static void add_reasons(survey *s) {
@@ -352,9 +365,9 @@ bool survey_make(survey *s, dataset *train, const dataset *eval, const tokenizer
   if (s->n_borders) put_place(s, &add(s, "across_borders", s->n_borders, NULL)->first, s->border_file, s->border_line);
   if (train->missing_tasks) add(s, "missing_tasks", train->missing_tasks, NULL);
   // In the order in which a run leaves them out; what is left is compared further.
-  add_alike(s, "duplicates", mixture_duplicates(train), false);
+  add_same(s, "duplicates", mixture_duplicates(train), &s->again);
   mixture_drop_duplicates(train);
-  add_alike(s, "leaked", mixture_leaked(train, eval), false);
+  add_same(s, "leaked", mixture_leaked(train, eval), &s->asked);
   mixture_drop_leaked(train, eval);
   s->left = train->n;
   add_alike(s, "near_duplicates", mixture_near_duplicates(train), true);

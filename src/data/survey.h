@@ -87,6 +87,11 @@ typedef struct survey {
   uint64_t n_borders;
   const char *border_file; // the first
   uint32_t border_line;
+  struct survey_texts { // texts that are not joined with the others: there already, or evaluated on
+    uint64_t n;
+    const char *file; // of the first
+    uint32_t line;
+  } again, asked;
   survey_file *seen;
   uint64_t n_seen, seen_capacity;
 } survey;

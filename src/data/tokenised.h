@@ -21,6 +21,7 @@ typedef struct tokenised_key {
 typedef struct tokenised_counts {
   uint64_t skipped_bad, dropped_long, truncated, without_demonstrations;
   augment_counts augmented;
+  uint64_t repeated_texts, asked_texts;
 } tokenised_counts;
 
 typedef struct tokenised_writer {

@@ -72,6 +72,7 @@ static bool encode_word(void *context, const piece *word, err *e) {
     const bpe_symbol *s = &c->work.symbols[i];
     token put = {.id = s->id};
     piece_range(word, s->begin, s->end, &put.begin, &put.end);
+    put.last = put.end > put.begin ? put.end - 1 : put.begin;
     token_list_put(c->out, put);
   }
   return true;
@@ -97,7 +98,13 @@ static bool split_added(encoder *c, const added_matcher *m, const piece *p, bool
     }
     if (!found) return true;
     token put = {.id = match.token->id};
-    if (match.begin < match.end) piece_range(p, match.begin, match.end, &put.begin, &put.end);
+    if ((uint32_t)put.id >= c->t->n_ids)
+      return ERR(e, "%s: the text has \"%.100s\", token %d, for which the model has no row", c->t->path, match.token->content,
+                 (int)put.id);
+    if (match.begin < match.end) {
+      piece_range(p, match.begin, match.end, &put.begin, &put.end);
+      put.last = piece_end(p, match.last) - 1;
+    }
     token_list_put(c->out, put);
   }
 }
@@ -133,8 +140,21 @@ uint32_t tokenizer_vocab_size(const tokenizer *t) {
   return t->n_ids;
 }
 
+static uint32_t needed_by(const id_list *l, uint32_t n) {
+  for (uint64_t i = 0; i < l->n; i++)
+    if ((uint32_t)l->ids[i] >= n) n = (uint32_t)l->ids[i] + 1;
+  return n;
+}
+
+uint32_t tokenizer_fit(tokenizer *t, uint32_t n_rows) {
+  const uint32_t needed = needed_by(&t->after, needed_by(&t->before, t->n_words));
+  if (needed <= n_rows && n_rows < t->n_ids) t->n_ids = n_rows;
+  return needed;
+}
+
 int32_t tokenizer_id(const tokenizer *t, const char *content) {
-  return tokenizer_map_get(&t->ids, content, strlen(content));
+  const int32_t id = tokenizer_map_get(&t->ids, content, strlen(content));
+  return id >= 0 && (uint32_t)id < t->n_ids ? id : -1;
 }
 
 const char *tokenizer_content(const tokenizer *t, int32_t id) {

@@ -13,6 +13,7 @@ typedef struct tokenizer tokenizer;
 typedef struct token {
   int32_t id;
   uint32_t begin, end; // the bytes of the input text that it stands for; [0, 0) for one that was added
+  uint32_t last;       // of them: before end, but where a control token takes the white space behind it, before that
 } token;
 
 // Grows as needed. Zero-initialise; token_list_free when done.
@@ -35,6 +36,10 @@ void tokenizer_free(tokenizer *t);
 // tokenised without regard to `content`. add_special: what the tokenizer's own post-processor adds (BOS, say).
 bool tokenizer_encode(const tokenizer *t, const char *text, uint64_t length, const uint8_t *content, bool add_special,
                       token_list *out, err *e);
+
+// How many rows a model needs for the tokenizer at the least. Added tokens that lie behind `n_rows` and in no vocabulary (Gemma 3's
+// <image_soft_token>) need none: from now on they are not there, and a text that has one is refused.
+uint32_t tokenizer_fit(tokenizer *t, uint32_t n_rows);
 
 // ids to text, as `tokenizers` decodes; skip_special leaves special tokens out. An id outside the vocabulary is an error.
 bool tokenizer_decode(const tokenizer *t, const int32_t *ids, uint64_t n, bool skip_special, text *out, err *e);

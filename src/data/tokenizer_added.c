@@ -114,6 +114,7 @@ bool added_next(const added_matcher *m, const piece *p, const uint8_t *content, 
       continue;
     }
     *match = (added_match){.token = token, .begin = cursor->at, .end = cursor->at + strlen(token->pattern)};
+    match->last = match->end - 1;
     cursor->at = match->end;
     bool alone = true;
     if (token->single_word) TRY(stands_alone(p, match, word, work, &alone, e));

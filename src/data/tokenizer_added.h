@@ -29,6 +29,7 @@ bool added_matcher_build(added_matcher *m, arena *a, const added_token *tokens, 
 typedef struct added_match {
   const added_token *token;
   uint64_t begin, end; // bytes of the piece, with what it strips
+  uint64_t last;       // of the token's own text
 } added_match;
 
 // Where the search goes on. Zero-initialise.

@@ -47,6 +47,7 @@ static bool count_ids(reader *r, const cJSON *vocab, const cJSON *added) {
     if (id > largest) largest = id;
   }
   if (!n) return ERR(r->e, "%s: model.vocab: expected tokens, found none", t->path);
+  t->n_words = largest + 1;
   t->n_added = 0;
   for (const cJSON *item = added ? added->child : NULL; item; item = item->next, n++) {
     const char *where = arena_printf(r->scratch, "added_tokens[%llu].id", (unsigned long long)t->n_added++);
@@ -187,12 +188,17 @@ static bool read_affix(reader *r, const cJSON *model, const char *key) {
   return !*value || ERR(r->e, "%s: model.%s: expected null or \"\", found \"%.100s\"", r->t->path, key, value);
 }
 
+// Before anything that other kinds have in other forms: a Unigram's vocabulary is a list.
+static bool check_type(reader *r, const cJSON *model) {
+  const char *type = "BPE";
+  TRY(json_string_or(r->doc, model, "model", "type", &type, r->e));
+  return !strcmp(type, "BPE") || ERR(r->e, "%s: model.type: expected \"BPE\", found \"%.100s\"", r->t->path, type);
+}
+
 static bool read_options(reader *r, const cJSON *model) {
   tokenizer *t = r->t;
-  const char *type = "BPE", *unk = NULL;
+  const char *unk = NULL;
   double dropout = 0;
-  TRY(json_string_or(r->doc, model, "model", "type", &type, r->e));
-  if (strcmp(type, "BPE") != 0) return ERR(r->e, "%s: model.type: expected \"BPE\", found \"%.100s\"", t->path, type);
   TRY(json_number_or(r->doc, model, "model", "dropout", &dropout, r->e));
   if (dropout != 0) return ERR(r->e, "%s: model.dropout: expected null, found %g", t->path, dropout);
   TRY(read_affix(r, model, "continuing_subword_prefix"));
@@ -272,6 +278,7 @@ static bool read_all(reader *r, const cJSON *root, pcre2_general_context *regex_
   TRY(json_object(r->doc, root, "", "model", &model, r->e));
   TRY(json_string_or(r->doc, root, "", "version", &version, r->e));
   if (strcmp(version, "1.0") != 0) return ERR(r->e, "%s: version: expected \"1.0\", found \"%.100s\"", t->path, version);
+  TRY(check_type(r, model));
   TRY(json_object(r->doc, model, "model", "vocab", &vocab, r->e));
   cJSON *added = cJSON_GetObjectItemCaseSensitive(root, "added_tokens");
   if (cJSON_IsNull(added)) added = NULL;

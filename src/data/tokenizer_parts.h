@@ -47,6 +47,7 @@ struct tokenizer {
   uint64_t source_bytes;
 
   uint32_t n_ids;
+  uint32_t n_words;     // ids of the model's vocabulary are below
   const char **content; // per id; NULL: no such token
   int32_t *added_index; // per id: of `added`, −1: none
   tokenizer_map ids;    // content → id

@@ -67,7 +67,8 @@ static const char *name_of_unused(const gguf_writing *w, uint32_t id) {
 }
 
 static bool put_tokens(gguf_writing *w) {
-  for (uint64_t i = 0; i < w->t->n_added; i++) TRY(check_added(w, &w->t->added[i]));
+  for (uint64_t i = 0; i < w->t->n_added; i++)
+    if (tokenizer_content(w->t, w->t->added[i].id)) TRY(check_added(w, &w->t->added[i]));
   w->tokens = ARENA_ARRAY(w->memory, const char *, w->n);
   w->types = ARENA_ARRAY(w->memory, int32_t, w->n);
   for (uint32_t i = 0; i < w->n; i++) {
@@ -211,7 +212,8 @@ static bool check_pairs(const gguf_writing *w, int32_t id, const merge_pairs *pa
   for (size_t cut = 1; cut < length; cut++) {
     if (((unsigned char)s[cut] & 0xC0) == 0x80) continue; // within a character
     const int32_t left = tokenizer_map_get(&w->t->ids, s, cut), right = tokenizer_map_get(&w->t->ids, s + cut, length - cut);
-    if (left < 0 || right < 0 || w->types[left] != TYPE_NORMAL || w->types[right] != TYPE_NORMAL) continue;
+    if (left < 0 || right < 0 || left >= (int32_t)w->n || right >= (int32_t)w->n) continue;
+    if (w->types[left] != TYPE_NORMAL || w->types[right] != TYPE_NORMAL) continue;
     const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     if (!pairs->n || !bsearch(&pair, pairs->sorted, (size_t)pairs->n, sizeof pair, by_value))
       return no_place(w, arena_printf(w->memory, "\"%.100s\" and \"%.100s\" are not merged, though \"%.100s\" is a token",

@@ -9,8 +9,10 @@
 
 uint32_t classes_likeliest(const float *logits, uint32_t n) {
   uint32_t best = 0;
-  for (uint32_t i = 1; i < n; i++)
+  for (uint32_t i = 0; i < n; i++) {
+    if (isnan(logits[i])) return n;
     if (logits[i] > logits[best]) best = i;
+  }
   return best;
 }
 
@@ -25,10 +27,11 @@ typedef struct classifying {
   double loss_sum, weights_sum;
 } classifying;
 
-// log softmax
+// log softmax; NaN where a logit is that.
 static const double *log_likelihoods(arena *a, const float *logits, uint32_t n) {
   double *out = ARENA_ARRAY(a, double, n), sum = 0;
-  const double most = (double)logits[classes_likeliest(logits, n)];
+  const uint32_t best = classes_likeliest(logits, n);
+  const double most = best < n ? (double)logits[best] : NAN;
   for (uint32_t i = 0; i < n; i++) sum += exp((double)logits[i] - most);
   for (uint32_t i = 0; i < n; i++) out[i] = (double)logits[i] - most - log(sum);
   return out;

@@ -8,7 +8,7 @@
 
 #include "eval/tasks.h"
 
-// The row of the largest logit, the first of equal ones.
+// The row of the largest logit, the first of equal ones; n where one of them is no number.
 uint32_t classes_likeliest(const float *logits, uint32_t n);
 
 // The examples of `set` (read with dataset_options.labels) as items that are scored, and their mean loss. rows: tokens of a row.

@@ -9,6 +9,7 @@
 #include "data/labels.h"
 #include "data/task_notes.h"
 #include "io/quote.h"
+#include "models/adapter.h"
 #include "models/classifier.h"
 
 enum { DEFAULT_MAX_LENGTH = 2048, MOST_TIMES = 10000 };
@@ -223,11 +224,17 @@ static bool check_given(const model *m, const vkift_strings *given, err *e) {
   return false;
 }
 
-// The rows of an adapter's head are those of the labels that stand beside it.
-static bool take_adapter_labels(arena *a, const vkift_train_options *o, vkift_strings *labels, err *e) {
+// The rows of an adapter's head are those of the labels that stand beside it. `named`: the model says whose they are.
+static bool take_adapter_labels(arena *a, const vkift_train_options *o, bool named, vkift_strings *labels, err *e) {
   strings own = {0};
+  adapter_config c = {0};
   TRY(!o->adapter || classifier_read_file(a, o->adapter, &own, e));
-  if (!own.n) return true;
+  if (!own.n && (!o->adapter || labels->n || named)) return true;
+  if (!own.n) {
+    TRY(adapter_read_config(a, o->adapter, &c, e));
+    return !c.classifier ||
+           ERR(e, "%s: no labels.json is beside this adapter of a classifier: give its labels in order (--labels)", o->adapter);
+  }
   if (labels->n && !same_labels(&own, labels)) {
     text all = {0};
     labels_list(&own, &all);
@@ -309,17 +316,16 @@ static bool read_training(arena *a, const vkift_train_options *o, dataset_option
   options.max_instances = (uint32_t)o->max_examples_per_task;
   options.sketches = true;
   TRY(corpus_augment(a, &o->augment, o->seed, o->objective, &options, e));
-  if (!o->allow_leakage && o->augment.num_demonstrations) {
-    options.asked = mixture_hash_prompts(a, &c->eval);
-    options.n_asked = c->eval.n;
-  }
+  if (!o->allow_leakage && (o->augment.num_demonstrations || options.join))
+    options.asked = mixture_hash_asked(a, &c->eval, options.eos_id, &options.n_asked);
+  options.drop_texts = options.join && o->drop_duplicates;
   for (size_t i = 0; i < o->data.n; i++) {
     const uint64_t first = c->train.n;
     TRY(dataset_read_split(a, o->data.items[i].path, "train", &options, &c->train, e));
     for (uint64_t k = first; k < c->train.n; k++) c->train.items[k].part = (uint32_t)i;
   }
   if (options.augment.notes) c->unknown_notes = count_unknown_notes(options.augment.notes, &c->train);
-  if (o->drop_duplicates) c->duplicates = mixture_drop_duplicates(&c->train);
+  if (o->drop_duplicates) c->duplicates = c->train.repeated_texts + mixture_drop_duplicates(&c->train);
   if (o->max_examples_per_task && !is_part)
     c->beyond_limit = mixture_limit_tasks(&c->train, (uint64_t)o->max_examples_per_task, (uint64_t)o->seed);
   return true;
@@ -365,7 +371,8 @@ bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, cons
   options.choices = c->choices;
   vkift_strings labels = o->labels;
   if (o->objective == VKIFT_CLASSIFY)
-    TRY(take_adapter_labels(a, o, &labels, e) && corpus_labels(a, m, &labels, &o->data, &options, &c->labels, e));
+    TRY(take_adapter_labels(a, o, m->labels.n && !m->labels_are_numbers, &labels, e) &&
+        corpus_labels(a, m, &labels, &o->data, &options, &c->labels, e));
   if (o->eval_data && !part) TRY(dataset_read_split(a, o->eval_data, "valid", &options, &c->eval, e));
   TRY(read_training(a, o, options, part, c, e));
   if (part) {
@@ -377,7 +384,7 @@ bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, cons
     look_for_valid(a, o, c);
   }
   if (o->eval_split > 0 && !part) dataset_split(a, &c->train, o->eval_split, (uint64_t)o->seed, &c->eval);
-  if (!o->allow_leakage) c->leaked = mixture_drop_leaked(&c->train, &c->eval);
+  if (!o->allow_leakage) c->leaked = c->train.asked_texts + mixture_drop_leaked(&c->train, &c->eval);
   if (part && part->change) part->change(part->user, a, c);
   c->near = mixture_near_duplicates(&c->train);
   const uint64_t n = c->train.n;

@@ -104,10 +104,17 @@ bool loaded_make_classifier(arena *a, loaded *l, const char *dir, const adapter_
   return true;
 }
 
-static bool load_weights(arena *a, loaded *l, const char *from, load_type type, err *e) {
+bool loaded_mark_trained(const loaded *l, err *e) {
+  const vkift_train_options *o = l->is_run ? &l->run : l->quantized;
+  return !o || o->method != VKIFT_FREEZE ||
+         trainable_choose(l->model, o->trainable.items, (uint32_t)o->trainable.n, (uint32_t)o->trainable_layers, e);
+}
+
+static bool load_weights(arena *a, loaded *l, const char *from, bool as_run, load_type type, err *e) {
   adapter_config c = {.classifier = l->model->labels.n > 0};
   TRY(!from || (adapter_read_config(a, from, &c, e) && loaded_make_classifier(a, l, from, &c, e)));
   if (!adapter_choose_whole(a, l->model, &c, e)) return err_prefix(e, "%s", from);
+  TRY((l->is_run && !as_run) || loaded_mark_trained(l, e));
   TRY(load_check(l->model, type, true, e));
   load_declare(a, l->model, NULL, false, type);
   if (from && !adapter_declare(a, l->model, &c, NULL, &l->adapter, e)) return err_prefix(e, "%s", from);
@@ -118,7 +125,7 @@ static bool load_weights(arena *a, loaded *l, const char *from, load_type type, 
 }
 
 bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
-  *l = (loaded){.labels = l->labels};
+  *l = (loaded){.labels = l->labels, .quantized = l->quantized};
   const char *model_path, *adapter_path;
   TRY(loaded_resolve(a, source, l, &model_path, &adapter_path, e));
   TRY(model_open(a, model_path, false, &l->model, e));
@@ -128,8 +135,9 @@ bool loaded_open(arena *a, const vkift_source *source, loaded *l, err *e) {
   l->staging = heap_new(l->device, "host side of the model", GPU_MEMORY_STAGING);
   // A run is asked with the weights as it was trained on them.
   const bool as_run = l->is_run && source->weight_dtype == VKIFT_WEIGHT_AUTO;
-  const load_type type = loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype, as_run ? &l->run : NULL);
-  return load_weights(a, l, adapter_path, type, e);
+  const vkift_train_options *quantized = l->is_run ? (as_run ? &l->run : NULL) : l->quantized;
+  const load_type type = loaded_type(as_run ? l->run.weight_dtype : source->weight_dtype, quantized);
+  return load_weights(a, l, adapter_path, as_run, type, e);
 }
 
 void loaded_close(loaded *l) {

@@ -16,7 +16,8 @@ typedef struct loaded {
   gpu_heap *heap, *staging;
   vkift_train_options run; // of a run directory: its config.yaml
   bool is_run;
-  strings labels;      // set by the caller, before it is opened: of an adapter of a classifier without a file of them; else none
+  strings labels; // set by the caller, before it is opened: of an adapter of a classifier without a file of them; else none
+  const vkift_train_options *quantized; // likewise, where no run directory is named: as loaded_type's; NULL: nothing becomes nf4
   const char *trained; // directory of what was trained, with the template of its prompt: a run's result, an adapter; NULL: none
 } loaded;
 
@@ -36,6 +37,9 @@ bool loaded_is_end(const loaded *l, int32_t id);
 bool loaded_has_end(const loaded *l); // whether there is such a token; without one answers go on as long as they may
 // quantized: the options that say whether linear weights become nf4; NULL: they do not. Weight types are numbered as load_type's.
 load_type loaded_type(vkift_weight_type type, const vkift_train_options *quantized);
+// What method freeze trains is marked, so that it is not kept as frozen weights are: in training it is not. (An adapter says by
+// itself what it has whole.)
+bool loaded_mark_trained(const loaded *l, err *e);
 // Of an adapter of a classifier, before its weights are declared: the model becomes one.
 bool loaded_make_classifier(arena *a, loaded *l, const char *dir, const adapter_config *c, err *e);
 

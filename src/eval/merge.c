@@ -7,9 +7,9 @@
 
 #include "models/trainable.h"
 
-static const char *whole_name(const adapter *ad, const model_param *p) {
+static const adapter_whole *find_whole(const adapter *ad, const model_param *p) {
   for (uint32_t i = 0; ad && i < ad->n_whole; i++)
-    if (ad->whole[i].param == p) return ad->whole[i].name;
+    if (ad->whole[i].param == p) return &ad->whole[i];
   return NULL;
 }
 
@@ -48,10 +48,9 @@ static void add_term(const merging *w, const model_param *p, float *out) {
 bool merge_values(void *user, const model_param *p, float *out, err *e) {
   (void)e; // the adapter was checked when it was opened
   const merging *w = user;
-  const char *whole = whole_name(w->loaded.adapter, p);
+  const adapter_whole *whole = find_whole(w->loaded.adapter, p);
   if (whole) {
-    const weight *x = weights_find(&w->file, whole);
-    dtype_to_f32(x->type, x->data, out, (uint64_t)p->shape[0] * (p->n_dims > 1 ? p->shape[1] : 1));
+    adapter_read_whole(whole, &w->file, out);
     return true;
   }
   load_read(w->loaded.model, p, loaded_type(VKIFT_WEIGHT_AUTO, &w->loaded.run), out); // as it was trained beside
@@ -72,7 +71,7 @@ bool merge_open(arena *a, const vkift_source *source, merging *w, err *e) {
   const char *model_path;
   return loaded_resolve(a, source, &w->loaded, &model_path, &w->adapter_path, e) &&
          model_open(a, model_path, false, &w->loaded.model, e) && loaded_prompt(a, source, &w->loaded, e) &&
-         (!w->adapter_path || open_adapter(a, w, w->adapter_path, e));
+         (!w->adapter_path || open_adapter(a, w, w->adapter_path, e)) && loaded_mark_trained(&w->loaded, e);
 }
 
 void merge_close(merging *w) {

@@ -100,7 +100,7 @@ bool score_examples(arena *a, const model *m, gpu_device *d, uint64_t want, cons
     if (longest < set->items[i].n) longest = set->items[i].n;
   pack_limits limits = {0};
   TRY(batch_capacity(m, device_plan(d), want, longest, &limits.tokens, e));
-  batch *b = batch_new(a, m, &limits, longest);
+  batch *b = batch_new(a, m, &limits, longest - (m->labels.n > 0)); // a label has no place of its own
   score *s = score_new(a, m, b, device_plan(d));
   gpu_heap *heap = heap_new(d, "evaluation", GPU_MEMORY_DEVICE),
            *staging = heap_new(d, "host side of evaluation", GPU_MEMORY_STAGING);

@@ -1,5 +1,6 @@
 #include "eval/tasks.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +165,16 @@ bool tasks_plan(arena *a, const tasks_options *o, task_scores *s, err *e) {
 
 // --- scoring -----------------------------------------------------------------------------------------------------------
 
+// A comparison with what is no number would take the first choice, which may even be right.
+static bool check_likelihoods(const task_item *x, err *e) {
+  for (uint32_t i = 0; i < x->choices.n; i++)
+    if (isnan(x->loglikelihoods[i]))
+      return ERR(e,
+                 "%s:%u: expected a likelihood for each choice, found none that is a number: the model's weights are not finite",
+                 x->file, x->line);
+  return true;
+}
+
 // lm-evaluation-harness: the first of the likeliest, by itself or for each character.
 static const char *likeliest(const task_item *x, bool by_character) {
   uint32_t best = 0;
@@ -185,7 +196,10 @@ static void measure_length(task_item *x) {
 }
 
 static bool score_item(const tasks_options *o, vkift_metric m, task_item *x, err *e) {
-  if (metric_is_by_choices(m) && x->loglikelihoods) x->prediction = likeliest(x, m == VKIFT_METRIC_ACCURACY_NORM);
+  if (metric_is_by_choices(m) && x->loglikelihoods) {
+    TRY(check_likelihoods(x, e));
+    x->prediction = likeliest(x, m == VKIFT_METRIC_ACCURACY_NORM);
+  }
   if (!metric_score(m, o->rouge_tokenizer, x->prediction, x->references, &x->result, e))
     return err_prefix(e, "%s:%u", x->file, x->line);
   measure_length(x);

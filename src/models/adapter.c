@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "models/load.h"
 #include "models/trainable.h"
 
 double adapter_scale(const adapter_config *c) {
@@ -188,7 +189,9 @@ static bool check_weight(const weights *w, const char *file, const char *name, u
 static bool check_whole(const adapter *ad, const weights *w, const char *file, err *e) {
   for (uint32_t i = 0; i < ad->n_whole; i++) {
     const adapter_whole *this = &ad->whole[i], *last = i ? this - 1 : NULL;
-    TRY(check_weight(w, file, this->name, this->param->n_dims, this->param->shape, e));
+    uint32_t shape[2];
+    model_hf_shape(this->param, shape);
+    TRY(check_weight(w, file, this->name, this->param->n_dims, shape, e));
     if (!last || last->param != this->param) continue;
     const struct weight *x = weights_find(w, last->name), *y = weights_find(w, this->name);
     if (x->type != y->type || memcmp(x->data, y->data, (size_t)x->bytes))
@@ -251,15 +254,20 @@ static bool put_entry(const adapter *ad, uint32_t i, const weights *w, uint64_t 
   return put_tensor(ad, i, x->m, w, seed, d, e) && tensor_upload(l->squares, d, l->row_squares, e);
 }
 
+void adapter_read_whole(const adapter_whole *x, const weights *w, float *out) {
+  const struct weight *source = weights_find(w, x->name);
+  dtype_to_f32(source->type, source->data, out, (uint64_t)x->param->shape[0] * (x->param->n_dims > 1 ? x->param->shape[1] : 1));
+  model_turn_from_hf(x->param, out);
+}
+
 static bool put_whole(const adapter *ad, const weights *w, gpu_device *d, err *e) {
   bool ok = true;
   for (uint32_t i = 0; ok && i < ad->n_whole; i++) {
     arena *scratch = arena_new("a parameter that an adapter has whole");
-    const tensor *t = ad->whole[i].param->t;
-    const struct weight *x = weights_find(w, ad->whole[i].name);
-    float *values = ARENA_ARRAY(scratch, float, tensor_elements(t));
-    dtype_to_f32(x->type, x->data, values, tensor_elements(t));
-    ok = tensor_upload(t, d, values, e);
+    const adapter_whole *x = &ad->whole[i];
+    float *values = ARENA_ARRAY(scratch, float, tensor_elements(x->param->t));
+    adapter_read_whole(x, w, values);
+    ok = load_put(x->param, d, values, e);
     arena_free(scratch);
   }
   return ok;

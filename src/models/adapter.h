@@ -54,6 +54,8 @@ bool adapter_read_config(arena *a, const char *dir, adapter_config *config, err 
 // Opens adapter_model.safetensors of a PEFT directory, whose key set and shapes must be exactly the adapter's. Also after a
 // failure: weights_close.
 bool adapter_open_weights(arena *a, const adapter *ad, const char *dir, weights *w, err *e);
+// The values of one of them in such a file, in Hugging Face's form and by the rows of the parameter's shape.
+void adapter_read_whole(const adapter_whole *x, const weights *w, float *out);
 // Gives A, B and m memory where they are frozen (trained ones have theirs from the parameters), and DoRA's norms theirs.
 bool adapter_allocate(const adapter *ad, gpu_heap *heap, err *e);
 // Uploads the values: from a PEFT directory, or with dir NULL fresh: A uniform in ±1/√in, B zero, m the lengths of W's rows.

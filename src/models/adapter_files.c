@@ -7,6 +7,7 @@
 
 #include "io/json.h"
 #include "models/adapter.h"
+#include "models/load.h"
 
 enum { CONFIG_LIMIT = 1 << 20 };
 static const char SEQ_CLS[] = "SEQ_CLS";
@@ -22,8 +23,10 @@ static bool refuse_what_we_lack(const json *d, err *e) {
     TRY(json_bool_or(d, d->root, "", off[i], &on, e));
     if (on) return ERR(e, "%s: %s: expected false, found true: not supported", d->origin, off[i]);
   }
-  const char *empty[] = {"rank_pattern",    "alpha_pattern",     "layers_to_transform",    "layer_replication",
-                         "exclude_modules", "target_parameters", "trainable_token_indices"};
+  const char *empty[] = {
+      "rank_pattern",      "alpha_pattern",           "layers_to_transform",     "layer_replication", "exclude_modules",
+      "target_parameters", "trainable_token_indices", "alora_invocation_tokens", "use_bdlora",        "arrow_config",
+      "kasa_config",       "monteclora_config"};
   for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, empty[i]);
     if (v && !cJSON_IsNull(v) && (v->child || !(cJSON_IsObject(v) || cJSON_IsArray(v))))
@@ -140,6 +143,7 @@ static bool write_config(const adapter *ad, const char *path, const char *base_n
 typedef struct named {
   const char *name;
   const tensor *t;
+  const model_param *whole; // that it is; else a tensor of the adapter's own
 } named;
 
 static int by_tensor_name(const void *a, const void *b) {
@@ -150,21 +154,31 @@ static named *list_tensors(const adapter *ad, arena *a, uint64_t *n) {
   named *list = ARENA_ARRAY(a, named, 3 * (uint64_t)ad->n + ad->n_whole);
   *n = 0;
   for (uint32_t i = 0; i < ad->n; i++) {
-    list[(*n)++] = (named){ad->entries[i].a_name, ad->entries[i].a};
-    list[(*n)++] = (named){ad->entries[i].b_name, ad->entries[i].b};
-    if (ad->entries[i].m) list[(*n)++] = (named){ad->entries[i].m_name, ad->entries[i].m};
+    list[(*n)++] = (named){ad->entries[i].a_name, ad->entries[i].a, NULL};
+    list[(*n)++] = (named){ad->entries[i].b_name, ad->entries[i].b, NULL};
+    if (ad->entries[i].m) list[(*n)++] = (named){ad->entries[i].m_name, ad->entries[i].m, NULL};
   }
-  for (uint32_t i = 0; i < ad->n_whole; i++) list[(*n)++] = (named){ad->whole[i].name, ad->whole[i].param->t};
+  for (uint32_t i = 0; i < ad->n_whole; i++) list[(*n)++] = (named){ad->whole[i].name, ad->whole[i].param->t, ad->whole[i].param};
   qsort(list, (size_t)*n, sizeof *list, by_tensor_name);
   return list;
+}
+
+// In Hugging Face's form.
+static bool download(const named *x, gpu_device *d, float *out, err *e) {
+  if (!x->whole) return tensor_download(x->t, d, out, e);
+  TRY(load_download(x->whole, d, out, e));
+  model_turn_for_hf(x->whole, out);
+  return true;
 }
 
 static bool write_weights(const adapter *ad, arena *a, const char *path, gpu_device *d, err *e) {
   uint64_t n;
   const named *list = list_tensors(ad, a, &n);
   safetensors_tensor *rows = ARENA_ARRAY(a, safetensors_tensor, n);
-  for (uint64_t i = 0; i < n; i++)
+  for (uint64_t i = 0; i < n; i++) {
     rows[i] = (safetensors_tensor){list[i].name, DTYPE_F32, list[i].t->n_dims, {list[i].t->shape[0], list[i].t->shape[1]}};
+    if (list[i].whole) model_hf_shape(list[i].whole, rows[i].shape);
+  }
   static const char *const metadata[][2] = {{"format", "pt"}};
   safetensors_writer w;
   TRY(safetensors_create(path, rows, n, metadata, 1, &w, e));
@@ -172,7 +186,7 @@ static bool write_weights(const adapter *ad, arena *a, const char *path, gpu_dev
   for (uint64_t i = 0; ok && i < n; i++) {
     arena *scratch = arena_new("adapter tensor");
     void *values = arena_alloc(scratch, tensor_bytes(list[i].t));
-    ok = tensor_download(list[i].t, d, values, e) && safetensors_write(&w, values, tensor_bytes(list[i].t), e);
+    ok = download(&list[i], d, values, e) && safetensors_write(&w, values, tensor_bytes(list[i].t), e);
     arena_free(scratch);
   }
   if (ok) return safetensors_commit(&w, e);

@@ -98,6 +98,7 @@ batch *batch_new(arena *a, const model *m, const pack_limits *limits, uint32_t n
   batch *b = ARENA_NEW(a, batch);
   b->limits = *limits;
   if (!b->limits.targets) b->limits.targets = limits->tokens;
+  b->limits.labels = m->labels.n > 0;
   b->window = m->config.sliding_window;
   b->mixed = model_mixes_windows(&m->config);
   b->places = m->config.learned_positions;

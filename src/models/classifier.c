@@ -13,12 +13,18 @@ static const char CLASSIFIER[] = "ForSequenceClassification";
 static const char *const language_models[] = {"ForCausalLM", "LMHeadModel"};
 enum { N_LANGUAGE_MODELS = 2, FILE_LIMIT = 16 << 20 };
 
+// Names that do not follow the rule: of Gemma 3 the other one is of texts with pictures.
+static const char *const others[][2] = {{"Gemma3ForCausalLM", "Gemma3TextForSequenceClassification"}};
+enum { N_OTHERS = sizeof others / sizeof *others };
+
 static bool ends_with(const char *name, const char *end) {
   const size_t n = strlen(name), n_end = strlen(end);
   return n > n_end && !strcmp(name + n - n_end, end);
 }
 
 int classifier_bases(arena *a, const char *architecture, const char *bases[2]) {
+  for (int i = 0; i < N_OTHERS; i++)
+    if (!strcmp(architecture, others[i][1])) return bases[0] = others[i][0], 1;
   if (!ends_with(architecture, CLASSIFIER)) return 0;
   const int stem = (int)(strlen(architecture) - strlen(CLASSIFIER));
   for (int i = 0; i < N_LANGUAGE_MODELS; i++) bases[i] = arena_printf(a, "%.*s%s", stem, architecture, language_models[i]);
@@ -26,6 +32,8 @@ int classifier_bases(arena *a, const char *architecture, const char *bases[2]) {
 }
 
 const char *classifier_architecture(arena *a, const char *language_model) {
+  for (int i = 0; i < N_OTHERS; i++)
+    if (!strcmp(language_model, others[i][0])) return others[i][1];
   for (int i = 0; i < N_LANGUAGE_MODELS; i++)
     if (ends_with(language_model, language_models[i]))
       return arena_printf(a, "%.*s%s", (int)(strlen(language_model) - strlen(language_models[i])), language_model, CLASSIFIER);
@@ -71,9 +79,12 @@ static bool read_count(arena *a, const json *d, strings *labels, err *e) {
 bool classifier_read_labels(arena *a, const json *d, strings *labels, bool *numbers, err *e) {
   const cJSON *map = cJSON_GetObjectItemCaseSensitive(d->root, "id2label");
   const char *type = "single_label_classification";
+  char found[64];
   TRY(json_string_or(d, d->root, "", "problem_type", &type, e));
   if (strcmp(type, "single_label_classification"))
     return ERR(e, "%s: problem_type: expected single_label_classification, found \"%.60s\"", d->origin, type);
+  if (map && !cJSON_IsObject(map) && !cJSON_IsNull(map))
+    return ERR(e, "%s: id2label: expected an object, found %s", d->origin, json_describe(map, found));
   TRY(cJSON_IsObject(map) ? read_id2label(a, d, map, labels, e) : read_count(a, d, labels, e));
   *numbers = are_numbers(labels);
   return true;

@@ -40,12 +40,9 @@ static const char *const read_by_all[] = {"architectures",
 
 // What transformers writes into every config and the forward does not read; settings of generation, which older versions kept
 // here; where a model comes from. Dropout in training is the trainer's business: --lora-dropout.
-static const char *const harmless[] = {"_name_or_path",
-                                       "transformers_version",
+static const char *const harmless[] = {"transformers_version",
                                        "auto_map",
                                        "attn_implementation",
-                                       "_attn_implementation",
-                                       "_attn_implementation_autoset",
                                        "use_cache",
                                        "cache_implementation",
                                        "pad_token_id",
@@ -91,6 +88,12 @@ static const char *const harmless[] = {"_name_or_path",
                                        "model_name",
                                        NULL};
 
+// Names that begin with an underscore are private to a library (_name_or_path, _attn_implementation, _model_name_or_path of a
+// GGUF that transformers has read): notes, never a part of the forward.
+static bool is_note(const char *key) {
+  return key[0] == '_' || among(key, harmless);
+}
+
 static bool is_off(const cJSON *v) {
   if (!v || cJSON_IsNull(v) || cJSON_IsFalse(v)) return true;
   if (cJSON_IsNumber(v)) return v->valuedouble == 0;
@@ -106,7 +109,7 @@ bool config_refuse(const json *d, const cJSON *value, const char *expected, err 
 bool config_keys_known(const json *d, const char *const *family_keys, err *e) {
   char found[64], quoted[QUOTE_BYTES];
   for (const cJSON *v = d->root->child; v; v = v->next)
-    if (!is_off(v) && !among(v->string, read_by_all) && !among(v->string, harmless) && !among(v->string, family_keys))
+    if (!is_off(v) && !among(v->string, read_by_all) && !is_note(v->string) && !among(v->string, family_keys))
       return ERR(e,
                  "%s: %s: found %s: a setting that vkift does not know, and that might change the result; where it does not, "
                  "take it out of the file",
@@ -130,15 +133,38 @@ bool config_all_off(const json *d, const char *const *keys, err *e) {
   return true;
 }
 
-const cJSON *config_find_rope(const json *d, const char **where) {
-  const cJSON *rope = cJSON_GetObjectItemCaseSensitive(d->root, *where = "rope_parameters");
-  if (!cJSON_IsObject(rope)) rope = cJSON_GetObjectItemCaseSensitive(d->root, *where = "rope_scaling");
-  return rope;
+bool config_find_rope(const json *d, const cJSON **rope, const char **where, err *e) {
+  static const char *const keys[] = {"rope_parameters", "rope_scaling"};
+  char found[64];
+  *rope = NULL;
+  for (int i = 0; i < 2; i++) {
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, keys[i]);
+    if (v && !cJSON_IsNull(v) && !cJSON_IsObject(v))
+      return ERR(e, "%s: %s: expected an object or null, found %s", d->origin, keys[i], json_describe(v, found));
+    if (is_off(v)) continue;
+    if (*rope) return ERR(e, "%s: expected rope_parameters or rope_scaling, found both", d->origin);
+    *rope = v;
+    *where = keys[i];
+  }
+  return true;
+}
+
+bool config_rope_known(const json *d, const cJSON *rope, const char *where, const char *const *family_keys, err *e) {
+  static const char *const all[] = {"type", "rope_type", "rope_theta", "factor", "original_max_position_embeddings", NULL};
+  char found[64], quoted[QUOTE_BYTES];
+  for (const cJSON *v = rope->child; v; v = v->next) {
+    const bool whole = !strcmp(v->string, "partial_rotary_factor") && cJSON_IsNumber(v) && v->valuedouble == 1;
+    if (!is_off(v) && !whole && !among(v->string, all) && !among(v->string, family_keys))
+      return ERR(e, "%s: %s: %s: found %s: a setting that vkift does not know, and that might change the result", d->origin,
+                 where, quote_string(v->string, quoted), json_describe(v, found));
+  }
+  return true;
 }
 
 bool config_read_rope(const json *d, model_config *c, err *e) {
-  const char *where;
-  const cJSON *rope = config_find_rope(d, &where);
+  const char *where = "";
+  const cJSON *rope;
+  TRY(config_find_rope(d, &rope, &where, e));
   TRY(json_number_or(d, d->root, "", "rope_theta", &c->rope_theta, e));
   return config_read_rope_of(d, rope, where, c, e);
 }
@@ -148,18 +174,19 @@ bool config_read_rope_of(const json *d, const cJSON *rope, const char *where, mo
   char found[64];
   if (!cJSON_IsObject(rope))
     return ERR(e, "%s: %s: expected an object or null, found %s", d->origin, where, json_describe(rope, found));
+  static const char *const llama3_keys[] = {"low_freq_factor", "high_freq_factor", NULL};
   const char *type = "default";
   TRY(json_string_or(d, rope, where, "type", &type, e));
   TRY(json_string_or(d, rope, where, "rope_type", &type, e));
   TRY(json_number_or(d, rope, where, "rope_theta", &c->rope_theta, e));
-  if (!strcmp(type, "default")) return true;
+  const bool plain = !strcmp(type, "default"), linear = !strcmp(type, "linear");
+  if (!plain && !linear && strcmp(type, "llama3"))
+    return ERR(e, "%s: %s.rope_type: expected default, linear or llama3, found \"%.40s\"", d->origin, where, type);
+  TRY(config_rope_known(d, rope, where, llama3_keys, e));
+  if (plain) return true;
   TRY(json_number(d, rope, where, "factor", &c->rope_factor, e));
-  if (!strcmp(type, "linear")) {
-    c->scaling = ROPE_LINEAR;
-    return true;
-  }
-  if (strcmp(type, "llama3"))
-    return ERR(e, "%s: %s.rope_type: expected default, linear or llama3, found \"%s\"", d->origin, where, type);
+  c->scaling = ROPE_LINEAR;
+  if (linear) return true;
   c->scaling = ROPE_LLAMA3;
   TRY(json_number(d, rope, where, "low_freq_factor", &c->rope_low_freq_factor, e));
   TRY(json_number(d, rope, where, "high_freq_factor", &c->rope_high_freq_factor, e));
@@ -195,7 +222,9 @@ bool config_read_common(const json *d, model_config *c, err *e) {
 bool config_read_cap(const json *d, const char *key, double otherwise, double *cap, err *e) {
   const cJSON *v = cJSON_GetObjectItemCaseSensitive(d->root, key);
   *cap = v ? 0 : otherwise;
-  return !v || cJSON_IsNull(v) || json_number(d, d->root, "", key, cap, e);
+  if (!v || cJSON_IsNull(v)) return true;
+  TRY(json_number(d, d->root, "", key, cap, e));
+  return *cap > 0 || config_refuse(d, v, "a positive number, or null for none", e);
 }
 
 void config_set_period(model_config *c, uint32_t period) {
@@ -209,7 +238,7 @@ bool config_read_windows(const json *d, uint32_t period, model_config *c, err *e
   TRY(json_u32_or(d, d->root, "", "sliding_window", &c->sliding_window, e));
   config_set_period(c, period);
   if (!types || cJSON_IsNull(types)) return true;
-  if (cJSON_GetArraySize(types) != (int)c->n_layers)
+  if (!cJSON_IsArray(types) || cJSON_GetArraySize(types) != (int)c->n_layers)
     return ERR(e, "%s: layer_types: expected a list of %u, one for each layer, found %s", d->origin, c->n_layers,
                json_describe(types, found));
   uint32_t l = 0;
@@ -324,11 +353,18 @@ static uint32_t head_of(const model_config *c) {
   return c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
 }
 
+bool config_gguf_turns_all(arena *a, const gguf *g, const model_config *c, err *e) {
+  return config_gguf_is(a, g, "rope.dimension_count", head_of(c), e);
+}
+
 // Llama 3's scaling, worked out by the converter: rope_freqs.weight [head_dim / 2].
 static bool read_rope_divisors(arena *a, const gguf *g, model_config *c, err *e) {
   const weight *w = weights_find(&g->weights, "rope_freqs.weight");
   const uint32_t half = head_of(c) / 2;
   if (!w) return true;
+  if (c->scaling != ROPE_PLAIN)
+    return ERR(e, "%s: tensor rope_freqs.weight: expected no other scaling beside it, found one by a factor of %g", g->path,
+               c->rope_factor);
   if (w->type != DTYPE_F32 || w->n_dims != 1 || w->shape[0] != half)
     return ERR(e, "%s: tensor rope_freqs.weight: expected %u numbers of f32, found %u of %s", g->path, half, w->shape[0],
                dtype_get(w->type)->name);
@@ -342,11 +378,13 @@ static bool read_rope_divisors(arena *a, const gguf *g, model_config *c, err *e)
   return true;
 }
 
-// Llama 3's scaling is no key: it comes as rope_freqs.weight.
+// Llama 3's scaling is no key: it comes as rope_freqs.weight. A factor alone is linear, as llama.cpp has it.
 static bool read_rope_scaling(arena *a, const gguf *g, model_config *c, err *e) {
   const char *key = config_gguf_key(a, g, "rope.scaling.type"), *type = "none";
   char found[QUOTE_BYTES];
-  float factor = 1;
+  float factor = 0;
+  TRY(gguf_get_f32_or(g, config_gguf_key(a, g, "rope.scaling.factor"), &factor, e));
+  if (factor != 0 && factor != 1) type = "linear";
   if (gguf_find(g, key)) TRY(gguf_get_string(a, g, key, &type, e));
   if (!strcmp(type, "none")) return true;
   if (strcmp(type, "linear"))

@@ -20,8 +20,10 @@ void config_set_defaults(model_config *c);
 // rope_theta, and rope_scaling (transformers 4) or rope_parameters (transformers 5, which has rope_theta inside): default,
 // linear, llama3.
 bool config_read_rope(const json *d, model_config *c, err *e);
-// The parts of it: which of the two there is, or NULL; the same of such an object.
-const struct cJSON *config_find_rope(const json *d, const char **where);
+// The parts of it: which of the two there is, or NULL; the same of such an object; whether its keys are known: to all scalings, or
+// to the family's (a list that ends in NULL).
+bool config_find_rope(const json *d, const struct cJSON **rope, const char **where, err *e);
+bool config_rope_known(const json *d, const struct cJSON *rope, const char *where, const char *const *family_keys, err *e);
 bool config_read_rope_of(const json *d, const struct cJSON *rope, const char *where, model_config *c, err *e);
 // A soft cap: a number, null for none, or `otherwise` where the key is absent.
 bool config_read_cap(const json *d, const char *key, double otherwise, double *cap, err *e);
@@ -56,6 +58,8 @@ const char *config_gguf_key(arena *a, const gguf *g, const char *rest);
 bool config_gguf_common(arena *a, const gguf *g, model_config *c, err *e);
 // The key of the architecture, where it is there, must be this number.
 bool config_gguf_is(arena *a, const gguf *g, const char *rest, uint32_t expected, err *e);
+// Whether heads are turned whole.
+bool config_gguf_turns_all(arena *a, const gguf *g, const model_config *c, err *e);
 // Whether every key of the architecture is known: read by config_gguf_common, or the family's (a list that ends in NULL).
 bool config_gguf_known(arena *a, const gguf *g, const char *const *family_keys, err *e);
 

@@ -9,6 +9,14 @@ static const char *const shared_keys[] = {"hidden_activation", "query_pre_attn_s
                                           "layer_types",       "final_logit_softcapping", NULL};
 enum { MOST_KEYS = 16 };
 
+// Layers with a window have to have one: transformers takes no other file, and Gemma 3's turn by other angles.
+static bool check_windows(const json *d, const model_config *c, err *e) {
+  for (uint32_t l = 0; !c->sliding_window && l < c->n_layers && l < MODEL_MAX_LAYERS; l++)
+    if (!c->full_layers[l])
+      return ERR(e, "%s: sliding_window: expected a number, since layer %u has a window, found none", d->origin, l);
+  return true;
+}
+
 bool gemma_config_from_hf(const json *d, uint32_t period, const char *const *keys, model_config *c, err *e) {
   const char *const off[] = {"attention_bias", "use_bidirectional_attention", "quantization_config", NULL};
   const char *known[MOST_KEYS] = {NULL};
@@ -27,7 +35,9 @@ bool gemma_config_from_hf(const json *d, uint32_t period, const char *const *key
   c->n_kv_heads = heads;
   c->embedding_scale = sqrt(c->hidden_size);
   TRY(json_number_or(d, d->root, "", "query_pre_attn_scalar", &c->query_scalar, e));
-  return config_read_windows(d, period, c, e);
+  const cJSON *scalar = cJSON_GetObjectItemCaseSensitive(d->root, "query_pre_attn_scalar");
+  if (!(c->query_scalar > 0)) return config_refuse(d, scalar, "a positive number", e);
+  return config_read_windows(d, period, c, e) && check_windows(d, c, e);
 }
 
 bool gemma_config_from_gguf(arena *a, const gguf *g, uint32_t period, uint32_t n_layers_27b, model_config *c, err *e) {
@@ -42,7 +52,7 @@ bool gemma_config_from_gguf(arena *a, const gguf *g, uint32_t period, uint32_t n
   TRY(gguf_get_f32_or(g, config_gguf_key(a, g, "final_logit_softcapping"), &logits, e));
   TRY(gguf_get_u32_or(g, config_gguf_key(a, g, "attention.sliding_window"), &c->sliding_window, e));
   TRY(gguf_get_u32_or(g, config_gguf_key(a, g, "attention.sliding_window_pattern"), &period, e));
-  TRY(config_gguf_is(a, g, "rope.dimension_count", c->head_dim, e));
+  TRY(config_gguf_turns_all(a, g, c, e));
   c->logits_cap = logits;
   c->embedding_scale = sqrt(c->hidden_size);
   c->query_scalar = c->n_layers == n_layers_27b && c->n_heads ? c->hidden_size / c->n_heads : 0;

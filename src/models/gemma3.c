@@ -1,5 +1,7 @@
 // Gemma 3, its text models: what gemma.h says, with heads of q and k that are normalised; each sixth layer sees all, and turns by
 // other angles than those with a window. Follows transformers' Gemma3ForCausalLM.
+#include <string.h>
+
 #include <cjson/cJSON.h>
 
 #include "models/gemma.h"
@@ -11,10 +13,12 @@ static const double theta = 1e6, local_theta = 1e4; // where the file does not s
 // layers that see all, and rope_local_base_freq that of the others.
 static bool read_rope(const json *d, model_config *c, err *e) {
   static const char *const kinds[] = {"full_attention", "sliding_attention"};
-  const char *where;
-  const cJSON *rope = config_find_rope(d, &where);
+  const char *where = "";
+  const cJSON *rope;
+  TRY(config_find_rope(d, &rope, &where, e));
   TRY(json_number_or(d, d->root, "", "rope_local_base_freq", &c->rope_local_theta, e));
-  if (!cJSON_GetObjectItemCaseSensitive(d->root, "rope_parameters")) return config_read_rope(d, c, e);
+  if (strcmp(where, "rope_parameters")) return config_read_rope(d, c, e);
+  TRY(json_number_or(d, d->root, "", "rope_theta", &c->rope_theta, e));
   TRY(json_check_keys(d, rope, where, (const char *const[]){kinds[0], kinds[1], NULL}, e));
   model_config local = {.rope_theta = c->rope_local_theta};
   TRY(config_read_rope_of(d, cJSON_GetObjectItemCaseSensitive(rope, kinds[0]), "rope_parameters.full_attention", c, e));
@@ -27,10 +31,15 @@ static bool read_rope(const json *d, model_config *c, err *e) {
 static bool config_from_hf(const json *d, model_config *c, err *e) {
   static const char *const keys[] = {"sliding_window_pattern", "_sliding_window_pattern", "rope_local_base_freq", NULL};
   static const char *const off[] = {"attn_logit_softcapping", NULL}; // which transformers reads, and does not use
-  uint32_t period = PERIOD;
+  uint32_t period = PERIOD, own;
   *c = (model_config){.max_positions = 131072, .rope_theta = theta, .rope_local_theta = local_theta};
-  TRY(config_all_off(d, off, e) && json_u32_or(d, d->root, "", "_sliding_window_pattern", &period, e));
-  TRY(json_u32_or(d, d->root, "", "sliding_window_pattern", &period, e));
+  TRY(config_all_off(d, off, e) && json_u32_or(d, d->root, "", "sliding_window_pattern", &period, e));
+  own = period;
+  // transformers writes _sliding_window_pattern beside layer_types, and reads only these.
+  TRY(json_u32_or(d, d->root, "", "_sliding_window_pattern", &own, e));
+  const cJSON *types = cJSON_GetObjectItemCaseSensitive(d->root, "layer_types");
+  if (own != period && !cJSON_IsArray(types))
+    return ERR(e, "%s: _sliding_window_pattern: expected layer_types beside it, or %u, found %u", d->origin, period, own);
   return gemma_config_from_hf(d, period, keys, c, e) && read_rope(d, c, e) &&
          config_read_cap(d, "final_logit_softcapping", 0, &c->logits_cap, e);
 }

@@ -9,8 +9,9 @@
 
 // --- config ------------------------------------------------------------------------------------------------------------
 
-// Dropout in training is --lora-dropout alone; summary_… belong to another head; the last two say in which order and type products
-// are computed.
+// Dropout in training is --lora-dropout alone; summary_… and the last four belong to other heads and older versions, which the
+// published configs of gpt2-medium and distilgpt2 still have; reorder_and_upcast_attn says in which order and type products are
+// computed.
 static const char *const hf_keys[] = {"n_embd",
                                       "n_layer",
                                       "n_head",
@@ -30,12 +31,42 @@ static const char *const hf_keys[] = {"n_embd",
                                       "summary_proj_to_labels",
                                       "reorder_and_upcast_attn",
                                       "gradient_checkpointing",
+                                      "n_special",
+                                      "predict_special_tokens",
+                                      "output_past",
+                                      "_num_labels",
                                       NULL};
 
 static void set_heads(model_config *c) {
   c->learned_positions = true;
   c->n_kv_heads = c->n_heads;
   if (!c->intermediate_size) c->intermediate_size = 4 * c->hidden_size;
+}
+
+// Other families' names of the same: transformers takes them for GPT-2's own.
+static bool check_aliases(const json *d, const model_config *c, err *e) {
+  const struct {
+    const char *key;
+    uint32_t value;
+  } rows[] = {{"hidden_size", c->hidden_size},
+              {"num_hidden_layers", c->n_layers},
+              {"num_attention_heads", c->n_heads},
+              {"max_position_embeddings", c->max_positions}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    uint32_t found = rows[i].value;
+    TRY(json_u32_or(d, d->root, "", rows[i].key, &found, e));
+    if (found != rows[i].value)
+      return ERR(e, "%s: %s: expected %u, which GPT-2's own key says, found %u", d->origin, rows[i].key, rows[i].value, found);
+  }
+  return true;
+}
+
+// The fused projection is three times as wide as the model, whatever a file says of heads.
+static bool check_heads(const char *file, const model_config *c, err *e) {
+  if (!c->n_heads) return true; // refused with all that have none
+  if (!(c->hidden_size % c->n_heads) && (!c->head_dim || c->head_dim == c->hidden_size / c->n_heads)) return true;
+  return ERR(e, "%s: expected heads that share the width of %u, found %u heads%s", file, c->hidden_size, c->n_heads,
+             c->head_dim ? " of another size" : "");
 }
 
 static bool config_from_hf(const json *d, model_config *c, err *e) {
@@ -58,6 +89,7 @@ static bool config_from_hf(const json *d, model_config *c, err *e) {
   TRY(json_number_or(d, r, "", "layer_norm_epsilon", &c->rms_norm_eps, e));
   TRY(json_number_or(d, r, "", "initializer_range", &c->initializer_range, e));
   set_heads(c);
+  TRY(check_aliases(d, c, e) && check_heads(d->origin, c, e));
   return json_bool_or(d, r, "", "tie_word_embeddings", &c->tie_embeddings, e);
 }
 
@@ -69,7 +101,7 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   TRY(gguf_get_f32_or(g, config_gguf_key(a, g, keys[0]), &eps, e));
   c->rms_norm_eps = eps;
   set_heads(c);
-  return true;
+  return check_heads(g->path, c, e);
 }
 
 static void config_to_hf(const model_config *c, cJSON *o) {

@@ -12,14 +12,21 @@
 
 static const char *const off[] = {"attention_bias", "mlp_bias", "quantization_config", "num_local_experts", NULL};
 
+// transformers goes by the type; a file that has none is read as its architecture.
+static bool is_mistral(const cJSON *root) {
+  const cJSON *type = cJSON_GetObjectItemCaseSensitive(root, "model_type");
+  if (cJSON_IsString(type)) return !strcmp(type->valuestring, "mistral");
+  const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(root, "architectures"), 0);
+  return cJSON_IsString(first) && !strncmp(first->valuestring, "Mistral", strlen("Mistral"));
+}
+
 static bool config_from_hf(const json *d, model_config *c, err *e) {
   static const char *const keys[] = {"sliding_window", NULL}; // which transformers' Llama does not read
-  const cJSON *type = cJSON_GetObjectItemCaseSensitive(d->root, "model_type");
-  const bool mistral = cJSON_IsString(type) && !strcmp(type->valuestring, "mistral");
-  *c = (model_config){0};
+  const bool mistral = is_mistral(d->root);
+  *c = mistral ? (model_config){.max_positions = 131072, .sliding_window = 4096} : (model_config){0};
   TRY(config_text_is(d, "hidden_act", "silu", e) && config_all_off(d, off, e));
   TRY(config_keys_known(d, keys, e));
-  if (mistral) TRY(json_u32_or(d, d->root, "", "sliding_window", &c->sliding_window, e));
+  if (mistral) TRY(config_read_windows(d, 0, c, e));
   return config_read_common(d, c, e) && config_read_rope(d, c, e);
 }
 
@@ -27,9 +34,8 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   static const char *const keys[] = {"expert_count", "attention.sliding_window", NULL};
   *c = (model_config){0};
   TRY(config_gguf_common(a, g, c, e));
-  const uint32_t head = c->head_dim ? c->head_dim : c->n_heads ? c->hidden_size / c->n_heads : 0;
   return config_gguf_is(a, g, "expert_count", 0, e) && config_gguf_is(a, g, "attention.sliding_window", 0, e) &&
-         config_gguf_is(a, g, "rope.dimension_count", head, e) && config_gguf_known(a, g, keys, e);
+         config_gguf_turns_all(a, g, c, e) && config_gguf_known(a, g, keys, e);
 }
 
 // Llama's GGUF has no sliding window. Within as many tokens as the window has it changes nothing, so that is the context.

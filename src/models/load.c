@@ -1,7 +1,9 @@
 #include "models/load.h"
 
+#include <math.h>
+
 static bool is_nf4(const model_param *p, load_type type) {
-  return type >= LOAD_NF4 && p->role == PARAM_LINEAR && p->n_dims == 2;
+  return type >= LOAD_NF4 && p->role == PARAM_LINEAR && p->n_dims == 2 && !p->whole;
 }
 
 static dtype nf4_type(load_type type) {
@@ -16,7 +18,8 @@ static dtype frozen_type(const model *m, const model_param *p, load_type type) {
   if (is_nf4(p, type)) return nf4_type(type);
   if (rest == LOAD_F16) return DTYPE_F16;
   if (rest == LOAD_BF16) return DTYPE_BF16;
-  if (rest >= LOAD_Q8_0) return p->n_dims == 2 ? DTYPE_Q8_0 + (dtype)(rest - LOAD_Q8_0) : DTYPE_F32;
+  const bool of_labels = m->labels.n && p->role == PARAM_HEAD; // a few rows, in no file of blocks
+  if (rest >= LOAD_Q8_0) return p->n_dims == 2 && !of_labels ? DTYPE_Q8_0 + (dtype)(rest - LOAD_Q8_0) : DTYPE_F32;
   const dtype stored = p->source ? p->source->type : m->stored;
   const bool kept = stored == DTYPE_F16 || stored == DTYPE_BF16 || (dtype_is_quantized(stored) && p->n_dims == 2);
   return rest == LOAD_AUTO && kept ? stored : DTYPE_F32;
@@ -75,8 +78,17 @@ static void square_rows(arena *a, const model_param *p, const void *stored) {
   }
 }
 
-// What the device gets of a parameter: blocks as the file has them, or its values in the device's type.
-static const void *stored_form(arena *a, const model *m, const model_param *p, uint64_t seed) {
+// Of what is no number nf4 would make one.
+static bool check_finite(const float *values, uint64_t n, err *e) {
+  for (uint64_t i = 0; i < n; i++)
+    if (!isfinite(values[i]))
+      return ERR(e, "element %llu: expected a finite number, of which nf4 is made, found %g", (unsigned long long)i,
+                 (double)values[i]);
+  return true;
+}
+
+// What the device gets of a parameter: blocks as the file has them, or its values in the device's type. NULL: it cannot be made.
+static const void *stored_form(arena *a, const model *m, const model_param *p, uint64_t seed, err *e) {
   void *stored = arena_alloc(a, tensor_bytes(p->t));
   if (p->source && p->source->type == p->t->type && dtype_is_quantized(p->t->type)) {
     model_read_blocks(m, p, stored);
@@ -86,6 +98,7 @@ static const void *stored_form(arena *a, const model *m, const model_param *p, u
   float *values = p->t->type == DTYPE_F32 ? stored : ARENA_ARRAY(a, float, n);
   model_read_param(m, p, seed, values);
   for (uint64_t k = 0; p->offset != 0 && k < n; k++) values[k] += p->offset;
+  if (dtype_is_quantized(p->t->type) && !check_finite(values, n, e)) return NULL;
   if (p->t->type != DTYPE_F32) dtype_from_f32(p->t->type, values, stored, n);
   return stored;
 }
@@ -94,13 +107,18 @@ bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     const model_param *p = &m->params[i];
     arena *scratch = arena_new("weight on its way to the device");
-    const void *stored = stored_form(scratch, m, p, seed);
-    const bool ok = tensor_upload(p->t, d, stored, e);
-    if (p->lora && p->lora->row_squares) square_rows(scratch, p, stored);
+    const void *stored = stored_form(scratch, m, p, seed, e);
+    const bool ok = stored && tensor_upload(p->t, d, stored, e);
+    if (ok && p->lora && p->lora->row_squares) square_rows(scratch, p, stored);
     arena_free(scratch);
     if (!ok) return err_prefix(e, "%s: tensor %s", m->path, p->name);
   }
   return true;
+}
+
+bool load_put(const model_param *p, gpu_device *d, float *values, err *e) {
+  for (uint64_t i = 0; p->offset != 0 && i < tensor_elements(p->t); i++) values[i] += p->offset;
+  return tensor_upload(p->t, d, values, e);
 }
 
 bool load_download(const model_param *p, gpu_device *d, float *out, err *e) {

@@ -29,6 +29,8 @@ void load_declare(arena *a, model *m, params *train, bool all, load_type type);
 bool load_allocate(model *m, gpu_heap *heap, err *e);
 // Uploads all parameters (those of `train` must have memory too).
 bool load_upload(model *m, gpu_device *d, uint64_t seed, err *e);
+// Gives a parameter these values, in Hugging Face's form and by the rows of its shape; of type F32 on the device. They are changed.
+bool load_put(const model_param *p, gpu_device *d, float *values, err *e);
 // A parameter's values as they are on the device now, in Hugging Face's form.
 bool load_download(const model_param *p, gpu_device *d, float *out, err *e);
 // A frozen parameter's values as the device has them with LOAD_NF4 in `type`, else as its file has them.

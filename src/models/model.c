@@ -86,8 +86,8 @@ void model_shape_text(const uint32_t *shape, uint32_t n, char out[MODEL_SHAPE_TE
 
 static bool find_source(const model *m, const weights *w, model_param *p, err *e) {
   const char *name = m->is_gguf ? p->gguf_name : p->name, *prefix = m->family->prefix;
-  const bool transposed = !m->is_gguf && p->hf_transposed;
-  const uint32_t shape[] = {p->shape[transposed], p->shape[!transposed]};
+  uint32_t shape[] = {p->shape[0], p->shape[1]};
+  if (!m->is_gguf) model_hf_shape(p, shape);
   p->source = weights_find(w, name);
   if (!p->source && !m->is_gguf && prefix && !strncmp(name, prefix, strlen(prefix)))
     p->source = weights_find(w, name + strlen(prefix));
@@ -152,7 +152,7 @@ static bool list_params(arena *a, model *m, const opening *o, err *e) {
 }
 
 static bool check_vocabulary(const model *m, err *e) {
-  uint32_t n = tokenizer_vocab_size(m->tokenizer);
+  const uint32_t n = tokenizer_fit(m->tokenizer, m->config.vocab_size);
   if (n > m->config.vocab_size)
     return ERR(e, "%s: the tokenizer has ids up to %u, the model's vocabulary only %u", m->path, n - 1, m->config.vocab_size);
   return true;
@@ -242,6 +242,7 @@ static bool refuse_other_tokenizers(arena *a, const char *dir, err *e) {
 static bool read_tokenizer_files(arena *a, model *m, err *e) {
   TRY(refuse_other_tokenizers(a, m->path, e));
   TRY(tokenizer_read(a, path_join(a, m->path, "tokenizer.json"), &m->tokenizer, e));
+  TRY(check_vocabulary(m, e));
   const char *config = path_join(a, m->path, "tokenizer_config.json");
   if (file_exists(config)) {
     json d;
@@ -332,7 +333,6 @@ static bool open_hf(arena *a, model *m, const opening *o, err *e) {
   if (o->tokenizer) {
     TRY(read_tokenizer_files(a, m, e));
     set_token_texts(m);
-    TRY(check_vocabulary(m, e));
   }
   if (o->weights) TRY(safetensors_open_model(a, m->path, &m->weights, e));
   // A plan's need not be there: then config.json says the type.

@@ -125,8 +125,11 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
 // From there to GGUF's form, in place: `width` numbers in each of the rows, a parameter's own or those of a low-rank B.
 void model_to_gguf(const model_param *p, float *rows, uint32_t width);
 
-// Values [shape] in the order in which Hugging Face's files have them: transposed where hf_transposed says so.
+// Values [shape] in the order in which Hugging Face's files have them: transposed where hf_transposed says so. And back; and the
+// shape that they have there.
 void model_turn_for_hf(const model_param *p, float *values);
+void model_turn_from_hf(const model_param *p, float *values);
+void model_hf_shape(const model_param *p, uint32_t out[2]);
 // The blocks of a parameter that is quantized in the file, as they are there but for the order of rows, which is Hugging Face's.
 void model_read_blocks(const model *m, const model_param *p, void *out);
 

@@ -55,16 +55,15 @@ static bool read_longrope(const json *d, const cJSON *rope, const char *where, m
 }
 
 static bool read_rope(const json *d, model_config *c, err *e) {
-  const char *where, *type = "default";
-  const cJSON *rope = config_find_rope(d, &where);
+  static const char *const keys[] = {"partial_rotary_factor", "short_factor", "long_factor", "attention_factor", NULL};
+  const char *where = "", *type = "default";
+  const cJSON *rope;
   double part = 1;
-  char found[64];
+  TRY(config_find_rope(d, &rope, &where, e));
   TRY(json_number_or(d, d->root, "", "rope_theta", &c->rope_theta, e));
   TRY(json_number_or(d, d->root, "", "partial_rotary_factor", &part, e));
-  const bool there = rope && !cJSON_IsNull(rope);
-  if (there && !cJSON_IsObject(rope))
-    return ERR(e, "%s: %s: expected an object or null, found %s", d->origin, where, json_describe(rope, found));
-  if (there) {
+  if (rope) {
+    TRY(config_rope_known(d, rope, where, keys, e));
     TRY(json_number_or(d, rope, where, "rope_theta", &c->rope_theta, e));
     TRY(json_number_or(d, rope, where, "partial_rotary_factor", &part, e));
     TRY(json_string_or(d, rope, where, "type", &type, e));
@@ -81,11 +80,19 @@ static bool read_rope(const json *d, model_config *c, err *e) {
 
 // Dropout of embeddings and of what layers add is the trainer's business.
 static bool config_from_hf(const json *d, model_config *c, err *e) {
-  static const char *const keys[] = {
-      "sliding_window", "original_max_position_embeddings", "partial_rotary_factor", "embd_pdrop", "resid_pdrop", NULL};
+  static const char *const keys[] = {"sliding_window",        "original_max_position_embeddings",
+                                     "partial_rotary_factor", "embd_pdrop",
+                                     "resid_pdrop",           "full_attn_mod",
+                                     "interpolate_factor",    NULL};
   const char *const off[] = {"attention_bias", "mlp_bias", "lm_head_bias", "quantization_config", NULL};
+  const char *const ones[] = {"full_attn_mod", "interpolate_factor", NULL}; // Phi-4-mini's, which transformers does not read
   *c = (model_config){.max_positions = 4096, .rms_norm_eps = 1e-5, .rope_original_positions = 4096};
   TRY(config_text_is(d, "hidden_act", "silu", e) && config_all_off(d, off, e) && config_keys_known(d, keys, e));
+  for (int i = 0; ones[i]; i++) {
+    double one = 1;
+    TRY(json_number_or(d, d->root, "", ones[i], &one, e));
+    if (one != 1) return config_refuse(d, cJSON_GetObjectItemCaseSensitive(d->root, ones[i]), "1", e);
+  }
   return config_read_common(d, c, e) && config_read_windows(d, 0, c, e) && read_rope(d, c, e);
 }
 

@@ -15,7 +15,7 @@ static bool config_from_hf(const json *d, model_config *c, err *e) {
 static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   static const char *const keys[] = {NULL};
   *c = (model_config){.max_positions = 32768};
-  return config_gguf_common(a, g, c, e) && config_gguf_known(a, g, keys, e);
+  return config_gguf_common(a, g, c, e) && config_gguf_turns_all(a, g, c, e) && config_gguf_known(a, g, keys, e);
 }
 
 static void list_params(arena *a, model *m) {

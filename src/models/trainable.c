@@ -114,14 +114,16 @@ static void choose_layers(model *m, uint32_t n_layers) {
 bool trainable_choose(model *m, const char *const *patterns, uint32_t n_patterns, uint32_t n_layers, err *e) {
   if (n_layers > m->config.n_layers)
     return ERR(e, "trainable_layers: expected at most %u, the layers of the model, found %u", m->config.n_layers, n_layers);
+  char quoted[QUOTE_BYTES];
   for (uint32_t i = 0; i < n_patterns; i++) {
     bool found = false;
     for (uint32_t k = 0; k < m->n_params; k++) {
       if (!names_param(patterns[i], m->params[k].name)) continue;
       found = m->params[k].whole = true;
     }
-    if (!found && m->config.tie_embeddings && names_param(patterns[i], "lm_head.weight"))
-      return ERR(e, "trainable: expected %s, which is the head too in this model, found \"lm_head\"", model_embedding(m)->module);
+    if (!found && model_head(m) == model_embedding(m) && names_param(patterns[i], "lm_head.weight"))
+      return ERR(e, "trainable: expected %s, which is the head too in this model, found %s", model_embedding(m)->module,
+                 quote_string(patterns[i], quoted));
     if (!found) return no_such_name(m, "trainable", true, patterns[i], e);
   }
   choose_layers(m, n_layers);

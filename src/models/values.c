@@ -54,6 +54,15 @@ void model_turn_for_hf(const model_param *p, float *values) {
   if (p->hf_transposed) transpose(values, p->shape[1], p->shape[0]);
 }
 
+void model_turn_from_hf(const model_param *p, float *values) {
+  if (p->hf_transposed) transpose(values, p->shape[0], p->shape[1]);
+}
+
+void model_hf_shape(const model_param *p, uint32_t out[2]) {
+  out[0] = p->shape[p->hf_transposed];
+  out[1] = p->shape[!p->hf_transposed];
+}
+
 static void add(float *values, uint64_t n, float x) {
   for (uint64_t i = 0; i < n; i++) values[i] += x;
 }
@@ -72,7 +81,7 @@ void model_read_param(const model *m, const model_param *p, uint64_t seed, float
   const uint64_t columns = p->n_dims > 1 ? p->shape[1] : 1;
   if (m->is_gguf && p->offset != 0) add(out, elements_of(p), -p->offset);
   if (m->is_gguf) turn_rows(p, out, columns * sizeof *out, false);
-  if (!m->is_gguf && p->hf_transposed) transpose(out, p->shape[0], p->shape[1]);
+  if (!m->is_gguf) model_turn_from_hf(p, out);
 }
 
 void model_read_blocks(const model *m, const model_param *p, void *out) {

@@ -1,5 +1,6 @@
 #include "train/metrics.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -8,10 +9,16 @@
 #include "base/text.h"
 #include "io/json.h"
 
-// The value behind `"step": ` at the start of a line, which ends in '\n'; UINT64_MAX where there is none.
-static uint64_t step_of(const char *line) {
-  unsigned long long number;
-  return sscanf(line, "{\"step\": %llu", &number) == 1 ? number : UINT64_MAX;
+// The value behind `"step": ` at the start of a line, which ends in '\n' at `end`; UINT64_MAX where there is none. (Behind a mapped
+// file no NUL stands, which sscanf would look for.)
+static uint64_t step_of(const char *line, const char *end) {
+  static const char key[] = "{\"step\": ";
+  const size_t n = sizeof key - 1;
+  if ((size_t)(end - line) <= n || memcmp(line, key, n) || !isdigit((unsigned char)line[n])) return UINT64_MAX;
+  uint64_t number = 0;
+  for (const char *c = line + n; isdigit((unsigned char)*c) && number < UINT64_MAX / 16; c++)
+    number = 10 * number + (uint64_t)(*c - '0');
+  return number;
 }
 
 // Lines of steps up to `last`, whole ones only.
@@ -24,7 +31,7 @@ static bool keep_lines(const char *path, uint64_t last, err *e) {
   if (ok) {
     const char *line = (const char *)map.data, *end = line + map.size, *next;
     for (; ok && line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
-      if (step_of(line) <= last) ok = file_write(&kept, line, (uint64_t)(next + 1 - line), e);
+      if (step_of(line, next) <= last) ok = file_write(&kept, line, (uint64_t)(next + 1 - line), e);
     ok = ok && file_writer_commit(&kept, e);
     file_writer_abort(&kept);
   }

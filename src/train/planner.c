@@ -146,14 +146,14 @@ static void fill_result(planner *p, const setup *s) {
 // --- what would make it fit ------------------------------------------------------------------------------------------------
 
 static bool try_way(planner *p, const char *change, const vkift_train_options *o, err *e) {
-  setup s;
+  setup s = {0};
   arena *a = arena_new("a way to fit");
   const bool ok = plan_with(p, a, o, &s, e);
   REQUIRE(p->result.n_ways < MOST_WAYS, "more than %d ways", MOST_WAYS);
   if (ok)
     p->ways[p->result.n_ways++] =
         (vkift_plan_way){.change = change, .device_bytes = setup_need_total(&s.need), .fits = !s.too_large};
-  if (ok) setup_close(&s);
+  setup_close(&s);
   arena_free(a);
   return ok;
 }
@@ -177,16 +177,18 @@ static bool shorter(planner *p, vkift_train_options *o, const char **change, err
   TRY(rows_for(p, o, &rows, e));
   uint32_t length = LEAST_LENGTH;
   while (length * 2 < rows.longest) length *= 2;
-  for (bool fits = false; !fits && length >= LEAST_LENGTH; length /= 2) {
-    setup s;
+  bool ok = true;
+  for (bool fits = false; ok && !fits && length >= LEAST_LENGTH; length /= 2) {
+    setup s = {0};
     arena *a = arena_new("shorter rows");
     o->max_length = length;
     if (o->micro_batch_tokens) o->micro_batch_tokens = o->objective == VKIFT_DPO ? 2 * length : length;
-    TRY(plan_with(p, a, o, &s, e));
+    ok = plan_with(p, a, o, &s, e);
     fits = !s.too_large;
     setup_close(&s);
     arena_free(a);
   }
+  if (!ok) return false;
   *change = arena_printf(p->memory, o->micro_batch_tokens ? "--max-length %lld --micro-batch-tokens %lld" : "--max-length %lld",
                          (long long)o->max_length, (long long)o->micro_batch_tokens);
   return true;

@@ -34,12 +34,24 @@ static answers answers_of(const example *x, const float *losses) {
 
 // --- the reference -----------------------------------------------------------------------------------------------------
 
+typedef struct taking {
+  const preference *p;
+  float *values;
+} taking;
+
 static bool take_one(void *user, const example *x, const float *losses, const float *logits, err *e) {
   (void)logits;
-  (void)e;
-  float *values = user;
+  const taking *t = user;
+  const preference *p = t->p;
   const answers of = answers_of(x, losses);
-  for (int a = 0; a < 2; a++) values[2 * (uint64_t)x->index + (uint64_t)a] = (float)of.log_p[a];
+  if (p->stop && p->stop(p->user)) return ERR(e, "stopped while the reference's log-likelihoods were taken");
+  for (int a = 0; a < 2; a++) {
+    const float value = (float)of.log_p[a];
+    if (!isfinite(value))
+      return ERR(e, "%s:%u: %s: expected a finite log-likelihood under the reference model, found %g: nothing could be learned",
+                 x->origin->file, x->line, a ? "rejected" : "chosen", (double)value);
+    t->values[2 * (uint64_t)x->index + (uint64_t)a] = value;
+  }
   return true;
 }
 
@@ -53,10 +65,14 @@ static float *room_for(const preference *p, dataset *set) {
   return values;
 }
 
-static bool take(const preference *p, dataset *set, float **values, err *e) {
+static bool take(const preference *p, const char *what, dataset *set, float **values, err *e) {
   score_total total;
   *values = room_for(p, set);
-  return !set->n || score_dataset(p->score, p->batch, set, take_one, *values, &total, e);
+  if (!set->n) return true;
+  if (p->note)
+    p->note(p->user,
+            arena_printf(p->memory, "the reference's log-likelihoods of %llu %s are taken", (unsigned long long)set->n, what));
+  return score_dataset(p->score, p->batch, set, take_one, &(taking){p, *values}, &total, e);
 }
 
 // --- the file ------------------------------------------------------------------------------------------------------------
@@ -85,7 +101,8 @@ static bool write_file(const preference *p, const float *train, const float *eva
 
 bool preference_take(const preference *p, err *e) {
   float *train, *eval;
-  return take(p, &p->corpus->train, &train, e) && take(p, &p->corpus->eval, &eval, e) && write_file(p, train, eval, e);
+  return take(p, "pairs", &p->corpus->train, &train, e) && take(p, "evaluation pairs", &p->corpus->eval, &eval, e) &&
+         write_file(p, train, eval, e);
 }
 
 static bool is_pairs(const weight *w, uint64_t n) {
@@ -116,19 +133,17 @@ static bool check_file(const preference *p, const weights *w, const float **trai
   return true;
 }
 
-bool preference_restore(const preference *p, bool *taken, err *e) {
+bool preference_restore(const preference *p, err *e) {
   weights w = {0};
   const float *of_train, *of_eval;
   float *train, *eval;
-  *taken = false;
   TRY(safetensors_open(p->memory, p->path, &w, e));
   bool ok = check_file(p, &w, &of_train, &of_eval, e);
   if (ok) {
     train = room_for(p, &p->corpus->train);
     memcpy(train, of_train, (size_t)(2 * p->corpus->train.n * sizeof *train));
-    *taken = p->corpus->eval.n && !of_eval;
-    if (*taken) {
-      ok = take(p, &p->corpus->eval, &eval, e) && write_file(p, train, eval, e);
+    if (p->corpus->eval.n && !of_eval) {
+      ok = take(p, "evaluation pairs", &p->corpus->eval, &eval, e) && write_file(p, train, eval, e);
     } else if (p->corpus->eval.n) {
       eval = room_for(p, &p->corpus->eval);
       memcpy(eval, of_eval, (size_t)(2 * p->corpus->eval.n * sizeof *eval));

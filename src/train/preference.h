@@ -18,12 +18,16 @@ typedef struct preference {
   corpus *corpus;
   uint64_t base_hash; // model_fingerprint of the base
   const char *path;   // of the file
+  // As long as an evaluation of all pairs: what is done is said before, and it can be stopped. Each may be NULL.
+  void (*note)(void *user, const char *line);
+  bool (*stop)(void *user);
+  void *user;
 } preference;
 
 // Takes the reference of all pairs into their example.reference, and writes the file.
 bool preference_take(const preference *p, err *e);
-// Reads it from there instead. Of other evaluation data than before, it is taken and the file written anew: *taken.
-bool preference_restore(const preference *p, bool *taken, err *e);
+// Reads it from there instead. Of other evaluation data than before, it is taken and the file written anew.
+bool preference_restore(const preference *p, err *e);
 
 // Mean loss and rewards of pairs that have their reference, weighted as in training.
 bool preference_score(const preference *p, const dpo_options *options, const dataset *set, double *loss, vkift_rewards *rewards,

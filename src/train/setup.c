@@ -106,10 +106,11 @@ static void build(arena *a, setup *s, const setup_target *target, const setup_ro
                                 .neftune_alpha = (float)o->neftune_noise_alpha,
                                 .seed = (uint64_t)o->seed,
                                 .dpo = is_dpo ? &dpo : NULL};
-  const uint32_t longest = rows->max_length > rows->longest ? rows->max_length : rows->longest;
+  const uint32_t of_text = rows->longest - (rows->longest && s->model->labels.n); // which a label adds nothing to
+  const uint32_t longest = rows->max_length > of_text ? rows->max_length : of_text;
   s->batch = batch_new(a, s->model, &limits, longest < limits.tokens ? longest : limits.tokens);
   s->batch->timed = options.timed;
-  s->batch->longest = rows->longest;
+  s->batch->longest = rows->sequence;
   s->step = step_new(a, s->model, s->batch, &s->params, &options, target->limits);
   s->score = score_new(a, s->model, s->batch, target->limits);
   s->activations = (graph_memory){0};
@@ -150,8 +151,25 @@ uint64_t setup_wanted_tokens(const corpus *c, const vkift_train_options *o) {
   return step_tokens < DEFAULT_CAPACITY ? step_tokens : DEFAULT_CAPACITY;
 }
 
+// Of pairs, whose two answers do not see each other.
+static uint32_t longest_answer(const corpus *c) {
+  const dataset *const sets[] = {&c->train, &c->eval};
+  uint32_t most = 0;
+  for (int s = 0; s < 2; s++)
+    for (uint64_t i = 0; i < sets[s]->n; i++) {
+      const example *x = &sets[s]->items[i];
+      if (most < x->second) most = x->second;
+      if (most < x->n - x->second) most = x->n - x->second;
+    }
+  return most;
+}
+
 setup_rows setup_rows_of(const corpus *c, const vkift_train_options *o) {
-  return (setup_rows){.longest = c->longest, .max_length = c->max_length, .wanted = setup_wanted_tokens(c, o)};
+  const bool has_label = o->objective == VKIFT_CLASSIFY && c->longest; // which is no token of the text
+  return (setup_rows){.longest = c->longest,
+                      .sequence = o->objective == VKIFT_DPO ? longest_answer(c) : c->longest - has_label,
+                      .max_length = c->max_length,
+                      .wanted = setup_wanted_tokens(c, o)};
 }
 
 // As asked; else one row for a whole step where that is within DEFAULT_CAPACITY.
@@ -319,8 +337,8 @@ bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_
                 setup *s, text *note, err *e) {
   const setup_target target = setup_target_of(d);
   const setup_rows rows = setup_rows_of(c, o);
-  TRY(o->method == VKIFT_FULL || load_check(m, loaded_type(o->weight_dtype, o), true, e));
   TRY(setup_plan(a, m, &target, &rows, o, fixed, s, e));
+  TRY(o->method == VKIFT_FULL || load_check(m, loaded_type(o->weight_dtype, o), true, e)); // when it is known what trains
   describe(s, note);
   s->device = d;
   TRY(choose_kernels(a, s, c, o, e));

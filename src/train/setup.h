@@ -24,6 +24,7 @@ typedef struct setup_target {
 // What rows have to hold.
 typedef struct setup_rows {
   uint32_t longest;    // example, in tokens
+  uint32_t sequence;   // the longest of which every token may see every earlier one: an example, or one answer of a pair
   uint32_t max_length; // that an example may have
   uint64_t wanted;     // tokens, where the device has room
 } setup_rows;

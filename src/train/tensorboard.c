@@ -135,20 +135,36 @@ void tensorboard_close(tensorboard *v) {
   text_free(&v->records);
 }
 
+// A scalar of the event at hand.
+static void put(tensorboard *v, int64_t step, const char *tag, double value) {
+  tensorboard_put_scalar(&v->records, wall_time(), (uint64_t)step, tag, (float)value);
+}
+
+// Where TRL's DPOTrainer has them.
+static void put_rewards(tensorboard *v, int64_t step, bool eval, const vkift_rewards *r) {
+  if (!r->given) return;
+  put(v, step, eval ? "eval/rewards/chosen" : "train/rewards/chosen", r->chosen);
+  put(v, step, eval ? "eval/rewards/rejected" : "train/rewards/rejected", r->rejected);
+  put(v, step, eval ? "eval/rewards/accuracies" : "train/rewards/accuracies", r->accuracy);
+  put(v, step, eval ? "eval/rewards/margins" : "train/rewards/margins", r->chosen - r->rejected);
+}
+
 bool tensorboard_step(tensorboard *v, const vkift_step *row, err *e) {
   if (!v) return true;
-  const double now = wall_time();
-  const uint64_t step = (uint64_t)row->step;
-  tensorboard_put_scalar(&v->records, now, step, "train/loss", (float)row->loss);
-  tensorboard_put_scalar(&v->records, now, step, "train/grad_norm", (float)row->grad_norm);
-  tensorboard_put_scalar(&v->records, now, step, "train/learning_rate", (float)row->learning_rate);
-  tensorboard_put_scalar(&v->records, now, step, "train/target_tokens_per_second", (float)row->target_tokens_per_second);
-  tensorboard_put_scalar(&v->records, now, step, "train/epoch", (float)row->epoch);
+  put(v, row->step, "train/loss", row->loss);
+  put(v, row->step, "train/grad_norm", row->grad_norm);
+  put(v, row->step, "train/learning_rate", row->learning_rate);
+  put(v, row->step, "train/target_tokens_per_second", row->target_tokens_per_second);
+  put(v, row->step, "train/epoch", row->epoch);
+  put_rewards(v, row->step, false, &row->rewards);
   return flush(v, e);
 }
 
 bool tensorboard_evaluation(tensorboard *v, const vkift_eval_point *point, err *e) {
   if (!v) return true;
-  tensorboard_put_scalar(&v->records, wall_time(), (uint64_t)point->step, "eval/loss", (float)point->loss);
+  put(v, point->step, "eval/loss", point->loss);
+  if (point->perplexity > 0) put(v, point->step, "eval/perplexity", point->perplexity);
+  if (point->accuracy >= 0) put(v, point->step, "eval/accuracy", point->accuracy);
+  put_rewards(v, point->step, true, &point->rewards);
   return flush(v, e);
 }

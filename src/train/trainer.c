@@ -23,7 +23,11 @@ void trainer_note(const trainer *t, const char *line) {
 }
 
 bool trainer_is_over(const trainer *t) {
-  return t->state.step >= t->total_steps || best_ended_early(t);
+  return t->state.step >= t->total_steps || trainer_best_ended_early(t);
+}
+
+bool trainer_asked_to_stop(const trainer *t) {
+  return t->events && t->events->should_stop && t->events->should_stop(t->events->user);
 }
 
 bool trainer_save_checkpoint(trainer *t, err *e) {
@@ -131,26 +135,22 @@ static bool run_step(trainer *t, uint64_t number, err *e) {
 
 // --- the loop ------------------------------------------------------------------------------------------------------------
 
-static bool asked_to_stop(const trainer *t) {
-  return t->events && t->events->should_stop && t->events->should_stop(t->events->user);
-}
-
 static bool loop(trainer *t, bool *stopped, err *e) {
   t->started = clock_seconds();
   t->first_step = t->state.step;
-  *stopped = asked_to_stop(t);
+  *stopped = trainer_asked_to_stop(t);
   if (!trainer_is_over(t) && !*stopped)
     TRY(prefetch_new(t->loader, &t->setup.batch->limits, t->options.packing, t->total_steps - t->state.step, &t->prefetch, e));
   if (t->options.profile) t->profile = profile_new(t->memory, t->options.profile, t->device, t->total_steps - t->state.step);
   while (!trainer_is_over(t) && !*stopped) {
     TRY(run_step(t, t->state.step - t->first_step + 1, e));
     const bool last = t->state.step == t->total_steps;
-    if (last || t->state.step % t->eval_every == 0) TRY(best_evaluate(t, e));
+    if (last || t->state.step % t->eval_every == 0) TRY(trainer_best_evaluate(t, e));
     const bool is_best = t->options.load_best_model_at_end && t->state.best_step == t->state.step;
     if (last || is_best || t->state.step % t->save_every == 0) TRY(trainer_save_checkpoint(t, e));
-    *stopped = !trainer_is_over(t) && asked_to_stop(t);
+    *stopped = !trainer_is_over(t) && trainer_asked_to_stop(t);
   }
-  if (best_ended_early(t))
+  if (trainer_best_ended_early(t))
     trainer_note(t, arena_printf(t->memory, "step %llu: the evaluation loss has not fallen in %u evaluations: training ends here",
                                  (unsigned long long)t->state.step, t->state.evals_without_gain));
   return t->saved_step == t->state.step || trainer_save_checkpoint(t, e);
@@ -159,7 +159,7 @@ static bool loop(trainer *t, bool *stopped, err *e) {
 // --- the end -------------------------------------------------------------------------------------------------------------
 
 static bool write_output(trainer *t, const char **output, err *e) {
-  TRY(best_take(t, e));
+  TRY(trainer_best_take(t, e));
   const bool best = t->options.load_best_model_at_end && t->state.best_step;
   const card_run card = {.options = &t->options,
                          .model = t->model,
@@ -204,7 +204,7 @@ bool trainer_run_on(const corpus_source *source, const vkift_train_options *opti
   *t = (trainer){.memory = a, .options = *options, .events = events, .source = source};
   const char *output = "";
   bool stopped = false;
-  bool ok = start_run(t, e) && loop(t, &stopped, e);
+  bool ok = trainer_start(t, e) && loop(t, &stopped, e);
   if (ok && !stopped) ok = write_output(t, &output, e);
   if (ok) fill_result(t, output, stopped, result);
   metrics_close(&t->metrics);

@@ -1,4 +1,4 @@
-// What the parts of a training run share: start.c, trainer.c (steps and loop) and best.c (evaluations). Of no use elsewhere.
+// What the parts of a training run share: trainer_start.c, trainer.c (steps and loop) and trainer_best.c (evaluations). Of no use elsewhere.
 #ifndef TRAIN_TRAINER_PARTS_H
 #define TRAIN_TRAINER_PARTS_H
 
@@ -40,17 +40,18 @@ typedef struct trainer {
 // trainer.c
 void trainer_note(const trainer *t, const char *line);
 bool trainer_is_over(const trainer *t);
+bool trainer_asked_to_stop(const trainer *t); // by the caller's event
 bool trainer_save_checkpoint(trainer *t, err *e);
 
-// start.c — from options to a run whose next step can be made: checks, directory, model, data, device, memory, checkpoint.
-bool start_run(trainer *t, err *e);
+// trainer_start.c — from options to a run whose next step can be made: checks, directory, model, data, device, memory, checkpoint.
+bool trainer_start(trainer *t, err *e);
 
-// best.c — evaluations, and the checkpoint whose loss was the least.
-bool best_evaluate(trainer *t, err *e);    // scores the evaluation data, where there are any
-bool best_ended_early(const trainer *t);   // the loss has not fallen for as long as the user wants to wait
-bool best_take(trainer *t, err *e);        // at the end: its weights, where the run keeps the best
-uint64_t best_eval_hash(const trainer *t); // of the evaluation data; 0: none
-void best_forget_other(trainer *t);        // resumed: losses on other data cannot be compared
-void best_forget_lost(trainer *t);         // resumed: its checkpoint is not there any more
+// trainer_best.c — evaluations, and the checkpoint whose loss was the least.
+bool trainer_best_evaluate(trainer *t, err *e);    // scores the evaluation data, where there are any
+bool trainer_best_ended_early(const trainer *t);   // the loss has not fallen for as long as the user wants to wait
+bool trainer_best_take(trainer *t, err *e);        // at the end: its weights, where the run keeps the best
+uint64_t trainer_best_eval_hash(const trainer *t); // of the evaluation data; 0: none
+void trainer_best_forget_other(trainer *t);        // resumed: losses on other data cannot be compared
+void trainer_best_forget_lost(trainer *t);         // resumed: its checkpoint is not there any more
 
 #endif

@@ -34,6 +34,16 @@ prints_nothing
 
 bench 2 --rows 1
 says "--rows: expected a whole number from 2"
+# Weights in blocks: products of them where a block fits the rows, and a step beside them.
+mkdir wide
+sed -E 's/("intermediate_size": )[0-9]+/\1128/' "$SOURCE_DIR/assets/base/config.json" >wide/config.json
+wide=(vkift bench --model wide --rows 32 --seconds 0 --no-tune)
+expect 0 "${wide[@]}" --filter "64 -> 128, q4_0"
+prints "matmul"
+expect 0 "${wide[@]}" --filter train_step --quantize nf4 --double-quantization
+prints "nf4_double weights"
+bench 2 --double-quantization
+says "double_quantization needs quantize nf4"
 # More rows than the device can take are refused before anything is measured.
 narrow=(env "VKIFT_DEVICE_PROFILE=floor,max_binding_bytes=65536")
 expect 2 "${narrow[@]}" "$VKIFT" bench --model model --rows 129 --seconds 0 --no-tune

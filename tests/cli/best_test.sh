@@ -62,7 +62,7 @@ expect 0 vkift train --resume apart --max-steps 3
 checks=$((checks + 1))
 grep -q "not those of before" "$WORK/err" && fail "the evaluation data are those of before"
 expect 0 vkift train --resume apart --eval-data other.jsonl --max-steps 4
-says "the evaluation data are not those of before"
+says "the evaluation data or their loss are not those of before"
 
 # --- ends early, two evaluations after the least loss; stopped and resumed, at the same step
 expect 0 vkift train "${options[@]}" --output-dir early --load-best-model-at-end --early-stopping-patience 2

@@ -9,6 +9,9 @@ classify.py same RESULT RESULT      two evaluations have one loss and the same c
 classify.py predictions FILE        its rows have a likelihood for each label, and the likeliest is the prediction
 classify.py peft ADAPTER            as PEFT writes it: both names of heads, no labels.json
 classify.py relabel MODEL N         a head of N rows with no names
+classify.py long FILE               12 texts and one of 200 tokens
+classify.py spread FILE LEAST       a text's logits are somewhere at least so far apart
+classify.py blocks DIR              a model whose rows have whole blocks
 """
 import json
 import math
@@ -113,6 +116,24 @@ def relabel(directory, n):
     del config["id2label"], config["label2id"]
     config["num_labels"] = int(n)
     tiny.write_json(f"{directory}/config.json", config)
+
+
+def long(path):
+    data(path, 12)
+    with open(path, "a", encoding="utf-8") as f:
+        f.write(json.dumps({"text": "on and on " * 20 + "sun", "label": "sun"}) + "\n")
+
+
+def spread(path, least):
+    with open(path, encoding="utf-8") as f:
+        rows = [json.loads(line)["loglikelihoods"] for line in f]
+    worst = max(max(values) - min(values) for values in rows)
+    assert worst >= float(least), f"logits are at most {worst} apart"
+
+
+def blocks(directory):
+    tiny.CONFIGS["blocks"] = {**tiny.CONFIG, "hidden_size": 32, "intermediate_size": 32, "head_dim": 32}
+    tiny.model(directory, "blocks")
 
 
 if __name__ == "__main__":

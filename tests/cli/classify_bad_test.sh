@@ -97,7 +97,9 @@ refused 1 'labels: expected those of the adapter tuned/adapter in its order ("ba
 rows other.jsonl '{"text": "a", "label": "x"}' '{"text": "b", "label": "y"}'
 refused 1 'other.jsonl:1: label: expected one of the labels "ball", "fox", "sun", found "x"' --adapter tuned/adapter --data other.jsonl
 cp -r tuned/adapter nameless && rm nameless/labels.json
-refused 1 'tensor base_model.model.score.weight: expected shape [2, 20] for this model, found [3, 20]' --adapter nameless --data other.jsonl
+refused 1 'nameless: no labels.json is beside this adapter of a classifier: give its labels in order (--labels)' --adapter nameless
+refused 1 'tensor base_model.model.score.weight: expected shape [2, 20] for this model, found [3, 20]' --adapter nameless --data other.jsonl \
+  --labels x,y
 expect 2 vkift data convert --model model --data data.jsonl --to tokens --objective classify --output converted.jsonl
 says 'objective classify: the examples of a classifier have no form of their own to be converted to'
 

@@ -53,6 +53,7 @@ check same head.json head-model.json
 score adapter.json --model model --adapter lora/adapter
 check same lora.json adapter.json
 expect 0 vkift export --merge lora --output-dir merged
+prints 'vkift eval --model merged --data FILE'
 check model merged model but_projections
 check merged merged lora/adapter
 score merged.json --model merged
@@ -63,6 +64,14 @@ score peft.json --model model --adapter peft --labels ball,fox,sun
 check same lora.json peft.json
 expect 1 vkift eval --model model --adapter peft --data test.jsonl
 says 'peft: this is an adapter of a classifier, and no labels.json is beside it: give its labels in order (--labels)'
+expect 0 vkift export lora --format peft --output-dir exported
+prints 'vkift eval --model BASE --adapter exported --data FILE'
+score exported.json --model model --adapter exported
+check same lora.json exported.json
+for format in gguf gguf-adapter; do
+  expect 1 vkift export lora --format $format --output-dir none
+  says 'model: this is a classifier, whose head has no place in GGUF: --format hf and peft write it'
+done
 # Kept answers are scored again without the model.
 expect 0 vkift eval --score lora/predictions/test.jsonl --metric auto --json
 prints '"metric": "accuracy"'
@@ -103,4 +112,32 @@ expect 0 vkift data check pairs
 expect 0 vkift plan --model model --objective classify --method head --vram 1GiB
 prints 'trained 40'
 expect 0 vkift plan --config lora/config.yaml --vram 1GiB
+# Other families: Gemma 2's soft cap is not the head's, and a text as long as GPT-2's context is read whole.
+python3 "$here/classify.py" long long.jsonl
+for family in gemma2 gpt2; do
+  python3 "$here/tiny.py" model $family $family
+  expect 0 vkift train --model $family --data long.jsonl --objective classify --method full --learning-rate 0.1 --max-steps 3 \
+    --warmup-steps 0 --output-dir $family-run
+  [ $family != gpt2 ] || says '; 1 cut to 64 tokens'
+  expect 0 vkift eval $family-run --data long.jsonl --json && cp out run.json
+  expect 0 vkift eval --model $family-run/model --data long.jsonl --json && cp out model.json
+  check same run.json model.json
+done
+check spread gemma2-run/predictions/long.jsonl 3.1 # the cap would leave 1.5 and −1.5
+# Quantized weights, and the new head beside them.
+python3 "$here/classify.py" blocks blocks
+expect 0 vkift export --model blocks --format gguf --dtype q8_0 --output-dir blocks-gguf
+for method in lora head; do
+  expect 0 vkift train --model blocks-gguf/model.gguf --weight-dtype q8_0 --data data.jsonl --objective classify --method $method \
+    --max-steps 1 --output-dir blocks-$method
+done
+# A model whose weights are no numbers says nothing.
+cp -r full/model poisoned && python3 "$here/tiny.py" poison poisoned/model.safetensors
+expect 1 vkift eval --model poisoned --data test.jsonl
+says 'test.jsonl:1: expected a likelihood for each choice, found none that is a number'
+# Nor do names of labels drive a terminal.
+printf '{"text": "a", "label": "x\\u001b[2J"}\n{"text": "b", "label": "y"}\n' >escapes.jsonl
+expect 0 vkift train --model model --data escapes.jsonl --objective classify --method head --max-steps 1 --output-dir escapes
+expect 0 vkift eval escapes --data escapes.jsonl
+prints 'x\x1b[2J'
 finish

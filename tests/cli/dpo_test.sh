@@ -30,7 +30,7 @@ train() { # RUN OPTIONS…
 golden=(--method full --learning-rate 1e-3 --lr-scheduler-type constant --warmup-steps 0 --no-shuffle --max-steps 6)
 train sigmoid "${golden[@]}"
 check dpo.py steps "$here/dpo_golden.json" sigmoid sigmoid/metrics.jsonl
-says "the reference's log-likelihoods are taken"
+says "the reference's log-likelihoods of 12 pairs are taken"
 train rows "${golden[@]}" --micro-batch-tokens 192 --gradient-checkpointing on
 check dpo.py steps "$here/dpo_golden.json" sigmoid rows/metrics.jsonl
 train alone "${golden[@]}" --no-packing
@@ -59,8 +59,13 @@ check runs.py same whole stopped
 cp -r whole other && rm -r other/checkpoints/step-6 other/adapter
 python3 "$here/tiny.py" pairs more.jsonl 9 || exit 1
 expect 0 vkift train --resume other --eval-data more.jsonl
-says "the reference's log-likelihoods of the evaluation pairs are taken"
+says "the reference's log-likelihoods of 9 evaluation pairs are taken"
 check dpo.py evals other/metrics.jsonl
+
+# --- another loss: those of before say nothing of it
+cp -r whole milder && rm -r milder/checkpoints/step-6 milder/adapter
+expect 0 vkift train --resume milder --beta 0.2
+says "the evaluation data or their loss are not those of before"
 
 # --- a reference that is gone, damaged, or of another run
 broken() { # WANTED COMMAND…
@@ -104,6 +109,7 @@ refused "loss-type: expected" --loss-type hinge
 refused "objective dpo needs data of the format preference, found data_format alpaca" --data-format alpaca
 refused "objective dpo and excess_length truncate contradict each other" --excess-length truncate
 refused "objective dpo and excess_length split contradict each other" --excess-length split
+refused "join_documents needs objective lm or sft" --join-documents on
 refused "augmentations" --num-demonstrations 1
 refused "augmentations" --persona-ratio 0.5
 refused "beta here" --pref-beta 0.2

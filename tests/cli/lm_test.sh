@@ -5,8 +5,8 @@ here=$SOURCE_DIR/tests/cli
 python3 "$here/tiny.py" model "$WORK/model" && python3 "$here/tiny.py" data "$WORK/data.jsonl" 10 &&
   python3 "$here/lm.py" texts "$WORK/texts.jsonl" 30 || exit 1
 cd "$WORK" || exit 1
-head -n 20 texts.jsonl >train.jsonl
 tail -n 10 texts.jsonl >held.jsonl
+{ head -n 20 texts.jsonl && head -n 1 texts.jsonl && tail -n 2 texts.jsonl; } >train.jsonl
 
 check() { # PROGRAM ARGUMENTS… — whose complaint is the failure
   checks=$((checks + 1)) last=$*
@@ -30,6 +30,7 @@ lm=(--model model --method full --objective lm --data train.jsonl --eval-data he
   --eval-steps 2 --save-steps 2 --save-total-limit 100 --learning-rate 1e-2)
 expect 0 vkift train "${lm[@]}" --output-dir whole
 says "perplexity "
+says "1 exact duplicates left out; 2 left out whose prompt is in the evaluation data"
 check lm.py evals whole/metrics.jsonl
 cp -r whole stopped && rm -r stopped/checkpoints/step-[46] stopped/model
 expect 0 vkift train --resume stopped
@@ -39,6 +40,12 @@ prints "perplexity"
 expect 0 vkift eval whole --data held.jsonl --objective lm --max-length 500 --json --per-token
 checks=$((checks + 1))
 [ "$(wc -l <out)" -eq 10 ] || fail "expected each text to be scored by itself"
+
+expect 0 vkift data check --model model --objective lm --data train.jsonl --eval-data held.jsonl
+prints "1 example is there already; a run leaves it out"
+prints "2 examples have a prompt of the evaluation data; a run leaves them out"
+expect 1 vkift train "${lm[@]}" --eval-data train.jsonl --output-dir no
+says "train.jsonl: no text is left: 22 are in the evaluation data too (--allow-leakage keeps them), 1 are there already"
 
 # --- texts beside conversations, by weights: loss on every token of the one, on the answers of the other
 mixed=(--model model --chat-template chatml --data texts.jsonl --data data.jsonl --join-documents on --max-length 100)

@@ -3,12 +3,16 @@ tests/reference/run adapters --golden writes).
 
 peft_data.py rows FILE               rows of tokens as vkift train reads them
 peft_data.py cases                   each case's name
+peft_data.py family CASE             of its model (tiny.py)
+peft_data.py whole ADAPTER MODEL     what an adapter has whole is of the shapes in the model's file, and near to what is there
 peft_data.py options CASE            the options of its run, a line each
 peft_data.py steps GOLDEN CASE METRICS    losses and gradient norms within 1e-4 of their size
 """
 import json
 import random
 import sys
+
+import tiny
 
 STEPS = 10
 COMMON = {"r": 5, "alpha": 8, "batch": 4, "rate": 1e-2}
@@ -20,6 +24,12 @@ CASES = {name: {**COMMON, **case} for name, case in {
     "DoRA, embedding and head whole": {"dora": True, "whole": ["embed_tokens", "lm_head"], "rate": 3e-3},
     "LoRA, norms and down_proj whole": {"targets": ["q_proj", "v_proj"], "whole": ["norm", "down_proj"], "rate": 3e-3},
     "LoRA, dropout, NEFTune": {"dropout": 0.2, "neftune": 30.0},
+    "Qwen2 with biases: DoRA, k_proj whole": {"family": "qwen2", "dora": True, "targets": ["q_proj", "v_proj", "down_proj"],
+                                              "whole": ["k_proj"], "rate": 3e-3},
+    "Gemma 2 with windows and caps: DoRA, NEFTune, norms whole": {"family": "gemma2", "dora": True, "neftune": 30.0, "whole": ["norm"],
+                                                                 "targets": ["q_proj", "v_proj", "up_proj"], "rate": 3e-3},
+    "GPT-2: DoRA, NEFTune, c_fc and norms whole": {"family": "gpt2", "dora": True, "neftune": 5.0, "whole": ["c_fc", "ln_1", "ln_f"],
+                                                   "targets": ["c_attn", "c_proj"], "rate": 3e-3},
 }.items()}
 
 
@@ -56,6 +66,19 @@ def steps(golden, name, metrics):
     print(f"{name}: at most {worst:.1e} of their size away from PEFT's losses and gradient norms")
 
 
+def whole(adapter, model):
+    """Three steps away: a norm that had 1 + w for w, or a transposed matrix, would be elsewhere."""
+    found, _ = tiny.read_safetensors(f"{adapter}/adapter_model.safetensors")
+    base, _ = tiny.read_safetensors(f"{model}/model.safetensors")
+    for key, (dtype, shape, values) in found.items():
+        if ".lora_" in key:
+            continue
+        _, wanted, start = base[key.removeprefix("base_model.model.")]
+        assert dtype == "F32" and shape == wanted, f"{key}: {shape}, in the model {wanted}"
+        worst = max(abs(x - y) for x, y in zip(tiny.floats(values), tiny.floats(start)))
+        assert 0 < worst < 0.1, f"{key}: {worst} away from the model's"
+
+
 if __name__ == "__main__":
     command, *rest = sys.argv[1:]
     if command == "rows":
@@ -65,5 +88,9 @@ if __name__ == "__main__":
         print("\n".join(CASES))
     elif command == "options":
         print("\n".join(options(CASES[rest[0]])))
-    else:
+    elif command == "family":
+        print(CASES[rest[0]].get("family", "llama"))
+    elif command == "whole":
+        whole(*rest)
+    elif command == "steps":
         steps(*rest)

@@ -1,5 +1,9 @@
 """quantized.py model DIR          a model as tiny.py's whose rows are whole blocks of nf4
-quantized.py nf4 DIR OUT        the same model with what nf4 makes of its linear weights, in f32, by the definition"""
+quantized.py nf4 DIR OUT        the same model with what nf4 makes of its linear weights, in f32, by the definition
+quantized.py poison DIR NAME    element 70 of a tensor becomes NaN
+quantized.py ended METRICS FILE `vkift eval --json` has the loss of a run's last evaluation
+quantized.py alike PREDICTIONS  base and tuned model of a crossval gave the same answers"""
+import json
 import shutil
 import sys
 
@@ -11,7 +15,7 @@ TABLE = [-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.
 
 
 def model(directory):
-    tiny.CONFIG.update(hidden_size=64, intermediate_size=128, head_dim=32)
+    tiny.CONFIG.update(vocab_size=262, hidden_size=64, intermediate_size=128, head_dim=32)
     tiny.model(directory)
 
 
@@ -32,5 +36,28 @@ def nf4(directory, out):
     tiny.write_safetensors(f"{out}/model.safetensors", tensors, metadata)
 
 
+def poison(directory, name):
+    tensors, metadata = tiny.read_safetensors(f"{directory}/model.safetensors")
+    _, shape, values = tensors[name]
+    tensors[name] = tiny.f32(shape, [float("nan") if i == 70 else x for i, x in enumerate(tiny.floats(values))])
+    tiny.write_safetensors(f"{directory}/model.safetensors", tensors, metadata)
+
+
+def read_lines(path):
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def ended(metrics, found):
+    want, got = read_lines(metrics)[-1]["eval_loss"], read_lines(found)[0]["loss"]
+    assert abs(got - want) <= 1e-5 * want, f"expected the loss {want}, found {got}"
+
+
+def alike(predictions):
+    rows = read_lines(predictions)
+    unlike = [row for row in rows if row["prediction"] != row["prediction_base"]]
+    assert len(rows) == 12 and not unlike, unlike
+
+
 if __name__ == "__main__":
-    {"model": model, "nf4": nf4}[sys.argv[1]](*sys.argv[2:])
+    {"model": model, "nf4": nf4, "poison": poison, "ended": ended, "alike": alike}[sys.argv[1]](*sys.argv[2:])

@@ -13,6 +13,12 @@ check() {
   python3 "$here/lora.py" "$@" 2>"$WORK/difference" || fail "$(tail -n 1 "$WORK/difference")"
 }
 
+# keeps COMMAND… — quantized.py's, likewise.
+keeps() {
+  checks=$((checks + 1)) last="quantized.py $*"
+  python3 "$here/quantized.py" "$@" 2>"$WORK/difference" || fail "$(tail -n 1 "$WORK/difference")"
+}
+
 train() { # RUN MODEL OPTIONS…
   expect 0 vkift train --model "$2" --data data.jsonl --chat-template chatml --batch-size 4 --max-steps 10 --warmup-steps 0 \
     --learning-rate 1e-2 --save-steps 5 --output-dir "$1" "${@:3}"
@@ -63,6 +69,21 @@ expect 0 vkift export --merge double --output-dir double-merged
 eval_tokens merged.out --model double-merged
 check losses double.out merged.out
 
+# --- what trains beside frozen weights is never quantized: a run is scored and merged as it ended
+train part model --quantize nf4 --method freeze --trainable-layers 1 --eval-data data.jsonl --allow-leakage --eval-steps 10
+expect 0 vkift export --merge part --output-dir part-merged
+for source in part "--model part-merged"; do
+  # shellcheck disable=SC2086 # two words
+  expect 0 vkift eval $source --data data.jsonl --chat-template chatml --json
+  keeps ended part/metrics.jsonl out
+done
+
+# --- leave-one-cluster-out: the base answers with the weights that the tuned model has
+python3 "$here/crossval.py" data tasks.jsonl || exit 1
+expect 0 vkift crossval --model model --data tasks.jsonl --chat-template chatml --quantize nf4 --learning-rate 1e-12 --max-steps 1 \
+  --metric rouge_l --eval-examples-per-task 6 --max-new-tokens 12 --folds order --output-dir folds
+keeps alike folds/predictions/order.jsonl
+
 # --- refused, before anything is trained
 refused() { # MESSAGE OPTIONS…
   expect 1 vkift train --data data.jsonl --chat-template chatml --max-steps 1 --output-dir refused "${@:2}"
@@ -72,8 +93,11 @@ refused() { # MESSAGE OPTIONS…
   rm -rf refused
 }
 refused "q_proj.weight: expected rows in blocks of 64 elements, as nf4 has, found the shape [12, 20]" --model narrow --quantize nf4
+cp -r model poisoned && python3 "$here/quantized.py" poison poisoned model.layers.1.mlp.up_proj.weight || exit 1
+refused "tensor model.layers.1.mlp.up_proj.weight: element 70: expected a finite number, of which nf4 is made, found nan" \
+  --model poisoned --quantize nf4
 refused "expected q8_0, as weight_dtype says, found f32: auto keeps each tensor as the file has it" --model model --weight-dtype q8_0
-refused "expected rows in blocks of 256 elements, as q6_k has, found the shape [263, 64]" --model model --weight-dtype q6_k
+refused "expected rows in blocks of 256 elements, as q6_k has, found the shape [262, 64]" --model model --weight-dtype q6_k
 expect 2 vkift train --model model --data data.jsonl --quantize nf4 --method full
 says "quantize and method full contradict each other"
 expect 2 vkift train --model model --data data.jsonl --double-quantization

@@ -1,6 +1,7 @@
 """A tiny Llama of odd sizes that the command-line tests make themselves, data for it, and safetensors files.
 
-tiny.py model DIR            config.json, tokenizer.json (one token a byte) and model.safetensors with random weights
+tiny.py model DIR [FAMILY]   config.json, tokenizer.json (one token a byte) and model.safetensors with random weights; of another
+                             family: qwen2, gemma2, gpt2
 tiny.py data FILE N          N prompt/completion examples of different lengths
 tiny.py pairs FILE N         N preference pairs, as strings and as lists of messages
 tiny.py set FILE KEY VALUE   sets a key of a JSON file (VALUE is JSON; "null" stays null, "-" removes the key)
@@ -17,6 +18,18 @@ CONFIG = {
     "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 6, "hidden_act": "silu",
     "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "initializer_range": 0.2,
     "tie_word_embeddings": False, "bos_token_id": 259, "eos_token_id": 261,
+}
+
+COMMON = {key: CONFIG[key] for key in ("vocab_size", "initializer_range", "bos_token_id", "eos_token_id")}
+WINDOWED = {**{key: CONFIG[key] for key in CONFIG if key != "hidden_act"}, "tie_word_embeddings": True}
+CONFIGS = {
+    "llama": CONFIG,
+    "qwen2": {**CONFIG, "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "head_dim": 10},
+    "gemma2": {**WINDOWED, "architectures": ["Gemma2ForCausalLM"], "model_type": "gemma2", "hidden_activation": "gelu_pytorch_tanh",
+               "sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"], "query_pre_attn_scalar": 7,
+               "attn_logit_softcapping": 2.0, "final_logit_softcapping": 1.5, "pad_token_id": 260},
+    "gpt2": {**COMMON, "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_embd": 20, "n_layer": 2, "n_head": 2,
+             "n_positions": 64, "n_inner": 27, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
 }
 
 
@@ -61,17 +74,40 @@ def write_json(path, value):
 
 def shapes(c):
     """Every parameter's shape, in the names of Hugging Face."""
+    if c["model_type"] == "gpt2":
+        yield from shapes_of_gpt2(c)
+        return
     d, ff, q, kv = c["hidden_size"], c["intermediate_size"], c["num_attention_heads"] * c["head_dim"], c["num_key_value_heads"] * c["head_dim"]
     yield "model.embed_tokens.weight", [c["vocab_size"], d]
     for i in range(c["num_hidden_layers"]):
         layer = f"model.layers.{i}."
         yield layer + "input_layernorm.weight", [d]
         yield layer + "post_attention_layernorm.weight", [d]
+        if c["model_type"] == "gemma2":
+            yield layer + "pre_feedforward_layernorm.weight", [d]
+            yield layer + "post_feedforward_layernorm.weight", [d]
         for name, shape in (("self_attn.q_proj", [q, d]), ("self_attn.k_proj", [kv, d]), ("self_attn.v_proj", [kv, d]),
                             ("self_attn.o_proj", [d, q]), ("mlp.gate_proj", [ff, d]), ("mlp.up_proj", [ff, d]), ("mlp.down_proj", [d, ff])):
             yield layer + name + ".weight", shape
+            if c["model_type"] == "qwen2" and name[-6:] in ("q_proj", "k_proj", "v_proj"):
+                yield layer + name + ".bias", shape[:1]
     yield "model.norm.weight", [d]
-    yield "lm_head.weight", [c["vocab_size"], d]
+    if not c["tie_word_embeddings"]:
+        yield "lm_head.weight", [c["vocab_size"], d]
+
+
+def shapes_of_gpt2(c):
+    """Weights of linear layers are [in, out] there."""
+    d, ff = c["n_embd"], c["n_inner"]
+    yield "transformer.wte.weight", [c["vocab_size"], d]
+    yield "transformer.wpe.weight", [c["n_positions"], d]
+    for i in range(c["n_layer"]):
+        for name, shape in (("ln_1", [d]), ("attn.c_attn", [d, 3 * d]), ("attn.c_proj", [d, d]), ("ln_2", [d]), ("mlp.c_fc", [d, ff]),
+                            ("mlp.c_proj", [ff, d])):
+            yield f"transformer.h.{i}.{name}.weight", shape
+            yield f"transformer.h.{i}.{name}.bias", shape[-1:]
+    yield "transformer.ln_f.weight", [d]
+    yield "transformer.ln_f.bias", [d]
 
 
 def byte_letters():
@@ -97,14 +133,15 @@ def tokenizer():
     }
 
 
-def model(directory):
+def model(directory, family="llama"):
     os.makedirs(directory)
     r = random.Random(1)
-    tensors = {}
-    for name, shape in shapes(CONFIG):
+    tensors, config = {}, CONFIGS[family]
+    for name, shape in shapes(config):
         n = shape[0] * (shape[1] if len(shape) > 1 else 1)
-        tensors[name] = f32(shape, [1 + r.gauss(0, 0.1) if len(shape) == 1 else r.gauss(0, CONFIG["initializer_range"]) for _ in range(n)])
-    write_json(f"{directory}/config.json", CONFIG)
+        middle = 0 if name.endswith(".bias") or family == "gemma2" else 1  # Gemma's norms multiply by 1 + w
+        tensors[name] = f32(shape, [middle + r.gauss(0, 0.1) if len(shape) == 1 else r.gauss(0, config["initializer_range"]) for _ in range(n)])
+    write_json(f"{directory}/config.json", config)
     write_json(f"{directory}/tokenizer.json", tokenizer())
     write_safetensors(f"{directory}/model.safetensors", tensors, {"format": "pt"})
 

@@ -115,7 +115,7 @@ static void compare(arena *a, gpu_device *d, const setup *found, const setup *wa
   if (!(squares > 0 && relative <= 1e-5)) fail_msg("gradients are %g away from those of the answers apart", relative);
 }
 
-static void check(vkift_loss_type type, double smoothing, bool checkpointing) {
+static void check(const char *dir, vkift_loss_type type, double smoothing, bool checkpointing) {
   arena *a = arena_new("preference gradients");
   gpu_device *d;
   err e = {0};
@@ -126,7 +126,6 @@ static void check(vkift_loss_type type, double smoothing, bool checkpointing) {
   o.method = VKIFT_FULL;
   o.seed = 7;
   o.gradient_checkpointing = checkpointing ? VKIFT_ON : VKIFT_OFF;
-  const char *dir = tiny_model("dpo");
   one_side sft = open_side(a, d, dir, &answers, &o);
   double sums[2 * N_PAIRS] = {0};
   score_total total;
@@ -152,6 +151,7 @@ static void check(vkift_loss_type type, double smoothing, bool checkpointing) {
     of_all += of_pair;
   }
   one_side both = open_side(a, d, dir, &pairs, &o);
+  assert_int_equal(both.s.batch->longest, 31); // LongRoPE goes by the longest sequence
   run_gradients(a, &sft, &answers.train);
   run_gradients(a, &both, &pairs.train);
   compare(a, d, &both.s, &sft.s);
@@ -174,24 +174,86 @@ static void check(vkift_loss_type type, double smoothing, bool checkpointing) {
 
 static void plain(void **state) {
   (void)state;
-  check(VKIFT_SIGMOID, 0, false);
+  check(tiny_model("dpo"), VKIFT_SIGMOID, 0, false);
 }
 
 static void smoothed(void **state) {
   (void)state;
-  check(VKIFT_SIGMOID, 0.2, true);
+  check(tiny_model("dpo"), VKIFT_SIGMOID, 0.2, true);
 }
 
 static void by_length(void **state) {
   (void)state;
-  check(VKIFT_SIGMOID_NORM, 0, false);
+  check(tiny_model("dpo"), VKIFT_SIGMOID_NORM, 0, false);
+}
+
+// Families whose rows have more than Llama's: a table of positions, which begin anew with the second answer; windows of some
+// layers, and soft caps in attention and head.
+static void gpt2(void **state) {
+  static const char config[] =
+      "{\"architectures\": [\"GPT2LMHeadModel\"], \"model_type\": \"gpt2\", \"vocab_size\": 263, \"n_positions\": 64, "
+      "\"n_embd\": 40, \"n_layer\": 2, \"n_head\": 4, \"n_inner\": 61, \"activation_function\": \"gelu_new\", "
+      "\"layer_norm_epsilon\": 1e-5, \"initializer_range\": 0.2, \"bos_token_id\": 259, \"eos_token_id\": 261}";
+  (void)state;
+  check(tiny_model_of("gpt2", config), VKIFT_SIGMOID, 0, true);
+}
+
+static void gemma2(void **state) {
+  static const char config[] =
+      "{\"architectures\": [\"Gemma2ForCausalLM\"], \"model_type\": \"gemma2\", \"vocab_size\": 263, \"hidden_size\": 44, "
+      "\"intermediate_size\": 61, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, "
+      "\"head_dim\": 10, \"hidden_activation\": \"gelu_pytorch_tanh\", \"max_position_embeddings\": 512, "
+      "\"rms_norm_eps\": 1e-6, \"query_pre_attn_scalar\": 24, \"sliding_window\": 9, \"attn_logit_softcapping\": 3.0, "
+      "\"final_logit_softcapping\": 2.0, \"initializer_range\": 0.2, \"bos_token_id\": 259, \"eos_token_id\": 261}";
+  (void)state;
+  check(tiny_model_of("gemma2", config), VKIFT_SIGMOID_NORM, 0.1, false);
+}
+
+// What ends the taking of a reference: nobody wants it any more, or there is no number to be had.
+static bool always(void *user) {
+  (void)user;
+  return true;
+}
+
+static void a_reference_that_is_not_taken(void **state) {
+  static const char huge[] =
+      "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"vocab_size\": 263, \"hidden_size\": 44, "
+      "\"intermediate_size\": 61, \"num_hidden_layers\": 1, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, "
+      "\"head_dim\": 10, \"max_position_embeddings\": 512, \"rms_norm_eps\": 1e-5, \"initializer_range\": 1e18, "
+      "\"tie_word_embeddings\": false, \"bos_token_id\": 259, \"eos_token_id\": 261}";
+  static const char *const wanted[] = {"made:1: chosen: expected a finite log-likelihood under the reference model, found ",
+                                       "stopped while the reference's log-likelihoods were taken"};
+  (void)state;
+  arena *a = arena_new("reference");
+  gpu_device *d;
+  err open = {0};
+  if (!device_open(a, getenv("VKIFT_DEVICE"), &d, &open)) fail_with(&open);
+  corpus c = {.train = make_pairs(a), .longest = 42};
+  vkift_train_options o = vkift_train_defaults();
+  o.method = VKIFT_FULL;
+  o.objective = VKIFT_DPO;
+  one_side x = open_side(a, d, tiny_model_of("huge", huge), &c, &o);
+  for (int stopped = 0; stopped < 2; stopped++) {
+    const preference p = {.memory = a,
+                          .score = x.s.score,
+                          .batch = x.s.batch,
+                          .corpus = &c,
+                          .path = test_path(test_directory(), "refused.safetensors"),
+                          .stop = stopped ? always : NULL};
+    err e = {0};
+    assert_false(preference_take(&p, &e));
+    if (!strstr(e.message, wanted[stopped])) fail_msg("expected \"%s\", found \"%s\"", wanted[stopped], e.message);
+  }
+  setup_close(&x.s);
+  model_close(x.m);
+  device_close(d);
+  arena_free(a);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(plain),
-      cmocka_unit_test(smoothed),
-      cmocka_unit_test(by_length),
+      cmocka_unit_test(plain), cmocka_unit_test(smoothed), cmocka_unit_test(by_length),
+      cmocka_unit_test(gpt2),  cmocka_unit_test(gemma2),   cmocka_unit_test(a_reference_that_is_not_taken),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

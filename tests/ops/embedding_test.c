@@ -1,3 +1,6 @@
+#include <math.h>
+#include <string.h>
+
 #include "support/op_test.h"
 
 typedef struct shape {
@@ -72,6 +75,30 @@ static void run(op_test *t, const void *context) {
   op_test_check(t, &r, y, &table, NULL, (uint64_t)s->live * s->dim, s->trained ? 2e-6 : 0);
 }
 
+// Scales that are subnormal, infinite or no numbers, whose rows must not become numbers.
+static void run_ends_of_f16(op_test *t, const void *context) {
+  enum { ROWS = 6, DIM = 32, BYTES = 34 };
+  (void)context;
+  static const uint16_t scales[ROWS] = {1, 0x83ff, 0x0400, 0x7bff, 0x7c00, 0xfe00};
+  const uint32_t n = ROWS;
+  uint8_t stored[ROWS * BYTES];
+  int32_t rows[ROWS];
+  for (uint32_t i = 0; i < ROWS; i++) {
+    memcpy(stored + i * BYTES, &scales[i], 2);
+    for (uint32_t k = 0; k < DIM; k++) stored[i * BYTES + 2 + k] = (uint8_t)(1 + rng_below(&t->random, 255));
+    rows[i] = (int32_t)i;
+  }
+  t->counts[LIVE_TOKENS] = ROWS;
+  op_value table = op_test_stored(t, "table", DTYPE_Q8_0, LIVE_ALL, 2, (uint32_t[]){ROWS, DIM}, stored);
+  tensor *y = op_embedding(t->graph, table.t, op_test_ints(t, "tokens", LIVE_TOKENS, 1, &n, rows), NULL);
+  y->keep = true;
+  op_test_run(t);
+  const double *found = op_test_read(t, y);
+  for (uint32_t i = 0; i < ROWS * DIM; i++)
+    if (isfinite(table.v[i]) ? !(found[i] == table.v[i]) : isfinite(found[i]))
+      fail_msg("element %u: expected %g, found %g", i, table.v[i], found[i]);
+}
+
 #define BLOCKS(type, name_, block)                                                              \
   {                                                                                             \
     .name = name_ " table of several windows", .storage = type, .run = run, .shape = &(shape) { \
@@ -104,6 +131,11 @@ static const op_case cases[] = {
      .run = run,
      .shape = &(shape){31, 33, 29, 29, DTYPE_BF16, true}},
     OP_TEST_BLOCK_TYPES(BLOCKS),
+    {.name = "q8_0 table with scales at the ends of f16", .storage = DTYPE_Q8_0, .run = run_ends_of_f16},
+    {.name = "nf4_double table of windows that are whole parts",
+     .storage = DTYPE_NF4_DOUBLE,
+     .run = run,
+     .shape = &(shape){20000, 64, 67, 67, DTYPE_NF4_DOUBLE}},
     {.name = "nf4_double table", .storage = DTYPE_NF4_DOUBLE, .run = run, .shape = &(shape){601, 128, 67, 67, DTYPE_NF4_DOUBLE}},
 };
 const op_suite embedding_suite = {

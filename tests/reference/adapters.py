@@ -18,7 +18,7 @@ import numpy
 import safetensors.torch
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from transformers import AutoModelForCausalLM, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 import inputs
 import reference
@@ -95,6 +95,7 @@ def wrap(model, case: dict, start: dict):
   own = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
   if sorted(own) != sorted(start):
     raise ValueError(f"PEFT has other keys: {sorted(set(own) ^ set(start))}")
+  start = {k: v if ".lora_" in k else own[k] for k, v in start.items()}  # what it has whole begins as the base has it
   set_peft_model_state_dict(wrapped, start)
   for key, value in get_peft_model_state_dict(wrapped, save_embedding_layers=False).items():
     if not torch.equal(value, start[key]):
@@ -151,7 +152,7 @@ class Vkift:
     self.run("train", "--model", self.model, "--data", data, "--output-dir", out, *peft_data.options(case))
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     state = safetensors.torch.load_file(out / "checkpoints/step-0/state.safetensors")
-    start = {k.removesuffix(".weight"): v for k, v in state.items() if k.endswith((".weight.weight", "magnitude_vector.weight"))}
+    start = {k.removesuffix(".weight"): v for k, v in state.items() if k.endswith((".weight.weight", ".bias.weight", "magnitude_vector.weight"))}
     # modules_to_save stand there under their own names; a tied head under one of its two
     named = {k if k.startswith("base_model.") else f"base_model.model.{k}": v for k, v in start.items()}
     return [row for row in rows if "loss" in row], named
@@ -178,6 +179,7 @@ def check_files(load, side: Vkift, rows: list[dict], data: Path) -> tuple[float,
   side.run("export", "--merge", run, "--output-dir", merged)
   with warnings.catch_warnings():
     warnings.simplefilter("error", UserWarning)  # PEFT only warns of keys that are unknown or missing
+    warnings.filterwarnings("ignore", message="fan_in_fan_out")
     adapted = PeftModel.from_pretrained(load(), run / "adapter").eval()
   whole = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32).eval()
   scores = side.scores(data, run)
@@ -222,12 +224,14 @@ def main() -> int:
   torch.set_num_threads(1)
   work = args.work / "adapters"
   work.mkdir(parents=True, exist_ok=True)
-  shutil.rmtree(work / "tiny", ignore_errors=True)
-  tiny.model(str(work / "tiny"))
-
-  table, golden = [], {}
-  load = lambda: LlamaForCausalLM.from_pretrained(work / "tiny", dtype=torch.float32)
-  ok = compare("tiny", peft_data.CASES, load, Vkift(args.vkift.resolve(), work / "tiny", work), peft_data.rows(), table, golden, True)
+  table, golden, ok = [], {}, True
+  for family in tiny.CONFIGS:
+    model = work / f"tiny-{family}"
+    shutil.rmtree(model, ignore_errors=True)
+    tiny.model(str(model), family)
+    cases = {k: v for k, v in peft_data.CASES.items() if v.get("family", "llama") == family}
+    load = lambda: AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, attn_implementation="eager")
+    ok = compare("tiny", cases, load, Vkift(args.vkift.resolve(), model, work), peft_data.rows(), table, golden, True) and ok
   if args.golden:
     args.golden.write_text(json.dumps(golden, indent=1) + "\n")
   if not args.tiny_only:

@@ -123,15 +123,17 @@ def make_adapter(model: Path, directory: Path):
 
 
 def train_trl(args, name: str, options: dict, rows: list[dict], tokenizer) -> list[dict]:
-  model = load_model(args.model)
-  if name != "full":
+  model, reference = load_model(args.model), None  # None: the model without its adapter
+  if name == "full":
+    reference = load_model(args.model)  # TRL alone would look for a directory
+  else:
     model = PeftModel.from_pretrained(model, args.work / "dpo_adapter", is_trainable=True)
   config = DPOConfig(output_dir=str(args.work / "dpo_trl"), per_device_train_batch_size=1, gradient_accumulation_steps=BATCH,
                      max_steps=STEPS, lr_scheduler_type="constant", warmup_steps=0, weight_decay=0.0, max_grad_norm=1.0,
                      logging_steps=1, save_strategy="no", report_to="none", bf16=False, fp16=False, max_length=None, use_cpu=True,
                      gradient_checkpointing=False, optim="adamw_torch", **{"beta": BETA, **options})
-  trainer = Trainer(model=model, args=config, train_dataset=Dataset.from_list([tokens_of(tokenizer, row) for row in rows]),
-                    processing_class=tokenizer)
+  trainer = Trainer(model=model, ref_model=reference, args=config, processing_class=tokenizer,
+                    train_dataset=Dataset.from_list([tokens_of(tokenizer, row) for row in rows]))
   trainer.train()
   if len(trainer.found) != STEPS * BATCH:
     sys.exit(f"dpo: expected {STEPS * BATCH} pairs from TRL, found {len(trainer.found)}")

@@ -14,6 +14,7 @@ TAGS = {
     "train/target_tokens_per_second": "target_tokens_per_second",
     "train/epoch": "epoch",
     "eval/loss": "eval_loss",
+    "eval/perplexity": "eval_perplexity",
 }
 
 

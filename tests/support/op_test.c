@@ -30,15 +30,20 @@ static op_value value_of(op_test *t, op_value value, const void *stored) {
   return value;
 }
 
+op_value op_test_stored(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
+                        const void *stored) {
+  return value_of(t, value_new(t, name, type, live, n_dims, shape), stored);
+}
+
 op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
                         const double *v) {
-  op_value value = value_new(t, name, type, live, n_dims, shape);
-  uint64_t n = tensor_elements(value.t);
+  uint64_t n = 1;
+  for (uint32_t i = 0; i < n_dims; i++) n *= shape[i];
   float *f = ARENA_ARRAY(t->memory, float, n);
-  void *stored = arena_alloc(t->memory, tensor_bytes(value.t));
+  void *stored = arena_alloc(t->memory, dtype_bytes(type, n));
   for (uint64_t i = 0; i < n; i++) f[i] = (float)v[i];
   dtype_from_f32(type, f, stored, n);
-  return value_of(t, value, stored);
+  return op_test_stored(t, name, type, live, n_dims, shape, stored);
 }
 
 op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,

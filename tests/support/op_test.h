@@ -51,6 +51,9 @@ op_value op_test_random(op_test *t, const char *name, dtype type, tensor_live li
 // Given values (n = product of shape).
 op_value op_test_values(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
                         const double *v);
+// Given bytes, as the device has them.
+op_value op_test_stored(op_test *t, const char *name, dtype type, tensor_live live, uint32_t n_dims, const uint32_t *shape,
+                        const void *stored);
 tensor *op_test_ints(op_test *t, const char *name, tensor_live live, uint32_t n_dims, const uint32_t *shape, const int32_t *v);
 // Makes a tensor trained: needs_grad, and a grad_sum that starts at `start` everywhere (so that adding, not
 // overwriting, is seen). Returns the grad_sum.

@@ -7,7 +7,7 @@
 #include "support/byte_tokenizer.h"
 #include "support/test.h"
 
-static const char config[] =
+static const char llama[] =
     "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"vocab_size\": 263, \"hidden_size\": 44,\n"
     " \"intermediate_size\": 61, \"num_hidden_layers\": 3, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"head_dim\": "
     "10,\n"
@@ -15,6 +15,10 @@ static const char config[] =
     " \"bos_token_id\": 259, \"eos_token_id\": 261}\n";
 
 const char *tiny_model(const char *name) {
+  return tiny_model_of(name, llama);
+}
+
+const char *tiny_model_of(const char *name, const char *config) {
   const char *dir = test_path(test_directory(), name);
   text tokens = {0};
   err e = {0};

@@ -80,6 +80,8 @@ static void refuses_what_would_change_the_result(void **state) {
        "modules_to_save: expected a list of module names, found a string \"lm_head\""},
       {"{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, \"target_modules\": [\"q_proj\"], \"modules_to_save\": [3]}",
        "modules_to_save: expected names, found the number 3"},
+      {"{\"peft_type\": \"LORA\", \"alora_invocation_tokens\": [1, 2]}", "alora_invocation_tokens: expected null or empty"},
+      {"{\"peft_type\": \"LORA\", \"kasa_config\": {\"beta\": 1}}", "kasa_config: expected null or empty"},
       {"{\"peft_type\": \"LORA\"", "column 21"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

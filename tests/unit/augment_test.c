@@ -114,8 +114,7 @@ static void what_demonstrates_nothing(void **state) {
   // A prompt that is evaluated on is not shown with its answer.
   data_fixture plain = chatml((augmentation){0});
   dataset asked = data_fixture_read(&plain, "e.jsonl", ROW("b", "?", ""));
-  f.options.asked = mixture_hash_prompts(f.a, &asked);
-  f.options.n_asked = asked.n;
+  f.options.asked = mixture_hash_asked(f.a, &asked, -1, &f.options.n_asked);
   set = data_fixture_read(&f, "d.jsonl", ROW("a", "1", "") ROW("b", "2", "") ROW("c", "3", ""));
   assert_string_equal(data_fixture_show(&f, &set.items[0]),
                       USER "c" END "\n" ASSISTANT "3" END "\n" USER "a" END "\n" ASSISTANT "[1" END "]\n");

@@ -1,5 +1,5 @@
 // Blocks of quantized types against the package gguf (blocks_golden.txt, made by tests/reference/blocks), to the bit, and nf4
-// against its definition. blocks_test FILE: another file of that form.
+// against its definition and bitsandbytes (nf4_golden.txt, made by tests/reference/nf4). blocks_test FILE FILE: others of that form.
 #include "base/blocks.h"
 
 #include <math.h>
@@ -10,8 +10,8 @@
 #include "base/rng.h"
 #include "support/test.h"
 
-enum { MOST_BYTES = 256 * 4, TYPES = 8 };
-static const char *golden;
+enum { TYPES = 8, NIBBLES = 8192, CODES = 256, PART = NIBBLES + CODES + 8 };
+static const char *golden, *nf4_golden;
 
 static dtype type_named(const char *name, size_t length) {
   for (int t = 0; t < DTYPE_COUNT; t++)
@@ -20,14 +20,14 @@ static dtype type_named(const char *name, size_t length) {
   return DTYPE_COUNT;
 }
 
-// Bytes in hexadecimal, up to a space or the line's end, which is returned.
-static const char *read_hex(const char *at, uint8_t out[MOST_BYTES], uint32_t *n) {
-  for (*n = 0; *at != ' ' && *at != '\n'; at += 2) {
-    const char digits[] = {at[0], at[1], 0};
-    assert_true(*n < MOST_BYTES);
+// Bytes in hexadecimal, up to a space or the line's end, where *at then stands.
+static void *read_hex(arena *a, const char **at, uint64_t *n) {
+  uint8_t *out = ARENA_ARRAY(a, uint8_t, strcspn(*at, " \n") / 2);
+  for (*n = 0; **at != ' ' && **at != '\n'; *at += 2) {
+    const char digits[] = {(*at)[0], (*at)[1], 0};
     out[(*n)++] = (uint8_t)strtoul(digits, NULL, 16);
   }
-  return at;
+  return out;
 }
 
 static void values_are_the_package_s(void **state) {
@@ -40,11 +40,12 @@ static void values_are_the_package_s(void **state) {
   for (const char *at = text; *at; at++, lines++) {
     const char *space = strchr(at, ' ');
     const dtype t = type_named(at, (size_t)(space - at));
-    uint8_t block[MOST_BYTES], want[MOST_BYTES];
-    uint32_t n_block, n_want;
+    uint64_t n_block, n_want;
     float found[256];
-    at = read_hex(space + 1, block, &n_block);
-    at = read_hex(at + 1, want, &n_want);
+    at = space + 1;
+    const uint8_t *block = read_hex(a, &at, &n_block);
+    at++;
+    const uint8_t *want = read_hex(a, &at, &n_want);
     assert_int_equal(n_block, dtype_get(t)->block_bytes);
     assert_int_equal(n_want, 4 * dtype_get(t)->block_elements);
     blocks_to_f32(t, block, found);
@@ -59,6 +60,64 @@ static void values_are_the_package_s(void **state) {
   }
   assert_int_equal(types, TYPES);
   print_message("%u blocks of %u types\n", lines, types);
+  arena_free(a);
+}
+
+// The same 64 weights to a block: of `scales` its largest one, beside zeros.
+static float *spread_scales(arena *a, const float *scales, uint64_t n) {
+  float *x = ARENA_ARRAY(a, float, 64 * n);
+  memset(x, 0, (size_t)(64 * n) * sizeof *x);
+  for (uint64_t i = 0; i < n; i++) x[64 * i] = scales[i];
+  return x;
+}
+
+// Codes are the same. Values are the same with one level; with two a scale is the map's value times another scale and the mean,
+// of which vkift has the map's within its last bits.
+static void compare_with_bitsandbytes(uint32_t line, dtype t, const uint8_t *stored, const uint8_t *codes, uint64_t n_codes,
+                                      const float *found, const float *want, uint64_t n, uint64_t step) {
+  float largest = 0;
+  for (uint64_t i = 0; i < n_codes; i++)
+    if (codes[i] != stored[i / CODES * PART + NIBBLES + i % CODES])
+      fail_msg("line %u: scale %llu: expected the code %u, found %u", line, (unsigned long long)i, codes[i],
+               stored[i / CODES * PART + NIBBLES + i % CODES]);
+  for (uint64_t i = 0; i < n; i++) largest = fmaxf(largest, fabsf(want[i]));
+  const float allowed = t == DTYPE_NF4 ? 0 : 2e-7f * largest;
+  for (uint64_t i = 0; i < n; i++)
+    if (!(fabsf(found[i * step] - want[i]) <= allowed))
+      fail_msg("line %u: element %llu: expected %.9g, found %.9g", line, (unsigned long long)i, (double)want[i],
+               (double)found[i * step]);
+}
+
+static void nf4_is_that_of_bitsandbytes(void **state) {
+  (void)state;
+  char *text;
+  err e = {0};
+  uint32_t lines = 0;
+  arena *a = arena_new("nf4 of bitsandbytes");
+  if (!file_read(a, nf4_golden, 64 << 20, &text, NULL, &e)) fail_msg("%s", e.message);
+  for (const char *at = text; *at; at++) {
+    const char *space = strchr(at, ' ');
+    const bool scales = !strncmp(at, "scales ", 7);
+    const dtype t = scales ? DTYPE_NF4_DOUBLE : type_named(at, (size_t)(space - at));
+    uint64_t n_in, n_want, n_codes;
+    at = space + 1;
+    const float *in = read_hex(a, &at, &n_in);
+    at++;
+    const float *want = read_hex(a, &at, &n_want);
+    at++;
+    const uint8_t *codes = t == DTYPE_NF4 ? (at++, n_codes = 0, NULL) : read_hex(a, &at, &n_codes);
+    assert_true(n_in == n_want && n_in % 4 == 0);
+    const uint64_t n = (scales ? 64 : 1) * n_in / 4;
+    assert_true(n % 64 == 0 && (t == DTYPE_NF4 || n_codes == n / 64));
+    if (scales) in = spread_scales(a, in, n_in / 4);
+    uint8_t *stored = arena_alloc(a, dtype_bytes(t, n));
+    float *found = ARENA_ARRAY(a, float, n);
+    dtype_from_f32(t, in, stored, n);
+    dtype_to_f32(t, stored, found, n);
+    compare_with_bitsandbytes(++lines, t, stored, codes, n_codes, found, want, n_want / 4, scales ? 64 : 1);
+  }
+  assert_true(lines >= 4);
+  print_message("%u tensors as bitsandbytes makes them\n", lines);
   arena_free(a);
 }
 
@@ -150,12 +209,11 @@ static void sizes(void **state) {
 int main(int argc, char **argv) {
   const char *source = getenv("VKIFT_SOURCE_DIR");
   golden = argc > 1 ? argv[1] : test_path(source ? source : ".", "tests/unit/blocks_golden.txt");
+  nf4_golden = argc > 2 ? argv[2] : test_path(source ? source : ".", "tests/unit/nf4_golden.txt");
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(values_are_the_package_s),
-      cmocka_unit_test(nf4_takes_the_nearest),
-      cmocka_unit_test(nf4_of_zeros),
-      cmocka_unit_test(nf4_double_scales_nearly_so),
-      cmocka_unit_test(sizes),
+      cmocka_unit_test(values_are_the_package_s),    cmocka_unit_test(nf4_is_that_of_bitsandbytes),
+      cmocka_unit_test(nf4_takes_the_nearest),       cmocka_unit_test(nf4_of_zeros),
+      cmocka_unit_test(nf4_double_scales_nearly_so), cmocka_unit_test(sizes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,10 @@ static void names_of_architectures(void **state) {
     assert_int_equal(classifier_bases(a, pairs[i][0], bases), 0);
   }
   assert_int_equal(classifier_bases(a, "ForSequenceClassification", bases), 0);
+  assert_string_equal(classifier_architecture(a, "Gemma3ForCausalLM"), "Gemma3TextForSequenceClassification");
+  assert_string_equal(classifier_architecture(a, "Gemma3TextForSequenceClassification"), "Gemma3TextForSequenceClassification");
+  assert_int_equal(classifier_bases(a, "Gemma3TextForSequenceClassification", bases), 1);
+  assert_string_equal(bases[0], "Gemma3ForCausalLM");
   arena_free(a);
 }
 
@@ -43,6 +47,7 @@ static void labels_of_a_config(void **state) {
       {"{\"id2label\": {\"1\": \"yes\", \"0\": \"no\"}}", "\"no\", \"yes\"", false},
       {"{\"id2label\": {\"0\": \"LABEL_0\", \"1\": \"LABEL_1\"}}", "\"LABEL_0\", \"LABEL_1\"", true},
       {"{\"num_labels\": 3}", "\"LABEL_0\", \"LABEL_1\", \"LABEL_2\"", true},
+      {"{\"id2label\": null, \"problem_type\": null}", "\"LABEL_0\", \"LABEL_1\"", true},
       {"{}", "\"LABEL_0\", \"LABEL_1\"", true},
   };
   arena *a = arena_new("labels");
@@ -74,6 +79,7 @@ static void bad_configs_are_refused(void **state) {
       {"{\"id2label\": {}}", "config.json: id2label: expected at least two labels to tell apart, found none"},
       {"{\"id2label\": {\"0\": \"a\", \"1\": \"a\"}}", "config.json: id2label: expected different labels, found \"a\" twice"},
       {"{\"id2label\": {\"0\": \"a\", \"1\": null}}", "config.json: id2label.1: expected a name, found null"},
+      {"{\"id2label\": [\"a\", \"b\"]}", "config.json: id2label: expected an object, found"},
       {"{\"num_labels\": 1}", "config.json: num_labels: expected 2 to 4096, found 1"},
       {"{\"num_labels\": 4294967295}", "config.json: num_labels: expected 2 to 4096, found 4294967295"},
       {"{\"problem_type\": \"multi_label_classification\"}",

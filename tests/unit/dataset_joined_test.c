@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "data/mixture.h"
 #include "support/byte_tokenizer.h"
 #include "support/data_fixture.h"
 
@@ -91,12 +92,54 @@ static void bad_rows_are_refused_and_leave_nothing(void **state) {
   data_fixture_end(&f);
 }
 
+// A text is found wherever it is cut in the data that are evaluated on; conversations among them are their prompts.
+static void texts_that_were_there_are_left_out(void **state) {
+  (void)state;
+  data_fixture f = begin(7), held = begin(5), plain = data_fixture_begin(NULL, true);
+  static const char texts[] =
+      "{\"text\":\"one\"}\n{\"text\":\"a second text\"}\n{\"text\":\"one\"}\n"
+      "{\"text\":\"held\"}\n{\"text\":\"last\"}\n{\"text\":\"a second text\"}\n";
+  dataset set = data_fixture_read(&f, "t.jsonl", texts);
+  assert_int_equal(set.repeated_texts + set.asked_texts, 0); // nobody asked for it
+  dataset of_eval = data_fixture_read(&held, "e.jsonl", "{\"text\":\"held\"}\n{\"text\":\"other\"}\n{\"text\":\"last\"}\n");
+  assert_true(of_eval.n == 4 &&
+              of_eval.items[3].ids[0] != of_eval.items[0].ids[0]); // "last" is in the third example and the fourth
+  f.options.asked = mixture_hash_asked(f.a, &of_eval, BYTE_EOS, &f.options.n_asked);
+  assert_int_equal(f.options.n_asked, 3);
+  f.options.drop_texts = true;
+  set = data_fixture_read(&f, "t.jsonl", texts);
+  assert_int_equal(set.repeated_texts, 2);
+  assert_int_equal(set.asked_texts, 2);
+  assert_int_equal(set.n_tokens, 3 + 13 + 2 * 2); // a BOS and an EOS each
+  data_fixture_refuse(&f, "t.jsonl", "{\"text\":\"held\"}\n", 16, "t.jsonl: no text is left: 1 are in the evaluation data too");
+  uint64_t n;
+  of_eval = data_fixture_read(&plain, "p.jsonl", "{\"prompt\":\"Q\",\"completion\":\"A\"}\n");
+  const uint64_t *hashes = mixture_hash_asked(f.a, &of_eval, BYTE_EOS, &n);
+  assert_true(n == 1 && hashes[0] == mixture_hash_prompt(&of_eval.items[0]));
+  data_fixture_end(&f);
+  data_fixture_end(&held);
+  data_fixture_end(&plain);
+}
+
+// More of them than the table begins with.
+static void many_texts_are_told_apart(void **state) {
+  (void)state;
+  data_fixture f = begin(100);
+  text rows = {0};
+  for (int twice = 0; twice < 2; twice++)
+    for (int i = 0; i < 3000; i++) text_printf(&rows, "{\"text\":\"%d\"}\n", i);
+  f.options.drop_texts = true;
+  const dataset set = data_fixture_read(&f, "t.jsonl", rows.data);
+  assert_int_equal(set.repeated_texts, 3000);
+  text_free(&rows);
+  data_fixture_end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(texts_become_examples_of_one_length),
-      cmocka_unit_test(other_tasks_and_weights_begin_anew),
-      cmocka_unit_test(other_forms_stay_as_they_are),
-      cmocka_unit_test(bad_rows_are_refused_and_leave_nothing),
+      cmocka_unit_test(texts_become_examples_of_one_length), cmocka_unit_test(other_tasks_and_weights_begin_anew),
+      cmocka_unit_test(other_forms_stay_as_they_are),        cmocka_unit_test(bad_rows_are_refused_and_leave_nothing),
+      cmocka_unit_test(texts_that_were_there_are_left_out),  cmocka_unit_test(many_texts_are_told_apart),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

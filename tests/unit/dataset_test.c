@@ -221,6 +221,34 @@ static void a_space_that_no_text_has_carries_no_loss(void **state) {
   data_fixture_end(&f);
 }
 
+// Phi-3's <|end|> takes the newline behind it, which is the template's: the end of the turn is learned all the same.
+static void a_control_token_that_takes_white_space_is_learned(void **state) {
+  (void)state;
+  const char *path = test_path(test_directory(), "rstrip.json");
+  data_fixture f = data_fixture_begin("chatml", false);
+  text plain = {0}, made = {0};
+  err e = {0};
+  byte_tokenizer_json(false, &plain);
+  for (const char *at = plain.data; *at;) {
+    static const char off[] = "\"rstrip\":false";
+    const bool here = !strncmp(at, off, strlen(off));
+    text_put(&made, here ? "\"rstrip\":true" : at, here ? strlen(off) - 1 : 1);
+    at += here ? strlen(off) : 1;
+  }
+  test_write(path, made.data, made.length);
+  tokenizer_free(f.t);
+  test_ok(tokenizer_read(f.a, path, &f.t, &e), &e);
+  f.options.tokenizer = f.t;
+  const example *x = data_fixture_read(&f, "p.jsonl", "{\"prompt\":\"u\",\"completion\":\"\\na\"}").items;
+  const int32_t tail[] = {'t', '\n', '\n', 'a', BYTE_IM_END};
+  const uint8_t mask[] = {0, 0, 1, 1, 1};
+  assert_memory_equal(x->ids + x->n - 5, tail, sizeof tail);
+  assert_memory_equal(x->target + x->n - 5, mask, sizeof mask);
+  text_free(&plain);
+  text_free(&made);
+  data_fixture_end(&f);
+}
+
 static void lengths(void **state) {
   (void)state;
   const char *data =
@@ -483,6 +511,7 @@ int main(void) {
       cmocka_unit_test(straddling_tokens_count_by_their_last_byte),
       cmocka_unit_test(the_weight_of_a_message_is_its_train),
       cmocka_unit_test(a_space_that_no_text_has_carries_no_loss),
+      cmocka_unit_test(a_control_token_that_takes_white_space_is_learned),
       cmocka_unit_test(lengths),
       cmocka_unit_test(splits_are_seeded_and_complete),
       cmocka_unit_test(copies_are_split_together),

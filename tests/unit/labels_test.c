@@ -25,7 +25,7 @@ static void expect_list(const strings *labels, const char *wanted) {
   text_free(&all);
 }
 
-// Each once, by strcmp, whatever form the rows have.
+// Each once, numbers by their values and names by strcmp, whatever form the rows have.
 static void labels_are_found_and_sorted(void **state) {
   (void)state;
   static const struct {
@@ -33,7 +33,11 @@ static void labels_are_found_and_sorted(void **state) {
   } files[] = {
       {"a.jsonl", "{\"text\":\"t\",\"label\":\"yes\"}\n{\"text\":\"u\",\"label\":\"no\"}\n{\"text\":\"v\",\"label\":\"yes\"}\n",
        "\"no\", \"yes\""},
-      {"b.jsonl", "{\"text\":\"t\",\"label\":10}\n{\"text\":\"u\",\"label\":9}\n", "\"10\", \"9\""},
+      {"b.jsonl", "{\"text\":\"t\",\"label\":10}\n{\"text\":\"u\",\"label\":9}\n", "\"9\", \"10\""},
+      {"n.jsonl",
+       "{\"text\":\"t\",\"label\":\"1a\"}\n{\"text\":\"t\",\"label\":\"10\"}\n{\"text\":\"u\",\"label\":\"02\"}\n"
+       "{\"text\":\"v\",\"label\":\"2\"}\n{\"text\":\"w\",\"label\":\"0\"}\n",
+       "\"0\", \"2\", \"10\", \"02\", \"1a\""},
       {"c.jsonl",
        "{\"text\":\"t\",\"label\":1,\"label_names\":[\"x\",\"y\"]}\n{\"text\":\"u\",\"label\":0,\"label_names\":[\"x\",\"y\"]}\n",
        "\"x\", \"y\""},

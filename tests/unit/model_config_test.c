@@ -80,11 +80,16 @@ static void defaults_and_given_values(void **state) {
   with(LLAMA USUAL
        ", \"num_key_value_heads\": 2, \"head_dim\": 10, \"max_position_embeddings\": 77, \"sliding_window\": 9, "
        "\"rms_norm_eps\": 1e-5, \"rope_theta\": 500000.0, \"tie_word_embeddings\": true, \"bos_token_id\": 259, "
-       "\"eos_token_id\": [261, 260, 261], \"attention_bias\": false, \"hidden_act\": \"silu\"}",
+       "\"eos_token_id\": [261, 260, 261], \"attention_bias\": false, \"hidden_act\": \"silu\", "
+       "\"_model_name_or_path\": \"org/name\"}",
        check_given);
   with(LLAMA USUAL "}", check_untied);
   with(MISTRAL USUAL ", \"sliding_window\": 4096}", check_window);
+  with(MISTRAL USUAL "}", check_window); // which transformers takes where the file says nothing
+  with("{\"architectures\": [\"MistralForCausalLM\"], " USUAL "}", check_window);
   with(MISTRAL USUAL ", \"sliding_window\": null}", check_no_window);
+  with(LLAMA USUAL ", \"rope_parameters\": {\"rope_type\": \"default\", \"partial_rotary_factor\": 1.0}, \"rope_scaling\": {}}",
+       check_defaults);
 }
 
 static void bounds(void **state) {
@@ -120,6 +125,11 @@ static void bounds(void **state) {
        ", \"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4, "
        "\"original_max_position_embeddings\": 8192}}",
        "expected 0 < low_freq_factor < high_freq_factor, found 4 and 4"},
+      {LLAMA USUAL ", \"rope_parameters\": \"default\"}", "rope_parameters: expected an object or null, found a string"},
+      {LLAMA USUAL ", \"rope_parameters\": {\"rope_theta\": 1e4}, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}",
+       "expected rope_parameters or rope_scaling, found both"},
+      {LLAMA USUAL ", \"rope_parameters\": {\"rope_type\": \"default\", \"partial_rotary_factor\": 0.5}}",
+       "rope_parameters: \"partial_rotary_factor\": found the number 0.5: a setting that vkift does not know"},
       {LLAMA USUAL ", \"residual_multiplier\": 0.22}",
        "\"residual_multiplier\": found the number 0.22: a setting that vkift does not"},
       {LLAMA USUAL ", \"residual_multiplier\": null, \"use_mrope\": false, \"pruned_heads\": {}, \"skipped\": 0}", NULL},
@@ -228,6 +238,9 @@ static void families_refuse_what_they_lack(void **state) {
       {GPT2 ", \"add_cross_attention\": true}", "add_cross_attention: expected none or false, found true"},
       {GPT2 ", \"n_head\": 6}", "n_head"}, // twice
       {GPT2 ", \"rotary_dim\": 8}", "\"rotary_dim\": found the number 8: a setting that vkift does not know"},
+      {GPT2 ", \"hidden_size\": 64}", "hidden_size: expected 48, which GPT-2's own key says, found 64"},
+      {"{\"architectures\": [\"GPT2LMHeadModel\"], \"vocab_size\": 300, \"n_embd\": 50, \"n_layer\": 2, \"n_head\": 6}",
+       "expected heads that share the width of 50, found 6 heads"},
       {GPT2 ", \"n_positions\": 0}", "number of positions: expected 1 to"},
       {GPT2 ", \"layer_norm_epsilon\": \"small\"}", "layer_norm_epsilon: expected a finite number"},
       {"{\"architectures\": [\"MambaForCausalLM\"]}", "expected one of LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, "},

@@ -86,14 +86,22 @@ static void gemma2(void **state) {
        "\"sliding_window\": 9, \"tie_word_embeddings\": false, \"layer_types\": [\"full_attention\", \"full_attention\", "
        "\"sliding_attention\", \"sliding_attention\", \"full_attention\", \"full_attention\", \"sliding_attention\"]}",
        check_gemma2_given);
-  with(GEMMA2 ", \"sliding_window\": null}", check_no_window);
+  with(GEMMA2
+       ", \"sliding_window\": null, \"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\", "
+       "\"full_attention\", \"full_attention\", \"full_attention\", \"full_attention\"]}",
+       check_no_window);
   static const config_case rows[] = {
       {GEMMA2 ", \"hidden_activation\": \"gelu\"}", "hidden_activation: expected \"gelu_pytorch_tanh\", found a string \"gelu\""},
       {GEMMA2 ", \"attention_bias\": true}", "attention_bias: expected none or false, found true"},
       {GEMMA2 ", \"use_bidirectional_attention\": true}", "use_bidirectional_attention: expected none or false"},
-      {GEMMA2 ", \"attn_logit_softcapping\": -1}", "soft cap of attention: expected 0 to 1e+06, found -1"},
+      {GEMMA2 ", \"attn_logit_softcapping\": -1}", "attn_logit_softcapping: expected a positive number, or null for none"},
       {GEMMA2 ", \"final_logit_softcapping\": \"30\"}", "final_logit_softcapping: expected a finite number"},
-      {GEMMA2 ", \"query_pre_attn_scalar\": -2}", "query_pre_attn_scalar: expected 0 to 1e+06, found -2"},
+      {GEMMA2 ", \"query_pre_attn_scalar\": -2}", "query_pre_attn_scalar: expected a positive number, found the number -2"},
+      {GEMMA2 ", \"query_pre_attn_scalar\": 0}", "query_pre_attn_scalar: expected a positive number, found the number 0"},
+      {GEMMA2 ", \"query_pre_attn_scalar\": 1e7}", "query_pre_attn_scalar: expected 0 to 1e+06, found 1e+07"},
+      {GEMMA2 ", \"attn_logit_softcapping\": 0}", "attn_logit_softcapping: expected a positive number, or null for none, found"},
+      {GEMMA2 ", \"attn_logit_softcapping\": 1e7}", "soft cap of attention: expected 0 to 1e+06, found 1e+07"},
+      {GEMMA2 ", \"sliding_window\": null}", "sliding_window: expected a number, since layer 0 has a window, found none"},
       {GEMMA2 ", \"layer_types\": [\"full_attention\"]}",
        "layer_types: expected a list of 7, one for each layer, found an array of 1"},
       {GEMMA2 ", \"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\", \"chunked_attention\", "
@@ -136,10 +144,16 @@ static void gemma3(void **state) {
        "\"rope_theta\": 1000000.0}, \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0}}}",
        check_gemma3_rope);
   with(GEMMA3 ", \"sliding_window_pattern\": 3}", check_every_third);
-  with(GEMMA3 ", \"_sliding_window_pattern\": 3}", check_every_third);
+  with(GEMMA3
+       ", \"_sliding_window_pattern\": 6, \"layer_types\": [\"sliding_attention\", \"sliding_attention\", "
+       "\"full_attention\", \"sliding_attention\", \"sliding_attention\", \"full_attention\", \"sliding_attention\"]}",
+       check_every_third);
   static const config_case rows[] = {
       {GEMMA3 ", \"attn_logit_softcapping\": 50.0}", "attn_logit_softcapping: expected none or false, found the number 50"},
       {GEMMA3 ", \"rope_local_base_freq\": 1e13}", "base of layers with a window: expected 0 to 1e+12, found 1e+13"},
+      {GEMMA3 ", \"_sliding_window_pattern\": 3}", "_sliding_window_pattern: expected layer_types beside it, or 6, found 3"},
+      {GEMMA3 ", \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8, \"partial_rotary_factor\": 0.5}}",
+       "rope_scaling: \"partial_rotary_factor\": found the number 0.5: a setting that vkift does not know"},
       {GEMMA3 ", \"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 1e6}}", "rope_parameters"},
       {GEMMA3 ", \"rope_parameters\": {\"full_attention\": {\"rope_type\": \"yarn\", \"factor\": 2}}}",
        "rope_parameters.full_attention.rope_type: expected default, linear or llama3, found \"yarn\""},
@@ -207,9 +221,75 @@ static void phi3(void **state) {
        "rope_scaling.short_factor: expected numbers, found a string \"1\""},
       {PHI3 CONTEXT ", \"rope_scaling\": {\"type\": \"longrope\", \"factor\": 4, " LONG_FACTORS "}}",
        "rope_scaling.factor: expected max_position_embeddings / original_max_position_embeddings, 2, found 4"},
+      {PHI3 CONTEXT ", \"rope_scaling\": {\"type\": \"longrope\", \"long_mscale\": 1.2, " LONG_FACTORS "}}",
+       "rope_scaling: \"long_mscale\": found the number 1.2: a setting that vkift does not know"},
+      {PHI3 ", \"full_attn_mod\": 2}", "full_attn_mod: expected 1, found the number 2"},
       {PHI3 ", \"num_local_experts\": 16}", "\"num_local_experts\": found the number 16: a setting that vkift does not know"},
   };
   config_model_cases(rows, sizeof rows / sizeof *rows);
+}
+
+// --- GGUF ------------------------------------------------------------------------------------------------------------------
+
+// A file of metadata: the sizes that all need, heads of 16, and one key more, a text, a whole number (u), or another.
+static const char *write_gguf(arena *a, const char *architecture, const char *key, char kind, double number, const char *text_) {
+  static const char *const keys[] = {"embedding_length",     "feed_forward_length",     "block_count",
+                                     "attention.head_count", "attention.head_count_kv", "vocab_size"};
+  static const uint32_t values[] = {64, 96, 2, 4, 2, 270};
+  const char *path = test_path(test_directory(), "settings.gguf");
+  gguf_meta meta = {0};
+  gguf_writer w;
+  err e = {0};
+  gguf_put_string(&meta, "general.architecture", architecture);
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+    gguf_put_u32(&meta, arena_printf(a, "%s.%s", architecture, keys[i]), values[i]);
+  const char *whole = arena_printf(a, "%s.%s", architecture, key);
+  if (text_) gguf_put_string(&meta, whole, text_);
+  else if (kind == 'u') gguf_put_u32(&meta, whole, (uint32_t)number);
+  else gguf_put_f32(&meta, whole, (float)number);
+  test_ok(gguf_create(path, &meta, NULL, 0, &w, &e) && gguf_commit(&w, &e), &e);
+  gguf_meta_free(&meta);
+  return path;
+}
+
+static void settings_of_gguf(void **state) {
+  (void)state;
+  static const char taken[] = "tensor token_embd.weight: expected by the config, found none of that name";
+  static const struct {
+    const char *architecture, *key;
+    char kind;
+    double number;
+    const char *text, *message;
+  } rows[] = {
+      {"llama", "rope.dimension_count", 'u', 16, NULL, taken},
+      {"llama", "rope.dimension_count", 'u', 8, NULL, "llama.rope.dimension_count: expected 16, found 8"},
+      {"qwen2", "rope.dimension_count", 'u', 8, NULL, "qwen2.rope.dimension_count: expected 16, found 8"},
+      {"qwen3", "rope.dimension_count", 'u', 8, NULL, "qwen3.rope.dimension_count: expected 16, found 8"},
+      {"gemma3", "rope.dimension_count", 'u', 8, NULL, "gemma3.rope.dimension_count: expected 16, found 8"},
+      {"phi3", "rope.dimension_count", 'u', 8, NULL, taken},
+      {"phi3", "rope.dimension_count", 'u', 18, NULL, "expected an even number up to 16, found 18"},
+      {"llama", "rope.scaling.factor", 'f', 1, NULL, taken},
+      {"llama", "rope.scaling.factor", 'f', 4, NULL, taken},
+      {"llama", "rope.scaling.factor", 'f', 0.5, NULL, "rope_scaling.factor: expected 1 to 10000, found 0.5"}, // linear by itself
+      {"llama", "rope.scaling.type", 's', 0, "none", taken},
+      {"llama", "rope.scaling.type", 's', 0, "linear", "llama.rope.scaling.factor"},
+      {"qwen2", "rope.scaling.type", 's', 0, "yarn", "qwen2.rope.scaling.type: expected none or linear, found \"yarn\""},
+      {"qwen2", "attention.clamp_kqv", 'f', 0.5, NULL, "\"qwen2.attention.clamp_kqv\": a setting that vkift does not know"},
+      {"qwen2", "attention.clamp_kqv", 'f', 0, NULL, taken},
+      {"llama", "attention.sliding_window", 'u', 4096, NULL, "llama.attention.sliding_window: expected 0, found 4096"},
+      {"llama", "expert_count", 'u', 8, NULL, "llama.expert_count: expected 0, found 8"},
+      {"gemma2", "attention.value_length", 'u', 8, NULL, "gemma2.attention.value_length: expected 16, found 8"},
+      {"gpt2", "attention.key_length", 'u', 32, NULL, "expected heads that share the width of 64, found 4 heads of another size"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    arena *a = arena_new("settings");
+    model *m;
+    err e = {0};
+    const char *path = write_gguf(a, rows[i].architecture, rows[i].key, rows[i].kind, rows[i].number, rows[i].text);
+    assert_false(model_open_shape(a, path, false, &m, &e));
+    if (!strstr(e.message, rows[i].message)) fail_msg("expected %s, found %s", rows[i].message, e.message);
+    arena_free(a);
+  }
 }
 
 int main(void) {
@@ -217,6 +297,7 @@ int main(void) {
       cmocka_unit_test(gemma2),
       cmocka_unit_test(gemma3),
       cmocka_unit_test(phi3),
+      cmocka_unit_test(settings_of_gguf),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,12 +238,35 @@ static void first_fit_decreasing_fills_gaps(void **state) {
   arena_free(a);
 }
 
+// Its number may be beyond the vocabulary, its place beyond a table of positions, and no length counts it.
+static void a_label_is_no_token(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  const uint8_t target[] = {0, 0, 0, 1};
+  const example examples[] = {{.n = 4, .n_targets = 1, .ids = (const int32_t[]){7, 3, 9, 4000}, .target = target, .weight = 2},
+                              {.n = 2, .n_targets = 1, .ids = (const int32_t[]){5, 1}, .target = target + 2, .weight = 1}};
+  const example *list[] = {&examples[0], &examples[1]};
+  const int32_t tokens[] = {7, 3, 9, 9, 5, 5}, positions[] = {0, 1, 2, 2, 0, 0}, lengths[] = {3, 3, 3, 3, 1, 1};
+  const pack_limits limits = {.tokens = 8, .labels = true};
+  const pack_row row = {.examples = list, .n = 2, .n_tokens = 6, .n_targets = 2};
+  packed_row out = buffers(a, &limits);
+  pack_fill(&row, &limits, 0, 0, &out);
+  assert_memory_equal(out.tokens, tokens, sizeof tokens);
+  assert_memory_equal(out.positions, positions, sizeof positions);
+  assert_memory_equal(out.lengths, lengths, sizeof lengths);
+  assert_true(out.target_rows[0] == 2 && out.target_ids[0] == 4000 && out.target_rows[1] == 4 && out.target_ids[1] == 1);
+  assert_int_equal(out.counts[2], 4);
+  check_embedding_index(&out, limits.tokens);
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_example_stands_in_one_row),
       cmocka_unit_test(rows_depend_on_the_examples_alone),
       cmocka_unit_test(both_answers_of_a_pair_stand_in_one_row_and_apart),
       cmocka_unit_test(first_fit_decreasing_fills_gaps),
+      cmocka_unit_test(a_label_is_no_token),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

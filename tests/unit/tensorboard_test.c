@@ -1,6 +1,8 @@
 // TensorBoard's event files: the checksum, the framing and the messages, byte for byte.
+#define _GNU_SOURCE // memmem
 #include "support/test.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -83,12 +85,51 @@ static void each_start_has_its_file(void **state) {
   arena_free(a);
 }
 
+// "TAG", then the value of its scalar: field 2, four bytes.
+static bool has(const char *data, uint64_t size, const char *tag, float value) {
+  text wanted = {0};
+  text_puts(&wanted, tag);
+  text_putc(&wanted, 2 << 3 | 5);
+  text_put(&wanted, (const char *)&value, sizeof value);
+  const bool found = memmem(data, size, wanted.data, wanted.length);
+  text_free(&wanted);
+  return found;
+}
+
+static void rewards_stand_beside_the_loss(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  err e = {0};
+  const char *dir = path_join(a, test_directory(), "rewards");
+  tensorboard *t;
+  if (!tensorboard_open(a, dir, 0, &t, &e)) fail_msg("%s", e.message);
+  const vkift_step row = {.step = 1, .loss = 2, .rewards = {true, 0.5, -0.25, 0.875}};
+  const vkift_eval_point pairs = {.step = 1, .loss = 3, .rewards = {true, 1.5, 2, 0.125}, .accuracy = NAN},
+                         texts = {.step = 2, .loss = 3, .perplexity = 20, .accuracy = 0.75};
+  assert_true(tensorboard_step(t, &row, &e) && tensorboard_evaluation(t, &pairs, &e));
+  char **names, *data;
+  uint64_t n, size;
+  assert_true(dir_list(a, dir, &names, &n, &e) && file_read(a, path_join(a, dir, names[0]), 1 << 20, &data, &size, &e));
+  assert_true(has(data, size, "train/rewards/chosen", 0.5f) && has(data, size, "train/rewards/rejected", -0.25f));
+  assert_true(has(data, size, "train/rewards/margins", 0.75f) && has(data, size, "train/rewards/accuracies", 0.875f));
+  assert_true(has(data, size, "eval/rewards/chosen", 1.5f) && has(data, size, "eval/rewards/rejected", 2));
+  assert_true(has(data, size, "eval/rewards/margins", -0.5f) && has(data, size, "eval/rewards/accuracies", 0.125f));
+  assert_null(memmem(data, size, "eval/perplexity", 15)); // a loss of pairs has none
+  assert_null(memmem(data, size, "eval/accuracy", 13));
+  assert_true(tensorboard_evaluation(t, &texts, &e));
+  assert_true(file_read(a, path_join(a, dir, names[0]), 1 << 20, &data, &size, &e));
+  assert_true(has(data, size, "eval/perplexity", 20) && has(data, size, "eval/accuracy", 0.75f));
+  tensorboard_close(t);
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(crc32c_known_answers),
       cmocka_unit_test(events_are_tensorboards),
       cmocka_unit_test(a_golden_record),
       cmocka_unit_test(each_start_has_its_file),
+      cmocka_unit_test(rewards_stand_beside_the_loss),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 enum { VOCAB = 100 };
 static const tokenised_key KEY = {1, 2};
 static const char *const FILES[] = {"some/a.jsonl", "b.v2.jsonl"};
-static const tokenised_counts COUNTS = {1, 2, 3, 4, {5, 6, 7, 8}};
+static const tokenised_counts COUNTS = {1, 2, 3, 4, {5, 6, 7, 8}, 9, 10};
 
 static packed_strings *two_words(arena *a) {
   static const char *const items[] = {"yes", ""};

@@ -58,7 +58,8 @@ static const bad_file cases[] = {
     {"\"model\":", "\"muddle\":", "model: expected an object, found nothing"},
     {"\"model\":{", "\"model\":[{", "column "},
     // the vocabulary
-    {"\"type\":\"BPE\"", "\"type\":\"Unigram\"", "model.type: expected \"BPE\", found \"Unigram\""},
+    {"\"model\":{\"type\":\"BPE\"", "\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1.5]]},\"x\":{\"type\":\"BPE\"",
+     "model.type: expected \"BPE\", found \"Unigram\""},
     {"\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3}", "\"vocab\":{}", "model.vocab: expected tokens, found none"},
     {"\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3}", "\"vocab\":[\"a\"]", "model.vocab: expected an object, found an array of 1"},
     {"\"a\":1,", "\"a\":-1,", "model.vocab: token \"a\": expected an id from 0 to 1048575, found the number -1"},

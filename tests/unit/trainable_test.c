@@ -113,6 +113,7 @@ static void what_names_nothing_is_refused(void **state) {
   refuse(false, false, NAMES(longest), 1, "which names nothing");
   refuse(false, true, NAMES("lm_head"), 1,
          "trainable: expected embed_tokens, which is the head too in this model, found \"lm_head\"");
+  refuse(false, true, NAMES("lm_*"), 1, "which is the head too in this model, found \"lm_*\"");
 }
 
 static void modules_to_save_as_peft_reads_them(void **state) {

@@ -1,11 +1,18 @@
 // Evaluations while training, and the checkpoint whose evaluation loss was the least: when it is forgotten, and that it is kept.
 #include <math.h>
+#include <xxhash.h>
 
 #include "eval/classes.h"
 #include "train/trainer_parts.h"
 
-uint64_t best_eval_hash(const trainer *t) {
-  return t->corpus.eval.n ? dataset_hash(&t->corpus.eval) : 0;
+// Of pairs of answers, what makes a loss of them belongs to it.
+uint64_t trainer_best_eval_hash(const trainer *t) {
+  if (!t->corpus.eval.n) return 0;
+  const uint64_t hash = dataset_hash(&t->corpus.eval);
+  if (t->options.objective != VKIFT_DPO) return hash;
+  const dpo_options o = preference_options(&t->options);
+  const float of_loss[] = {o.beta, o.label_smoothing, o.normalised ? 1 : 0};
+  return XXH3_64bits_withSeed(of_loss, sizeof of_loss, hash);
 }
 
 static void forget_best(trainer *t) {
@@ -14,17 +21,17 @@ static void forget_best(trainer *t) {
 }
 
 // Losses on other data cannot be compared: what was the best of those, and for how long, begins anew.
-void best_forget_other(trainer *t) {
-  const uint64_t now = best_eval_hash(t), before = t->state.eval_hash;
+void trainer_best_forget_other(trainer *t) {
+  const uint64_t now = trainer_best_eval_hash(t), before = t->state.eval_hash;
   if (!now) return; // nothing will be evaluated
   t->state.eval_hash = now;
   if (!before || before == now || (!t->state.best_step && !t->state.evals_without_gain)) return;
-  trainer_note(t, "the evaluation data are not those of before: the least evaluation loss is looked for anew");
+  trainer_note(t, "the evaluation data or their loss are not those of before: the least evaluation loss is looked for anew");
   forget_best(t);
 }
 
 // The option may have been given only now, so that nothing has kept the checkpoint; or it was deleted or damaged since.
-void best_forget_lost(trainer *t) {
+void trainer_best_forget_lost(trainer *t) {
   const checkpoint_state *s = &t->state;
   if (!t->options.load_best_model_at_end || !s->best_step || s->best_step == s->step) return;
   err why = {0};
@@ -38,7 +45,7 @@ void best_forget_lost(trainer *t) {
 }
 
 // The evaluation loss has not fallen for as long as the user wants to wait.
-bool best_ended_early(const trainer *t) {
+bool trainer_best_ended_early(const trainer *t) {
   const int64_t patience = t->options.early_stopping_patience;
   return patience && t->state.evals_without_gain >= (uint64_t)patience;
 }
@@ -66,7 +73,7 @@ static bool count_right(void *user, const example *x, const float *losses, const
   return true;
 }
 
-bool best_evaluate(trainer *t, err *e) {
+bool trainer_best_evaluate(trainer *t, err *e) {
   if (!t->corpus.eval.n) return true;
   score_total total;
   vkift_rewards rewards = {0};
@@ -92,7 +99,7 @@ bool best_evaluate(trainer *t, err *e) {
 
 // With load_best_model_at_end, what is kept is the checkpoint whose evaluation loss was least. Where it was damaged or deleted
 // meanwhile, the weights of the last step are better than a run without a result.
-bool best_take(trainer *t, err *e) {
+bool trainer_best_take(trainer *t, err *e) {
   const checkpoint_state *s = &t->state;
   if (!t->options.load_best_model_at_end || !s->best_step || s->best_step == s->step) return true;
   const char *best = checkpoint_path(t->memory, t->checkpoints, s->best_step);

@@ -12,8 +12,12 @@
 #include "train/facts.h"
 #include "train/trainer_parts.h"
 
-static void note_for_checkpoint(void *user, const char *line) {
+static void note(void *user, const char *line) {
   trainer_note(user, line);
+}
+
+static bool stop(void *user) {
+  return trainer_asked_to_stop(user);
 }
 
 // Killed between config.yaml, which comes first, and the first checkpoint, which metrics.jsonl follows.
@@ -133,7 +137,7 @@ static const char *device_text(const trainer *t) {
 
 // Finds the newest good checkpoint before anything is built: its choice of rows decides the graphs.
 static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *e) {
-  TRY(checkpoint_find(t->memory, t->checkpoints, note_for_checkpoint, t, path, &t->state, e));
+  TRY(checkpoint_find(t->memory, t->checkpoints, note, t, path, &t->state, e));
   const uint64_t hash = dataset_hash(&t->corpus.train);
   if (t->state.data_hash != hash)
     return ERR(e,
@@ -157,7 +161,7 @@ static bool find_checkpoint(trainer *t, char **path, setup_choice *choice, err *
   if (t->state.capacity > batch_most_tokens(t->model, device_plan(t->device)))
     return ERR(e, "%s: rows of %u tokens: expected at most %u on this device", *path, t->state.capacity,
                batch_most_tokens(t->model, device_plan(t->device)));
-  best_forget_other(t);
+  trainer_best_forget_other(t);
   *choice = (setup_choice){t->state.capacity, {t->state.recomputed_layers, t->state.recomputed_group}};
   return true;
 }
@@ -174,12 +178,11 @@ static bool prepare_pairs(trainer *t, bool resumed, err *e) {
                           .batch = t->setup.batch,
                           .corpus = &t->corpus,
                           .base_hash = model_fingerprint(t->model),
-                          .path = path_join(t->memory, t->run_dir, "reference.safetensors")};
-  bool taken = true;
-  TRY(resumed ? preference_restore(&t->pairs, &taken, e) : preference_take(&t->pairs, e));
-  if (taken)
-    trainer_note(t, resumed ? "the reference's log-likelihoods of the evaluation pairs are taken"
-                            : "the reference's log-likelihoods are taken");
+                          .path = path_join(t->memory, t->run_dir, "reference.safetensors"),
+                          .note = note,
+                          .stop = stop,
+                          .user = t};
+  TRY(resumed ? preference_restore(&t->pairs, e) : preference_take(&t->pairs, e));
   return resumed || setup_take_adapter(&t->setup, &t->options, e);
 }
 
@@ -189,7 +192,7 @@ static bool restore(trainer *t, const char *checkpoint, err *e) {
   TRY(step_set_applied(t->setup.step, t->state.applied, e));
   TRY(loader_seek(t->loader, t->state.loader, e));
   TRY(checkpoint_remove_after(t->checkpoints, t->state.step, e));
-  best_forget_lost(t);
+  trainer_best_forget_lost(t);
   // Flags may have changed it, --max-steps to go on for longer. A run that has ended stays as it is.
   if (!trainer_is_over(t)) TRY(write_config(t, e));
   t->saved_step = t->state.step;
@@ -211,7 +214,7 @@ static bool begin(trainer *t, err *e) {
                                 .recomputed_group = t->setup.choice.recompute.group,
                                 .last_loss = NAN,
                                 .last_eval_loss = NAN,
-                                .eval_hash = best_eval_hash(t),
+                                .eval_hash = trainer_best_eval_hash(t),
                                 .base_hash = model_fingerprint(t->model),
                                 .device = device_text(t)};
   TRY(step_set_applied(t->setup.step, 0, e));
@@ -262,7 +265,19 @@ static bool warn_of_untrained(const trainer *t, err *e) {
   return ok;
 }
 
-bool start_run(trainer *t, err *e) {
+static void say_data(const trainer *t) {
+  const char *cache = t->corpus.train.cache_written, *fault = t->corpus.train.cache_fault;
+  if (cache)
+    trainer_note(
+        t, arena_printf(t->memory, "the tokens are kept in %s for other runs on these data (VKIFT_DATA_CACHE=off: not)", cache));
+  if (fault) trainer_note(t, arena_printf(t->memory, "warning: the tokens could not be kept, and are held in memory: %s", fault));
+  text line = {0};
+  corpus_describe(&t->corpus, &line);
+  trainer_note(t, line.data);
+  text_free(&line);
+}
+
+bool trainer_start(trainer *t, err *e) {
   vkift_train_options *o = &t->options;
   TRY(train_options_check(o, e));
   TRY(check_f32(o, e));
@@ -280,19 +295,11 @@ bool start_run(trainer *t, err *e) {
   kernel_on_compiling(t->device, say_compiling, t);
   choices_on_measuring(t->device, say_measuring, t);
   say_device(t);
-  const char *cache = t->corpus.train.cache_written;
-  if (cache)
-    trainer_note(
-        t, arena_printf(t->memory, "the tokens are kept in %s for other runs on these data (VKIFT_DATA_CACHE=off: not)", cache));
-  const char *fault = t->corpus.train.cache_fault;
-  if (fault) trainer_note(t, arena_printf(t->memory, "warning: the tokens could not be kept, and are held in memory: %s", fault));
-  text line = {0};
-  corpus_describe(&t->corpus, &line);
-  trainer_note(t, line.data);
-  text_clear(&line);
+  say_data(t);
 
   char *checkpoint = NULL;
   setup_choice choice;
+  text line = {0};
   bool ok = !o->resume || find_checkpoint(t, &checkpoint, &choice, e);
   ok = ok && setup_open(t->memory, t->model, t->device, &t->corpus, o, checkpoint ? &choice : NULL, &t->setup, &line, e);
   if (ok) trainer_note(t, line.data);
