@@ -235,10 +235,11 @@ static bool put_scores(gguf_writing *w) {
     seen[made] = 1;
     scores[made] = --place;
   }
-  // llama.cpp joins pieces to any token whose text they make: to a control token, or one that has no text, last of all.
+  // llama.cpp joins pieces to any token whose text they make: to a control token, or one that has no text, last of all. (Added tokens
+  // may be merges, too, as Gemma's runs of ▁ are.)
   for (uint32_t i = 0; i < w->n; i++) {
     if (w->types[i] == TYPE_NORMAL) TRY(check_pairs(w, (int32_t)i, &pairs));
-    else if (w->types[i] != TYPE_BYTE) scores[i] = place - 1;
+    else if (w->types[i] != TYPE_BYTE && !seen[i]) scores[i] = place - 1;
   }
   gguf_put_f32s(w->out, "tokenizer.ggml.scores", scores, w->n);
   return true;
