@@ -66,6 +66,20 @@ static const char *name_of_unused(const gguf_writing *w, uint32_t id) {
   return name;
 }
 
+// Added tokens that are no control tokens are looked for in the text before its spaces become ▁: Gemma's runs of ▁, which merges make
+// in Hugging Face's file, are runs of spaces in GGUF, as llama.cpp's converter writes them.
+static const char *with_spaces(const gguf_writing *w, const char *content) {
+  text out = {0};
+  for (const char *s = content; *s;) {
+    const bool blank = !strncmp(s, METASPACE, 3);
+    text_putc(&out, blank ? ' ' : *s);
+    s += blank ? 3 : 1;
+  }
+  const char *spaced = arena_strndup(w->memory, out.length ? out.data : "", out.length);
+  text_free(&out);
+  return tokenizer_id(w->t, spaced) >= 0 ? content : spaced; // there is a token of that name already, which may be itself
+}
+
 static bool put_tokens(gguf_writing *w) {
   for (uint64_t i = 0; i < w->t->n_added; i++)
     if (tokenizer_content(w->t, w->t->added[i].id)) TRY(check_added(w, &w->t->added[i]));
@@ -75,6 +89,7 @@ static bool put_tokens(gguf_writing *w) {
     w->tokens[i] = tokenizer_content(w->t, (int32_t)i);
     w->types[i] = w->tokens[i] ? type_of(w, (int32_t)i) : TYPE_UNUSED;
     if (!w->tokens[i]) w->tokens[i] = name_of_unused(w, i);
+    else if (!w->byte_level && w->types[i] == TYPE_USER_DEFINED) w->tokens[i] = with_spaces(w, w->tokens[i]);
   }
   gguf_put_strings(w->out, "tokenizer.ggml.tokens", w->tokens, w->n);
   gguf_put_i32s(w->out, "tokenizer.ggml.token_type", w->types, w->n);
