@@ -186,11 +186,14 @@ static void runs_of_spaces_come_back(void **state) {
   change(
       &source, "\"special\":true}]",
       "\"special\":true},{\"id\":264,\"content\":\"\xE2\x96\x81\xE2\x96\x81\",\"single_word\":false,\"lstrip\":false,\"rstrip\":"
-      "false,\"normalized\":false,\"special\":false}]");
-  change(&source, "\"abc\":263", "\"abc\":263,\"\xE2\x96\x81\xE2\x96\x81\":264,\"\xE2\x96\x81\x61\":265");
+      "false,\"normalized\":false,\"special\":false},{\"id\":266,\"content\":\"\xE2\x96\x81x\",\"single_word\":false,\"lstrip\":"
+      "false,"
+      "\"rstrip\":false,\"normalized\":false,\"special\":false}]");
+  change(&source, "\"abc\":263", "\"abc\":263,\"\xE2\x96\x81\xE2\x96\x81\":264,\"\xE2\x96\x81\x61\":265,\"\xE2\x96\x81x\":266");
   change(&source, "\"merges\":[", "\"merges\":[[\"\xE2\x96\x81\",\"\xE2\x96\x81\"],");
   change(&source, "[\"a\",\"bc\"]]", "[\"a\",\"bc\"],[\"\xE2\x96\x81\",\"a\"]]");
-  const char *path = test_path(test_directory(), "runs.json"), *texts[] = {"a  abc b", "  a", " a   c ", "b  "};
+  const char *path = test_path(test_directory(), "runs.json"),
+             *texts[] = {"a  abc b", "  a", " a   c ", "b  ", "a x\xE2\x96\x81x"};
   tokenizer *t = NULL, *back = NULL;
   err e = {0};
   gguf g;
@@ -200,6 +203,7 @@ static void runs_of_spaces_come_back(void **state) {
   const gguf_value *tokens = gguf_find(&g, "tokenizer.ggml.tokens"), *scores = gguf_find(&g, "tokenizer.ggml.scores");
   assert_memory_equal(tokens->strings[264].data, "  ", 2);
   assert_int_equal(tokens->strings[264].length, 2);
+  assert_memory_equal(tokens->strings[266].data, "\xE2\x96\x81x", 4); // which no merge makes of a space
   assert_true(gguf_float_at(scores, 264) == -1 && gguf_float_at(scores, 0) < gguf_float_at(scores, 265));
   gguf_close(&g);
   tokenizer_free(back);
