@@ -22,6 +22,7 @@ typedef struct gguf_writing {
   int32_t *types;
   bpe_merge *merges; // by rank
   uint64_t n_merges;
+  uint8_t *made; // per token: some merge makes it
   gguf_meta *out;
   err *e;
 } gguf_writing;
@@ -66,6 +67,20 @@ static const char *name_of_unused(const gguf_writing *w, uint32_t id) {
   return name;
 }
 
+// Added tokens that are no control tokens are looked for in the text before its spaces become ▁: Gemma's runs of ▁, which merges make
+// in Hugging Face's file, are runs of spaces in GGUF, as llama.cpp's converter writes them.
+static const char *with_spaces(const gguf_writing *w, const char *content) {
+  text out = {0};
+  for (const char *s = content; *s;) {
+    const bool blank = !strncmp(s, METASPACE, 3);
+    text_putc(&out, blank ? ' ' : *s);
+    s += blank ? 3 : 1;
+  }
+  const char *spaced = arena_strndup(w->memory, out.length ? out.data : "", out.length);
+  text_free(&out);
+  return tokenizer_id(w->t, spaced) >= 0 ? content : spaced; // there is a token of that name already, which may be itself
+}
+
 static bool put_tokens(gguf_writing *w) {
   for (uint64_t i = 0; i < w->t->n_added; i++)
     if (tokenizer_content(w->t, w->t->added[i].id)) TRY(check_added(w, &w->t->added[i]));
@@ -75,6 +90,7 @@ static bool put_tokens(gguf_writing *w) {
     w->tokens[i] = tokenizer_content(w->t, (int32_t)i);
     w->types[i] = w->tokens[i] ? type_of(w, (int32_t)i) : TYPE_UNUSED;
     if (!w->tokens[i]) w->tokens[i] = name_of_unused(w, i);
+    else if (!w->byte_level && w->types[i] == TYPE_USER_DEFINED && w->made[i]) w->tokens[i] = with_spaces(w, w->tokens[i]);
   }
   gguf_put_strings(w->out, "tokenizer.ggml.tokens", w->tokens, w->n);
   gguf_put_i32s(w->out, "tokenizer.ggml.token_type", w->types, w->n);
@@ -92,6 +108,9 @@ static void list_merges(gguf_writing *w) {
   for (uint64_t i = 0; i <= m->merge_mask; i++)
     if (m->merges[i].pair != UINT64_MAX) w->merges[w->n_merges++] = m->merges[i];
   if (w->n_merges) qsort(w->merges, (size_t)w->n_merges, sizeof *w->merges, by_rank);
+  w->made = ARENA_ARRAY(w->memory, uint8_t, w->n);
+  for (uint64_t i = 0; i < w->n_merges; i++)
+    if ((uint32_t)w->merges[i].result < w->n) w->made[w->merges[i].result] = 1;
 }
 
 static int32_t left_of(const bpe_merge *m) {
@@ -235,10 +254,11 @@ static bool put_scores(gguf_writing *w) {
     seen[made] = 1;
     scores[made] = --place;
   }
-  // llama.cpp joins pieces to any token whose text they make: to a control token, or one that has no text, last of all.
+  // llama.cpp joins pieces to any token whose text they make: to a control token, or one that has no text, last of all. (Added tokens
+  // may be merges, too, as Gemma's runs of ▁ are.)
   for (uint32_t i = 0; i < w->n; i++) {
     if (w->types[i] == TYPE_NORMAL) TRY(check_pairs(w, (int32_t)i, &pairs));
-    else if (w->types[i] != TYPE_BYTE) scores[i] = place - 1;
+    else if (w->types[i] != TYPE_BYTE && !w->made[i]) scores[i] = place - 1;
   }
   gguf_put_f32s(w->out, "tokenizer.ggml.scores", scores, w->n);
   return true;

@@ -60,9 +60,12 @@ static bool resolve_run(arena *a, const vkift_source *source, loaded *l, const c
   if (!file_is_dir(output))
     return ERR(e, "%s: the run has not ended: no %s in it (go on with it: vkift train --resume %s)", source->run,
                path_name(output), source->run);
-  if (strcmp(name, "adapter")) *model_path = output;
-  else *adapter_path = output;
-  return true;
+  if (strcmp(name, "adapter")) return *model_path = output, true;
+  *adapter_path = output;
+  if (file_exists(*model_path)) return true;
+  return ERR(e,
+             "%s: expected the base model of the run %s, found nothing: where it is now, give it with --model PATH --adapter %s",
+             *model_path, source->run, output);
 }
 
 bool loaded_resolve(arena *a, const vkift_source *source, loaded *l, const char **model_path, const char **adapter_path, err *e) {

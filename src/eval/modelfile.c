@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "base/unicode.h"
 #include "data/mask.h"
 
 enum { MOST_MESSAGES = 6 };
@@ -137,18 +138,34 @@ static void put_stops(const prompt_style *prompt, text *out) {
   }
 }
 
+// Ollama's parser passes over what Go's strconv.IsPrint says no to, beside line ends and tabs: blanks that are none of ASCII's,
+// marks of format and control, what is of private use.
+static bool is_kept(const char *s) {
+  static const uint32_t lost[][2] = {{0, 8},           {11, 31},         {0x7F, 0xA0},     {0xAD, 0xAD},       {0x1680, 0x1680},
+                                     {0x180E, 0x180E}, {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x206F},   {0x3000, 0x3000},
+                                     {0xE000, 0xF8FF}, {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB}, {0xE0000, 0x10FFFF}};
+  for (const char *end = s + strlen(s); s < end;) {
+    const uint32_t c = unicode_take(&s, end);
+    for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
+      if (c >= lost[i][0] && c <= lost[i][1]) return false;
+  }
+  return true;
+}
+
 void modelfile_print(const modelfile *f, const prompt_style *prompt, const tokenizer *t, text *out) {
   text template = {0};
   text_puts(out, "# ollama create NAME -f Modelfile\n");
   if (f->note) text_printf(out, "# %s\n", f->note);
   text_printf(out, "FROM ./%s\n", f->from);
   if (f->adapter) text_printf(out, "ADAPTER ./%s\n", f->adapter);
-  if (modelfile_template(prompt, t, &template) && !strstr(template.data, "\"\"\""))
+  if (modelfile_template(prompt, t, &template) && !strstr(template.data, "\"\"\"") && is_kept(template.data))
     text_printf(out, "TEMPLATE \"\"\"%s\"\"\"\n", template.data);
   else
-    text_puts(out,
-              "# No TEMPLATE: what this model's chat template writes between messages depends on more than their roles. Ollama\n"
-              "# takes one of its own for a template that it knows, else the bare prompt.\n");
+    text_puts(
+        out,
+        "# No TEMPLATE: what this model's chat template writes between messages depends on more than their roles, or has\n"
+        "# characters that a Modelfile cannot hold. Ollama takes a template of its own for one that it knows, else the bare\n"
+        "# prompt.\n");
   put_stops(prompt, out);
   text_free(&template);
 }

@@ -146,6 +146,11 @@ refused 1 "base: there is no adapter to write: --format hf and gguf write the wh
 refused 1 "there is no adapter to write" --model "$base" --format gguf-adapter --output-dir new
 refused 1 "as-gguf: expected a new or empty directory" run --format gguf --output-dir as-gguf
 refused 1 "data.jsonl: expected a new or empty directory" run --format gguf --output-dir data.jsonl
+cp -r run moved && sed -i 's|^model:.*|model: /nowhere/base|' moved/config.yaml
+refused 1 "/nowhere/base: expected the base model of the run moved, found nothing: where it is now, give it with --model PATH --adapter moved/adapter" \
+  moved --output-dir new
+mkdir elsewhere && ln -s elsewhere link
+refused 1 "link: expected a new directory, or an empty one that another can replace" run --output-dir link
 mkdir new.tmp
 expect 1 vkift export run --format gguf --output-dir new
 says "new.tmp: expected nothing of that name"

@@ -191,6 +191,17 @@ static void a_modelfile_has_all_that_ollama_needs(void **state) {
   modelfile_print(&(modelfile){.from = "model.gguf"}, &counted, t, &out);
   assert_non_null(strstr(out.data, "FROM ./model.gguf\n# No TEMPLATE: "));
   assert_null(strstr(out.data, "ADAPTER"));
+  // A wide blank, which ollama's parser would lose.
+  text_clear(&out);
+  const prompt_style wide =
+      open_style(a, "{% for m in messages %}{{ m['role'] + '\u3000' + m['content'] + eos_token }}{% endfor %}", "");
+  modelfile_print(&(modelfile){.from = "model.gguf"}, &wide, t, &out);
+  assert_non_null(strstr(out.data, "FROM ./model.gguf\n# No TEMPLATE: "));
+  text_clear(&out);
+  const prompt_style narrow =
+      open_style(a, "{% for m in messages %}{{ m['role'] + '\u2581' + m['content'] + eos_token }}{% endfor %}", "");
+  modelfile_print(&(modelfile){.from = "model.gguf"}, &narrow, t, &out);
+  assert_non_null(strstr(out.data, "FROM ./model.gguf\nTEMPLATE "));
   text_free(&out);
   tokenizer_free(t);
   arena_free(a);

@@ -93,38 +93,52 @@ static void bos_may_be_left_out(void **state) {
 
 // ---- what has no place ----
 
-// A tokenizer.json with one thing changed is refused with `message`.
-static void refused(bool sentencepiece, const char *from, const char *to, const char *message) {
-  static const char pieces[] =
-      "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"single_"
-      "word\":false,"
-      "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":{\"type\":\"Sequence\","
-      "\"normalizers\":"
-      "[{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" "
-      "\"},\"content\":\"\xE2\x96\x81\"}]},"
-      "\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null,\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_"
-      "token\":\"<unk>\","
-      "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":true,\"byte_fallback\":true,\"ignore_merges\":"
-      "false,"
-      "\"vocab\":{\"<unk>\":0,@BYTES\"\xE2\x96\x81\":257,\"a\":258,\"b\":259,\"c\":260,\"ab\":261,\"bc\":262,\"abc\":263},"
-      "\"merges\":[[\"a\",\"b\"],[\"b\",\"c\"],[\"ab\",\"c\"],[\"a\",\"bc\"]]}}";
-  text source = {0}, changed = {0};
-  if (sentencepiece) {
-    const char *bytes = strstr(pieces, "@BYTES");
-    text_put(&source, pieces, (size_t)(bytes - pieces));
-    for (int i = 0; i < 256; i++) text_printf(&source, "\"<0x%02X>\":%d,", i, i + 1);
-    text_puts(&source, bytes + 6);
-  } else {
-    byte_tokenizer_json(false, &source);
+// A small vocabulary of pieces with byte fall-back.
+static const char pieces[] =
+    "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"single_"
+    "word\":false,"
+    "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":{\"type\":\"Sequence\","
+    "\"normalizers\":"
+    "[{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" "
+    "\"},\"content\":\"\xE2\x96\x81\"}]},"
+    "\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null,\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_"
+    "token\":\"<unk>\","
+    "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":true,\"byte_fallback\":true,\"ignore_merges\":"
+    "false,"
+    "\"vocab\":{\"<unk>\":0,@BYTES\"\xE2\x96\x81\":257,\"a\":258,\"b\":259,\"c\":260,\"ab\":261,\"bc\":262,\"abc\":263},"
+    "\"merges\":[[\"a\",\"b\"],[\"b\",\"c\"],[\"ab\",\"c\"],[\"a\",\"bc\"]]}}";
+
+static void put_source(bool sentencepiece, text *out) {
+  if (!sentencepiece) {
+    byte_tokenizer_json(false, out);
+    return;
   }
-  const char *place = strstr(source.data, from);
-  if (!place) fail_msg("no %s in %s", from, source.data);
-  text_put(&changed, source.data, (size_t)(place - source.data));
+  const char *bytes = strstr(pieces, "@BYTES");
+  text_put(out, pieces, (size_t)(bytes - pieces));
+  for (int i = 0; i < 256; i++) text_printf(out, "\"<0x%02X>\":%d,", i, i + 1);
+  text_puts(out, bytes + 6);
+}
+
+// Puts `to` in the place of `from`.
+static void change(text *source, const char *from, const char *to) {
+  text changed = {0};
+  const char *place = strstr(source->data, from);
+  if (!place) fail_msg("no %s in %s", from, source->data);
+  text_put(&changed, source->data, (size_t)(place - source->data));
   text_puts(&changed, to);
   text_puts(&changed, place + strlen(from));
+  text_free(source);
+  *source = changed;
+}
+
+// A tokenizer.json with one thing changed is refused with `message`.
+static void refused(bool sentencepiece, const char *from, const char *to, const char *message) {
+  text source = {0};
+  put_source(sentencepiece, &source);
+  change(&source, from, to);
   arena *a = arena_new("test");
   const char *path = test_path(test_directory(), "tokenizer.json");
-  test_write(path, changed.data, changed.length);
+  test_write(path, source.data, source.length);
   tokenizer *t = NULL, *back = NULL;
   err e = {0};
   gguf g;
@@ -139,7 +153,6 @@ static void refused(bool sentencepiece, const char *from, const char *to, const 
   tokenizer_free(t);
   arena_free(a);
   text_free(&source);
-  text_free(&changed);
 }
 
 static void what_gguf_lacks_is_refused_by_name(void **state) {
@@ -161,6 +174,42 @@ static void what_gguf_lacks_is_refused_by_name(void **state) {
           "[[\"a\",\"b\"],[\"ab\",\"c\"],[\"b\",\"c\"],[\"a\",\"bc\"]]", "the merges of \"abc\" do not stand together");
   refused(true, "\"ignore_merges\":false", "\"ignore_merges\":true", "byte fall-back with ignore_merges");
   refused(true, "\"byte_fallback\":true", "\"byte_fallback\":false", "neither byte-level nor with byte_fallback");
+}
+
+// As Gemma has it: runs of ▁ are added tokens that merges make of spaces. GGUF has them as runs of spaces.
+static void runs_of_spaces_come_back(void **state) {
+  (void)state;
+  arena *a = arena_new("test");
+  text source = {0};
+  put_source(true, &source);
+  change(&source, "{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},", "");
+  change(
+      &source, "\"special\":true}]",
+      "\"special\":true},{\"id\":264,\"content\":\"\xE2\x96\x81\xE2\x96\x81\",\"single_word\":false,\"lstrip\":false,\"rstrip\":"
+      "false,\"normalized\":false,\"special\":false},{\"id\":266,\"content\":\"\xE2\x96\x81x\",\"single_word\":false,\"lstrip\":"
+      "false,"
+      "\"rstrip\":false,\"normalized\":false,\"special\":false}]");
+  change(&source, "\"abc\":263", "\"abc\":263,\"\xE2\x96\x81\xE2\x96\x81\":264,\"\xE2\x96\x81\x61\":265,\"\xE2\x96\x81x\":266");
+  change(&source, "\"merges\":[", "\"merges\":[[\"\xE2\x96\x81\",\"\xE2\x96\x81\"],");
+  change(&source, "[\"a\",\"bc\"]]", "[\"a\",\"bc\"],[\"\xE2\x96\x81\",\"a\"]]");
+  const char *path = test_path(test_directory(), "runs.json"),
+             *texts[] = {"a  abc b", "  a", " a   c ", "b  ", "a x\xE2\x96\x81x"};
+  tokenizer *t = NULL, *back = NULL;
+  err e = {0};
+  gguf g;
+  test_write(path, source.data, source.length);
+  test_ok(tokenizer_read(a, path, &t, &e) && through_gguf(a, t, tokenizer_vocab_size(t), &no_ids, &g, &back, &e), &e);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) check_same(t, back, texts[i], strlen(texts[i]), false);
+  const gguf_value *tokens = gguf_find(&g, "tokenizer.ggml.tokens"), *scores = gguf_find(&g, "tokenizer.ggml.scores");
+  assert_memory_equal(tokens->strings[264].data, "  ", 2);
+  assert_int_equal(tokens->strings[264].length, 2);
+  assert_memory_equal(tokens->strings[266].data, "\xE2\x96\x81x", 4); // which no merge makes of a space
+  assert_true(gguf_float_at(scores, 264) == -1 && gguf_float_at(scores, 0) < gguf_float_at(scores, 265));
+  gguf_close(&g);
+  tokenizer_free(back);
+  tokenizer_free(t);
+  text_free(&source);
+  arena_free(a);
 }
 
 // Phi-3's control tokens take white space behind them. llama.cpp goes by the model's name, so the reader does, too.
@@ -282,9 +331,13 @@ static void real_tokenizers_come_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_byte_level_tokenizer_comes_back),        cmocka_unit_test(bos_may_be_left_out),
-      cmocka_unit_test(what_gguf_lacks_is_refused_by_name),       cmocka_unit_test(phi3_goes_by_its_name),
-      cmocka_unit_test(what_stands_around_a_text_is_bos_and_eos), cmocka_unit_test(real_tokenizers_come_back),
+      cmocka_unit_test(a_byte_level_tokenizer_comes_back),
+      cmocka_unit_test(bos_may_be_left_out),
+      cmocka_unit_test(what_gguf_lacks_is_refused_by_name),
+      cmocka_unit_test(runs_of_spaces_come_back),
+      cmocka_unit_test(phi3_goes_by_its_name),
+      cmocka_unit_test(what_stands_around_a_text_is_bos_and_eos),
+      cmocka_unit_test(real_tokenizers_come_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
