@@ -28,8 +28,14 @@ static void put_scale(uint8_t *out, float d) {
   memcpy(out, &half, sizeof half);
 }
 
+// 0 also where all elements are so small that it has no f32: d is 0 as f16 long before.
+static float inverse_of(float d) {
+  const float inverse = 1 / d;
+  return isfinite(inverse) ? inverse : 0;
+}
+
 static void block_q8_0(const float *x, uint8_t *out) {
-  const float d = fabsf(largest(x)) / 127, inverse = d != 0 ? 1 / d : 0;
+  const float d = fabsf(largest(x)) / 127, inverse = inverse_of(d);
   put_scale(out, d);
   for (int i = 0; i < BLOCK; i++) out[2 + i] = (uint8_t)(int8_t)roundf(x[i] * inverse);
 }
@@ -40,7 +46,7 @@ static uint8_t nibble(float x) {
 }
 
 static void block_q4_0(const float *x, uint8_t *out) {
-  const float d = largest(x) / -8, inverse = d != 0 ? 1 / d : 0;
+  const float d = largest(x) / -8, inverse = inverse_of(d);
   put_scale(out, d);
   for (int i = 0; i < BLOCK / 2; i++) out[2 + i] = (uint8_t)(nibble(x[i] * inverse) | nibble(x[i + BLOCK / 2] * inverse) << 4);
 }

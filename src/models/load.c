@@ -10,11 +10,16 @@ static dtype nf4_type(load_type type) {
   return type >= LOAD_NF4_DOUBLE ? DTYPE_NF4_DOUBLE : DTYPE_NF4;
 }
 
+// What trains with any method.
+static bool is_score(const model *m, const model_param *p) {
+  return m->labels.n && p == model_head(m);
+}
+
 // Trained tensors are f32 masters: 16-bit ones would lose updates of 2e-5.
 static dtype frozen_type(const model *m, const model_param *p, load_type type) {
   // A bias is a few numbers, of which op layernorm knows no other type; 1 + w would lose what is small in w.
   const load_type rest = type % LOAD_NF4;
-  if (p->whole || p->role == PARAM_BIAS || p->offset != 0) return DTYPE_F32;
+  if (p->whole || is_score(m, p) || p->role == PARAM_BIAS || p->offset != 0) return DTYPE_F32;
   if (is_nf4(p, type)) return nf4_type(type);
   if (rest == LOAD_F16) return DTYPE_F16;
   if (rest == LOAD_BF16) return DTYPE_BF16;
@@ -50,11 +55,10 @@ bool load_check(const model *m, load_type type, bool loaded, err *e) {
 void load_declare(arena *a, model *m, params *train, bool all, load_type type) {
   for (uint32_t i = 0; i < m->n_params; i++) {
     model_param *p = &m->params[i];
-    const bool is_score = m->labels.n && p == model_head(m);
-    p->t = train && (all || p->whole || is_score)
+    p->t = train && (all || p->whole || is_score(m, p))
                ? params_add(train, p->name, p->n_dims, p->shape)
                : tensor_persistent(a, p->name, frozen_type(m, p, type), LIVE_ALL, p->n_dims, p->shape);
-    if (is_score && train) params_set_head(train, p->t);
+    if (is_score(m, p) && train) params_set_head(train, p->t);
   }
 }
 

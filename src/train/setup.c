@@ -343,8 +343,8 @@ bool setup_open(arena *a, model *m, gpu_device *d, const corpus *c, const vkift_
                 setup *s, text *note, err *e) {
   const setup_target target = setup_target_of(d);
   const setup_rows rows = setup_rows_of(c, o);
-  TRY(setup_plan(a, m, &target, &rows, o, fixed, s, e));
-  TRY(o->method == VKIFT_FULL || load_check(m, loaded_type(o->weight_dtype, o), true, e)); // when it is known what trains
+  TRY(setup_plan(a, m, &target, &rows, o, fixed, s, e)); // which marks what trains whole
+  TRY(o->method == VKIFT_FULL || load_check(m, loaded_type(o->weight_dtype, o), true, e));
   describe(s, note);
   s->device = d;
   TRY(choose_kernels(a, s, c, o, e));

@@ -1,4 +1,4 @@
-"""quantized.py model DIR          a model as tiny.py's whose rows are whole blocks of nf4
+"""quantized.py model DIR [WIDTH]  a model as tiny.py's whose rows are whole blocks of nf4, but for down_proj's where WIDTH is not
 quantized.py nf4 DIR OUT        the same model with what nf4 makes of its linear weights, in f32, by the definition
 quantized.py poison DIR NAME    element 70 of a tensor becomes NaN
 quantized.py ended METRICS FILE `vkift eval --json` has the loss of a run's last evaluation
@@ -14,8 +14,8 @@ TABLE = [-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.
          0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1]
 
 
-def model(directory):
-    tiny.CONFIG.update(vocab_size=262, hidden_size=64, intermediate_size=128, head_dim=32)
+def model(directory, width=128):
+    tiny.CONFIG.update(vocab_size=262, hidden_size=64, intermediate_size=int(width), head_dim=32)
     tiny.model(directory)
 
 

@@ -78,6 +78,13 @@ for source in part "--model part-merged"; do
   keeps ended part/metrics.jsonl out
 done
 
+# A shape that nf4 could not have is none of its business where it trains; nor has a classifier's head a type of the file's.
+python3 "$here/quantized.py" model odd 100 || exit 1
+train odd-run odd --quantize nf4 --method freeze --trainable down_proj --max-steps 1
+expect 0 vkift export --model model --format gguf --dtype q8_0 --output-dir blocks
+printf '{"text": "%s", "label": "%s"}\n' one odd two even three odd four even >labels.jsonl
+expect 0 vkift train --model blocks/model.gguf --weight-dtype q8_0 --objective classify --data labels.jsonl --max-steps 1 --output-dir labelled
+
 # --- leave-one-cluster-out: the base answers with the weights that the tuned model has
 python3 "$here/crossval.py" data tasks.jsonl || exit 1
 expect 0 vkift crossval --model model --data tasks.jsonl --chat-template chatml --quantize nf4 --learning-rate 1e-12 --max-steps 1 \
@@ -96,6 +103,7 @@ refused "q_proj.weight: expected rows in blocks of 64 elements, as nf4 has, foun
 cp -r model poisoned && python3 "$here/quantized.py" poison poisoned model.layers.1.mlp.up_proj.weight || exit 1
 refused "tensor model.layers.1.mlp.up_proj.weight: element 70: expected a finite number, of which nf4 is made, found nan" \
   --model poisoned --quantize nf4
+refused "down_proj.weight: expected rows in blocks of 64 elements, as nf4 has, found the shape [64, 100]" --model odd --quantize nf4
 refused "expected q8_0, as weight_dtype says, found f32: auto keeps each tensor as the file has it" --model model --weight-dtype q8_0
 refused "expected rows in blocks of 256 elements, as q6_k has, found the shape [262, 64]" --model model --weight-dtype q6_k
 expect 2 vkift train --model model --data data.jsonl --quantize nf4 --method full

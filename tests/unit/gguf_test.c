@@ -317,6 +317,7 @@ static void bad_tensors_are_refused(void **state) {
   refuse_tensor(4, 2, 0, 128, "expected 32 bytes from offset 128 on, found the end of the file at offset 128");
   refuse_tensor(4, 2, 0, UINT64_MAX - 31, "expected 32 bytes from offset 18446744073709551584 on");
   refuse_tensor(33, 1, 0, 0, "expected 132 bytes from offset 0 on, found the end of the file at offset 128");
+  refuse_tensor(32, 4, 8, 0, "expected 136 bytes from offset 0 on, found the end of the file at offset 128"); // four blocks
   for (uint32_t n_dims = 0; n_dims <= 5; n_dims += 5) {
     text t = {0};
     put_header(&t, 3, 1, 0);

@@ -43,6 +43,15 @@ static void zeros_stay_zeros(void **state) {
   }
 }
 
+// Of numbers whose scale has no inverse in f32 the integers are 0, not what an infinity becomes.
+static void subnormal_numbers_become_zeros(void **state) {
+  (void)state;
+  float x[32];
+  for (int i = 0; i < 32; i++) x[i] = 1e-41f * (float)(i + 1);
+  check_hex(DTYPE_Q8_0, x, 32, "00000000000000000000000000000000000000000000000000000000000000000000");
+  check_hex(DTYPE_Q4_0, x, 32, "008088888888888888888888888888888888");
+}
+
 // Half a step away at most (Q4_0: a whole one at the end of the range that has no code), and what f16 rounds the step by.
 static void what_is_read_back_is_near(void **state) {
   (void)state;
@@ -81,6 +90,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_are_ggmls),
       cmocka_unit_test(zeros_stay_zeros),
+      cmocka_unit_test(subnormal_numbers_become_zeros),
       cmocka_unit_test(what_is_read_back_is_near),
       cmocka_unit_test(other_types_round_as_ever),
   };

@@ -4,9 +4,9 @@
 //
 // Kernels: those of the graphs of training (LoRA and full, with and without checkpointing), scores, prefill and decoding, for
 // models shaped like SmolLM2-135M and Llama-3.2-1B with f32, f16 and bf16 weights, and the latter with those of quantized types;
-// attention with heads of other sizes; and each variant that a matrix product of these shapes may be computed with, also where
-// it turns rows of out. --products: only
-// the variants that the products take by default; --candidates: only those of products.
+// attention with heads of other sizes, other families' layers, DoRA, NEFTune and preferences; and each variant that a matrix
+// product of these shapes may be computed with, also where it turns rows of out. --products: only the variants that the products
+// take by default; --candidates: only those of products.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +126,46 @@ static bool request_others(arena *a, gpu_device *d, err *e) {
   return graph_request(g, d, e);
 }
 
+static tensor *given(arena *a, dtype type, tensor_live live, uint32_t rows, uint32_t width) { // width 0: of one dimension
+  return tensor_persistent(a, "input", type, live, width ? 2 : 1, (uint32_t[]){rows, width});
+}
+
+static tensor *trained_of(arena *a, uint32_t n) {
+  tensor *t = given(a, DTYPE_F32, LIVE_ALL, n, 0);
+  t->needs_grad = true;
+  t->grad_sum = given(a, DTYPE_F32, LIVE_ALL, n, 0);
+  return t;
+}
+
+// The same of their layers, and what DoRA and NEFTune have.
+static bool request_layers(arena *a, gpu_device *d, err *e) {
+  enum { WIDTH = 256, RANK = 16 };
+  graph *g = graph_new(a, "layers", given(a, DTYPE_I32, LIVE_ALL, LIVE_COUNTS, 0));
+  tensor *x = given(a, DTYPE_F32, LIVE_TOKENS, TOKENS, WIDTH), *norms = given(a, DTYPE_F32, LIVE_ALL, WIDTH, 0);
+  x->needs_grad = true;
+  tensor *keys = given(a, DTYPE_I32, LIVE_TOKENS, TOKENS, 3), *lengths = given(a, DTYPE_I32, LIVE_TOKENS, TOKENS, 0);
+  x = op_layernorm(g, op_noise(g, x, keys, lengths, 5, 1), trained_of(a, WIDTH), trained_of(a, WIDTH), 1e-5f);
+  x = op_rmsnorm(g, op_gelu(g, op_bias(g, x, trained_of(a, WIDTH))), trained_of(a, HEAD_DIM), 1e-6f);
+  x = op_dora(g, x, trained_of(a, WIDTH), norms);
+  graph_backward(g, x, given(a, DTYPE_F32, LIVE_TOKENS, TOKENS, WIDTH), (graph_recompute){0});
+  tensor *squares = given(a, DTYPE_F32, LIVE_ALL, WIDTH, 0), *aw = given(a, DTYPE_F32, LIVE_ALL, RANK, WIDTH);
+  op_dora_norm(g, norms, squares, aw, given(a, DTYPE_F32, LIVE_ALL, WIDTH, RANK), given(a, DTYPE_F32, LIVE_ALL, WIDTH, RANK), 2);
+  return graph_request(g, d, e);
+}
+
+static bool request_preferences(arena *a, gpu_device *d, err *e) {
+  enum { PAIRS = 8 };
+  const dpo_pairs pairs = {given(a, DTYPE_I32, LIVE_PAIRS, PAIRS, 4), given(a, DTYPE_F32, LIVE_PAIRS, PAIRS, 2),
+                           given(a, DTYPE_I32, LIVE_TARGETS, TOKENS, 0)};
+  graph *g = graph_new(a, "preferences", given(a, DTYPE_I32, LIVE_ALL, LIVE_COUNTS, 0));
+  tensor *losses = given(a, DTYPE_F32, LIVE_TARGETS, TOKENS, 0), *of_pairs = given(a, DTYPE_F32, LIVE_PAIRS, PAIRS, 0), *rewards;
+  losses->needs_grad = true;
+  tensor *loss = op_dpo_loss(g, losses, &pairs, &(dpo_options){.beta = 0.1f}, &rewards);
+  graph_backward(g, loss, of_pairs, (graph_recompute){0});
+  op_reward_sum(g, rewards, of_pairs, given(a, DTYPE_I32, LIVE_ALL, (sizeof(struct step_state) + 3) / 4, 0));
+  return graph_request(g, d, e);
+}
+
 static bool request_graphs(arena *a, gpu_device *d, err *e) {
   static const load_type types[] = {LOAD_F32, LOAD_F16, LOAD_BF16};
   static const graph_recompute recompute[] = {{0}, {.segments = GRAPH_NONE, .group = 1}};
@@ -143,7 +183,7 @@ static bool request_graphs(arena *a, gpu_device *d, err *e) {
   for (size_t i = 0; i < sizeof head_dims / sizeof *head_dims; i++)
     for (int capped = 0; capped < 2; capped++)
       TRY(request_attention(a, d, head_dims[i], 1 + (uint32_t)i % 4, capped ? 50.0f : 0.0f, e));
-  return request_others(a, d, e);
+  return request_others(a, d, e) && request_layers(a, d, e) && request_preferences(a, d, e);
 }
 
 // --- products ------------------------------------------------------------------------------------------------------------

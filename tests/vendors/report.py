@@ -18,8 +18,11 @@ throughput / peak. What shared memory and caches allow is not in it.
 """
 
 import json
+import pathlib
 import re
 import sys
+
+OPERATIONS = pathlib.Path(__file__).parents[2] / "src/ops/ops.def"
 
 # Multiply-adds a clock and SIMD: f32 lanes (twice where two issue together), and in matrix instructions with f16 operands.
 PEAK = {"polaris10": (16, 0), "vega10": (16, 0), "navi21": (32, 0), "navi31": (64, 128), "gfx1200": (64, 256), "gfx1201": (64, 256)}
@@ -197,8 +200,19 @@ def faults(name, row):
     return None
 
 
+def missing(rows):
+    """Operations of which no kernel was asked for."""
+    operations = re.findall(r"^OP\((\w+),", OPERATIONS.read_text(), flags=re.M)
+    found = {max((o for o in operations if (row["shader"] + "_").startswith(o + "_")), key=len, default="") for row in rows}
+    products = any(row["shader"].startswith("matmul_") for row in rows)  # what linear is made of
+    return [o for o in operations if o not in found and not (o == "linear" and products)]
+
+
 def check(name, rows):
     bad = 0
+    for operation in missing(rows):
+        print(f"{name}: no kernel of {operation} was compiled: vendor_kernels has to ask for it")
+        bad += 1
     for row in rows:
         fault = faults(name, row)
         if fault:
