@@ -23,8 +23,9 @@ static bool config_from_gguf(arena *a, const gguf *g, model_config *c, err *e) {
   c->attention_cap = cap;
   local_theta = (float)c->rope_theta;
   TRY(gguf_get_f32_or(g, config_gguf_key(a, g, "rope.freq_base_swa"), &local_theta, e));
-  if (local_theta != (float)c->rope_theta) c->rope_local_theta = local_theta;
-  return true;
+  if (local_theta == (float)c->rope_theta) return true;
+  return ERR(e, "%s: gemma2.rope.freq_base_swa: expected %g, as in the layers without a window, found %g", g->path, c->rope_theta,
+             (double)local_theta);
 }
 
 static void config_to_hf(const model_config *c, cJSON *out) {

@@ -279,6 +279,8 @@ static void settings_of_gguf(void **state) {
       {"llama", "attention.sliding_window", 'u', 4096, NULL, "llama.attention.sliding_window: expected 0, found 4096"},
       {"llama", "expert_count", 'u', 8, NULL, "llama.expert_count: expected 0, found 8"},
       {"gemma2", "attention.value_length", 'u', 8, NULL, "gemma2.attention.value_length: expected 16, found 8"},
+      {"gemma2", "rope.freq_base_swa", 'f', 10000, NULL, taken},
+      {"gemma2", "rope.freq_base_swa", 'f', 20000, NULL, "rope.freq_base_swa: expected 10000, as in the layers without"},
       {"gpt2", "attention.key_length", 'u', 32, NULL, "expected heads that share the width of 64, found 4 heads of another size"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
