@@ -114,6 +114,10 @@ expect 1 vkift eval tuned --data data.jsonl --compare-base
 says 'model, which the run began with, has no head for labels: there is nothing to compare with'
 expect 1 vkift eval --model model --data data.jsonl --objective classify
 says 'model: expected a classifier, found a model without a head for labels'
+expect 2 vkift eval --model model --data data.jsonl --labels ball,fox,sun
+says '--labels names those of a classifier: this model has no head for labels'
+expect 1 vkift eval --model good/model --data data.jsonl --labels sun,fox,ball
+says 'labels: expected those of the model good/model in its order ("ball", "fox", "sun"), found others'
 expect 1 vkift eval --model four --data data.jsonl --labels a,b
 says 'labels: expected 4, as the head of four has, found 2'
 python3 "$here/tiny.py" set tuned/adapter/labels.json id2label '{"0": "ball", "1": "fox"}'

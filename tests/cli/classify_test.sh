@@ -72,6 +72,12 @@ for format in gguf gguf-adapter; do
   expect 1 vkift export lora --format $format --output-dir none
   says 'model: this is a classifier, whose head has no place in GGUF: --format hf and peft write it'
 done
+# What PEFT wrote is gone on from, and its config.yaml repeats the run.
+expect 0 vkift train --model model --adapter peft --labels ball,fox,sun --data data.jsonl --objective classify --max-steps 1 \
+  --output-dir from-peft
+expect 0 vkift train --config from-peft/config.yaml --output-dir from-peft-again
+checks=$((checks + 1))
+cmp -s from-peft/adapter/adapter_model.safetensors from-peft-again/adapter/adapter_model.safetensors || fail "config.yaml makes another run"
 # Kept answers are scored again without the model.
 expect 0 vkift eval --score lora/predictions/test.jsonl --metric auto --json
 prints '"metric": "accuracy"'
@@ -80,6 +86,9 @@ prints '"metric": "accuracy"'
 train learned --method full --learning-rate 3e-3 --head-learning-rate 3e-2 --max-steps 40
 score learned.json learned
 check score learned.json 90
+expect 0 vkift report learned --markdown
+prints '| right label | ball | fox | sun |'
+prints '| fox | 0 | 4 | 0 |'
 expect 0 vkift eval learned --data test.jsonl
 prints 'accuracy'
 prints 'macro F1'
