@@ -121,6 +121,14 @@ expect 0 vkift data check pairs
 expect 0 vkift plan --model model --objective classify --method head --vram 1GiB
 prints 'trained 40'
 expect 0 vkift plan --config lora/config.yaml --vram 1GiB
+# More labels than tokens.
+python3 -c 'for i in range(300): print(f"{{\"text\": \"text {i}\", \"label\": \"label {i}\"}}")' >many.jsonl
+expect 0 vkift train --model model --data many.jsonl --objective classify --max-steps 1 --output-dir many
+grep -q '"text": "label ' many/data.json || fail "expected a label among the samples"
+expect 0 vkift data show many --index 290
+prints 'label '
+expect 0 vkift eval many --data many.jsonl
+prints 'macro F1'
 # Other families: Gemma 2's soft cap is not the head's, and a text as long as GPT-2's context is read whole.
 python3 "$here/classify.py" long long.jsonl
 for family in gemma2 gpt2; do
@@ -132,6 +140,10 @@ for family in gemma2 gpt2; do
   expect 0 vkift eval --model $family-run/model --data long.jsonl --json && cp out model.json
   check same run.json model.json
 done
+short=(--model gpt2 --data long.jsonl --objective classify --batch-size 1)
+expect 0 vkift train "${short[@]}" --max-steps 1 --output-dir short
+expect 0 vkift plan "${short[@]}" --json && cp out plan.json
+check planned plan.json short
 check spread gemma2-run/predictions/long.jsonl 3.1 # the cap would leave 1.5 and −1.5
 # Quantized weights, and the new head beside them.
 python3 "$here/classify.py" blocks blocks
