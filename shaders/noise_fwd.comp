@@ -20,7 +20,7 @@ void main() {
   uint blocks = (ROW_SIZE + 3) / 4, n = grid_index() / blocks, first = grid_index() % blocks * 4;
   if (n >= live_rows(p.rows, p.live)) return;
   uvec4 words = philox(uvec2(p.key_low, p.key_high), uvec4(keys[3 * n], keys[3 * n + 1], keys[3 * n + 2], first / 4));
-  vec4 noise = p.alpha / sqrt(float(lengths[n])) * (vec4(words >> 8) * exp2(-23.0) - 1.0);
+  vec4 noise = p.alpha / sqrt(float(lengths[n])) * (vec4(words >> 8) * (1.0 / 8388608.0) - 1.0);
   uint n_features = min(4, ROW_SIZE - first), at = n * ROW_SIZE + first;
   for (uint i = 0; i < n_features; i++) y[at + i] = x[at + i] + noise[i];
 }

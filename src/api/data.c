@@ -89,7 +89,7 @@ bool data_reading_open(arena *a, data_reading *r, err *e) {
 
 static bool split_text(arena *a, const tokenizer *t, bool classify, const example *x, vkift_data_token *tokens, err *e) {
   token_text *texts = ARENA_ARRAY(a, token_text, x->n);
-  TRY(token_texts(a, t, x->ids, x->n, texts, e));
+  TRY(token_texts(a, t, x->ids, x->n - classify, texts, e)); // a label's number need not be a token's
   for (uint32_t i = 0; i < x->n; i++)
     tokens[i] = (vkift_data_token){.id = x->ids[i],
                                    .target = x->target[i],

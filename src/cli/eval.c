@@ -50,7 +50,7 @@ static const option eval_table[] = {
     {"max_length", OPTION_INTEGER, AT(max_length), .least = 2, .most = 1 << 24, .unset = "the run's, else as in training",
      .help = "tokens of one example"},
     {"excess_length", OPTION_ENUM, AT(excess_length), .names = excess_names,
-     .help = "longer examples; default: drop and count them, split plain text"},
+     .help = "longer examples; default: drop and count them, split plain text, cut what is classified"},
     {"micro_batch_tokens", OPTION_INTEGER, AT(micro_batch_tokens), .least = 1, .most = 1 << 24, .unset = "chosen",
      .help = "tokens in one forward"},
     {0},

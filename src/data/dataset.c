@@ -326,13 +326,17 @@ static void free_image(void *image) {
   free(image);
 }
 
+uint32_t dataset_n_ids(const dataset_options *o) {
+  return o->labels && o->labels->n > o->vocab_size ? o->labels->n : o->vocab_size;
+}
+
 // What was written to memory becomes a part of the set.
 static void add_image(arena *a, reader *r, const char *const *files, uint32_t n_files, dataset *set) {
   text *image = &r->out.image;
   tokenised_counts counts;
   arena_at_end(a, free_image, image->data);
-  const bool ok = tokenised_open(a, image->data, image->length, NULL, (tokenised_key){0}, r->options->vocab_size, files, n_files,
-                                 set, &counts);
+  const bool ok = tokenised_open(a, image->data, image->length, NULL, (tokenised_key){0}, dataset_n_ids(r->options), files,
+                                 n_files, set, &counts);
   REQUIRE(ok, "%s: %llu examples in %zu bytes cannot be read back", files[0], (unsigned long long)r->out.n, image->length);
   add_counts(set, &counts);
 }

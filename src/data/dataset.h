@@ -145,6 +145,8 @@ bool dataset_read_memory(arena *a, const char *name, const void *data, uint64_t 
 // `--data` and `--eval-data`: appends the split "train", "valid" or "test" of whatever stands at `path` (dataset_files.h).
 // Of task files, a test is the first 100 instances, as in the official evaluation, unless max_instances says otherwise.
 bool dataset_read_split(arena *a, const char *path, const char *split, const dataset_options *options, dataset *set, err *e);
+// Beyond the largest id of an example: there may be more labels than tokens.
+uint32_t dataset_n_ids(const dataset_options *options);
 // Moves a seeded share of `set` (by seed and index, at least one example each where share > 0) into `held_out`. What came of
 // one row stays together.
 void dataset_split(arena *a, dataset *set, double share, uint64_t seed, dataset *held_out);

@@ -174,7 +174,7 @@ bool token_cache_open(arena *a, const char *path, tokenised_key key, const datas
                       dataset *set, tokenised_counts *counts) {
   file_map *map = ARENA_NEW(a, file_map);
   if (!file_map_open(path, map, NULL)) return false;
-  if (!tokenised_open(a, map->data, map->size, map, key, options->vocab_size, (const char *const *)files->paths,
+  if (!tokenised_open(a, map->data, map->size, map, key, dataset_n_ids(options), (const char *const *)files->paths,
                       (uint32_t)files->n, set, counts)) {
     file_unmap(map);
     return false;

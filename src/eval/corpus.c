@@ -215,7 +215,7 @@ static bool check_own_labels(const model *m, const strings *labels, err *e) {
   return false;
 }
 
-static bool check_given(const model *m, const vkift_strings *given, err *e) {
+bool corpus_check_labels(const model *m, const vkift_strings *given, err *e) {
   if (!given->n || same_labels(&m->labels, given)) return true;
   text all = {0};
   labels_list(&m->labels, &all);
@@ -254,7 +254,7 @@ bool corpus_labels(arena *a, const model *m, const vkift_strings *given, const v
   options->labels = labels;
   if (given->n > LABELS_MOST) return ERR(e, "labels: expected at most %d, found %zu", LABELS_MOST, given->n);
   if (named) {
-    TRY(check_given(m, given, e));
+    TRY(corpus_check_labels(m, given, e));
     *labels = m->labels;
   } else if (given->n) {
     *labels = own;

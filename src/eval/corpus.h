@@ -41,6 +41,9 @@ bool corpus_read_part(arena *a, const model *m, const prompt_style *prompt, cons
 bool corpus_labels(arena *a, const model *m, const vkift_strings *given, const vkift_data_list *data, dataset_options *options,
                    strings *labels, err *e);
 
+// Whether labels that were given are those of a model that names its own, in its order; none are.
+bool corpus_check_labels(const model *m, const vkift_strings *given, err *e);
+
 // Whether the weights leave something of each part of the data that `set` has examples of.
 bool corpus_check_weights(const dataset *set, const vkift_data_list *data, err *e);
 

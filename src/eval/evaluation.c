@@ -272,7 +272,7 @@ static bool name_labels(evaluation *v, err *e) {
   const vkift_strings *given = &v->options->labels;
   model *m = v->loaded.model;
   strings labels = {given->items, (uint32_t)given->n};
-  if (!m->labels_are_numbers || !given->n) return true;
+  if (!m->labels_are_numbers || !given->n) return corpus_check_labels(m, given, e);
   if (given->n != m->labels.n)
     return ERR(e, "labels: expected %u, as the head of %s has, found %zu", m->labels.n, m->path, given->n);
   TRY(labels_check("labels", &labels, e));
@@ -287,6 +287,7 @@ static bool check_kind(evaluation *v, err *e) {
   if (!m->labels.n) {
     if (o->objective == VKIFT_CLASSIFY)
       return ERR(e, "%s: expected a classifier, found a model without a head for labels", m->path);
+    if (o->labels.n) return usage(e, "--labels names those of a classifier: this model has no head for labels");
     return o->metric != VKIFT_METRIC_NONE || !o->predictions ||
            usage(e, "--predictions keeps scored answers: give --metric with it");
   }

@@ -66,8 +66,11 @@ static bool check_transposed(const model *m, adapter_config *c, err *e) {
 
 // --- modules_to_save -----------------------------------------------------------------------------------------------------
 
-// Of a classifier the adapter has the head whole, whatever is listed: "classifier" is what some other classifiers call theirs, and
-// PEFT lists both.
+bool adapter_names_head(const char *module) {
+  return !strcmp(module, "score") || !strcmp(module, "classifier");
+}
+
+// Of a classifier the adapter has the head whole, whatever is listed.
 bool adapter_choose_whole(arena *a, model *m, const adapter_config *c, err *e) {
   if (c->classifier != (m->labels.n > 0))
     return ERR(e, "task_type: expected %s, found that of %s", m->labels.n ? "SEQ_CLS, an adapter of a classifier" : "CAUSAL_LM",
@@ -75,7 +78,7 @@ bool adapter_choose_whole(arena *a, model *m, const adapter_config *c, err *e) {
   const char **names = ARENA_ARRAY(a, const char *, c->n_whole);
   uint32_t n = 0;
   for (uint32_t i = 0; i < c->n_whole; i++)
-    if (!c->classifier || (strcmp(c->whole[i], "score") && strcmp(c->whole[i], "classifier"))) names[n++] = c->whole[i];
+    if (!c->classifier || !adapter_names_head(c->whole[i])) names[n++] = c->whole[i];
   TRY(trainable_choose_modules(m, names, n, e));
   if (c->classifier) model_head(m)->whole = true;
   return true;

@@ -39,6 +39,8 @@ typedef struct adapter {
   uint32_t n;
 } adapter;
 
+// Whether it is a name of a classifier's head in modules_to_save: PEFT lists "classifier" and "score", which some models call theirs.
+bool adapter_names_head(const char *module);
 // Marks what the adapter has whole (modules_to_save), before load_declare. Of a classifier the adapter must be one's too, and has
 // its head.
 bool adapter_choose_whole(arena *a, model *m, const adapter_config *config, err *e);

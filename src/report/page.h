@@ -27,6 +27,9 @@ bool page_data(doc *d, const page_run *r, err *e);
 // Device memory by kind.
 bool page_memory(doc *d, const page_run *r, err *e);
 
+// Of a classifier with these labels, where there are few: which of them texts were given (page_classes.c).
+bool page_classes(doc *d, const page_run *r, const vkift_strings *labels, err *e);
+
 // --- a cross-validation: page_crossval.c, page_bars.c
 bool page_crossval(doc *d, page_run *r, err *e);
 void page_score_bars(doc *d, const results *r);

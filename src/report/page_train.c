@@ -332,6 +332,7 @@ bool page_train(doc *d, page_run *r, err *e) {
   put_warnings(d, &t);
   if (t.history.steps.n) put_key_numbers(d, &t), put_curves(d, &t.history);
   TRY(page_data(d, r, e) && page_memory(d, r, e));
+  TRY(page_classes(d, r, &t.options.labels, e));
   page_predictions(d, r, false);
   TRY(page_again(d, r, e));
   doc_end(d);

@@ -285,9 +285,10 @@ static bool put_sample(text *out, const char *before, const model *m, const exam
   const bool cut = x->n > SAMPLE_HEAD + SAMPLE_TAIL;
   const uint32_t head = cut ? SAMPLE_HEAD : x->n, tail = cut ? SAMPLE_TAIL : 0;
   token_text *texts = ARENA_ARRAY(a, token_text, head + tail);
-  const bool ok =
-      token_texts(a, t, x->ids, head, texts, NULL) && token_texts(a, t, x->ids + (x->n - tail), tail, texts + head, NULL);
-  if (ok && m->labels.n) texts[head + tail - 1] = (token_text){x->answer, strlen(x->answer)}; // of a classifier the label
+  const bool label = m->labels.n > 0; // the last of them, which is no token
+  const bool ok = token_texts(a, t, x->ids, head - (label && !cut), texts, NULL) &&
+                  token_texts(a, t, x->ids + (x->n - tail), tail - (label && cut), texts + head, NULL);
+  if (ok && label) texts[head + tail - 1] = (token_text){x->answer, strlen(x->answer)};
   if (ok) {
     text_printf(out, "%s{", before);
     put_string(out, "file", path_name(x->origin->file)); // the same wherever the data lie

@@ -61,6 +61,11 @@ static bool open_target(planner *p, err *e) {
   return true;
 }
 
+// Both answers of a pair; a text and its label.
+static uint32_t longest_example(const vkift_train_options *o, uint32_t max_length) {
+  return o->objective == VKIFT_DPO ? 2 * max_length : max_length + (o->objective == VKIFT_CLASSIFY);
+}
+
 // Without data, rows are as long as the options say, and every example may be.
 static bool rows_for(const planner *p, const vkift_train_options *o, setup_rows *rows, err *e) {
   uint32_t max_length;
@@ -68,13 +73,13 @@ static bool rows_for(const planner *p, const vkift_train_options *o, setup_rows 
   if (p->has_data) {
     *rows = setup_rows_of(&p->corpus, o);
     rows->max_length = max_length;
-    const uint32_t most = o->objective == VKIFT_DPO ? 2 * max_length : max_length; // both answers of a pair
+    const uint32_t most = longest_example(o, max_length);
     if (rows->longest > most) rows->longest = most;
     return true;
   }
   const uint64_t asked = (uint64_t)o->micro_batch_tokens;
   *rows = (setup_rows){.max_length = max_length, .wanted = asked ? asked : DEFAULT_ROW};
-  const uint32_t most = o->objective == VKIFT_DPO ? 2 * max_length : max_length;
+  const uint32_t most = longest_example(o, max_length);
   rows->longest = asked && asked < most ? (uint32_t)asked : most;
   return true;
 }

@@ -24,11 +24,19 @@ static bool has_module(const char *const *list, size_t n, const char *name) {
   return i < n;
 }
 
+// Whether all of these are in the other list, but for a classifier's head, which it has in any case.
+static bool all_in(const char *const *list, size_t n, const char *const *other, size_t n_other, bool classifier) {
+  bool all = true;
+  for (size_t i = 0; i < n; i++) all &= has_module(other, n_other, list[i]) || (classifier && adapter_names_head(list[i]));
+  return all;
+}
+
 // An adapter has the modules that it has: others cannot be asked for beside it.
 static bool check_whole(const char *from, const vkift_train_options *o, const adapter_config *c, err *e) {
-  bool same = !o->modules_to_save.n || o->modules_to_save.n == c->n_whole;
-  for (size_t i = 0; i < o->modules_to_save.n; i++) same &= has_module(c->whole, c->n_whole, o->modules_to_save.items[i]);
-  if (same) return true;
+  const vkift_strings *asked = &o->modules_to_save;
+  if (!asked->n || (all_in(asked->items, asked->n, c->whole, c->n_whole, c->classifier) &&
+                    all_in(c->whole, c->n_whole, asked->items, asked->n, c->classifier)))
+    return true;
   text names = {0};
   for (uint32_t i = 0; i < c->n_whole; i++) text_printf(&names, "%s%s", i ? ", " : "", c->whole[i]);
   ERR(e,

@@ -11,6 +11,7 @@ classify.py peft ADAPTER            as PEFT writes it: both names of heads, no l
 classify.py relabel MODEL N         a head of N rows with no names
 classify.py long FILE               12 texts and one of 200 tokens
 classify.py spread FILE LEAST       a text's logits are somewhere at least so far apart
+classify.py planned PLAN RUN        the run has the rows and the bytes of the plan
 classify.py blocks DIR              a model whose rows have whole blocks
 """
 import json
@@ -129,6 +130,11 @@ def spread(path, least):
         rows = [json.loads(line)["loglikelihoods"] for line in f]
     worst = max(max(values) - min(values) for values in rows)
     assert worst >= float(least), f"logits are at most {worst} apart"
+
+
+def planned(plan, run):
+    plan, run = tiny.read_json(plan), tiny.read_json(f"{run}/run.json")
+    assert plan["device_bytes"] == run["memory"]["device_bytes"] and plan["row_tokens"] == run["row_tokens"], (plan, run)
 
 
 def blocks(directory):

@@ -96,6 +96,18 @@ refused 1 'labels: expected those of the adapter tuned/adapter in its order ("ba
   --adapter tuned/adapter --labels sun,fox,ball
 rows other.jsonl '{"text": "a", "label": "x"}' '{"text": "b", "label": "y"}'
 refused 1 'other.jsonl:1: label: expected one of the labels "ball", "fox", "sun", found "x"' --adapter tuned/adapter --data other.jsonl
+python3 "$here/tiny.py" model gpt2 gpt2 && python3 "$here/tiny.py" model gemma2 gemma2 || exit 1
+refused 1 'tuned/adapter: target_modules: expected linear layers of the model (c_attn, c_proj, c_fc), found "' --model gpt2 \
+  --adapter tuned/adapter
+expect 0 vkift train --model gpt2 --data data.jsonl --objective classify --max-steps 1 --output-dir of-gpt2
+refused 1 'of-gpt2/adapter: target_modules: expected linear layers of the model (q_proj, k_proj' --adapter of-gpt2/adapter
+expect 0 vkift train --model gemma2 --data data.jsonl --objective classify --target-modules q_proj \
+  --modules-to-save post_feedforward_layernorm --max-steps 1 --output-dir of-gemma2
+refused 1 'modules_to_save: expected modules of the model (' --adapter of-gemma2/adapter
+expect 1 vkift eval --model gpt2 --adapter tuned/adapter --data data.jsonl
+says 'tuned/adapter: target_modules: expected linear layers of the model (c_attn, c_proj, c_fc), found "'
+cp -r tuned/adapter transposed && python3 "$here/tiny.py" set transposed/adapter_config.json fan_in_fan_out true
+refused 1 "fan_in_fan_out: expected false, since this model's weights are not transposed, found true" --adapter transposed
 cp -r tuned/adapter nameless && rm nameless/labels.json
 refused 1 'nameless: no labels.json is beside this adapter of a classifier: give its labels in order (--labels)' --adapter nameless
 refused 1 'tensor base_model.model.score.weight: expected shape [2, 20] for this model, found [3, 20]' --adapter nameless --data other.jsonl \
@@ -114,6 +126,10 @@ expect 1 vkift eval tuned --data data.jsonl --compare-base
 says 'model, which the run began with, has no head for labels: there is nothing to compare with'
 expect 1 vkift eval --model model --data data.jsonl --objective classify
 says 'model: expected a classifier, found a model without a head for labels'
+expect 2 vkift eval --model model --data data.jsonl --labels ball,fox,sun
+says '--labels names those of a classifier: this model has no head for labels'
+expect 1 vkift eval --model good/model --data data.jsonl --labels sun,fox,ball
+says 'labels: expected those of the model good/model in its order ("ball", "fox", "sun"), found others'
 expect 1 vkift eval --model four --data data.jsonl --labels a,b
 says 'labels: expected 4, as the head of four has, found 2'
 python3 "$here/tiny.py" set tuned/adapter/labels.json id2label '{"0": "ball", "1": "fox"}'

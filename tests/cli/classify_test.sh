@@ -72,6 +72,12 @@ for format in gguf gguf-adapter; do
   expect 1 vkift export lora --format $format --output-dir none
   says 'model: this is a classifier, whose head has no place in GGUF: --format hf and peft write it'
 done
+# What PEFT wrote is gone on from, and its config.yaml repeats the run.
+expect 0 vkift train --model model --adapter peft --labels ball,fox,sun --data data.jsonl --objective classify --max-steps 1 \
+  --output-dir from-peft
+expect 0 vkift train --config from-peft/config.yaml --output-dir from-peft-again
+checks=$((checks + 1))
+cmp -s from-peft/adapter/adapter_model.safetensors from-peft-again/adapter/adapter_model.safetensors || fail "config.yaml makes another run"
 # Kept answers are scored again without the model.
 expect 0 vkift eval --score lora/predictions/test.jsonl --metric auto --json
 prints '"metric": "accuracy"'
@@ -80,6 +86,9 @@ prints '"metric": "accuracy"'
 train learned --method full --learning-rate 3e-3 --head-learning-rate 3e-2 --max-steps 40
 score learned.json learned
 check score learned.json 90
+expect 0 vkift report learned --markdown
+prints '| right label | ball | fox | sun |'
+prints '| fox | 0 | 4 | 0 |'
 expect 0 vkift eval learned --data test.jsonl
 prints 'accuracy'
 prints 'macro F1'
@@ -112,6 +121,14 @@ expect 0 vkift data check pairs
 expect 0 vkift plan --model model --objective classify --method head --vram 1GiB
 prints 'trained 40'
 expect 0 vkift plan --config lora/config.yaml --vram 1GiB
+# More labels than tokens.
+python3 -c 'for i in range(300): print(f"{{\"text\": \"text {i}\", \"label\": \"label {i}\"}}")' >many.jsonl
+expect 0 vkift train --model model --data many.jsonl --objective classify --max-steps 1 --output-dir many
+grep -q '"text": "label ' many/data.json || fail "expected a label among the samples"
+expect 0 vkift data show many --index 290
+prints 'label '
+expect 0 vkift eval many --data many.jsonl
+prints 'macro F1'
 # Other families: Gemma 2's soft cap is not the head's, and a text as long as GPT-2's context is read whole.
 python3 "$here/classify.py" long long.jsonl
 for family in gemma2 gpt2; do
@@ -123,6 +140,10 @@ for family in gemma2 gpt2; do
   expect 0 vkift eval --model $family-run/model --data long.jsonl --json && cp out model.json
   check same run.json model.json
 done
+short=(--model gpt2 --data long.jsonl --objective classify --batch-size 1)
+expect 0 vkift train "${short[@]}" --max-steps 1 --output-dir short
+expect 0 vkift plan "${short[@]}" --json && cp out plan.json
+check planned plan.json short
 check spread gemma2-run/predictions/long.jsonl 3.1 # the cap would leave 1.5 and −1.5
 # Quantized weights, and the new head beside them.
 python3 "$here/classify.py" blocks blocks

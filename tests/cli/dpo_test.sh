@@ -140,6 +140,15 @@ bad '{"prompt": "p", "chosen": "c", "rejected": ""}' "rejected: message 2: expec
 bad '{"prompt": "p", "chosen": "", "rejected": "r"}' "message 2: expected an answer to learn, found an empty one"
 bad '{"instruction": "p", "output": "c"}' "chosen: expected a string or a list of messages, found nothing"
 bad '{"chosen": "c", "rejected": "r"}' "chosen, rejected: expected a \"prompt\""
+# A template may make the same tokens of different answers.
+cat >trim.jinja <<'END'
+{% for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content | trim }}<|im_end|>
+{% endfor %}
+END
+printf '{"prompt": "p", "chosen": "c", "rejected": "r"}\n{"prompt": "p", "chosen": "c", "rejected": "c "}\n' >bad.jsonl
+expect 1 vkift train --model model --data bad.jsonl --chat-template trim.jinja --objective dpo --output-dir no
+says "bad.jsonl:2: chosen, rejected: expected two answers that differ, found two that become the same tokens"
 printf '{"text": "t"}\n' >text.jsonl
 expect 1 vkift train --model model --data text.jsonl --objective dpo --output-dir no
 says "text.jsonl:1: chosen: expected"

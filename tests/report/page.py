@@ -69,6 +69,10 @@ class Files:
             lower = ("perplexity", "loss", "nll")
             worse = [c for c in clusters if (c["difference"] > 0 if c["metric"] in lower else c["difference"] < 0)]
             return len({c["name"] for c in (worse if keys[0] == "worse" else clusters)})
+        if what == "confusion":
+            labels = json.loads(re.search(r"^labels: (.*)$", self.read("config.yaml"), re.M)[1])
+            wanted = [labels[int(k)] for k in keys]
+            return sum([*row.get("references", []), row["prediction"]] == wanted for row in self.read(name))
         if what == "fill":
             rows = self.read(name)["rows"]
             return rows["tokens"] / (rows["rows"] * rows["capacity"])

@@ -399,6 +399,8 @@ static void hostile_runs_stay_words(void **state) {
     assert_non_null(strstr(page.data, "&lt;script&gt;window.intruder=1&lt;/script&gt;"));
     assert_null(strstr(page.data, "<script>window.intruder"));
     assert_null(strstr(page.data, "<img"));
+    const bool classes = strstr(page.data, "data-from=\"predictions/eval.jsonl:confusion(0,1)\">1</data>") != NULL;
+    assert_int_equal(classes, i == 0); // whose labels are titles of a table
     int scripts = 0;
     for (const char *at = page.data; (at = strstr(at, "<script")); at++) scripts++;
     assert_int_equal(scripts, 2);
