@@ -299,7 +299,7 @@ static controls list_controls(arena *a, const tokenizer *t) {
   const uint32_t size = tokenizer_vocab_size(t);
   controls c = {.names = ARENA_ARRAY(a, const char *, size)};
   for (uint32_t id = 0; id < size; id++) {
-    const char *name = tokenizer_is_special(t, (int32_t)id) ? tokenizer_content(t, (int32_t)id) : "";
+    const char *name = tokenizer_is_control(t, (int32_t)id) ? tokenizer_content(t, (int32_t)id) : "";
     if (strlen(name) <= 2) continue;
     c.names[c.n++] = name;
     c.begins[(unsigned char)*name] = true;
@@ -320,7 +320,7 @@ static const char *find_control(const controls *c, const char *plain) {
 static bool find_in_text(const example *x, const tokenizer *t, const controls *c, text *plain, const char **found, err *e) {
   *found = NULL;
   for (uint32_t first = 0, end; !*found && first < x->n; first = end + 1) {
-    for (end = first; end < x->n && !tokenizer_is_special(t, x->ids[end]); end++) continue;
+    for (end = first; end < x->n && !tokenizer_is_control(t, x->ids[end]); end++) continue;
     if (end == first) continue;
     text_clear(plain);
     TRY(tokenizer_decode(t, x->ids + first, end - first, false, plain, e));

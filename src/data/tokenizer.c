@@ -47,8 +47,8 @@ static bool touches_content(const encoder *c, const piece *p, uint64_t from, uin
   return false;
 }
 
-// Merges alone can spell an added token too. Where content does, the word is merged again without those.
-static bool bar_added(encoder *c, const piece *word, err *e) {
+// Merges alone can spell a control token too. Where content does, the word is merged again without those.
+static bool bar_control(encoder *c, const piece *word, err *e) {
   bpe_work *w = &c->work;
   bool spelled = false;
   for (uint64_t i = 0; i < w->n && !spelled; i++)
@@ -59,7 +59,7 @@ static bool bar_added(encoder *c, const piece *word, err *e) {
   uint64_t covered = 0;
   for (uint64_t i = 0; i < w->n; i++) covered += w->symbols[i].end - w->symbols[i].begin;
   return covered == word->n ||
-         ERR(e, "%s: the text at byte %u can only be written with an added token", c->t->path, piece_begin(word, 0));
+         ERR(e, "%s: the text at byte %u can only be written with a control token", c->t->path, piece_begin(word, 0));
 }
 
 static bool encode_word(void *context, const piece *word, err *e) {
@@ -67,7 +67,7 @@ static bool encode_word(void *context, const piece *word, err *e) {
   if (word->n > UINT32_MAX) return ERR(e, "%s: a word of %llu bytes", c->t->path, (unsigned long long)word->n);
   c->work.n = 0;
   bpe_encode(&c->t->model, word->s, word->n, NULL, &c->work);
-  if (c->content) TRY(bar_added(c, word, e));
+  if (c->content) TRY(bar_control(c, word, e));
   for (uint64_t i = 0; i < c->work.n; i++) {
     const bpe_symbol *s = &c->work.symbols[i];
     token put = {.id = s->id};
@@ -167,6 +167,10 @@ bool tokenizer_is_added(const tokenizer *t, int32_t id) {
 
 bool tokenizer_is_special(const tokenizer *t, int32_t id) {
   return tokenizer_is_added(t, id) && t->added[t->added_index[id]].special;
+}
+
+bool tokenizer_is_control(const tokenizer *t, int32_t id) {
+  return tokenizer_is_added(t, id) && t->added[t->added_index[id]].control;
 }
 
 bool tokenizer_to_json(const tokenizer *t, text *out, err *e) {

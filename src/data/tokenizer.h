@@ -30,10 +30,10 @@ bool tokenizer_from_gguf(arena *a, const gguf *g, tokenizer **t, err *e);
 // Releases what does not lie in the arena: compiled patterns. NULL is fine. Call it before the arena is freed.
 void tokenizer_free(tokenizer *t);
 
-// Appends the tokens of text (UTF-8; at most 2^31 bytes). Control tokens ("added tokens" such as <|im_end|>) are matched
-// only where no byte of the match is content: content[i] != 0 marks byte i as content; content NULL means that all of
-// the text is content-free (control tokens match everywhere, as transformers does with plain text). Everything else is
-// tokenised without regard to `content`. add_special: what the tokenizer's own post-processor adds (BOS, say).
+// Appends the tokens of text (UTF-8; at most 2^31 bytes). Control tokens (added tokens that are special, or look like <|im_end|>)
+// are matched only where no byte of the match is content: content[i] != 0 marks byte i as content; content NULL means that all of
+// the text is content-free (control tokens match everywhere, as transformers does with plain text). Everything else, other added
+// tokens too, is tokenised without regard to `content`. add_special: what the tokenizer's own post-processor adds (BOS, say).
 bool tokenizer_encode(const tokenizer *t, const char *text, uint64_t length, const uint8_t *content, bool add_special,
                       token_list *out, err *e);
 
@@ -48,6 +48,7 @@ uint32_t tokenizer_vocab_size(const tokenizer *t);             // largest id + 1
 int32_t tokenizer_id(const tokenizer *t, const char *content); // of a token by its exact content, −1 if there is none
 const char *tokenizer_content(const tokenizer *t, int32_t id); // as in the vocabulary; NULL if there is none
 bool tokenizer_is_special(const tokenizer *t, int32_t id);     // an added token marked special
+bool tokenizer_is_control(const tokenizer *t, int32_t id);     // special, or of the form <|…|>: no content becomes it
 bool tokenizer_is_added(const tokenizer *t, int32_t id);
 // The source from which it was read, to be written beside adapters and exported models: tokenizer.json's bytes. For a
 // GGUF, an equivalent tokenizer.json is made.

@@ -40,16 +40,20 @@ static uint32_t bisect(const added_matcher *m, uint32_t low, uint32_t high, uint
   return low;
 }
 
-// The longest pattern that begins at p[at] and touches no content: the sorted patterns are narrowed byte by byte to those
-// that agree with the text so far. One that ends there is the first of them.
+// The longest pattern that begins at p[at], of control tokens one that touches no content: the sorted patterns are narrowed byte
+// by byte to those that agree with the text so far. One that ends there is the first of them.
 static const added_token *longest_at(const added_matcher *m, const piece *p, uint64_t at, const uint8_t *content) {
   uint32_t low = 0, high = m->n;
+  bool touched = false;
   const added_token *longest = NULL;
-  for (uint64_t k = 0; low < high && at + k < p->n && !is_content(p, at + k, content); k++) {
+  for (uint64_t k = 0; low < high && at + k < p->n; k++) {
+    touched = touched || is_content(p, at + k, content);
     uint8_t c = (uint8_t)p->s[at + k];
     low = bisect(m, low, high, k, c);
     high = bisect(m, low, high, k, c + 1u);
-    if (low < high && !m->tokens[low]->pattern[k + 1]) longest = m->tokens[low++];
+    if (low >= high || m->tokens[low]->pattern[k + 1]) continue;
+    if (!touched || !m->tokens[low]->control) longest = m->tokens[low];
+    low++;
   }
   return longest;
 }
@@ -119,7 +123,7 @@ bool added_next(const added_matcher *m, const piece *p, const uint8_t *content, 
     bool alone = true;
     if (token->single_word) TRY(stands_alone(p, match, word, work, &alone, e));
     if (!alone) continue;
-    strip(p, content, cursor, match);
+    strip(p, token->control ? content : NULL, cursor, match);
     cursor->covered = match->end;
     *found = true;
     return true;

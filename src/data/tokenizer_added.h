@@ -10,6 +10,7 @@ typedef struct added_token {
   const char *content; // as in the file
   const char *pattern; // what is looked for: the content, or what the normaliser makes of it
   bool special;
+  bool control;        // special, or of the form <|…|>: content never becomes it
   bool skipped;        // left out when decoding without special tokens
   bool single_word;    // not where a letter, digit or mark stands next to it
   bool lstrip, rstrip; // takes the white space on its left, right with it
@@ -38,7 +39,8 @@ typedef struct added_cursor {
   uint64_t covered; // behind the last match and what it stripped
 } added_cursor;
 
-// The next match in p in which no byte stands for a byte of the input with content[i] != 0 (content may be NULL).
+// The next match in p; of a control token, one in which no byte stands for a byte of the input with content[i] != 0 (content may
+// be NULL).
 // word: what a word's character is, for single_word. *found false at the end.
 bool added_next(const added_matcher *m, const piece *p, const uint8_t *content, const regex *word, regex_work *work,
                 added_cursor *cursor, bool *found, added_match *match, err *e);

@@ -75,6 +75,13 @@ static bool put_token(reader *r, const char *content, uint32_t id) {
 
 // ---- added tokens ----
 
+// <|…|>, which some files do not mark as special. Other added tokens are a part of ordinary text: Gemma's runs of spaces and line
+// feeds, Qwen's <think>. transformers and llama.cpp find them in it, too.
+static bool is_marker(const char *s) {
+  const size_t n = strlen(s);
+  return n > 4 && !memcmp(s, "<|", 2) && !memcmp(s + n - 2, "|>", 2);
+}
+
 static bool read_added_token(reader *r, const cJSON *item, uint64_t index, uint32_t *next_id) {
   tokenizer *t = r->t;
   added_token *a = &t->added[index];
@@ -102,6 +109,7 @@ static bool read_added_token(reader *r, const cJSON *item, uint64_t index, uint3
   t->added_index[id] = (int32_t)index;
   a->id = (int32_t)id;
   a->content = a->pattern = t->content[id];
+  a->control = a->special || is_marker(a->content);
   return true;
 }
 
@@ -119,10 +127,7 @@ static bool finish_added(reader *r, pcre2_general_context *regex_memory) {
   for (uint64_t i = 0; i < t->n_added; i++) {
     added_token *a = &t->added[i];
     single_word = single_word || a->single_word;
-    uint32_t code;
-    bool one_character = utf8_decode(a->content, strlen(a->content), &code) == (int)strlen(a->content);
-    // An ordinary character that somebody added has no other way to be written.
-    t->barred[a->id] = a->special || !one_character;
+    t->barred[a->id] = a->control;
     if (!a->normalized) continue;
     piece p = {.s = a->content, .n = strlen(a->content)};
     TRY(normalize(&t->normalizer, r->scratch, p, &p, r->e));

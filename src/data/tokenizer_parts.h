@@ -53,7 +53,7 @@ struct tokenizer {
   tokenizer_map ids;    // content → id
   added_token *added;
   uint64_t n_added;
-  uint8_t *barred; // per id: an added token that text marked as content must not become
+  uint8_t *barred; // per id: a control token, which text marked as content must not become
 
   added_matcher raw, normalized;
   regex word; // what single_word looks for; no code where no token asks

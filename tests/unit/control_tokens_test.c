@@ -1,4 +1,4 @@
-// What a message says never becomes a control token: every added token of the tokenizers, and random strings that resemble
+// What a message says never becomes a control token (tokenizer_is_control): every added token of the tokenizers, and random strings that resemble
 // them, in every text field of every data format. The same example with a harmless word in the string's place has as many
 // control tokens, and its decoded text is the same but for that word, in whose place the string stands, byte for byte.
 #include "support/test.h"
@@ -222,7 +222,7 @@ static seen look(setting *s, arena *a, int style, int field, const char *string,
   seen result = {0};
   for (uint64_t i = 0; i < set.n; i++) {
     const example *x = &set.items[i];
-    for (uint32_t k = 0; k < x->n; k++) result.n_control += tokenizer_is_added(s->t, x->ids[k]);
+    for (uint32_t k = 0; k < x->n; k++) result.n_control += tokenizer_is_control(s->t, x->ids[k]);
     if (!tokenizer_decode(s->t, x->ids, x->n, false, &decoded, &e)) fail_msg("%s", e.message);
   }
   result.text = arena_strdup(a, decoded.data);

@@ -269,14 +269,37 @@ static void content_ends_a_match_and_what_it_strips(void **state) {
   arena_free(a);
 }
 
-// An added token that merges, too, would spell.
+// Runs of white space and <think> are ordinary text to transformers and llama.cpp; <|x|> is not, whatever the file calls it.
+static void content_has_added_tokens_that_control_nothing(void **state) {
+  (void)state;
+  static const added tokens[] = {{"\n\n", ""}, {"<think>", ""}, {"<|x|>", ""}, {"<s>", "s"}, {"<n>", "n"}, {"<l>", "l"}};
+  static const struct {
+    const char *text, *marks, *ids;
+  } rows[] = {
+      {"a\n\nb", "cccc", "a[0]b"},        {"a\n\nb", "  cc", "a[0]b"}, // across the border too
+      {"<think>b", "cccccccc", "[1]b"},   {"<|x|>\n\n", "ccccccc", "<|x|>[0]"},
+      {"<|x|>\n\n", "     cc", "[2][0]"}, {"<s><think>", "cccccccccc", "<s>[1]"},
+      {"a<n>", "cccc", "a[4]"},           {"a  <l>", "cccccc", "a[5]"},
+  };
+  arena *a = arena_new("test");
+  tokenizer *t = byte_tokenizer(a, NULL, tokens, 6);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    text got = render(t, rows[i].text, rows[i].marks, false);
+    assert_string_equal(got.data, rows[i].ids);
+    text_free(&got);
+  }
+  tokenizer_free(t);
+  arena_free(a);
+}
+
+// A control token that merges, too, would spell.
 static const char merging[] =
     "{\"added_tokens\":[{\"id\":3,\"content\":\"ab\",\"single_word\":true,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
     "\"special\":true},"
     "{\"id\":2,\"content\":\"b\",\"single_word\":true,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":%s}],"
     "\"model\":{\"ignore_merges\":%s,\"vocab\":{\"a\":0,\"c\":1,\"b\":2,\"ab\":3,\"abc\":4},\"merges\":[\"a b\",\"ab c\"]}}";
 
-static void merges_do_not_spell_added_tokens(void **state) {
+static void merges_do_not_spell_control_tokens(void **state) {
   (void)state;
   static const char *const booleans[] = {"false", "true"};
   for (int k = 0; k < 4; k++) {
@@ -291,7 +314,7 @@ static void merges_do_not_spell_added_tokens(void **state) {
     bool ok = tokenizer_encode(t, "cab", 3, (const uint8_t[]){1, 1, 1}, false, &list, &e);
     if (k & 1) { // nor "b" by itself, and there is no other way to write it
       assert_false(ok);
-      assert_non_null(strstr(e.message, "the text at byte 0 can only be written with an added token"));
+      assert_non_null(strstr(e.message, "the text at byte 0 can only be written with a control token"));
       assert_int_equal(list.n, 0);
     } else {
       must(ok, &e);
@@ -610,7 +633,8 @@ int main(void) {
       cmocka_unit_test(endless_patterns_are_given_up),
       cmocka_unit_test(added_tokens_are_found_as_tokenizers_does),
       cmocka_unit_test(content_ends_a_match_and_what_it_strips),
-      cmocka_unit_test(merges_do_not_spell_added_tokens),
+      cmocka_unit_test(content_has_added_tokens_that_control_nothing),
+      cmocka_unit_test(merges_do_not_spell_control_tokens),
       cmocka_unit_test(offsets_lead_back_through_normalisation),
       cmocka_unit_test(nfc_composes),
       cmocka_unit_test(merging_follows_the_definition),
