@@ -148,6 +148,7 @@ static uint32_t needed_by(const id_list *l, uint32_t n) {
 
 uint32_t tokenizer_fit(tokenizer *t, uint32_t n_rows) {
   const uint32_t needed = needed_by(&t->after, needed_by(&t->before, t->n_words));
+  if (needed <= n_rows) t->n_rows = n_rows;
   if (needed <= n_rows && n_rows < t->n_ids) t->n_ids = n_rows;
   return needed;
 }

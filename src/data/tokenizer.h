@@ -38,10 +38,12 @@ bool tokenizer_encode(const tokenizer *t, const char *text, uint64_t length, con
                       token_list *out, err *e);
 
 // How many rows a model needs for the tokenizer at the least. Added tokens that lie behind `n_rows` and in no vocabulary (Gemma 3's
-// <image_soft_token>) need none: from now on they are not there, and a text that has one is refused.
+// <image_soft_token>) need none: from now on they are not there, and a text that has one is refused. Rows that no token has (Qwen's
+// last ones), which a model may write, decode to nothing.
 uint32_t tokenizer_fit(tokenizer *t, uint32_t n_rows);
 
-// ids to text, as `tokenizers` decodes; skip_special leaves special tokens out. An id outside the vocabulary is an error.
+// ids to text, as `tokenizers` decodes; skip_special leaves special tokens out. An id outside the vocabulary is an error,
+// unless it is a row (tokenizer_fit).
 bool tokenizer_decode(const tokenizer *t, const int32_t *ids, uint64_t n, bool skip_special, text *out, err *e);
 
 uint32_t tokenizer_vocab_size(const tokenizer *t);             // largest id + 1

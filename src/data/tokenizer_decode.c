@@ -171,6 +171,7 @@ static void apply(const decode_step *step, const strings *in, strings *out, aren
 static bool gather(const tokenizer *t, const int32_t *ids, uint64_t n, bool skip_special, strings *s, arena *memory, err *e) {
   for (uint64_t i = 0; i < n; i++) {
     const char *content = tokenizer_content(t, ids[i]);
+    if (!content && ids[i] >= 0 && (uint32_t)ids[i] < t->n_rows) continue;
     if (!content)
       return ERR(e, "%s: id %d at position %llu: expected a token of the vocabulary (ids 0 to %u)", t->path, (int)ids[i],
                  (unsigned long long)i, t->n_ids - 1);

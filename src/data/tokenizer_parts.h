@@ -48,6 +48,7 @@ struct tokenizer {
 
   uint32_t n_ids;
   uint32_t n_words;     // ids of the model's vocabulary are below
+  uint32_t n_rows;      // of the model that it is used with (tokenizer_fit); 0: not known
   const char **content; // per id; NULL: no such token
   int32_t *added_index; // per id: of `added`, −1: none
   tokenizer_map ids;    // content → id

@@ -195,9 +195,8 @@ static bool read_spaces(const gguf_writing *w, const gguf_special_ids *ids, bool
   const pretokenizer *p = &w->t->pretokenizer;
   *prefix = n->n == 2 && n->steps[0].kind == NORMALIZE_PREPEND && !strcmp(n->steps[0].content, METASPACE);
   const bool replaced = (n->n == 1 || *prefix) && is_space_to_metaspace(&n->steps[n->n - 1]);
-  // A text in which no space is left is not split at spaces.
-  const bool unsplit =
-      !p->n || (p->n == 1 && p->steps[0].kind == PRETOKENIZE_SPLIT && !strcmp(p->steps[0].pattern.source, "\\ "));
+  // A text in which no space is left is not split at spaces, as Gemma's tokenizers say.
+  const bool unsplit = !p->n || (p->n == 1 && p->steps[0].kind == PRETOKENIZE_SPLIT && !strcmp(p->steps[0].pattern.source, " "));
   if (replaced && unsplit) return true;
   const pretokenize_step *s = p->n == 1 ? &p->steps[0] : NULL;
   const bool metaspace = !n->n && s && s->kind == PRETOKENIZE_METASPACE && !s->split && !strcmp(s->replacement, METASPACE);

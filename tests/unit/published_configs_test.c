@@ -122,7 +122,27 @@ static void a_token_without_a_row(void **state) {
   arena_free(a);
 }
 
+static void rows_without_a_token(void **state) {
+  (void)state;
+  arena *a = arena_new("rows");
+  text out = {0};
+  err e = {0};
+  model *m = config_model(a,
+                          "{\"architectures\": [\"LlamaForCausalLM\"], \"vocab_size\": 300, \"hidden_size\": 48, "
+                          "\"intermediate_size\": 100, \"num_hidden_layers\": 1, \"num_attention_heads\": 6}",
+                          &e);
+  test_ok(m != NULL, &e);
+  test_ok(tokenizer_decode(m->tokenizer, (const int32_t[]){'a', BYTE_VOCAB, 299, 'b'}, 4, false, &out, &e), &e);
+  assert_string_equal(out.data, "ab");
+  assert_false(tokenizer_decode(m->tokenizer, (const int32_t[]){300}, 1, false, &out, &e));
+  assert_false(tokenizer_decode(m->tokenizer, (const int32_t[]){-1}, 1, false, &out, &e));
+  text_free(&out);
+  model_close(m);
+  arena_free(a);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(configs_are_taken), cmocka_unit_test(a_token_without_a_row)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(configs_are_taken), cmocka_unit_test(a_token_without_a_row),
+                                     cmocka_unit_test(rows_without_a_token)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

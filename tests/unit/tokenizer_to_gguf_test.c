@@ -158,6 +158,10 @@ static void refused(bool sentencepiece, const char *from, const char *to, const 
 static void what_gguf_lacks_is_refused_by_name(void **state) {
   (void)state;
   refused(false, "\"version\"", "\"version\"", NULL);
+  refused(true, "\"pre_tokenizer\":null",
+          "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\" "
+          "\"},\"behavior\":\"MergedWithPrevious\",\"invert\":false}",
+          NULL);
   refused(false, "\"use_regex\":true", "\"use_regex\":false", "its pre_tokenizer");
   refused(false, "\"normalizer\":null", "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"b\"}",
           "its normalizer is not NFC");
