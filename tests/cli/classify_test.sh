@@ -140,6 +140,12 @@ for family in gemma2 gpt2; do
   expect 0 vkift eval --model $family-run/model --data long.jsonl --json && cp out model.json
   check same run.json model.json
 done
+check padding gpt2-run/model 261
+check padding gemma2-run/model 260 # of config.json
+cp -r gpt2 padded
+echo '{"pad_token": {"content": "<|endoftext|>"}, "eos_token": "<|im_end|>"}' >padded/tokenizer_config.json
+expect 0 vkift train --model padded --data long.jsonl --objective classify --method head --max-steps 1 --output-dir padded-run
+check padding padded-run/model 259
 short=(--model gpt2 --data long.jsonl --objective classify --batch-size 1)
 expect 0 vkift train "${short[@]}" --max-steps 1 --output-dir short
 expect 0 vkift plan "${short[@]}" --json && cp out plan.json
