@@ -50,20 +50,49 @@ static void set(cJSON *o, const char *key, cJSON *value) {
   else cJSON_AddItemToObject(o, key, value);
 }
 
-// A classifier has no turns to end. Batches of texts are padded, by the end of a text where there is no token for that.
-static cJSON *token_map(const model *m, const prompt_style *prompt, cJSON *o) {
+// --- what texts of a classifier are padded by ----------------------------------------------------------------------------
+
+static const char *known_token(arena *a, const model *m, const cJSON *given) {
+  if (cJSON_IsObject(given)) given = cJSON_GetObjectItemCaseSensitive(given, "content");
+  return cJSON_IsString(given) && tokenizer_id(m->tokenizer, given->valuestring) >= 0 ? arena_strdup(a, given->valuestring)
+                                                                                      : NULL;
+}
+
+static const char *token_of_id(const model *m, const cJSON *id) {
+  const bool valid = cJSON_IsNumber(id) && id->valuedouble >= 0 && id->valuedouble < m->config.vocab_size;
+  const bool added = valid && tokenizer_is_added(m->tokenizer, (int32_t)id->valuedouble);
+  return added ? tokenizer_content(m->tokenizer, (int32_t)id->valuedouble) : NULL;
+}
+
+// transformers looks for a text's last token in front of its padding: the tokenizer that pads and the model that looks have to name
+// the same token. It is the tokenizer's, else the model's, else the end of a text.
+static bool find_padding(arena *a, const model *m, const char **out, err *e) {
+  cJSON *tokens, *config;
+  TRY(save_own_json(m, "tokenizer_config.json", &tokens, e));
+  *out = known_token(a, m, cJSON_GetObjectItemCaseSensitive(tokens, "pad_token"));
+  cJSON_Delete(tokens);
+  if (*out) return true;
+  TRY(save_own_json(m, "config.json", &config, e));
+  *out = token_of_id(m, cJSON_GetObjectItemCaseSensitive(config, "pad_token_id"));
+  cJSON_Delete(config);
+  if (!*out) *out = m->eos_text;
+  return true;
+}
+
+// A classifier has no turns to end. padding: NULL of a language model, whose own stays.
+static cJSON *token_map(const model *m, const prompt_style *prompt, const char *padding, cJSON *o) {
   const char *end = *prompt->end_of_turn && !m->labels.n ? prompt->end_of_turn : m->eos_text;
   if (*m->bos_text) set(o, "bos_token", cJSON_CreateString(m->bos_text));
   if (*end || !m->labels.n) set(o, "eos_token", cJSON_CreateString(end));
-  const cJSON *pad = cJSON_GetObjectItemCaseSensitive(o, "pad_token");
-  if (m->labels.n && *end && (!pad || cJSON_IsNull(pad))) set(o, "pad_token", cJSON_CreateString(end));
+  if (padding && *padding) set(o, "pad_token", cJSON_CreateString(padding));
   return o;
 }
 
-static bool write_tokenizer_config(const model *m, const prompt_style *prompt, const char *jinja, const char *dir, err *e) {
+static bool write_tokenizer_config(const model *m, const prompt_style *prompt, const char *padding, const char *jinja,
+                                   const char *dir, err *e) {
   cJSON *o;
   TRY(save_own_json(m, "tokenizer_config.json", &o, e));
-  token_map(m, prompt, o);
+  token_map(m, prompt, padding, o);
   if (!m->labels.n) set(o, "chat_template", cJSON_CreateString(jinja));
   if (!cJSON_GetObjectItemCaseSensitive(o, "tokenizer_class"))
     set(o, "tokenizer_class", cJSON_CreateString("PreTrainedTokenizerFast"));
@@ -78,14 +107,15 @@ static bool write_tokenizer_config(const model *m, const prompt_style *prompt, c
 
 bool save_tokenizer(const model *m, const prompt_style *prompt, const char *dir, err *e) {
   arena *a = arena_new("tokenizer files");
-  const char *jinja = prompt_to_jinja(a, prompt);
+  const char *jinja = prompt_to_jinja(a, prompt), *padding = NULL;
   text source = {0};
   cJSON *map = NULL;
-  bool ok = tokenizer_to_json(m->tokenizer, &source, e) && write_text(dir, "tokenizer.json", source.data, source.length, e) &&
-            write_tokenizer_config(m, prompt, jinja, dir, e) &&
+  bool ok = (!m->labels.n || find_padding(a, m, &padding, e)) && tokenizer_to_json(m->tokenizer, &source, e) &&
+            write_text(dir, "tokenizer.json", source.data, source.length, e) &&
+            write_tokenizer_config(m, prompt, padding, jinja, dir, e) &&
             (m->labels.n || write_text(dir, "chat_template.jinja", jinja, strlen(jinja), e)) &&
             save_own_json(m, "special_tokens_map.json", &map, e) &&
-            write_json(dir, "special_tokens_map.json", token_map(m, prompt, map), e);
+            write_json(dir, "special_tokens_map.json", token_map(m, prompt, padding, map), e);
   cJSON_Delete(map);
   text_free(&source);
   arena_free(a);
@@ -132,11 +162,13 @@ static const char *torch_type(dtype t) {
   return t == DTYPE_F16 ? "float16" : t == DTYPE_BF16 ? "bfloat16" : "float32";
 }
 
-// transformers finds the last token of a text in front of its padding, so it has to know what that is.
-static void put_classifier(const model *m, cJSON *o) {
-  const cJSON *pad = cJSON_GetObjectItemCaseSensitive(o, "pad_token_id");
+static bool put_classifier(arena *a, const model *m, cJSON *o, err *e) {
+  const char *padding;
+  TRY(find_padding(a, m, &padding, e));
+  const int32_t id = tokenizer_id(m->tokenizer, padding);
   classifier_put_config(o, &m->labels);
-  if (m->config.n_eos && (!pad || cJSON_IsNull(pad))) set(o, "pad_token_id", cJSON_CreateNumber(m->config.eos_ids[0]));
+  if (id >= 0) set(o, "pad_token_id", cJSON_CreateNumber(id));
+  return true;
 }
 
 static bool write_config(const model *m, const prompt_style *prompt, dtype written, const char *dir, err *e) {
@@ -147,11 +179,11 @@ static bool write_config(const model *m, const prompt_style *prompt, dtype writt
   if (ok) {
     json_keep_numbers(d.root, source);
     const int32_t end = tokenizer_id(m->tokenizer, prompt->end_of_turn);
-    if (m->labels.n) put_classifier(m, d.root);
+    if (m->labels.n) ok = put_classifier(a, m, d.root, e);
     else if (end >= 0) set(d.root, "eos_token_id", cJSON_CreateNumber(end));
     const char *key = cJSON_GetObjectItemCaseSensitive(d.root, "dtype") ? "dtype" : "torch_dtype"; // transformers 5, 4
     set(d.root, key, cJSON_CreateString(torch_type(written)));
-    ok = write_json(dir, "config.json", d.root, e);
+    ok = ok && write_json(dir, "config.json", d.root, e);
     json_free(&d);
   }
   arena_free(a);

@@ -9,6 +9,7 @@ classify.py same RESULT RESULT      two evaluations have one loss and the same c
 classify.py predictions FILE        its rows have a likelihood for each label, and the likeliest is the prediction
 classify.py peft ADAPTER            as PEFT writes it: both names of heads, no labels.json
 classify.py relabel MODEL N         a head of N rows with no names
+classify.py padding MODEL ID        its tokenizer pads with the token that it looks for
 classify.py long FILE               12 texts and one of 200 tokens
 classify.py spread FILE LEAST       a text's logits are somewhere at least so far apart
 classify.py planned PLAN RUN        the run has the rows and the bytes of the plan
@@ -117,6 +118,14 @@ def relabel(directory, n):
     del config["id2label"], config["label2id"]
     config["num_labels"] = int(n)
     tiny.write_json(f"{directory}/config.json", config)
+
+
+def padding(directory, number):
+    tokens, added = tiny.read_json(f"{directory}/tokenizer_config.json"), tiny.tokenizer()["added_tokens"]
+    token = tokens["pad_token"]
+    assert tiny.read_json(f"{directory}/config.json")["pad_token_id"] == int(number), directory
+    assert [x["id"] for x in added if x["content"] == token] == [int(number)], token
+    assert tiny.read_json(f"{directory}/special_tokens_map.json")["pad_token"] == token
 
 
 def long(path):

@@ -129,29 +129,30 @@ expect 0 vkift data show many --index 290
 prints 'label '
 expect 0 vkift eval many --data many.jsonl
 prints 'macro F1'
-# Other families: Gemma 2's soft cap is not the head's, and a text as long as GPT-2's context is read whole.
+# Other families: Gemma 2's soft cap is not the head's, and a text as long as GPT-2's context is read whole. Padding is by the
+# tokenizer's token, else by that of config.json.
 python3 "$here/classify.py" long long.jsonl
 for family in gemma2 gpt2; do
   python3 "$here/tiny.py" model $family $family
-  expect 0 vkift train --model $family --data long.jsonl --objective classify --method full --learning-rate 0.1 --max-steps 3 \
-    --warmup-steps 0 --output-dir $family-run
+  [ $family != gpt2 ] || echo '{"pad_token": {"content": "<|endoftext|>"}, "eos_token": "<|im_end|>"}' >gpt2/tokenizer_config.json
+  options=(--model "$family" --data long.jsonl --objective classify --method full --batch-size 1)
+  expect 0 vkift train "${options[@]}" --learning-rate 0.1 --max-steps 3 --warmup-steps 0 --output-dir $family-run
   [ $family != gpt2 ] || says '; 1 cut to 64 tokens'
   expect 0 vkift eval $family-run --data long.jsonl --json && cp out run.json
   expect 0 vkift eval --model $family-run/model --data long.jsonl --json && cp out model.json
   check same run.json model.json
 done
-short=(--model gpt2 --data long.jsonl --objective classify --batch-size 1)
-expect 0 vkift train "${short[@]}" --max-steps 1 --output-dir short
-expect 0 vkift plan "${short[@]}" --json && cp out plan.json
-check planned plan.json short
+expect 0 vkift plan "${options[@]}" --json && cp out plan.json
+check planned plan.json gpt2-run
+check padding head/model 261
+check padding gpt2-run/model 259
+check padding gemma2-run/model 260
 check spread gemma2-run/predictions/long.jsonl 3.1 # the cap would leave 1.5 and −1.5
 # Quantized weights, and the new head beside them.
 python3 "$here/classify.py" blocks blocks
 expect 0 vkift export --model blocks --format gguf --dtype q8_0 --output-dir blocks-gguf
-for method in lora head; do
-  expect 0 vkift train --model blocks-gguf/model.gguf --weight-dtype q8_0 --data data.jsonl --objective classify --method $method \
-    --max-steps 1 --output-dir blocks-$method
-done
+expect 0 vkift train --model blocks-gguf/model.gguf --weight-dtype q8_0 --data data.jsonl --objective classify --max-steps 1 \
+  --output-dir blocks-run
 # A model whose weights are no numbers says nothing.
 cp -r full/model poisoned && python3 "$here/tiny.py" poison poisoned/model.safetensors
 expect 1 vkift eval --model poisoned --data test.jsonl
