@@ -122,13 +122,13 @@ echo 'metod: lora' >>"$run/config.yaml"
 expect 1 vkift report "$run"
 says "did you mean method"
 
-# --- ids that the model has rows for, and the tokenizer no token: the run has no sample to show, and its page none
+# --- ids that the model has rows for, and the tokenizer no token: nothing stands for them in the samples
 cd "$WORK" || exit 1
 python3 "$SOURCE_DIR/tests/cli/tiny.py" model model
 python3 "$SOURCE_DIR/tests/cli/tiny.py" set model/config.json vocab_size 300
 for i in 1 2 3; do echo "{\"input_ids\": [1, 290, $i, 291, 5], \"labels\": [-100, 290, $i, 291, 5]}"; done >ids.jsonl
 expect 0 vkift train --model model --init random --method full --data ids.jsonl --max-steps 1 --output-dir ids
-holds ids/data.json '"samples": []'
+holds ids/data.json '{"text": "\u0001\u0005", "target": true'
 expect 0 vkift report ids
 
 finish
