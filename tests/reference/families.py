@@ -126,7 +126,8 @@ class Vkift:
 
   def score(self, model: Path, texts: list[str], *options) -> list[dict]:
     file = self.write("scored.jsonl", [{"text": text} for text in texts])
-    out = self.run("eval", "--model", model, "--data", file, "--objective", "lm", "--per-token", "--json", *options)
+    out = self.run("eval", "--model", model, "--data", file, "--objective", "lm", "--join-documents", "off", "--per-token",
+                   "--json", *options)
     return [json.loads(line) for line in out.splitlines()]
 
   def train(self, model: Path, texts: list[str], steps: int, *options) -> list[dict]:
@@ -134,7 +135,7 @@ class Vkift:
     shutil.rmtree(run, ignore_errors=True)
     self.run("train", "--model", model, "--data", file, "--objective", "lm", "--output-dir", run, "--lr-scheduler-type",
              "constant", "--warmup-steps", 0, "--batch-size", BATCH, "--max-steps", steps, "--no-shuffle", "--log-tensor-norms",
-             "--no-drop-duplicates", *options)
+             "--no-drop-duplicates", "--join-documents", "off", *options)
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [row for row in rows if "loss" in row]
 
