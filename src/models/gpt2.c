@@ -10,7 +10,7 @@
 // --- config ------------------------------------------------------------------------------------------------------------
 
 // Dropout in training is --lora-dropout alone; summary_… and the last four belong to other heads and older versions, which the
-// published configs of gpt2-medium and distilgpt2 still have; reorder_and_upcast_attn says in which order and type products are
+// published configs of gpt2-medium and gpt2-xl still have; reorder_and_upcast_attn says in which order and type products are
 // computed.
 static const char *const hf_keys[] = {"n_embd",
                                       "n_layer",
@@ -34,7 +34,6 @@ static const char *const hf_keys[] = {"n_embd",
                                       "n_special",
                                       "predict_special_tokens",
                                       "output_past",
-                                      "_num_labels",
                                       NULL};
 
 static void set_heads(model_config *c) {

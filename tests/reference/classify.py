@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -62,14 +61,7 @@ def make_start(gguf: Path, tokenizer, directory: Path):
 
 
 def load(directory: Path):
-  """Neither missing nor unknown weights: a warning fails."""
-  with warnings.catch_warnings():
-    warnings.simplefilter("error", UserWarning)
-    model, info = AutoModelForSequenceClassification.from_pretrained(directory, dtype=torch.float32, output_loading_info=True)
-  faults = {k: v for k, v in info.items() if v}
-  if faults:
-    raise ValueError(f"{directory}: {faults}")
-  return model.eval()
+  return reference.load_written(AutoModelForSequenceClassification, directory)
 
 
 def make_adapter(model, directory: Path):

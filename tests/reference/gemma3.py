@@ -6,13 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
 
-import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import reference
@@ -46,14 +44,7 @@ def score(o, model: Path) -> list[dict]:
 
 
 def load_written(directory: Path):
-  """Neither missing nor unknown weights: a warning fails."""
-  with warnings.catch_warnings():
-    warnings.simplefilter("error", UserWarning)
-    model, info = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, output_loading_info=True)
-  faults = {k: v for k, v in info.items() if v}
-  if faults:
-    raise ValueError(f"{directory}: {faults}")
-  return model.eval(), AutoTokenizer.from_pretrained(directory)
+  return reference.load_written(AutoModelForCausalLM, directory), AutoTokenizer.from_pretrained(directory)
 
 
 def compare(table: Table, what: str, rows: list[dict], model, tokenizer):

@@ -28,6 +28,17 @@ def load_model(gguf: Path):
   return model.eval()
 
 
+def load_written(kind, directory: Path):
+  """What vkift wrote, by a class of transformers: neither missing nor unknown weights, and a warning fails."""
+  with warnings.catch_warnings():
+    warnings.simplefilter("error", UserWarning)
+    model, info = kind.from_pretrained(directory, dtype=torch.float32, output_loading_info=True)
+  faults = {k: v for k, v in info.items() if v}
+  if faults:
+    raise ValueError(f"{directory}: {faults}")
+  return model.eval()
+
+
 def load_adapter(model, directory: Path):
   """PEFT only warns of keys that are unknown or missing; here a warning fails."""
   with warnings.catch_warnings():

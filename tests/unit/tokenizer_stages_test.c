@@ -247,20 +247,15 @@ static void added_tokens_are_found_as_tokenizers_does(void **state) {
   }
 }
 
-static void content_ends_a_match_and_what_it_strips(void **state) {
-  (void)state;
-  static const added tokens[] = {{"<a>", "s"}, {"<a><b>", "s"}, {"<r>", "sr"}, {"<l>", "sl"}, {"<n>", "sn"}};
-  static const struct {
-    const char *text, *marks, *ids;
-  } rows[] = {
-      {"<a><b>", "      ", "[1]"},    {"<a><b>", "   c  ", "[0]<b>"}, // the longest that touches no content
-      {"<a><b>", "c     ", "<a><b>"}, {"<a><a>", "ccc   ", "<a>[0]"}, {"<<a>", "c   ", "<[0]"},
-      {"<r>  x", "   c  ", "[2]  x"}, {"<r>  x", "    c ", "[2] x"},  {"x  <l>", " c    ", "x [3]"},
-      {"x  <l>", "  c   ", "x  [3]"}, {"a<n>", "c   ", "a[4]"},       {"a<n>", "  c ", "a<n>"},
-  };
+// marks: content where one stands.
+typedef struct marked_case {
+  const char *text, *marks, *ids;
+} marked_case;
+
+static void check_marked(const added *tokens, int n_tokens, const marked_case *rows, size_t n) {
   arena *a = arena_new("test");
-  tokenizer *t = byte_tokenizer(a, NULL, tokens, 5);
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+  tokenizer *t = byte_tokenizer(a, NULL, tokens, n_tokens);
+  for (size_t i = 0; i < n; i++) {
     text got = render(t, rows[i].text, rows[i].marks, false);
     assert_string_equal(got.data, rows[i].ids);
     text_free(&got);
@@ -269,27 +264,29 @@ static void content_ends_a_match_and_what_it_strips(void **state) {
   arena_free(a);
 }
 
+static void content_ends_a_match_and_what_it_strips(void **state) {
+  (void)state;
+  static const added tokens[] = {{"<a>", "s"}, {"<a><b>", "s"}, {"<r>", "sr"}, {"<l>", "sl"}, {"<n>", "sn"}};
+  static const marked_case rows[] = {
+      {"<a><b>", "      ", "[1]"},    {"<a><b>", "   c  ", "[0]<b>"}, // the longest that touches no content
+      {"<a><b>", "c     ", "<a><b>"}, {"<a><a>", "ccc   ", "<a>[0]"}, {"<<a>", "c   ", "<[0]"},
+      {"<r>  x", "   c  ", "[2]  x"}, {"<r>  x", "    c ", "[2] x"},  {"x  <l>", " c    ", "x [3]"},
+      {"x  <l>", "  c   ", "x  [3]"}, {"a<n>", "c   ", "a[4]"},       {"a<n>", "  c ", "a<n>"},
+  };
+  check_marked(tokens, 5, rows, sizeof rows / sizeof *rows);
+}
+
 // Runs of white space and <think> are ordinary text to transformers and llama.cpp; <|x|> is not, whatever the file calls it.
 static void content_has_added_tokens_that_control_nothing(void **state) {
   (void)state;
   static const added tokens[] = {{"\n\n", ""}, {"<think>", ""}, {"<|x|>", ""}, {"<s>", "s"}, {"<n>", "n"}, {"<l>", "l"}};
-  static const struct {
-    const char *text, *marks, *ids;
-  } rows[] = {
+  static const marked_case rows[] = {
       {"a\n\nb", "cccc", "a[0]b"},        {"a\n\nb", "  cc", "a[0]b"}, // across the border too
       {"<think>b", "cccccccc", "[1]b"},   {"<|x|>\n\n", "ccccccc", "<|x|>[0]"},
       {"<|x|>\n\n", "     cc", "[2][0]"}, {"<s><think>", "cccccccccc", "<s>[1]"},
       {"a<n>", "cccc", "a[4]"},           {"a  <l>", "cccccc", "a[5]"},
   };
-  arena *a = arena_new("test");
-  tokenizer *t = byte_tokenizer(a, NULL, tokens, 6);
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    text got = render(t, rows[i].text, rows[i].marks, false);
-    assert_string_equal(got.data, rows[i].ids);
-    text_free(&got);
-  }
-  tokenizer_free(t);
-  arena_free(a);
+  check_marked(tokens, 6, rows, sizeof rows / sizeof *rows);
 }
 
 // A control token that merges, too, would spell.
